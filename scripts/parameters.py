@@ -1,0 +1,79 @@
+"""Training parameters: which value each input of the component gets, and who decided.
+
+Precedence, as in the design of this project: component default < project default < the model's own defaults (its tag
+`model_specific_defaults`) < values.yaml < environments/<env>.yaml < --set. The reference notebook lets the model's
+defaults win over what the user wrote; here the user wins, and a warning says where the two disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from scripts.facts import Facts
+from scripts.values import Values
+
+# Better than the component's default for every model: its default precision "32" takes twice the memory and turns flash
+# attention off, and its default of keeping all checkpoints fills the disk.
+PROJECT_DEFAULTS: dict[str, Any] = {"precision": "16", "save_total_limit": 1}
+
+# Inputs that other keys of the values decide, or that this project does not use.
+NOT_PARAMETERS = frozenset(
+    "task_name huggingface_id pytorch_model_path mlflow_model_path finetune_config_path "
+    "train_file_path validation_file_path test_file_path train_mltable_path validation_mltable_path test_mltable_path "
+    "compute_model_import compute_preprocess compute_finetune compute_model_evaluation "
+    "instance_type_model_import instance_type_preprocess instance_type_finetune instance_type_model_evaluation "
+    "deepspeed evaluation_config evaluation_config_params".split()
+)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A value in the component's own type, and its source: component, project, model, size, values, environment, --set."""
+
+    value: str | int | float
+    source: str
+
+
+def resolve(values: Values, facts: Facts) -> dict[str, Parameter]:
+    """Returns every training parameter in the component's order; strings where the component wants strings."""
+    interface = facts.component["inputs"]
+    chosen: dict[str, Parameter] = {
+        name: Parameter(_typed(spec["default"], spec), "component")
+        for name, spec in interface.items()
+        if name not in NOT_PARAMETERS and "default" in spec
+    }
+    size = facts.size(values.data["compute"]["size"])
+    layers = [("project", PROJECT_DEFAULTS), ("model", facts.model.get("model_specific_defaults") or {})]
+    if size:
+        layers.append(("size", {"number_of_gpu_to_use_finetuning": size["gpus_per_node"]}))
+    for source, layer in layers:
+        for name, value in layer.items():
+            if name in chosen:  # models also carry hints that are no inputs, such as learning_rate_min
+                chosen[name] = Parameter(_typed(value, interface[name]), source)
+    for name, value in values.data["finetune"].items():
+        chosen[name] = Parameter(_typed(value, interface[name]), values.source(f"finetune.{name}"))
+    return chosen
+
+
+def disagreements(values: Values, facts: Facts) -> list[str]:
+    """Returns a sentence for each parameter whose value in the values replaces another one of the model's own."""
+    defaults = facts.model.get("model_specific_defaults") or {}
+    resolved = resolve(values, facts)
+    sentences = []
+    for name in values.data["finetune"]:
+        if name in defaults and _typed(defaults[name], facts.component["inputs"][name]) != resolved[name].value:
+            sentences.append(
+                f"{values.where(f'finetune.{name}')}: finetune.{name}: {resolved[name].value} replaces "
+                f"{defaults[name]}, the default that {facts.model['name']} brings"
+            )
+    return sentences
+
+
+def _typed(value: Any, spec: dict[str, Any]) -> str | int | float:
+    """Turns a value into the type of the component's input: tags and values may carry "2", 2 or true for the string "2"."""
+    if spec["type"] == "integer":
+        return int(value)
+    if spec["type"] == "number":
+        return float(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

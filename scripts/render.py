@@ -1,0 +1,206 @@
+"""`python -m scripts.render`: values and templates to the Azure ML YAML in pipelines/<env>/ and endpoints/<env>/.
+
+The same values and lock give the same bytes: no clock, no random, no host name. Every interpolation passes `to_yaml`
+(as Jinja's `finalize`, so that no template can forget it), and therefore no value can change the structure of the YAML.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from scripts import facts as facts_module
+from scripts import names as names_module
+from scripts import parameters as parameters_module
+from scripts import values as values_module
+from scripts.errors import FAILED, UserError, main
+from scripts.values import ROOT, Values
+
+NOTICE = (
+    "Rendered by make render from values.yaml, environments/{environment}.yaml and templates/: edit those, not this."
+)
+SPLITS = ("train", "validation", "test")
+
+# Text that YAML 1.1 and 1.2 readers alike take for what it is, without quotes.
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./\-]*(?::[A-Za-z0-9_./\-]+)*")
+_WORDS_OF_YAML = frozenset("y n yes no on off true false null".split())
+
+
+class Bare(str):
+    """Text for a comment, which needs no quotes; `bare` makes sure that it stays on its line."""
+
+
+def to_yaml(value: Any) -> str:
+    """Returns a scalar as YAML that reads back as the same type and value under YAML 1.1 and 1.2."""
+    if isinstance(value, Bare):
+        return value
+    if value is None or isinstance(value, dict | list | tuple):
+        raise UserError(
+            f"templates: {value!r} is not a single value; a template may only insert text, numbers and booleans"
+        )
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):  # 5e-06 is text to a YAML 1.1 reader such as the SDK's; 5.0e-06 is a number to all
+        text = repr(value)
+        return text.replace("e", ".0e") if "e" in text and "." not in text else text
+    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS_OF_YAML:
+        return value
+    import yaml
+
+    return yaml.safe_dump(value, default_style='"', allow_unicode=True, width=float("inf")).rstrip("\n")
+
+
+def bare(value: Any) -> Bare:
+    """Marks text for a comment: what could end the line, or may not stand in YAML, is replaced by a blank."""
+    return Bare(" ".join("".join(each if each.isprintable() else " " for each in str(value)).split()))
+
+
+def render(values: Values, root: Path = ROOT) -> dict[str, str]:
+    """Returns the rendered files of an environment: path relative to the project -> text."""
+    import jinja2
+
+    engine = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(root / "templates"),
+        variable_start_string="[[", variable_end_string="]]",
+        block_start_string="[%", block_end_string="%]",
+        comment_start_string="[#", comment_end_string="#]",
+        undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True, finalize=to_yaml,
+    )  # fmt: skip
+    engine.filters["bare"] = bare
+    given = context(values, root)
+    files = {}
+    for path in sorted((root / "templates").rglob("*.yml.j2")):
+        template = path.relative_to(root / "templates")
+        target = template.parent / values.environment / template.name.removesuffix(".j2")
+        try:
+            files[target.as_posix()] = engine.get_template(template.as_posix()).render(given)
+        except jinja2.TemplateError as error:
+            line = getattr(error, "lineno", None) or _template_line(error)
+            raise UserError(f"templates/{template.as_posix()}:{line}: {error}") from None
+    config = values.data["model"].get("finetune_config")
+    if config:
+        files[f"pipelines/{values.environment}/finetune_config.json"] = json.dumps(config, indent=2) + "\n"
+    return files
+
+
+def context(values: Values, root: Path = ROOT) -> dict[str, Any]:
+    """Returns what the templates may use: values, names, parameters, and the few sentences made from them."""
+    facts = facts_module.load(values, root)
+    parameters = parameters_module.resolve(values, facts)
+    names = names_module.build(values, facts, parameters)
+    data, model, environment = values.data["dataset"], values.data["model"], values.environment
+    size = facts.size(values.data["compute"]["size"])
+    return {
+        "notice": bare(NOTICE.format(environment=environment)),
+        "environment": environment,
+        "values": values.data,
+        "names": names,
+        "parameters": parameters,
+        "size_note": f"{size['gpus_per_node']} x {size['gpu']}, {size['gpu_memory_gb']} GB each"
+        if size
+        else "not in the catalog",
+        "base_model_version": facts.model.get("version") or model.get("huggingface_id", ""),
+        "description": f"Fine-tune {model['name']} on {data['percent']} % of {data['source']}",
+        "data": {
+            **{split: f"../../data/{environment}/{split}.jsonl" for split in SPLITS},
+            "description": f"{data['percent']} % of {data['source']} as conversations",
+        },
+    }
+
+
+def write(files: dict[str, str], environment: str, root: Path = ROOT) -> list[str]:
+    """Writes the files that differ, and removes those that no template makes any more; returns what it changed."""
+    changed = []
+    for path in stale(files, environment, root):
+        target = root / path
+        if path in files:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(files[path], encoding="utf-8")
+        else:
+            target.unlink()
+        changed.append(path)
+    return changed
+
+
+def stale(files: dict[str, str], environment: str, root: Path = ROOT) -> list[str]:
+    """Returns the paths whose content on disk is not what rendering gives, those to be removed included."""
+    present = {
+        path.relative_to(root).as_posix()
+        for kind in ("pipelines", "endpoints")
+        for path in (root / kind / environment).glob("*")
+        if path.is_file()
+    }
+    return sorted(path for path in present | set(files) if _read(root / path) != files.get(path))
+
+
+def difference(files: dict[str, str], paths: list[str], root: Path = ROOT) -> str:
+    """Returns the unified diff from the committed files to what rendering gives."""
+    import difflib
+
+    lines: list[str] = []
+    for path in paths:
+        before, after = _read(root / path) or "", files.get(path, "")
+        lines += difflib.unified_diff(
+            before.splitlines(keepends=True), after.splitlines(keepends=True), f"committed/{path}", f"rendered/{path}"
+        )
+    return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def _template_line(error: Exception) -> int:
+    lines = []
+    traceback = error.__traceback__
+    while traceback:
+        if "templates" in traceback.tb_frame.f_code.co_filename:
+            lines.append(traceback.tb_lineno)
+        traceback = traceback.tb_next
+    return lines[-1] if lines else 1
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """The command: renders one environment, or with --check compares what is committed for it (or for all)."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.render", description="Render the YAML of an environment.")
+    values_module.add_arguments(parser)
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; exit 1 with the diff when files are stale"
+    )
+    parser.add_argument("--all", action="store_true", help="every environment instead of --env")
+    options = parser.parse_args(arguments)
+    code = 0
+    for environment in values_module.environments() if options.all else [options.env]:
+        values = values_module.load(environment, values_module.flat(options.sets))
+        files = render(values)
+        if options.check:
+            paths = stale(files, environment)
+            if paths:
+                print(difference(files, paths), end="")
+                print(
+                    f"error: {', '.join(paths)}: stale; run make render ENV={environment} and commit", file=sys.stderr
+                )
+                code = FAILED
+            continue
+        changed = write(files, environment)
+        facts = facts_module.load(values)
+        for sentence in parameters_module.disagreements(values, facts):
+            print(f"warning: {sentence}", file=sys.stderr)
+        if facts.origin == "catalog":
+            print(
+                f"note: {environment} has no lock; facts come from the shipped catalog (make lock pins the live ones)"
+            )
+        print(
+            f"{environment}: " + (f"rendered {', '.join(changed)}" if changed else f"{len(files)} files are up to date")
+        )
+    return code
+
+
+if __name__ == "__main__":
+    main(run)

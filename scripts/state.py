@@ -1,0 +1,110 @@
+"""`python -m scripts.state`: what exists only at run time, in .runs/<env>/<backend>/, one plain file a value.
+
+    data-version    the version of the three data assets (the content's hash)
+    job             the job's name        status    how it ended
+    model-version   the version under which its model was registered
+
+The job's name is made before the job, from what it would run: the same YAML and data give the same name. So a `make
+finetune` that was stopped at any moment goes on with its job when it is called again, and never pays for a second one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+from scripts.errors import FAILED, MISSING, UserError, main
+from scripts.values import ROOT
+
+ENDED_BADLY = frozenset({"Failed", "Canceled", "NotResponding"})
+
+
+def read(folder: Path, name: str, hint: str) -> str:
+    """Returns a value of the state; a `UserError` with `hint` (which target makes it) when it is not there."""
+    path = folder / name
+    value = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    if not value:
+        raise UserError(f"{path}: not there yet; {hint}", MISSING)
+    return value
+
+
+def write(folder: Path, name: str, value: str) -> None:
+    """Writes a value so that a reader sees the old one or the new one, never half."""
+    folder.mkdir(parents=True, exist_ok=True)
+    part = folder / f".{name}.part"
+    part.write_text(f"{value}\n", encoding="utf-8")
+    part.replace(folder / name)
+
+
+def job_name(folder: Path, environment: str, again: bool = False, root: Path = ROOT) -> str:
+    """Returns the name for the job of today's YAML and data, and keeps it.
+
+    It is `<env>-<hash>-<attempt>`. The attempt counts up when the last one ended badly, or when `again` is asked for.
+    """
+    version = read(folder, "data-version", f"make data ENV={environment} prepares the data")
+    yaml = (root / "pipelines" / environment / "finetune.yml").read_bytes()
+    digest = hashlib.sha256(yaml + version.encode()).hexdigest()[:10]
+    stem, attempt = f"{environment}-{digest}-", 1
+    last = folder / "job"
+    name = last.read_text(encoding="utf-8").strip() if last.exists() else ""
+    if name.startswith(stem):
+        attempt = int(name.removeprefix(stem))
+        status = folder / "status"
+        ended = status.read_text(encoding="utf-8").strip() if status.exists() else ""
+        attempt += again or ended in ENDED_BADLY
+    if name != f"{stem}{attempt}":
+        (folder / "status").unlink(missing_ok=True)
+        write(folder, "job", f"{stem}{attempt}")
+    return f"{stem}{attempt}"
+
+
+def require_completed(folder: Path, environment: str) -> None:
+    """Raises a `UserError` unless the job's status is Completed: `az ml job stream` exits 0 on a cancelled job too."""
+    job = read(folder, "job", f"make finetune ENV={environment} submits a job")
+    status = read(folder, "status", f"make finetune ENV={environment} waits for the job")
+    if status != "Completed":
+        raise UserError(
+            f"job {job} is {status}, not Completed; its log says why (above, or az ml job stream -n {job}); "
+            f"make finetune ENV={environment} "
+            + ("tries again" if status in ENDED_BADLY else "goes on waiting for it"),
+            FAILED,
+        )
+    print(f"job {job}: Completed")
+
+
+def data_version(environment: str, root: Path = ROOT) -> str:
+    """Returns the version of the prepared data, from its manifest."""
+    path = root / "data" / environment / "manifest.json"
+    if not path.exists():
+        raise UserError(
+            f"data/{environment}/manifest.json: not there yet; make data ENV={environment} makes it", MISSING
+        )
+    return json.loads(path.read_text(encoding="utf-8"))["version"]
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """The command: see `--help`."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.state", description="State of a run, kept in a folder.")
+    parser.add_argument("what", choices=("job", "completed", "data-version", "model-version"))
+    parser.add_argument("--env", required=True)
+    parser.add_argument("--folder", type=Path, required=True, help="for example .runs/dev/azure")
+    parser.add_argument("--again", action="store_true", help="job: a new attempt even if the last one went well")
+    options = parser.parse_args(arguments)
+    if options.what == "job":
+        print(job_name(options.folder, options.env, options.again))
+    elif options.what == "completed":
+        require_completed(options.folder, options.env)
+    elif options.what == "data-version":
+        print(data_version(options.env))
+    else:
+        sys.stdout.write(
+            read(options.folder, "model-version", f"make register ENV={options.env} registers the model") + "\n"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    main(run)

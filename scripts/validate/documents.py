@@ -1,0 +1,76 @@
+"""The YAML under review: the files of an environment, read as the SDK will read them, with the line of every key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scripts.errors import MISSING, UserError
+from scripts.values import ROOT, read_yaml
+
+# What stands in an environment's folders: file -> the SDK's loader for it (azure.ai.ml.load_<word>).
+KINDS = {
+    "pipelines/{}/compute.yml": "compute",
+    "pipelines/{}/data.yml": "data",
+    "pipelines/{}/finetune.yml": "job",
+    "pipelines/{}/model.yml": "model",
+    "endpoints/{}/endpoint.yml": "online_endpoint",
+    "endpoints/{}/deployment.yml": "online_deployment",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault: where it stands (`file:line`), the dotted key, and a sentence that says what to do."""
+
+    where: str
+    key: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.key}: {self.sentence}" if self.key else f"{self.where}: {self.sentence}"
+
+
+@dataclass(frozen=True)
+class Document:
+    """A YAML file: `kind` names its loader, `data` is what YAML 1.1 (PyYAML, as in the SDK) reads in it."""
+
+    path: Path
+    name: str
+    kind: str
+    data: dict[str, Any]
+    lines: dict[str, int]
+
+    def finding(self, key: str, sentence: str) -> Finding:
+        """Returns a finding at the line of `key`, or of the nearest key above it that is written down."""
+        at = key
+        while at and at not in self.lines:
+            at = at.rpartition(".")[0]
+        return Finding(f"{self.name}:{self.lines.get(at, 1)}", key, sentence)
+
+    def get(self, key: str) -> Any:
+        """Returns the value of a dotted key, or None."""
+        found: Any = self.data
+        for part in key.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+        return found
+
+
+def read(environment: str, root: Path = ROOT) -> dict[str, Document]:
+    """Reads all files of an environment, by kind; a `UserError` when one is missing or is not YAML."""
+    documents = {}
+    for pattern, kind in KINDS.items():
+        name = pattern.format(environment)
+        if not (root / name).exists():
+            raise UserError(f"{name}: no such file; run make render ENV={environment}", MISSING)
+        documents[kind] = read_document(root / name, kind, name)
+    return documents
+
+
+def read_document(path: Path, kind: str, name: str | None = None) -> Document:
+    """Reads one file."""
+    data, lines = read_yaml(path, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    return Document(path, name or path.name, kind, data, lines)

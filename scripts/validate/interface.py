@@ -1,0 +1,187 @@
+"""The job against the component's interface, which neither the SDK nor the CLI looks at before the job is submitted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from scripts.errors import suggest
+from scripts.validate.documents import Document, Finding
+
+_BINDING = re.compile(r"\$\{\{\s*parent\.(inputs|outputs|jobs)\.([^}]+?)\s*\}\}")
+_ANY_EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
+_PYTHON_KIND = {"integer": int, "number": (int, float), "string": str}
+_FILES = ("uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model", "triton_model")
+_INPUT_KEYS = ("type", "path", "mode", "default", "optional", "description", "enum", "min", "max")
+
+
+def check(job: Document, component: dict[str, Any]) -> Iterator[Finding]:
+    """Yields every fault of the job's inputs, bindings and settings against `component` (its `inputs` and `outputs`)."""
+    yield from _top_inputs(job)
+    yield from _settings(job)
+    for step, node in (job.get("jobs") or {}).items():
+        if not isinstance(node, dict):
+            yield job.finding(f"jobs.{step}", "expected a mapping with type, component, inputs and outputs")
+            continue
+        key = f"jobs.{step}"
+        yield from _node_keys(job, key, node)
+        if component["component"] in str(node.get("component", "")):
+            yield from _inputs(job, key, node, component)
+            yield from _outputs(job, key, node, component)
+
+
+def _top_inputs(job: Document) -> Iterator[Finding]:
+    for name, spec in (job.get("inputs") or {}).items():
+        if not isinstance(spec, dict):
+            continue
+        for word in spec:
+            if word not in _INPUT_KEYS:
+                yield job.finding(
+                    f"inputs.{name}.{word}",
+                    f"unknown key{suggest(word, _INPUT_KEYS)}; allowed: {', '.join(_INPUT_KEYS)}",
+                )
+        kind = spec.get("type")
+        if "path" in spec and kind not in _FILES:
+            yield job.finding(
+                f"inputs.{name}.type", f"found {kind!r}, allowed: {', '.join(_FILES)}{suggest(kind, _FILES)}"
+            )
+
+
+def _settings(job: Document) -> Iterator[Finding]:
+    allowed = ("default_datastore", "default_compute", "continue_on_step_failure", "force_rerun")
+    for word in job.get("settings") or {}:
+        if word not in allowed:
+            yield job.finding(
+                f"settings.{word}",
+                f"unknown key{suggest(word, allowed)}, which Azure ML would silently ignore; allowed: {', '.join(allowed)}",
+            )
+
+
+def _node_keys(job: Document, key: str, node: dict[str, Any]) -> Iterator[Finding]:
+    if node.get("type") != "pipeline" and "registries" in str(node.get("component", "")):
+        yield job.finding(
+            f"{key}.type", f"found {node.get('type')!r}; a registry's pipeline component wants type: pipeline"
+        )
+    allowed = ("type", "component", "inputs", "outputs", "display_name", "description", "tags", "properties", "comment",
+               "compute", "environment", "code", "command", "environment_variables", "resources", "distribution",
+               "limits", "identity", "services", "settings", "jobs")  # fmt: skip
+    for word in node:
+        if word not in allowed:
+            yield job.finding(f"{key}.{word}", f"unknown key{suggest(word, allowed)}, which Azure ML would ignore")
+
+
+def _inputs(job: Document, key: str, node: dict[str, Any], component: dict[str, Any]) -> Iterator[Finding]:
+    interface, given = component["inputs"], node.get("inputs") or {}
+    for name, value in given.items():
+        at = f"{key}.inputs.{name}"
+        spec = interface.get(name)
+        if spec is None:
+            yield job.finding(
+                at, f"{component['component']} {component['version']} has no such input{suggest(name, interface)}"
+            )
+        elif isinstance(value, dict):
+            if spec["type"] not in _FILES:
+                yield job.finding(at, f"found a mapping, expected {spec['type']}")
+        elif isinstance(value, str) and _ANY_EXPRESSION.search(value):
+            yield from _bound_input(job, at, value, spec)
+        else:
+            yield from _literal(job, at, value, spec)
+    for name, spec in interface.items():
+        if not spec.get("optional", True) and name not in given:
+            yield job.finding(f"{key}.inputs", f"{name} is required; add {name}: {spec.get('default', '...')}")
+    sources = [name for name in ("mlflow_model_path", "pytorch_model_path", "huggingface_id") if name in given]
+    if len(sources) != 1:
+        found = " and ".join(sources) or "none"
+        yield job.finding(
+            f"{key}.inputs", f"found {found}; give exactly one of mlflow_model_path, pytorch_model_path, huggingface_id"
+        )
+
+
+def _literal(job: Document, at: str, value: Any, spec: dict[str, Any]) -> Iterator[Finding]:
+    kind = spec["type"]
+    if kind in _FILES:
+        yield job.finding(
+            at, f"found {value!r}, expected a binding to an input of type {kind}: ${{{{parent.inputs.NAME}}}}"
+        )
+        return
+    if "enum" in spec:
+        shown = ", ".join(f'"{each}"' for each in spec["enum"])
+        unquoted = str(value).lower() if isinstance(value, bool) else str(value)
+        if not isinstance(value, str) and unquoted in spec["enum"]:
+            yield job.finding(at, f'found {unquoted} without quotes, expected the text "{unquoted}"; put it in quotes')
+        elif value not in spec["enum"]:
+            yield job.finding(at, f"found {value!r}, allowed: {shown}{suggest(value, spec['enum'])}")
+        return
+    if isinstance(value, bool) or not isinstance(value, _PYTHON_KIND[kind]):
+        hint = ""
+        if isinstance(value, str) and re.fullmatch(r"[-+]?\d+[eE][-+]?\d+", value):
+            hint = f"; YAML reads {value} as text, write {value.replace('e', '.0e')}"
+        yield job.finding(at, f"found {value!r}, expected {'text' if kind == 'string' else kind}{hint}")
+        return
+    if "min" in spec and value < spec["min"]:
+        yield job.finding(at, f"found {value}, expected at least {spec['min']}")
+    if "max" in spec and value > spec["max"]:
+        yield job.finding(at, f"found {value}, expected at most {spec['max']}")
+    if kind == "string" and ("\\" in value or "'" in value):
+        yield job.finding(at, f"found {value!r}; the component refuses backslashes and single quotes")
+
+
+def _bound_input(job: Document, at: str, value: str, spec: dict[str, Any]) -> Iterator[Finding]:
+    match = _BINDING.fullmatch(value.strip())
+    if not match:
+        yield job.finding(
+            at, f"found {value!r}, expected ${{{{parent.inputs.NAME}}}} or ${{{{parent.jobs.STEP.outputs.NAME}}}}"
+        )
+        return
+    where, name = match.groups()
+    if where == "jobs":
+        yield from _bound_to_step(job, at, name)
+        return
+    declared = job.get(where) or {}
+    if name not in declared:
+        yield job.finding(
+            at, f"{value} is bound to nothing: the job has no {where[:-1]} '{name}'{suggest(name, declared)}"
+        )
+        return
+    kind = declared[name].get("type") if isinstance(declared[name], dict) else None
+    if kind and spec["type"] in _FILES and kind != spec["type"]:
+        yield job.finding(at, f"bound to an input of type {kind}, expected {spec['type']}")
+
+
+def _bound_to_step(job: Document, at: str, path: str) -> Iterator[Finding]:
+    step, _, rest = path.partition(".outputs.")
+    steps = job.get("jobs") or {}
+    if step not in steps:
+        yield job.finding(at, f"bound to the step '{step}', which the job does not have{suggest(step, steps)}")
+    elif not rest or rest not in (steps[step].get("outputs") or {rest: None}):
+        yield job.finding(at, f"bound to the output '{rest}', which the step '{step}' does not declare")
+
+
+def _outputs(job: Document, key: str, node: dict[str, Any], component: dict[str, Any]) -> Iterator[Finding]:
+    declared = job.get("outputs") or {}
+    for name, value in (node.get("outputs") or {}).items():
+        at = f"{key}.outputs.{name}"
+        spec = component["outputs"].get(name)
+        if spec is None:
+            yield job.finding(
+                at,
+                f"{component['component']} has no such output{suggest(name, component['outputs'])}; "
+                f"it has {', '.join(component['outputs'])}",
+            )
+            continue
+        match = _BINDING.fullmatch(str(value).strip())
+        if not match or match[1] != "outputs":
+            yield job.finding(at, f"found {value!r}, expected ${{{{parent.outputs.NAME}}}}")
+        elif match[2] not in declared:
+            yield job.finding(
+                at, f"{value} is bound to nothing: the job has no output '{match[2]}'{suggest(match[2], declared)}"
+            )
+        elif isinstance(declared[match[2]], dict) and declared[match[2]].get("type") not in (None, spec["type"]):
+            yield job.finding(
+                f"outputs.{match[2]}.type", f"found {declared[match[2]]['type']!r}, expected {spec['type']}"
+            )
+    bound = {match[1] for match in re.finditer(r"\$\{\{\s*parent\.outputs\.([^}\s]+)", str(job.get("jobs")))}
+    for name in declared:
+        if name not in bound:
+            yield job.finding(f"outputs.{name}", "no step writes it; bind it under jobs.<step>.outputs")

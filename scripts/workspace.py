@@ -1,0 +1,57 @@
+"""`python -m scripts.workspace`: the workspace of an environment, as options for `az ml`.
+
+With --real it refuses the placeholders that ship with the project: the Makefile asks so before anything reaches Azure.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from scripts import values as values_module
+from scripts.errors import UserError, main
+from scripts.values import Values
+
+PLACEHOLDERS = {  # key -> how its placeholder begins
+    "subscription_id": "00000000-0000-0000-0000-000000000000",
+    "resource_group": "my-resource-group",
+    "workspace": "my-workspace",
+}
+
+
+def options(values: Values) -> str:
+    """Returns `--subscription … --resource-group … --workspace-name …`; the schema keeps shell characters out of them."""
+    azure = values.data["azure"]
+    return (
+        f"--subscription {azure['subscription_id']} --resource-group {azure['resource_group']} "
+        f"--workspace-name {azure['workspace']}"
+    )
+
+
+def refuse_placeholders(values: Values) -> None:
+    """Raises a `UserError` that names every placeholder which is still in the values."""
+    azure = values.data["azure"]
+    left = [f"azure.{key}" for key, start in PLACEHOLDERS.items() if azure[key].startswith(start)]
+    if left:
+        raise UserError(
+            f"{values.where(left[0])}: {', '.join(left)}: still the placeholder; write your workspace's into "
+            f"environments/{values.environment}.yaml, or rehearse without an account: add BACKEND=local"
+        )
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """The command: prints the options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.workspace", description="Print the workspace's az options."
+    )
+    values_module.add_arguments(parser)
+    parser.add_argument("--real", action="store_true", help="refuse placeholders")
+    chosen = parser.parse_args(arguments)
+    values = values_module.from_arguments(chosen)
+    if chosen.real:
+        refuse_placeholders(values)
+    print(options(values))
+    return 0
+
+
+if __name__ == "__main__":
+    main(run)

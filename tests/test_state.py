@@ -1,0 +1,65 @@
+"""State: a job's name is made before the job, so that no interruption leads to a second one."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts.errors import UserError
+from scripts.state import job_name, read, require_completed, write
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "pipelines" / "dev").mkdir(parents=True)
+    (tmp_path / "pipelines" / "dev" / "finetune.yml").write_text("type: pipeline\n")
+    write(tmp_path / "state", "data-version", "abc")
+    return tmp_path
+
+
+def name(project: Path, again: bool = False) -> str:
+    return job_name(project / "state", "dev", again, project)
+
+
+def test_the_same_yaml_and_data_are_the_same_job(project):
+    first = name(project)
+    assert first.startswith("dev-")
+    assert first.endswith("-1")
+    assert name(project) == first
+    write(project / "state", "status", "Completed")
+    assert name(project) == first
+
+
+@pytest.mark.parametrize("status", ["Failed", "Canceled", "NotResponding"])
+def test_a_job_that_ended_badly_gets_a_successor(project, status):
+    first = name(project)
+    write(project / "state", "status", status)
+    second = name(project)
+    assert (first[-2:], second[-2:]) == ("-1", "-2")
+    assert name(project) == second  # the status belonged to the first
+
+
+def test_other_yaml_or_data_or_a_wish_is_another_job(project):
+    first = name(project)
+    assert name(project, again=True) == first[:-1] + "2"
+    (project / "pipelines" / "dev" / "finetune.yml").write_text("type: pipeline\nname: x\n")
+    second = name(project)
+    write(project / "state", "data-version", "def")
+    assert len({first, second, name(project)}) == 3
+
+
+def test_only_completed_is_good_enough(project, capsys):
+    folder = project / "state"
+    with pytest.raises(UserError, match="make finetune ENV=dev submits a job"):
+        require_completed(folder, "dev")
+    name(project)
+    write(folder, "status", "Canceled")
+    with pytest.raises(UserError, match="is Canceled, not Completed"):
+        require_completed(folder, "dev")
+    write(folder, "status", "Completed")
+    require_completed(folder, "dev")
+    assert "Completed" in capsys.readouterr().out
+
+
+def test_a_missing_value_says_what_makes_it(tmp_path):
+    with pytest.raises(UserError, match="not there yet; do that"):
+        read(tmp_path, "job", "do that")

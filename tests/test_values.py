@@ -1,0 +1,133 @@
+"""Values: merging, where a key was written, and a sentence for every typo."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts.errors import UserError
+from scripts.values import ROOT, Values, environments, load, read_yaml
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with the real schema and values, and an environment to write."""
+    for name in ("values.yaml", "values.schema.json"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments" / "dev.yaml").write_text("azure:\n  workspace: team-a\n")
+    return tmp_path
+
+
+def refused(project: Path, *sets: str) -> str:
+    with pytest.raises(UserError) as caught:
+        load("dev", sets, project)
+    return str(caught.value)
+
+
+def test_every_environment_of_the_project_loads():
+    assert environments() == ["demo", "dev", "prod"]
+    for environment in environments():
+        assert isinstance(load(environment), Values)
+
+
+def test_a_later_source_wins_and_null_removes(project):
+    (project / "environments" / "dev.yaml").write_text("finetune:\n  learning_rate: 1e-4\n  deepspeed_stage: null\n")
+    values = load("dev", ["finetune.num_train_epochs=7"], project)
+    assert values.data["finetune"]["learning_rate"] == 1e-4
+    assert "deepspeed_stage" not in values.data["finetune"]
+    assert values.data["finetune"]["num_train_epochs"] == 7
+    assert values.source("finetune.learning_rate") == "environment"
+    assert values.where("finetune.learning_rate") == "environments/dev.yaml:2"
+    assert values.source("finetune.num_train_epochs") == "--set"
+    assert values.source("finetune.apply_lora") == "values"
+
+
+def test_numbers_are_what_a_reader_takes_them_for(project):
+    (project / "environments" / "dev.yaml").write_text("finetune:\n  learning_rate: 5e-6\ndataset:\n  label: on\n")
+    data = load("dev", root=project).data
+    assert data["finetune"]["learning_rate"] == 5e-6
+    assert data["dataset"]["label"] == "on"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("finetune:\n  learning_rat: 1e-4\n", "environments/dev.yaml:2: finetune.learning_rat: unknown key (did you mean 'learning_rate'?)"),
+        ("azur:\n  workspace: x\n", "environments/dev.yaml:1: azur: unknown key (did you mean 'azure'?)"),
+        ("model:\n  version: 15\n", 'environments/dev.yaml:2: model.version: found 15, expected text, so put it in quotes: "15"'),
+        ("finetune:\n  precision: 8\n", "environments/dev.yaml:2: finetune.precision: found 8, expected one of 32, 16"),
+        ("finetune:\n  lr_scheduler_type: cosin\n", "(did you mean 'cosine'?)"),
+        ("finetune:\n  num_train_epochs: 0\n", "finetune.num_train_epochs: found 0, expected at least 1"),
+        ("deployment:\n  request_timeout_ms: 900000\n", "environments/dev.yaml:2: deployment.request_timeout_ms: found 900000, expected at most 180000"),
+        ("compute: gpu\n", "environments/dev.yaml:1: compute: found \"gpu\", expected a mapping"),
+        ("endpoint:\n  name: 1st\n", "environments/dev.yaml:2: endpoint.name: found \"1st\""),
+        ("compute:\n  size: null\n", "compute.size: missing; add it"),
+    ],
+)  # fmt: skip
+def test_a_typo_is_one_sentence_with_file_line_and_key(project, text, said):
+    (project / "environments" / "dev.yaml").write_text(text)
+    sentence = refused(project)
+    assert said in sentence
+    assert len(sentence.splitlines()) == 1
+
+
+def test_every_key_of_the_values_refuses_a_typo(project):
+    """A misspelt key is found wherever it stands: the schema is strict at every level."""
+    original = (ROOT / "values.yaml").read_text()
+    _, lines = read_yaml(ROOT / "values.yaml")
+    for key, line in lines.items():
+        rows = original.splitlines()
+        name = key.rpartition(".")[2]
+        rows[line - 1] = rows[line - 1].replace(f"{name}:", f"{name}x:", 1)
+        (project / "values.yaml").write_text("\n".join(rows) + "\n")
+        assert f"values.yaml:{line}: {key}x: unknown key (did you mean" in refused(project), key
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("azure: [\n", "dev.yaml:2: not valid YAML"),
+        ("- a\n", "dev.yaml:1: expected a mapping"),
+        ("azure:\n  region: eastus\n  region: westus\n", "dev.yaml:3: azure.region: written twice, first in line 2"),
+        ("? [a]\n: 1\n", "dev.yaml:1: a key must be plain text"),
+        ("azure: !!python/object:os.system x\n", "dev.yaml:1: could not determine a constructor"),
+    ],
+)
+def test_broken_yaml_is_named_not_thrown(project, text, said):
+    (project / "environments" / "dev.yaml").write_text(text)
+    assert said in refused(project)
+
+
+def test_set_wants_key_equals_value(project):
+    assert "expected key=value" in refused(project, "finetune.num_train_epochs")
+    assert "--set: finetune.num_train_epoch: unknown key" in refused(project, "finetune.num_train_epoch=1")
+
+
+def test_an_unknown_environment_is_suggested():
+    with pytest.raises(UserError, match="did you mean 'prod'"):
+        load("prd")
+
+
+def test_the_schema_and_the_component_agree():
+    """Every training parameter of the component is a key under `finetune`, of the same kind; no others are."""
+    from scripts.facts import read_catalog
+    from scripts.parameters import NOT_PARAMETERS
+
+    schema = json.loads((ROOT / "values.schema.json").read_text())["properties"]["finetune"]["properties"]
+    inputs = read_catalog("chat_completion_pipeline.json")["inputs"]
+    assert set(schema) == set(inputs) - NOT_PARAMETERS
+    for name, spec in inputs.items():
+        if name in schema and "enum" in spec:
+            allowed = {str(each).lower() for each in schema[name]["enum"]}
+            assert allowed == set(spec["enum"]), name
+        elif name in schema:
+            assert schema[name]["type"] == spec["type"], name
+
+
+def test_every_key_of_values_yaml_is_commented():
+    """A comment sentence stands over each key, or behind it."""
+    rows = (ROOT / "values.yaml").read_text().splitlines()
+    _, lines = read_yaml(ROOT / "values.yaml")
+    for key, line in lines.items():
+        assert rows[line - 2].strip().startswith("#") or " # " in rows[line - 1], key
