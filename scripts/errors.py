@@ -41,7 +41,8 @@ def main(work: Callable[[], int | None]) -> None:
         code = work() or 0
         sys.stdout.flush()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        for sentence in str(error).splitlines():
+            print(f"error: {sentence}", file=sys.stderr)
         code = error.code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -87,7 +87,7 @@ def load(environment: str, sets: Sequence[str] = (), root: Path = ROOT, check: b
         data, places = _assignment(assignment)
         _merge(values, values.data, data, "", places)
     if check:
-        faults = list(schema_faults(values, root))
+        faults = sorted(schema_faults(values, root), key=_place)
         if faults:
             raise UserError("\n".join(faults))
     return values
@@ -135,13 +135,18 @@ def scalar(text: str) -> Any:
 
 
 def schema_faults(values: Values, root: Path = ROOT) -> Iterator[str]:
-    """Yields a sentence for everything in the values that `values.schema.json` does not allow, in file order."""
+    """Yields a sentence for everything in the values that `values.schema.json` does not allow."""
     from jsonschema import Draft202012Validator
 
     schema = json.loads((root / "values.schema.json").read_text(encoding="utf-8"))
-    errors = Draft202012Validator(schema).iter_errors(values.data)
-    for error in sorted(errors, key=lambda each: [str(part) for part in each.absolute_path]):
+    for error in Draft202012Validator(schema).iter_errors(values.data):
         yield from _explain(values, error)
+
+
+def _place(sentence: str) -> tuple[str, int]:
+    file, _, rest = sentence.partition(":")
+    line = rest.partition(":")[0]
+    return file, int(line) if line.isdigit() else 0
 
 
 def _explain(values: Values, error: Any) -> Iterator[str]:

@@ -1,0 +1,4 @@
+make
+make nonsense
+make validate ENV=prd
+make data BACKEND=aws

@@ -1,0 +1,56 @@
+"""Acceptance: each folder of tests/acceptance/ is a session of a user, and what the user saw.
+
+`session.sh` runs in a fresh copy of the project's authored files; `expected.txt` is its output, standard error included,
+with the exit code of each line that ends badly. `UPDATE=1 make test` rewrites what is expected, to be reviewed in the diff.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts.values import ROOT
+
+CASES = sorted((ROOT / "tests" / "acceptance").glob("*/session.sh"))
+AUTHORED = ("Makefile", "pyproject.toml", "constraints.txt", "values.yaml", "values.schema.json", "environments",
+            "templates", "pipelines", "endpoints", "scripts")  # fmt: skip
+
+
+@pytest.mark.parametrize("session", CASES, ids=[case.parent.name for case in CASES])
+def test_session(session: Path, tmp_path: Path):
+    project = tmp_path / "project"
+    project.mkdir()
+    for name in AUTHORED:
+        source, target = ROOT / name, project / name
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copy2)
+        else:
+            shutil.copy2(source, target)
+    shown = run(session, project)
+    expected = session.with_name("expected.txt")
+    if os.environ.get("UPDATE"):
+        expected.write_text(shown, encoding="utf-8")
+    assert shown == expected.read_text(encoding="utf-8")
+
+
+def run(session: Path, project: Path) -> str:
+    """Runs every line of a session by itself, and returns what a terminal would have shown."""
+    environment = {
+        "PATH": os.environ["PATH"], "HOME": str(project), "LANG": "C.UTF-8", "VENV": str(Path(sys.executable).parent.parent),
+        "PYTHONWARNINGS": "ignore", "MAKEFLAGS": "--no-print-directory",
+    }  # fmt: skip
+    shown = ""
+    for line in session.read_text(encoding="utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        done = subprocess.run(
+            ["bash", "-c", line], cwd=project, env=environment, text=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False,
+        )  # fmt: skip
+        shown += f"$ {line}\n{done.stdout}" + (f"[exit {done.returncode}]\n" if done.returncode else "")
+    shown = re.sub(r"^make: \*\*\* \[Makefile:\d+: ", "make: *** [Makefile: ", shown, flags=re.M)
+    return shown.replace(str(project), "<project>")
