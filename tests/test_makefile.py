@@ -1,0 +1,44 @@
+"""The Makefile: short recipes, help for every target, and nothing run just to print the help."""
+
+import re
+import subprocess
+
+from scripts.values import ROOT
+
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def recipes() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    target = ""
+    for line in MAKEFILE.splitlines():
+        if line.startswith("\t"):
+            found[target].append(line)
+        elif match := re.match(r"^([^\s#=:][^=:]*):(?!=)", line):
+            target = match[1]
+            found.setdefault(target, [])
+    return found
+
+
+def test_a_recipe_has_at_most_three_lines():
+    assert {target: len(lines) for target, lines in recipes().items() if len(lines) > 3} == {}
+
+
+def test_every_target_of_a_user_is_phony_and_helped():
+    phony = set(re.search(r"\.PHONY:((?:.*\\\n)*.*)", MAKEFILE)[1].replace("\\\n", " ").split())
+    helped = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.M))
+    assert helped <= phony
+    done = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for target in helped:
+        assert f"  {target} " in done.stdout, target
+
+
+def test_help_starts_no_other_program_than_awk():
+    shown = subprocess.run(["make", "-n"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {line.split()[0] for line in shown.splitlines()} == {"awk", "printf"}
+
+
+def test_what_is_deleted_is_confirmed_beforehand():
+    deletes = [line for line in MAKEFILE.splitlines() if re.search(r"\$\(az\) ml \S+ delete", line)]
+    assert deletes
+    assert all("--yes" in line for line in deletes)
