@@ -19,7 +19,7 @@ from pathlib import Path
 from scripts.errors import FAILED, MISSING, UserError, main
 from scripts.values import ROOT
 
-ENDED_BADLY = frozenset({"Failed", "Canceled", "NotResponding"})
+ENDED_BADLY = frozenset({"failed", "canceled", "notresponding"})
 
 
 def read(folder: Path, name: str, hint: str) -> str:
@@ -39,6 +39,11 @@ def write(folder: Path, name: str, value: str) -> None:
     part.replace(folder / name)
 
 
+def plain_status(status: str) -> str:
+    """Returns a job's status in lower-case letters: releases of the CLI print `Completed` or `JobStatus.COMPLETED`."""
+    return status.strip().rpartition(".")[2].replace("_", "").lower()
+
+
 def job_name(folder: Path, environment: str, again: bool = False, root: Path = ROOT) -> str:
     """Returns the name for the job of today's YAML and data, and keeps it.
 
@@ -53,8 +58,8 @@ def job_name(folder: Path, environment: str, again: bool = False, root: Path = R
     if name.startswith(stem):
         attempt = int(name.removeprefix(stem))
         status = folder / "status"
-        ended = status.read_text(encoding="utf-8").strip() if status.exists() else ""
-        attempt += again or ended in ENDED_BADLY
+        ended = status.read_text(encoding="utf-8") if status.exists() else ""
+        attempt += again or plain_status(ended) in ENDED_BADLY
     if name != f"{stem}{attempt}":
         (folder / "status").unlink(missing_ok=True)
         write(folder, "job", f"{stem}{attempt}")
@@ -65,11 +70,11 @@ def require_completed(folder: Path, environment: str) -> None:
     """Raises a `UserError` unless the job's status is Completed: `az ml job stream` exits 0 on a cancelled job too."""
     job = read(folder, "job", f"make finetune ENV={environment} submits a job")
     status = read(folder, "status", f"make finetune ENV={environment} waits for the job")
-    if status != "Completed":
+    if plain_status(status) != "completed":
         raise UserError(
             f"job {job} is {status}, not Completed; its log says why (above, or az ml job stream -n {job}); "
             f"make finetune ENV={environment} "
-            + ("tries again" if status in ENDED_BADLY else "goes on waiting for it"),
+            + ("tries again" if plain_status(status) in ENDED_BADLY else "goes on waiting for it"),
             FAILED,
         )
     print(f"job {job}: Completed")

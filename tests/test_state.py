@@ -29,7 +29,7 @@ def test_the_same_yaml_and_data_are_the_same_job(project):
     assert name(project) == first
 
 
-@pytest.mark.parametrize("status", ["Failed", "Canceled", "NotResponding"])
+@pytest.mark.parametrize("status", ["Failed", "Canceled", "NotResponding", "JobStatus.NOT_RESPONDING", "JobStatus.FAILED"])
 def test_a_job_that_ended_badly_gets_a_successor(project, status):
     first = name(project)
     write(project / "state", "status", status)
@@ -55,8 +55,9 @@ def test_only_completed_is_good_enough(project, capsys):
     write(folder, "status", "Canceled")
     with pytest.raises(UserError, match="is Canceled, not Completed"):
         require_completed(folder, "dev")
-    write(folder, "status", "Completed")
-    require_completed(folder, "dev")
+    for completed in ("Completed", "JobStatus.COMPLETED"):  # as the newest and an older extension print it
+        write(folder, "status", completed)
+        require_completed(folder, "dev")
     assert "Completed" in capsys.readouterr().out
 
 
