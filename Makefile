@@ -14,18 +14,22 @@ INSTALLED_local := $(VENV)/.installed-local
 INSTALLED_dev   := $(VENV)/.installed-dev
 VALUES := --env $(ENV) $(if $(SET),--set $(SET))
 
+# Only programs that talk to Azure run behind $(online): the environment of the local Azure ML, or nothing.
 ifeq ($(BACKEND),local)
-AZ    ?= $(PY) -m scripts.az_ml
-az    := $(PY) -m scripts.local run --env $(ENV) -- $(AZ)
-READY := $(INSTALLED_local)
+AZ     ?= $(PY) -m scripts.az_ml
+online := $(PY) -m scripts.local run --env $(ENV) --
+READY  := $(INSTALLED_local)
 DATA_FALLBACK := --fallback scripts/catalog/demo
+PROMOTION ?= warn
 else ifeq ($(BACKEND),azure)
-AZ    ?= az
-az    := $(AZ)
-READY := $(INSTALLED_core) real-workspace
+AZ     ?= az
+online :=
+READY  := $(INSTALLED_core) real-workspace
 else
 $(error BACKEND=$(BACKEND): allowed are azure and local)
 endif
+
+az := $(online) $(AZ)
 
 # Read when a recipe needs them, from the YAML that was reviewed.
 field       = $(shell sed -n 's/^name: "\{0,1\}\([^"]*\)"\{0,1\}$$/\1/p' $(1))
@@ -44,8 +48,10 @@ LEFT         = { echo "error: endpoint $(ENDPOINT) may be there and billed; make
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo all render render-check validate data compute finetune register deploy invoke undeploy prepare \
-        submit endpoint deployment real-workspace local-up local-down local-status test lint clean
+.PHONY: help demo all render render-check validate preflight gpu lock lock-check data data-check compute finetune \
+        register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare submit gate \
+        endpoint deployment real-workspace local-up local-down local-status local-fault test lint clean \
+        bench-data bench-engine bench-estimates
 
 ##@ Author
 render: $(INSTALLED_core)  ## Write pipelines/<env>/ and endpoints/<env>/ from values and templates
@@ -56,6 +62,18 @@ render-check: $(INSTALLED_core)  ## Exit 1 with the diff when rendered files are
 
 validate: $(INSTALLED_core)  ## Check values and YAML offline: schema, SDK, component interface, limits
 	@$(PY) -m scripts.validate $(VALUES)
+
+preflight: $(if $(OFFLINE),$(INSTALLED_core),$(READY))  ## Check the run before it is paid for (OFFLINE=1 without an account; OUTPUT=json; JUNIT=<file>)
+	@$(if $(OFFLINE),,$(online)) $(PY) -m scripts.preflight $(VALUES) $(if $(OFFLINE),--offline) $(if $(OUTPUT),-o $(OUTPUT)) $(if $(JUNIT),--junit $(JUNIT))
+
+gpu: $(INSTALLED_core)  ## Which machine could train and serve this model, with memory and cost, cheapest first
+	@$(PY) -m scripts.gpu $(VALUES)
+
+lock: $(READY)  ## Pin what the live registry says: model, component, sizes, prices
+	@$(online) $(PY) -m scripts.lock $(VALUES)
+
+lock-check: $(READY)  ## Say what is newer than the lock
+	@$(online) $(PY) -m scripts.lock $(VALUES) --check
 
 ##@ Run
 all: data compute finetune register  ## The whole chain; KEEP=1 leaves the endpoint running
@@ -68,6 +86,9 @@ demo:  ## The whole chain on localhost: train, register, serve, ask, delete; no 
 
 data: prepare data-asset-train data-asset-validation data-asset-test  ## Prepare the data and register it (DATASET=<file or folder> takes another source)
 	@mkdir -p $(RUN) && echo $(DATA_VERSION) > $(RUN)/data-version
+
+data-check: $(INSTALLED_core)  ## Check any chat data: FILE=<file, folder, glob or hub id>
+	@$(PY) -m scripts.dataset check --env $(ENV) $(if $(OUTPUT),-o $(OUTPUT)) $(or $(FILE),$(error data-check: say which file: FILE=my.jsonl))
 
 compute: $(READY)  ## Create the GPU cluster if it is not there
 	@$(az) ml compute show $(WORKSPACE) -n $(CLUSTER) -o none 2>/dev/null || \
@@ -98,6 +119,28 @@ undeploy: $(READY)  ## Delete the endpoint and its deployments: nothing billed i
 	test -z "$$found" || $(az) ml online-endpoint delete $(WORKSPACE) -n $(ENDPOINT) --yes > /dev/null
 	@echo "no endpoint $(ENDPOINT): nothing is billed"
 
+##@ Did it learn?
+metrics: $(READY)  ## The job's metrics as a table and a page (WATCH=1 until it has ended; NAME=<job>)
+	@$(online) $(PY) -m scripts.metrics $(VALUES) --folder $(RUN) $(if $(WATCH),--watch) $(if $(NAME),--job $(NAME))
+
+compare: $(READY)  ## Jobs side by side, with the parameters that differ: JOBS="a b"
+	@$(online) $(PY) -m scripts.metrics compare $(VALUES) $(or $(JOBS),$(error compare: say which jobs: JOBS="a b"))
+
+evaluate: $(READY)  ## Base against tuned on held-out conversations, with intervals and a report
+	@$(online) $(PY) -m scripts.evaluate $(VALUES) --folder $(RUN)
+
+promote: $(READY)  ## Mark the model version as promoted if its evaluation meets evaluation.require
+	@$(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN)
+
+chat: $(READY)  ## Chat with the deployment in the terminal
+	@$(online) $(PY) -m scripts.chat $(VALUES)
+
+chat-web: $(READY)  ## Chat with the deployment in the browser
+	@$(online) $(PY) -m scripts.chat.web $(VALUES)
+
+loadtest: $(READY)  ## How many requests the deployment bears, and the values that fit
+	@$(online) $(PY) -m scripts.loadtest $(VALUES)
+
 # Steps of the targets above.
 prepare: $(READY)
 	@$(PY) -m scripts.dataset prepare $(VALUES) $(if $(DATASET),--source "$(DATASET)") $(DATA_FALLBACK)
@@ -107,13 +150,18 @@ data-asset-%: prepare
 	-f pipelines/$(ENV)/data.yml -o none --set name=$(DATA)-$* version=$(DATA_VERSION) path=../../data/$(ENV)/$*.jsonl
 	@echo "data asset $(DATA)-$*:$(DATA_VERSION)"
 
-submit: $(READY)
+# PREFLIGHT=warn goes on in spite of a failure, and the record in the state says so.
+gate: $(READY)
+	@$(online) $(PY) -m scripts.preflight $(VALUES) --brief --record $(RUN)/preflight.json $(if $(filter warn,$(PREFLIGHT)),--warn)
+
+submit: gate
 	@$(state) job $(if $(AGAIN),--again)
 	@$(az) ml job show $(WORKSPACE) -n $(JOB) -o none 2>/dev/null || $(az) ml job create $(WORKSPACE) -f pipelines/$(ENV)/finetune.yml \
 	-n $(JOB) -o none --set $(foreach split,train validation test,inputs.$(split)_file_path.path=azureml:$(DATA)-$(split):$$(cat $(RUN)/data-version))
 
-endpoint: $(READY)
+endpoint: gate
 	@$(state) model-version > /dev/null
+	@$(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN) --check $(if $(filter warn,$(PROMOTION)),--warn)
 	@$(az) ml online-endpoint show $(WORKSPACE) -n $(ENDPOINT) -o none 2>/dev/null || \
 	$(az) ml online-endpoint create $(WORKSPACE) -f endpoints/$(ENV)/endpoint.yml -o none
 
@@ -136,12 +184,24 @@ local-down: $(INSTALLED_local)  ## Stop it, with its jobs and deployments
 local-status: $(INSTALLED_local)  ## Say what runs
 	@$(PY) -m scripts.local status
 
+local-fault: $(INSTALLED_local)  ## Make it fail on purpose: NAME=<fault>, CLEAR=1 ends it; without NAME the list
+	@$(PY) -m scripts.local fault $(NAME) $(if $(CLEAR),--clear)
+
 ##@ Develop
 test: $(INSTALLED_dev)  ## All tests, fast ones first
 	@$(PY) -m pytest
 
 lint: $(INSTALLED_dev)  ## Ruff
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+
+bench-data: $(INSTALLED_dev)  ## Data preparation against the datasets library alone: time and memory
+	@$(PY) -m scripts.dataset bench
+
+bench-engine: $(INSTALLED_dev)  ## Training and serving against plain transformers and PEFT
+	@$(PY) -m scripts.local.engine.bench
+
+bench-estimates: $(INSTALLED_core)  ## The memory and time estimates against published measurements
+	@$(PY) -m scripts.estimate.bench
 
 clean:  ## Delete what was made on this machine: environment, local Azure ML, prepared data, state
 	@test ! -e .local/emulator.json || $(PY) -m scripts.local down; rm -rf $(VENV) .local .runs data runs

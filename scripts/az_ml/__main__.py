@@ -1,0 +1,43 @@
+"""Runs one `az` command line: parse, do the verb, print what it answers, return the exit code of the official CLI."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import traceback
+
+from scripts import errors
+from scripts.az_ml import command_line, failures, output
+from scripts.az_ml.failures import PlainStream
+from scripts.az_ml.session import Session
+
+
+def run(words: list[str]) -> int:
+    """Does what the command line asks and returns its exit code; every failure becomes a sentence on stderr."""
+    quiet = contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stderr(PlainStream(sys.stderr))
+    with quiet:
+        return _run(words)
+
+
+def _run(words: list[str]) -> int:
+    arguments = None
+    try:
+        arguments = command_line.parse(words)
+        if arguments is None:  # it was a call for help, which is printed
+            return 0
+        result = Session(arguments).do()
+        output.write(result, arguments)
+    except errors.UserError as error:
+        return failures.report(str(error), error.code)
+    except BrokenPipeError:  # the reader went away, as `… | head` does: `errors.main` knows what to do
+        raise
+    except Exception as error:  # whatever the SDK raises has to end as a sentence, and never as a traceback
+        if "--debug" in words:
+            traceback.print_exc()
+        sentence, code = failures.explain(error, arguments)
+        return failures.report(sentence, code)
+    return 0
+
+
+if __name__ == "__main__":
+    errors.main(lambda: run(sys.argv[1:]))

@@ -1,0 +1,103 @@
+"""The login: which way is taken, and that it ends, with one sentence."""
+
+import time
+import types
+
+import pytest
+
+from scripts.az_ml import login
+from scripts.errors import UserError
+
+
+class Usual:
+    """Stands for DefaultAzureCredential."""
+
+    def __init__(self, outcome):
+        self.outcome = outcome
+
+    def get_token(self, *scopes, **options):
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        if self.outcome == "hang":
+            time.sleep(30)
+        return types.SimpleNamespace(token=self.outcome, expires_on=0)
+
+
+@pytest.fixture
+def usual(monkeypatch):
+    for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET", "HTTPS_PROXY", "https_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+    def arrange(outcome, terminal=False):
+        monkeypatch.setattr("azure.identity.DefaultAzureCredential", lambda: Usual(outcome))
+        monkeypatch.setattr(login, "_in_terminal", lambda: terminal)
+
+    return arrange
+
+
+def test_the_usual_way_first(usual):
+    usual("token")
+    assert login.Login().get_token("scope").token == "token"
+
+
+def test_no_login_and_no_terminal_is_a_sentence(usual):
+    usual(RuntimeError("DefaultAzureCredential failed to retrieve a token from the included credentials.\nAttempted…"))
+    with pytest.raises(UserError) as refused:
+        login.Login().get_token("scope")
+    assert refused.value.code == 1
+    assert str(refused.value).startswith("not logged in to Azure: log in with `az login`")
+    assert "\n" not in str(refused.value)
+
+
+def test_it_never_waits_for_ever(usual):
+    usual("hang")
+    started = time.monotonic()
+    with pytest.raises(UserError, match=r"answered within 0\.2 s"):
+        login.Login(seconds=0.2).get_token("scope")
+    assert time.monotonic() - started < 5
+
+
+def test_a_refused_service_principal_says_why_even_in_a_terminal(usual, monkeypatch):
+    for name in ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET"):
+        monkeypatch.setenv(name, name.lower())
+    usual(
+        RuntimeError("…\nAuthentication failed: AADSTS7000215: Invalid client secret. Trace ID: 1\r\nmore"),
+        terminal=True,
+    )
+    with pytest.raises(UserError) as refused:
+        login.Login().get_token("scope")
+    assert str(refused.value).endswith("of AZURE_CLIENT_ID: AADSTS7000215: Invalid client secret.")
+
+
+def test_in_a_terminal_the_browser_is_next_and_the_account_is_kept(usual, monkeypatch, tmp_path):
+    usual(RuntimeError("nothing"), terminal=True)
+    monkeypatch.setenv("AZURE_CONFIG_DIR", str(tmp_path / "azure"))
+    asked = []
+
+    class Browser:
+        def __init__(self, authentication_record, **options):
+            self.record = authentication_record
+            assert options["timeout"] > 0
+
+        def authenticate(self, scopes):
+            asked.append(scopes)
+            return Record("account")
+
+        def get_token(self, *scopes, **options):
+            return types.SimpleNamespace(token="from the browser", expires_on=0)
+
+    class Record(str):
+        def serialize(self):
+            return str(self)
+
+        @staticmethod
+        def deserialize(text):
+            return Record(text)
+
+    monkeypatch.setattr("azure.identity.InteractiveBrowserCredential", Browser)
+    monkeypatch.setattr("azure.identity.AuthenticationRecord", Record)
+    assert login.Login().get_token("scope").token == "from the browser"
+    kept = tmp_path / "azure" / "az-ml-account.json"
+    assert kept.read_text() == "account" and kept.stat().st_mode & 0o077 == 0
+    assert login.Login().get_token("scope").token == "from the browser"
+    assert asked == [("scope",)]  # the second command asks nobody
