@@ -1,0 +1,88 @@
+"""`python -m scripts.local.engine <job folder>`: runs a job of chat_completion_pipeline; 0 is Completed, 143 cancelled."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from pathlib import Path
+
+from scripts.errors import FAILED, USAGE, UserError
+from scripts.local.engine import lifeline, threads
+from scripts.local.engine.job import STEPS, Job
+
+
+def main() -> int:
+    """Runs the job and returns its exit code; why it failed is in error.json and the log, in a sentence."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.local.engine", description=__doc__)
+    parser.add_argument("folder", type=Path, help="the job's folder, with job.json")
+    folder = parser.parse_args().folder
+    lifeline.end_on_terminate()
+    if not (folder / "job.json").is_file():
+        print(f"error: {folder / 'job.json'} does not exist; the emulator writes it when it accepts a job", file=sys.stderr)
+        return USAGE
+    threads.tune(threads.asked(folder / "job.json"))
+    lifeline.end_with_parent()
+    follower = threads.Follower(threads.asked(folder / "job.json"))
+    job = Job(folder)
+    try:
+        run(job, follower)
+    except UserError as error:
+        job.fail(str(error), "UserError")
+        return FAILED
+    except SystemExit:
+        job.log("cancelled")
+        raise
+    except Exception as error:  # our own fault, or the machine's: the traceback goes where developers look
+        (job.logs / "debug.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        reason = " ".join(str(error).split())[:300]
+        job.fail(f"The engine failed: {type(error).__name__}: {reason}; the details are in logs/debug.txt.", "SystemError")
+        return FAILED
+    job.log("completed")
+    return 0
+
+
+def run(job: Job, follower: threads.Follower) -> None:
+    """Runs the five steps in the component's order."""
+    from scripts.local.engine import model_import, preprocess, validation
+    from scripts.local.engine.tracking import Tracker
+
+    _quieten()
+    job.log(f"job {job.name}: {job.described.get('display_name') or 'chat_completion_pipeline'}")
+    tracker = Tracker(job.mlflow, job.log)
+    with job.step(STEPS[0]):
+        values = validation.run(job)
+        tracker.parameters({name: values[name] for name in job.inputs if name not in validation.PATHS})
+    with job.step(STEPS[1]):
+        base = model_import.run(job, values)
+        tokenizer = base.tokenizer()
+    with job.step(STEPS[2]):
+        data = preprocess.run(job, values, base, tokenizer)
+        tracker.tags(data.counts)
+    with job.step(STEPS[3]):
+        from scripts.local.engine import finetune
+
+        result = finetune.run(job, values, base, data, tracker, follower)
+    with job.step(STEPS[4]):
+        from scripts.local.engine import converter
+
+        converter.run(job, values, base, data, tokenizer, result)
+    tracker.close()
+
+
+def _quieten() -> None:
+    """Keeps the libraries' bars, warnings and network away; what a user should know is in the job's log."""
+    import warnings
+
+    warnings.filterwarnings("ignore")
+    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_PROGRESS_BARS="1", TRANSFORMERS_VERBOSITY="error")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""A job's folder, as the emulator leaves it and reads it: job.json in; log, steps.json, error.json and outputs back."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+STEPS = (
+    "ft_nlp_common_validation",
+    "chat_completion_model_import",
+    "chat_completion_datapreprocess",
+    "chat_completion_finetune",
+    "ft_nlp_model_converter",
+)
+
+
+class Job:
+    """What a job asks for (`inputs` as on the wire, `settings` of the emulator) and where it answers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        self.described: dict[str, Any] = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+        self.name: str = self.described["name"]
+        self.inputs: dict[str, str] = self.described["inputs"]
+        self.base_model: dict[str, Any] = self.described.get("base_model") or {}
+        self.settings: dict[str, Any] = self.described.get("settings") or {}
+        self.mlflow: dict[str, Any] = self.described.get("mlflow") or {}
+        self.outputs = {name: Path(path) for name, path in self.described["outputs"].items()}
+        self.scratch = self.folder / "scratch"
+        self.logs = self.folder / "logs"
+        self.logs.mkdir(exist_ok=True)
+        self._log = (self.logs / "executionlogs.txt").open("a", encoding="utf-8", buffering=1)
+        self._steps: list[dict[str, Any]] = [
+            {"name": name, "status": "NotStarted", "started": None, "ended": None} for name in STEPS
+        ]
+        self._write_steps()
+
+    def log(self, line: str) -> None:
+        """Appends whole lines to the log that `az ml job stream` prints."""
+        stamp = datetime.now(UTC).strftime("%H:%M:%S")
+        self._log.write("".join(f"{stamp} {each}\n" for each in str(line).splitlines()))
+        self._log.flush()
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Runs its block as a step of the component: its state goes to steps.json, its duration to the log."""
+        entry = next(step for step in self._steps if step["name"] == name)
+        entry.update(status="Running", started=_now())
+        self._write_steps()
+        self.log(f"[{name}] started")
+        begun = time.monotonic()
+        try:
+            yield
+        except BaseException as error:
+            # A cancelled job ends by SystemExit from the signal's handler.
+            entry.update(status="Canceled" if isinstance(error, SystemExit) else "Failed", ended=_now())
+            self._write_steps()
+            raise
+        entry.update(status="Completed", ended=_now())
+        self._write_steps()
+        self.log(f"[{name}] completed in {time.monotonic() - begun:.1f} s")
+
+    def fail(self, sentence: str, code: str) -> None:
+        """Leaves the reason of a failure: `code` is UserError or SystemError."""
+        self.log(f"{code}: {sentence}")
+        write_json(self.folder / "error.json", {"code": code, "message": sentence})
+
+    def _write_steps(self) -> None:
+        write_json(self.folder / "steps.json", {"steps": self._steps})
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes JSON so that a reader sees the old file or the new one, never half of one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

@@ -1,0 +1,175 @@
+"""Step 3, chat_completion_datapreprocess: files to token ids, by the component's data rules.
+
+Rules of azureml-assets' chat_completion/preprocess, kept here: the column `messages` (and `tools`) counts, the others are
+dropped; rows without at least two messages are dropped; at least ten must be left to train; a row that the template
+refuses fails the job; conversations are cut at the end, not split; only answers are trained; splits are slices of the
+file in its order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scripts.errors import UserError
+from scripts.local.engine import chat, rows
+from scripts.local.engine.chat import Encoded
+from scripts.local.engine.job import Job
+from scripts.local.engine.model_import import BaseModel
+
+LEAST_ROWS = 10
+CAPPED_EVALUATION_ROWS = 32  # held-out rows that a capped run evaluates, unless the settings say max_eval_rows
+
+Row = tuple[str, dict[str, Any]]
+
+
+@dataclass
+class Data:
+    """What is trained and evaluated on; `files` has the SHA-256 of every file read, by input name."""
+
+    train: list[Encoded]
+    validation: list[Encoded]
+    max_length: int
+    files: dict[str, str] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+def run(job: Job, values: dict[str, Any], base: BaseModel, tokenizer: Any) -> Data:
+    """Returns the encoded training and validation conversations, and logs how many rows and tokens there are."""
+    paths = {
+        split: Path(path)
+        for split in ("train", "validation", "test")
+        if (path := values[f"{split}_mltable_path"] or values[f"{split}_file_path"])
+    }
+    kept = {split: _read(job, split, path) for split, path in paths.items() if split != "test" or len(paths) < 3}
+    if len(kept["train"]) < LEAST_ROWS:
+        raise UserError(
+            f"inputs.train_file_path: {len(kept['train'])} row(s) left after dropping invalid ones; the component needs at "
+            f"least {LEAST_ROWS} to train."
+        )
+    train, validation, words = split_rows(kept["train"], kept.get("validation"), with_test="test" in paths)
+    job.log(f"splits: {words}")
+    train, validation = _cap(job, values, train, validation)
+
+    limit = tokenizer.model_max_length
+    length = min(values["max_seq_length"], limit) if values["max_seq_length"] > 0 else limit
+    encoded = [
+        _encode_split(job, name, part, tokenizer, base, length)
+        for name, part in (("train", train), ("validation", validation))
+    ]
+    _check_special_tokens(base, tokenizer, train)
+    data = Data(*encoded, length, files={split: _sha256(path) for split, path in paths.items()})
+    for name, part in (("train", data.train), ("validation", data.validation)):
+        data.counts[f"{name}_rows"] = len(part)
+        data.counts[f"{name}_tokens"] = sum(len(row.ids) for row in part)
+        data.counts[f"{name}_assistant_tokens"] = sum(sum(row.trained) for row in part)
+    if not data.counts["train_assistant_tokens"]:
+        raise UserError(
+            "Unable to continue finetuning. No assistant tokens found in the training rows after cutting them at "
+            f"{length} tokens; increase max_seq_length."
+        )
+    return data
+
+
+def split_rows(train: list[Row], validation: list[Row] | None, with_test: bool) -> tuple[list[Row], list[Row], str]:
+    """Returns the rows to train and to validate with, and words for it; slices of the file, as the component takes them."""
+    eighty, ninety = int(len(train) * 0.8), int(len(train) * 0.9)
+    if validation is None and not with_test:
+        return train[:eighty], train[eighty:ninety], "only a training file: its first 80 % train, 10 % validate, 10 % test"
+    if validation is None:
+        return train[:eighty], train[eighty:], "no validation file: 80 % of the training file train, 20 % validate"
+    if not with_test:
+        return train[:eighty], validation, "no test file: 80 % of the training file train, 20 % are put aside as test"
+    return train, validation, "100 % of each file"
+
+
+def _read(job: Job, split: str, path: Path) -> list[Row]:
+    """Reads a file and drops the rows that the component drops, saying how many and where the first one stands."""
+    kept: list[Row] = []
+    dropped: list[str] = []
+    seen = False
+    for where, row in rows.read(path):
+        seen = seen or "messages" in row
+        messages = row.get("messages")
+        if not isinstance(messages, list) or len(messages) <= 1:
+            dropped.append(where)
+            continue
+        if not all(isinstance(message, dict) for message in messages):
+            raise UserError(f'{where}: messages: every message must be an object such as {{"role": ..., "content": ...}}.')
+        clean = [{key: value for key, value in message.items() if value is not None} for message in messages]
+        kept.append((where, {"messages": clean, "tools": row.get("tools") or None}))
+    if not seen:
+        raise UserError(f"{path.name}: no column 'messages'; a row is {{\"messages\": [{{\"role\", \"content\"}}, ...]}}.")
+    if dropped:
+        job.log(f"{split}: dropped {len(dropped)} row(s) without at least two messages, the first at {dropped[0]}")
+    return kept
+
+
+def _cap(job: Job, values: dict[str, Any], train: list[Row], validation: list[Row]) -> tuple[list[Row], list[Row]]:
+    """Under a cap of the settings, leaves out rows that would never be reached, and says so."""
+    settings = job.settings
+    if settings.get("max_steps"):
+        reach = settings["max_steps"] * values["per_device_train_batch_size"] * values["gradient_accumulation_steps"]
+        if reach < len(train):
+            job.log(f"CAPPED: {settings['max_steps']} steps reach {reach} of {len(train)} training rows; the first are taken")
+            train = train[: max(reach, LEAST_ROWS)]
+    if settings.get("max_steps") or settings.get("max_seconds"):
+        most = settings.get("max_eval_rows") or CAPPED_EVALUATION_ROWS
+        if most < len(validation):
+            job.log(f"CAPPED: evaluating {most} of {len(validation)} validation rows; the first are taken")
+            validation = validation[:most]
+    return train, validation
+
+
+def _encode_split(
+    job: Job, name: str, part: list[Row], tokenizer: Any, base: BaseModel, length: int
+) -> list[Encoded]:
+    encoded = [encode_row(where, row, tokenizer, base.system_role_supported) for where, row in part]
+    cut = [row.cut(length) for row in encoded]
+    kept = [row for row in cut if any(row.trained)]
+    tokens, answers = sum(len(row.ids) for row in cut), sum(sum(row.trained) for row in cut)
+    shortened = sum(len(row.ids) > length for row in encoded)
+    job.log(f"{name}: {len(part)} rows, {tokens} tokens, {answers} of them assistant tokens (trained)")
+    if shortened:
+        job.log(f"{name}: {shortened} row(s) cut at {length} tokens (the longest has {max(len(row.ids) for row in encoded)})")
+    if len(kept) < len(cut):
+        job.log(f"{name}: {len(cut) - len(kept)} row(s) contribute nothing: no answer is left within {length} tokens")
+    return kept
+
+
+def encode_row(where: str, row: dict[str, Any], tokenizer: Any, system_role_supported: bool = True) -> Encoded:
+    """Encodes a row; a `UserError` that names it if the template refuses it."""
+    try:
+        messages = row["messages"] if system_role_supported else chat.fold_system(row["messages"])
+        return chat.encode(tokenizer, messages, row.get("tools"))
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
+    except Exception as error:  # a template is a program: jinja2's errors, KeyError, TypeError, ... are all the row's
+        raise UserError(
+            f"{where}: the chat template refuses this conversation ({type(error).__name__}: {error}); every row must pass it."
+        ) from None
+
+
+def _check_special_tokens(base: BaseModel, tokenizer: Any, train: list[Row]) -> None:
+    """Refuses chat_special_tokens that the template never writes: the component would find no assistant tokens."""
+    given = base.config.get("chat_special_tokens")
+    if not given or base.stand_in:
+        return
+    written = chat.text(tokenizer, train[0][1]["messages"], train[0][1]["tools"])
+    for key in ("instruction_template", "response_template"):
+        token = given[key].get("content") if isinstance(given[key], dict) else given[key]
+        if token not in written:
+            raise UserError(
+                f"inputs.finetune_config_path: chat_special_tokens.{key} is '{token}', which the model's chat template never "
+                f"writes, so no assistant tokens would be found; a conversation begins {written[:120]!r}."
+            )
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    for part in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if part.is_file():
+            digest.update(part.read_bytes())
+    return digest.hexdigest()

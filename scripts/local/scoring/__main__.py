@@ -1,0 +1,92 @@
+"""`python -m scripts.local.scoring --model-dir DIR --port P --log FILE`: serves a model on 127.0.0.1 until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from scripts.errors import FAILED, UserError
+from scripts.local.engine import lifeline, threads
+
+
+def main() -> int:
+    """Serves until SIGTERM; exit code 1, with a sentence in the log, when the folder holds no model that can answer."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.local.scoring", description=__doc__)
+    parser.add_argument("--model-dir", type=Path, required=True, help="folder of an MLflow model, as the job wrote it")
+    parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
+    parser.add_argument("--log", type=Path, required=True, help="file that a line per request is appended to")
+    parser.add_argument("--max-batch", type=int, default=8, help="conversations answered at a time (default 8)")
+    parser.add_argument("--threads", type=int, default=0, help="threads to compute with (default: the free cores)")
+    options = parser.parse_args()
+    threads.tune(options.threads or None)
+    lifeline.end_with_parent()
+    log = logger(options.log)
+    if not (options.model_dir / "MLmodel").is_file():  # before the imports, which take seconds
+        log(f"error: {options.model_dir}: no file MLmodel, so this is not the folder of an MLflow model.")
+        return FAILED
+    import uvicorn
+
+    from scripts.local.scoring.app import Server
+
+    server = Server(log)
+    threading.Thread(target=load, args=(server, options, log), name="loader", daemon=True).start()
+    uvicorn.run(
+        server.application(),
+        host="127.0.0.1",
+        port=options.port,
+        log_level="critical",
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=5,
+    )
+    return 0
+
+
+def load(server: object, options: argparse.Namespace, log: object) -> None:
+    """Loads the model and answers one token with it, then lets the server be healthy; ends the process if that fails."""
+    begun = time.monotonic()
+    try:
+        _quieten()
+        from scripts.local.scoring.batcher import Batcher
+        from scripts.local.scoring.contract import Parameters
+        from scripts.local.scoring.generator import Generator
+
+        generator = Generator(options.model_dir, options.max_batch, threads.Follower(options.threads or None))
+        generator.add(generator.prepare([{"role": "user", "content": "Hello"}], Parameters(max_new_tokens=1)))
+        generator.step()
+        server.batcher = Batcher(generator, log)
+    except UserError as error:
+        log(f"error: {error}")
+        os._exit(FAILED)
+    except Exception as error:  # a model that does not load cannot be served; uvicorn would go on without it
+        log(f"error: the model does not load: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
+        os._exit(FAILED)
+    log(f"model ready after {time.monotonic() - begun:.1f} s: up to {options.max_batch} conversations at a time")
+
+
+def logger(path: Path) -> object:
+    """Returns a function that appends a line with the time to the log file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("a", encoding="utf-8", buffering=1)
+
+    def log(line: str) -> None:
+        file.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {line}\n")
+
+    return log
+
+
+def _quieten() -> None:
+    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_PROGRESS_BARS="1", TRANSFORMERS_VERBOSITY="error")
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""The routes of the scoring server: GET / for probes, POST /score for clients."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from scripts.local.scoring.contract import BadRequest, Question, parse
+
+UNFINISHED = "\ufffd"  # what a tokenizer writes for a character whose bytes are not complete yet
+
+
+class Server:
+    """The application's state: `batcher` is None until the model is loaded."""
+
+    def __init__(self, log: Callable[[str], None]) -> None:
+        self.log = log
+        self.batcher: Any = None
+
+    def application(self) -> Starlette:
+        """Returns the ASGI application."""
+        return Starlette(routes=[Route("/", self.health), Route("/score", self.score, methods=["POST"])])
+
+    async def health(self, _: Request) -> Response:
+        """Readiness and liveness: 503 while the model loads."""
+        return PlainTextResponse("Healthy") if self.batcher else PlainTextResponse("Loading", 503)
+
+    async def score(self, request: Request) -> Response:
+        """Answers a request; 400 with a sentence for the client's mistakes. What was said is never logged."""
+        begun = time.monotonic()
+        if not self.batcher:
+            return self._refuse(503, "NotReady", "The model is still loading; ask again in a few seconds.", begun)
+        try:
+            question = parse(await request.body())
+            # Templates and tokenizers are quick, but a long conversation should not hold up the other requests.
+            answers = await asyncio.to_thread(self._prepare, question)
+        except BadRequest as error:
+            return self._refuse(400, "BadRequest", str(error), begun)
+        except ClientDisconnect:
+            return Response(status_code=499)
+        if question.parameters.stream:
+            return StreamingResponse(self._stream(answers[0], begun), media_type="text/event-stream")
+        try:
+            texts = await _while_connected(request, [self._whole(answer) for answer in answers])
+        except asyncio.CancelledError:
+            self._record(499, answers, begun)
+            return Response(status_code=499)
+        except Exception:  # the batcher has logged it
+            return self._refuse(500, "SystemError", "The model failed while answering; the log has the reason.", begun)
+        self._record(200, answers, begun)
+        outputs = [{"output": text} for text in texts]
+        return JSONResponse(outputs if question.several else outputs[0])
+
+    def _prepare(self, question: Question) -> list[Any]:
+        return [self.batcher.generator.prepare(each, question.parameters) for each in question.conversations]
+
+    async def _whole(self, answer: Any) -> str:
+        text = ""
+        async for text in self.batcher.answer(answer):  # noqa: B007 - the last one is the whole text
+            pass
+        if answer.parameters.return_full_text:
+            return self.batcher.generator.tokenizer.decode(answer.prompt, skip_special_tokens=True) + text
+        return text
+
+    async def _stream(self, answer: Any, begun: float) -> AsyncIterator[str]:
+        """Server-sent events: {"output": new text} as it comes, then {"output": "", "finish_reason"}, then [DONE]."""
+        status, sent = 499, ""
+        held = max((len(stop) for stop in answer.parameters.stop), default=1) - 1  # may be the beginning of a stop string
+        try:
+            async for text in self.batcher.answer(answer):
+                safe = text if answer.reason else text[: len(text) - held].rstrip(UNFINISHED)
+                if len(safe) > len(sent):
+                    yield _event({"output": safe[len(sent) :]})
+                    sent = safe
+            yield _event({"output": "", "finish_reason": answer.reason})
+            yield "data: [DONE]\n\n"
+            status = 200
+        except Exception:  # the status line is long gone: the error is the last event
+            status = 500
+            yield _event({"error": {"code": "SystemError", "message": "The model failed while answering."}})
+        finally:
+            self._record(status, [answer], begun)
+
+    def _refuse(self, status: int, code: str, message: str, begun: float) -> Response:
+        self.log(f"POST /score {status} {1000 * (time.monotonic() - begun):.0f} ms")
+        return JSONResponse({"error": {"code": code, "message": message}}, status)
+
+    def _record(self, status: int, answers: list[Any], begun: float) -> None:
+        seconds, tokens = time.monotonic() - begun, sum(len(answer.tokens) for answer in answers)
+        self.log(
+            f"POST /score {status} {1000 * seconds:.0f} ms, {sum(len(answer.prompt) for answer in answers)} prompt tokens, "
+            f"{tokens} new tokens, {tokens / max(seconds, 1e-9):.1f} tokens/s"
+        )
+
+
+async def _while_connected(request: Request, work: list[Any]) -> list[str]:
+    """Runs coroutines to their results; CancelledError as soon as the client is gone, so that its row is freed."""
+
+    async def hang_up() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    answering = asyncio.ensure_future(asyncio.gather(*work))
+    listening = asyncio.ensure_future(hang_up())
+    await asyncio.wait((answering, listening), return_when=asyncio.FIRST_COMPLETED)
+    if not answering.done():
+        answering.cancel()
+    listening.cancel()
+    return await answering
+
+
+def _event(content: dict[str, Any]) -> str:
+    return f"data: {json.dumps(content, ensure_ascii=False)}\n\n"

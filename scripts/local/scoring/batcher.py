@@ -1,0 +1,92 @@
+"""Continuous batching: a thread that generates, requests that join and leave its batch while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from scripts.local.scoring.generator import Answer, Generator
+
+
+class Ticket:
+    """A request's place: `answer` fills, `updates` gets an item whenever it grew and None when it ended."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.loop = asyncio.get_running_loop()
+        self.updates: asyncio.Queue[str | None | Exception] = asyncio.Queue()
+        self.gone = False  # the client no longer waits
+        self.waited = 0.0  # seconds until the first token
+        self.begun = time.monotonic()
+
+    def tell(self, item: str | None | Exception) -> None:
+        """Hands an item to the request's coroutine; from the generating thread."""
+        self.loop.call_soon_threadsafe(self.updates.put_nowait, item)
+
+
+class Batcher:
+    """Feeds a generator: first come, first answered, as many at once as it has rows."""
+
+    def __init__(self, generator: Generator, log: Callable[[str], None]) -> None:
+        self.generator, self.log = generator, log
+        self.waiting: collections.deque[Ticket] = collections.deque()
+        self.running: list[Ticket] = []
+        self.wake = threading.Condition()
+        self.thread = threading.Thread(target=self._work, name="generator", daemon=True)
+        self.thread.start()
+
+    async def answer(self, answer: Answer) -> AsyncIterator[str]:
+        """Yields the answer's text whenever it grew (only the whole text at the end, unless it is streamed)."""
+        ticket = Ticket(answer)
+        with self.wake:
+            self.waiting.append(ticket)
+            self.wake.notify()
+        try:
+            while (item := await ticket.updates.get()) is not None:
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+        finally:
+            ticket.gone = True
+
+    def _work(self) -> None:
+        while True:
+            with self.wake:
+                while not self.waiting and not self.running:
+                    self.wake.wait()
+                while self.waiting and len(self.running) < self.generator.rows:
+                    ticket = self.waiting.popleft()
+                    if not ticket.gone:
+                        self.running.append(ticket)
+                        self.generator.add(ticket.answer)
+            self._drop_gone()
+            if self.running:
+                self._step()
+
+    def _drop_gone(self) -> None:
+        for ticket in [ticket for ticket in self.running if ticket.gone]:
+            self.generator.drop(ticket.answer)
+            self.running.remove(ticket)
+
+    def _step(self) -> None:
+        try:
+            ended: list[Any] = self.generator.step()
+        except Exception as error:  # must not end the thread: every request in the batch is told, the next ones go on
+            self.log(f"generation failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
+            for ticket in self.running:
+                ticket.tell(error)
+            self.running.clear()
+            self.generator.active.clear()
+            return
+        for ticket in list(self.running):
+            answer = ticket.answer
+            if any(answer is each for each in ended):
+                ticket.tell(answer.text)
+                ticket.tell(None)
+                self.running.remove(ticket)
+            elif answer.parameters.stream and answer.tokens:
+                ticket.tell(answer.text)

@@ -1,0 +1,157 @@
+"""The request and the response of a chat model's online deployment.
+
+Request: {"input_data": {"input_string": [{"role", "content"}, ...], "parameters": {...}}, "params": {...}}; the messages
+may be wrapped in one more list, and several conversations may come in one request. Response: {"output": "..."}, or a list
+of them. What Azure's own server would trip over is refused here with a sentence that names the key.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from typing import Any
+
+from scripts.errors import suggest
+
+ROLES = ("system", "user", "assistant", "tool")
+MOST_CONVERSATIONS = 64  # in one request
+
+
+class BadRequest(Exception):
+    """The client's mistake, in a sentence: HTTP 400."""
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """How to answer; the defaults are those of the models' own generation."""
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0  # 0: no limit
+    do_sample: bool = False
+    max_new_tokens: int = 256
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    return_full_text: bool = False
+    stream: bool = False
+
+
+@dataclass(frozen=True)
+class Question:
+    """A checked request: its conversations, and whether it held several (the response is a list then)."""
+
+    conversations: list[list[dict[str, Any]]]
+    parameters: Parameters
+    several: bool
+
+
+def parse(body: bytes) -> Question:
+    """Returns the checked request; a `BadRequest` names the key that is wrong, what was found and what is allowed."""
+    try:
+        content = json.loads(body)
+    except ValueError as error:
+        raise BadRequest(f"The body is not JSON: {error}.") from None
+    if not isinstance(content, dict):
+        raise BadRequest(f'The body is {_kind(content)}; it must be an object such as {{"input_data": {{...}}}}.')
+    _only(content, ("input_data", "params"), "")
+    if "input_data" not in content:
+        raise BadRequest("A value is not provided for the 'input_data' parameter.")
+    data = content["input_data"]
+    if not isinstance(data, dict):
+        raise BadRequest(f"input_data: found {_kind(data)}; it must be an object with input_string and parameters.")
+    _only(data, ("input_string", "parameters"), "input_data")
+    if "input_string" not in data:
+        raise BadRequest("input_data.input_string: missing; give the list of messages.")
+    given: dict[str, Any] = {}
+    for where, part in (("input_data.parameters", data.get("parameters")), ("params", content.get("params"))):
+        if part is None:
+            continue
+        if not isinstance(part, dict):
+            raise BadRequest(f"{where}: found {_kind(part)}; it must be an object such as {{\"max_new_tokens\": 200}}.")
+        for name, value in part.items():
+            given[name] = _parameter(where, name, value)
+    conversations, several = _conversations(data["input_string"])
+    parameters = Parameters(**given)
+    if parameters.stream and several:
+        raise BadRequest("input_data.parameters.stream: only one conversation at a time can be streamed.")
+    return Question(conversations, parameters, several)
+
+
+def _conversations(given: Any) -> tuple[list[list[dict[str, Any]]], bool]:
+    where = "input_data.input_string"
+    if not isinstance(given, list):
+        raise BadRequest(f"{where}: found {_kind(given)}; it must be a list of messages.")
+    if not given:
+        raise BadRequest(f"{where}: the list of messages is empty.")
+    if not isinstance(given[0], list):
+        return [_messages(where, given)], False
+    if len(given) > MOST_CONVERSATIONS:
+        raise BadRequest(f"{where}: found {len(given)} conversations; at most {MOST_CONVERSATIONS} fit in one request.")
+    checked = [_messages(f"{where}[{number}]", conversation) for number, conversation in enumerate(given)]
+    return checked, len(checked) > 1
+
+
+def _messages(where: str, messages: Any) -> list[dict[str, Any]]:
+    if not isinstance(messages, list):
+        raise BadRequest(f"{where}: found {_kind(messages)} beside conversations; each must be a list of messages.")
+    if not messages:
+        raise BadRequest(f"{where}: the list of messages is empty.")
+    for number, message in enumerate(messages):
+        at = f"{where}[{number}]"
+        if not isinstance(message, dict):
+            raise BadRequest(f'{at}: found {_kind(message)}; a message is {{"role": "user", "content": "..."}}.')
+        for key in ("role", "content"):
+            if key not in message:
+                raise BadRequest(f"{at}.{key}: missing{suggest(key, message)}.")
+            if not isinstance(message[key], str):
+                raise BadRequest(f"{at}.{key}: found {_kind(message[key])}; it must be a string.")
+        if message["role"] not in ROLES:
+            near = suggest(message["role"], ROLES)
+            raise BadRequest(f"{at}.role: found '{message['role']}'; allowed are {', '.join(ROLES)}{near}.")
+    return messages
+
+
+# name -> (kinds, least, most, in words)
+_RULES: dict[str, tuple[tuple[type, ...], float | None, float | None, str]] = {
+    "temperature": ((int, float), 0, 100, "a number from 0 to 100"),
+    "top_p": ((int, float), 0, 1, "a number above 0, up to 1"),
+    "top_k": ((int,), 0, None, "a whole number, 0 for no limit"),
+    "do_sample": ((bool,), None, None, "true or false"),
+    "max_new_tokens": ((int,), 1, None, "a whole number from 1"),
+    "seed": ((int,), 0, 2**63 - 1, "a whole number from 0"),
+    "return_full_text": ((bool,), None, None, "true or false"),
+    "stream": ((bool,), None, None, "true or false"),
+}
+
+
+def _parameter(where: str, name: str, value: Any) -> Any:
+    if name == "stop":
+        stops = [value] if isinstance(value, str) else value
+        if not isinstance(stops, list) or not all(isinstance(each, str) and each for each in stops):
+            raise BadRequest(f"{where}.stop: found {_kind(value)}; it must be a string or a list of strings.")
+        return tuple(stops)
+    if name not in _RULES:
+        allowed = sorted(field.name for field in fields(Parameters))
+        raise BadRequest(f"{where}.{name}: unknown{suggest(name, allowed)}; allowed are {', '.join(allowed)}.")
+    kinds, least, most, words = _RULES[name]
+    right = isinstance(value, kinds) and isinstance(value, bool) == (kinds == (bool,))
+    if not right or (least is not None and value < least) or (most is not None and not value <= most):
+        raise BadRequest(f"{where}.{name}: found {json.dumps(value)}; it must be {words}.")
+    if name == "top_p" and value == 0:
+        raise BadRequest(f"{where}.{name}: found 0; it must be {words}.")
+    return value
+
+
+def _only(content: dict[str, Any], allowed: tuple[str, ...], where: str) -> None:
+    for name in content:
+        if name not in allowed:
+            path = f"{where}.{name}" if where else name
+            raise BadRequest(f"{path}: unknown{suggest(name, allowed)}; allowed are {', '.join(allowed)}.")
+
+
+def _kind(value: Any) -> str:
+    """Returns JSON's word for a value."""
+    if value is None:
+        return "null"
+    words = {bool: "true or false", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
+    return words[type(value)]

@@ -1,0 +1,179 @@
+"""Answers of a model, token by token, for many conversations at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from scripts.errors import UserError
+from scripts.local.engine import chat, threads
+from scripts.local.scoring import sampling
+from scripts.local.scoring.cache import NAME, Cache, Part
+from scripts.local.scoring.contract import BadRequest, Parameters
+
+PROMPT_PART = 512  # tokens of a prompt read at once; in between, the others get their next token
+
+
+@dataclass
+class Answer:
+    """A conversation being answered: the prompt's tokens, and those that came so far."""
+
+    prompt: list[int]
+    parameters: Parameters
+    limit: int  # most new tokens
+    tokens: list[int] = field(default_factory=list)
+    text: str = ""
+    read: int = 0  # tokens of the prompt in the cache
+    reason: str | None = None  # why it ended: stop, length
+    random: torch.Generator = field(default_factory=torch.Generator)
+
+
+class Generator:
+    """A model folder that answers. `add`, then `step` until `step` returns an answer as ended; at most `rows` at once."""
+
+    def __init__(self, folder: Path, rows: int, follower: threads.Follower | None = None) -> None:
+        model, self.tokenizer, self.system_role_supported = load(folder)
+        self.model = model.eval()
+        self.model.set_attn_implementation(NAME)
+        self.context = min(getattr(model.config, "max_position_embeddings", 1024), self.tokenizer.model_max_length)
+        self.cache = Cache(self.model, rows)
+        self.rows = rows
+        self.follower = follower or threads.Follower()
+        self.active: list[Answer] = []  # the answer in row i of the cache
+        self.ends = _ends(self.model, self.tokenizer)
+
+    def prepare(self, messages: list[dict[str, Any]], parameters: Parameters) -> Answer:
+        """Returns the answer to be filled; a `BadRequest` if the template or the context cannot take the conversation."""
+        try:
+            folded = messages if self.system_role_supported else chat.fold_system(messages)
+            prompt = chat.prompt(self.tokenizer, folded)
+        except UserError as error:
+            raise BadRequest(f"input_data.input_string: {error}") from None
+        except Exception as error:  # jinja2's TemplateError and whatever a template does with what it did not expect
+            raise BadRequest(f"input_data.input_string: the chat template refuses it ({error}).") from None
+        room = self.context - len(prompt)
+        if room < 1:
+            raise BadRequest(
+                f"input_data.input_string: {len(prompt)} tokens; the model's context is {self.context} and the answer needs "
+                "room in it. Shorten the conversation."
+            )
+        answer = Answer(prompt, parameters, min(parameters.max_new_tokens, room))
+        if parameters.seed is None:
+            answer.random.seed()
+        else:
+            answer.random.manual_seed(parameters.seed)
+        return answer
+
+    def add(self, answer: Answer) -> None:
+        """Gives an answer a row; there must be one free."""
+        row = len(self.active)
+        self.active.append(answer)
+        self.cache.lengths[row] = 0
+
+    def drop(self, answer: Answer) -> None:
+        """Frees an answer's row; the last row takes its place."""
+        row = next(at for at, other in enumerate(self.active) if other is answer)
+        last = len(self.active) - 1
+        if row != last:
+            self.cache.move(last, row)
+            self.active[row] = self.active[last]
+        self.active.pop()
+
+    @torch.inference_mode()
+    def step(self) -> list[Answer]:
+        """Reads one part of a prompt, then gives every answer whose prompt is read its next token; returns those ended."""
+        self.follower.adjust()
+        row = next((at for at, answer in enumerate(self.active) if answer.read < len(answer.prompt)), None)
+        if row is not None:
+            self._read_prompt(row)
+        self._next_tokens()
+        ended = [answer for answer in self.active if answer.reason]
+        for answer in ended:
+            self.drop(answer)
+        return ended
+
+    def _read_prompt(self, row: int) -> None:
+        answer = self.active[row]
+        ids = answer.prompt[answer.read : answer.read + PROMPT_PART]
+        logits = self._forward(row, 1, torch.tensor([ids], device=self.model.device))
+        answer.read += len(ids)
+        if answer.read == len(answer.prompt):
+            self._take(answer, logits[0])
+
+    def _next_tokens(self) -> None:
+        """One forward pass for all answers that have a token to continue from; those lie in the first rows."""
+        ready = [at for at, answer in enumerate(self.active) if answer.tokens and not answer.reason]
+        if not ready:
+            return
+        # A prompt being read is in a later row than every ready one, but for moves by drop: cut at the first unready.
+        count = next((at for at, answer in enumerate(self.active) if not answer.tokens or answer.reason), len(self.active))
+        for first, rows in ((0, count), *((at, 1) for at in ready if at >= count)):
+            if rows:
+                answers = self.active[first : first + rows]
+                ids = torch.tensor([[answer.tokens[-1]] for answer in answers], device=self.model.device)
+                logits = self._forward(first, rows, ids)
+                for answer, row in zip(answers, logits, strict=True):
+                    self._take(answer, row)
+
+    def _forward(self, first: int, rows: int, ids: torch.Tensor) -> torch.Tensor:
+        """Runs tokens [rows, n] that follow what the cache has, and returns the logits of the last ones in fp32."""
+        tokens = ids.shape[1]
+        self.cache.reserve(max(self.cache.lengths[first : first + rows]) + tokens)
+        part = Part(self.cache, first, rows, tokens)
+        logits = self.model(
+            input_ids=ids, position_ids=part.positions, part=part, use_cache=False, logits_to_keep=1
+        ).logits[:, -1]
+        for row in range(first, first + rows):
+            self.cache.lengths[row] += tokens
+        return logits.float()
+
+    def _take(self, answer: Answer, logits: torch.Tensor) -> None:
+        token = sampling.choose(logits, answer.parameters, answer.random)
+        if token in self.ends:
+            answer.reason = "stop"
+            answer.text = self.tokenizer.decode(answer.tokens, skip_special_tokens=True)
+            return
+        answer.tokens.append(token)
+        if answer.parameters.stop or answer.parameters.stream or len(answer.tokens) >= answer.limit:
+            answer.text = self.tokenizer.decode(answer.tokens, skip_special_tokens=True)
+        stops = [at for stop in answer.parameters.stop if (at := answer.text.find(stop)) >= 0]
+        if stops:
+            answer.text, answer.reason = answer.text[: min(stops)], "stop"
+        elif len(answer.tokens) >= answer.limit:
+            answer.reason = "length"
+
+
+def load(folder: Path) -> tuple[Any, Any, bool]:
+    """Loads model and tokenizer of an MLflow model folder, and whether its template takes a system role."""
+    import yaml
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    description = folder / "MLmodel"
+    if not description.is_file():
+        raise UserError(f"{folder}: no file MLmodel, so this is not the folder of an MLflow model.")
+    weights = next((path for path in (folder / "model", folder / "data" / "model") if (path / "config.json").exists()), None)
+    if weights is None:
+        raise UserError(f"{folder}: no model/config.json, so this MLflow model holds no chat model of transformers.")
+    if not (weights / "tokenizer_config.json").exists():
+        raise UserError(f"{weights}: no tokenizer_config.json; the tokenizer was not saved with the model.")
+    tokenizer = AutoTokenizer.from_pretrained(weights)
+    if not tokenizer.chat_template:
+        raise UserError(f"{weights}: the tokenizer has no chat template, so a conversation cannot be turned into tokens.")
+    model = AutoModelForCausalLM.from_pretrained(weights, dtype="auto")
+    if (folder / "peft").exists():  # LoRA adapters that were not merged when the model was written
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, folder / "peft").merge_and_unload()
+    metadata = (yaml.safe_load(description.read_text(encoding="utf-8")) or {}).get("metadata") or {}
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return model.to(device), tokenizer, metadata.get("system_role_supported", True)
+
+
+def _ends(model: Any, tokenizer: Any) -> set[int]:
+    """The tokens that end an answer: those of the model's generation config, and the tokenizer's own."""
+    named = model.generation_config.eos_token_id
+    ends = set(named if isinstance(named, list) else [named]) | {tokenizer.eos_token_id}
+    return {end for end in ends if end is not None}
