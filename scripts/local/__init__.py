@@ -1,0 +1,1 @@
+"""Azure ML on localhost: an emulator that the unmodified SDK and CLI reach through a proxy. Start at server.py."""

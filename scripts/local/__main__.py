@@ -1,0 +1,178 @@
+"""`python -m scripts.local`: starts, stops and shows Azure ML on localhost, and runs programs against it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from scripts.errors import FAILED, USAGE, UserError, main
+from scripts.local import client
+from scripts.local.home import Home, locate
+
+WORKSPACE_KEYS = ("subscription_id", "resource_group", "workspace", "region")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Returns the command line."""
+    top = argparse.ArgumentParser(prog="python -m scripts.local", description=__doc__)
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    verbs.add_parser("up", help="start it in the background and wait until it answers")
+    verbs.add_parser("down", help="stop it, its jobs and its deployments")
+    show = verbs.add_parser("status", help="show what runs")
+    show.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    verbs.add_parser("serve", help="run it in the foreground")
+    for verb, text in (("env", "print the environment as lines for a shell"), ("run", "run a program against it")):
+        each = verbs.add_parser(verb, help=text)
+        each.add_argument("--env", metavar="ENV", help="the environment whose values name the workspace")
+        for key in WORKSPACE_KEYS:
+            each.add_argument(f"--{key.replace('_id', '').replace('_', '-')}", dest=key, help="instead of the values'")
+        if verb == "run":
+            each.add_argument("command", nargs=argparse.REMAINDER, help="-- and the program with its arguments")
+    fault = verbs.add_parser("fault", help="make something fail on purpose, as it does in the cloud")
+    fault.add_argument("name", nargs="?", help="which; without a name they are listed")
+    fault.add_argument("--times", type=int, default=None, help="how often it happens (default: until it is cleared)")
+    fault.add_argument("--clear", action="store_true", help="end it (without a name: all of them)")
+    return top
+
+
+def workspace_of(arguments: argparse.Namespace) -> dict[str, str] | None:
+    """Returns the workspace that flags, or the values of an environment, name; None where neither is given."""
+    given = {key: getattr(arguments, key) for key in WORKSPACE_KEYS if getattr(arguments, key)}
+    if arguments.env and len(given) < len(WORKSPACE_KEYS):
+        from scripts import values
+
+        data = values.load(arguments.env, check=False).data.get("azure") or {}
+        given = {key: str(data[key]) for key in WORKSPACE_KEYS if data.get(key)} | given
+    if not given:
+        return None
+    given.setdefault("region", "eastus")
+    missing = [key for key in WORKSPACE_KEYS if key not in given]
+    if missing:
+        raise UserError(f"The workspace is not named completely: azure.{missing[0]} is missing.", USAGE)
+    return given
+
+
+def prepare(home: Home, arguments: argparse.Namespace) -> tuple[dict[str, str], dict[str, str] | None]:
+    """Makes sure that the emulator runs and knows the workspace; returns the environment for it, and the workspace."""
+    workspace = workspace_of(arguments)
+    client.up(home)
+    if workspace is not None:
+        client.register(home, workspace)
+    return client.environment(home, dict(os.environ), workspace), workspace
+
+
+def run(home: Home, arguments: argparse.Namespace) -> int:
+    """Replaces this process by the program, with the environment that leads it to the emulator."""
+    command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
+    if not command:
+        raise UserError("run needs a program: python -m scripts.local run --env demo -- az ml job list", USAGE)
+    variables, workspace = prepare(home, arguments)
+    program = shutil.which(command[0])
+    if program is None:
+        raise UserError(f"{command[0]}: no such program.", 127)
+    if Path(program).name == "az":
+        if workspace is None:
+            raise UserError(
+                "az needs a workspace to sign in for: name it with --env, or with --subscription and the others.", USAGE
+            )
+        variables = client.sign_in(home, variables, program, workspace["subscription_id"])
+    sys.stdout.flush()
+    os.execve(program, command, variables)
+    return 0
+
+
+def environment(home: Home, arguments: argparse.Namespace) -> int:
+    """Prints the lines that a shell evaluates: `eval "$(python -m scripts.local env --env demo)"`."""
+    variables, _ = prepare(home, arguments)
+    for key in os.environ.keys() - variables.keys():
+        print(f"unset {key}")
+    for key, value in sorted(variables.items()):
+        if os.environ.get(key) != value:
+            print(f"export {key}={shlex.quote(value)}")
+    return 0
+
+
+def show(home: Home, output: str) -> int:
+    """Prints the status; exit code 1 where nothing runs."""
+    state = client.status(home)
+    if output == "json":
+        print(json.dumps(state or {"pid": None, "home": str(home.root)}, indent=2))
+        return 0 if state else FAILED
+    if state is None:
+        print(f"The local Azure ML of {home.root} does not run.")
+        return FAILED
+    rows: list[tuple[str, Any]] = [
+        ("process", state["pid"]),
+        ("home", f"{state['home']} ({state['disk_bytes'] / 1e6:.0f} MB)"),
+        ("proxy", f"http://127.0.0.1:{state['ports']['proxy_port']}"),
+    ]
+    rows += [
+        ("workspace", f"{each['workspace']} in {each['resource_group']} ({each['region']})")
+        for each in state["workspaces"]
+    ]
+    rows += [("job", f"{each['name']} {each['status']}") for each in state["running_jobs"]]
+    for each in state["endpoints"]:
+        inside = ", ".join(f"{name} {condition}" for name, condition in each["deployments"].items()) or "no deployment"
+        rows.append(("endpoint", f"{each['name']} {each['state']}: {inside}"))
+    for label, text in rows:
+        print(f"{label:10} {text}")
+    return 0
+
+
+def fault(home: Home, arguments: argparse.Namespace) -> int:
+    """Sets, clears or lists faults."""
+    from scripts.local import faults
+
+    home.create()
+    current = faults.read(home.faults)
+    if arguments.name:
+        faults.check(arguments.name)
+        if arguments.clear:
+            current.pop(arguments.name, None)
+        else:
+            current[arguments.name] = {"times": arguments.times} if arguments.times else {}
+    elif arguments.clear:
+        current = {}
+    else:
+        for name, each in faults.FAULTS.items():
+            print(f"{'* ' if name in current else '  '}{name:28} {each.help}")
+        return 0
+    faults.write(home.faults, current)
+    return 0
+
+
+def work() -> int:
+    """Runs the verb."""
+    arguments = parser().parse_args()
+    home = locate()
+    if arguments.verb == "up":
+        started = client.up(home)
+        record = home.read_record() or {}
+        print(
+            f"The local Azure ML {'started' if started else 'already runs'} (process {record.get('pid')}, home {home.root})."
+        )
+    elif arguments.verb == "down":
+        print("The local Azure ML is stopped." if client.down(home) else "The local Azure ML did not run.")
+    elif arguments.verb == "status":
+        return show(home, arguments.output)
+    elif arguments.verb == "serve":
+        from scripts.local.server import serve
+
+        serve(home)
+    elif arguments.verb == "env":
+        return environment(home, arguments)
+    elif arguments.verb == "run":
+        return run(home, arguments)
+    else:
+        return fault(home, arguments)
+    return 0
+
+
+if __name__ == "__main__":
+    main(work)

@@ -1,0 +1,218 @@
+"""Talking to the emulator from the command line: is it up, start it, stop it, register a workspace. Light to import."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scripts.errors import FAILED, UNREACHABLE, UserError
+from scripts.local.home import REPOSITORY, Home
+
+START_SECONDS = 60.0
+STOP_SECONDS = 40.0
+
+
+def request(
+    home: Home, method: str, path: str, body: dict[str, Any] | None = None, timeout: float = 10
+) -> dict[str, Any]:
+    """Sends a control request to the running emulator; raises OSError when nothing answers, UserError when it refuses."""
+    record = home.read_record()
+    if record is None:
+        raise ConnectionRefusedError("no emulator.json")
+    connection = http.client.HTTPConnection("127.0.0.1", record["plain_port"], timeout=timeout)
+    try:
+        content = None if body is None else json.dumps(body)
+        connection.request(method, path, content, {"x-local-key": record["key"], "content-type": "application/json"})
+        answer = connection.getresponse()
+        data = json.loads(answer.read() or b"{}")
+    except (http.client.HTTPException, ValueError) as error:
+        raise ConnectionError(
+            f"what listens on port {record['plain_port']} is not the local Azure ML: {error}"
+        ) from None
+    finally:
+        connection.close()
+    if answer.status == 401:
+        raise ConnectionError("another program listens on the port")
+    if answer.status >= 400:
+        raise UserError(data["error"]["message"])
+    return data
+
+
+def healthy(home: Home) -> bool:
+    """Says whether the emulator of this home runs and answers."""
+    try:
+        record = home.read_record()
+        return record is not None and request(home, "GET", "/control/health", timeout=5)["pid"] == record["pid"]
+    except (OSError, KeyError, UserError):
+        return False
+
+
+@contextlib.contextmanager
+def _one_at_a_time(home: Home) -> Iterator[None]:
+    with (home.root / "up.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def up(home: Home) -> bool:
+    """Starts the emulator in the background unless it runs, and waits until it answers. Returns whether it was started.
+
+    Safe to call from two processes at once: the second one waits for the first.
+    """
+    if healthy(home):
+        return False
+    home.create()
+    with _one_at_a_time(home):
+        if healthy(home):
+            return False
+        with home.log.open("ab") as log:
+            start = log.tell()
+            process = subprocess.Popen(
+                [sys.executable, "-m", "scripts.local", "serve"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=REPOSITORY,
+                env=os.environ | {"AZUREML_LOCAL_HOME": str(home.root)},
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if healthy(home):
+                return True
+            if process.poll() is not None:
+                break
+            time.sleep(0.05)
+        else:
+            process.kill()
+        with home.log.open("rb") as log:
+            log.seek(start)
+            lines = log.read().decode(errors="replace").strip().splitlines()
+        reason = lines[-1].removeprefix("error: ") if lines else f"it did not answer within {START_SECONDS:g} s"
+        raise UserError(f"The local Azure ML did not start: {reason} Its log is {home.log}.", UNREACHABLE)
+
+
+def down(home: Home) -> bool:
+    """Stops the emulator with its jobs and deployments and waits until it is gone. Returns whether it ran."""
+    try:
+        pid = request(home, "POST", "/control/stop")["pid"]
+    except (OSError, UserError):
+        return False
+    deadline = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < deadline:
+        if not _alive(home):
+            return True
+        time.sleep(0.05)
+    with contextlib.suppress(ProcessLookupError):  # its own lock is still held: it is the one that we asked
+        os.kill(pid, signal.SIGKILL)
+    raise UserError(
+        f"The local Azure ML (process {pid}) did not stop within {STOP_SECONDS:g} s and was killed.", FAILED
+    )
+
+
+def _alive(home: Home) -> bool:
+    """Says whether a process holds the home; the lock goes with the process, whatever its pid was given to since."""
+    with (home.root / "serve.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def status(home: Home) -> dict[str, Any] | None:
+    """Returns what the emulator says about itself, or None when it does not run."""
+    try:
+        return request(home, "GET", "/control/status")
+    except OSError:
+        return None
+
+
+def register(home: Home, workspace: dict[str, str]) -> None:
+    """Makes a workspace known to the running emulator."""
+    try:
+        request(home, "POST", "/control/workspaces", workspace)
+    except OSError as error:
+        raise UserError(f"The local Azure ML does not answer ({error}); run `make local-up`.", UNREACHABLE) from None
+
+
+def environment(home: Home, base: dict[str, str], workspace: dict[str, str] | None = None) -> dict[str, str]:
+    """Returns the environment with which the SDK and the CLI reach the emulator, built from `base`.
+
+    Only programs that talk to Azure ML should get it: everything else is refused by the proxy.
+    """
+    record = home.read_record()
+    if record is None:
+        raise UserError("The local Azure ML does not run; start it with `make local-up`.", UNREACHABLE)
+    principal = json.loads(home.credentials.read_text())
+    dropped = {"SSL_CERT_DIR", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"}
+    dropped |= {"AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_USERNAME", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST"}
+    variables = {key: value for key, value in base.items() if key not in dropped}
+    proxy = f"http://127.0.0.1:{record['proxy_port']}"
+    variables |= {
+        "AZUREML_LOCAL_HOME": str(home.root),
+        "HTTPS_PROXY": proxy,
+        "https_proxy": proxy,
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        **dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"), str(home.authority)),
+        "AZURE_TENANT_ID": principal["tenant_id"],
+        "AZURE_CLIENT_ID": principal["client_id"],
+        "AZURE_CLIENT_SECRET": principal["client_secret"],
+        "AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential",
+        "AZURE_CORE_COLLECT_TELEMETRY": "0",
+        "AZUREML_RUN_POLLING_INTERVAL_MIN": "1",
+        "AZUREML_RUN_POLLING_INTERVAL_MAX": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    if workspace is not None:
+        variables |= {
+            "AZURE_SUBSCRIPTION_ID": workspace["subscription_id"],
+            "AZURE_DEFAULTS_GROUP": workspace["resource_group"],
+            "AZURE_DEFAULTS_WORKSPACE": workspace["workspace"],
+            "AZURE_DEFAULTS_LOCATION": workspace["region"],
+        }
+    return variables
+
+
+def sign_in(home: Home, variables: dict[str, str], program: str, subscription: str) -> dict[str, str]:
+    """Returns the environment in which the official CLI is signed in to the emulator, signing it in once.
+
+    Its configuration is kept apart, a folder a subscription, so that the user's own sign-in is never touched; the
+    extensions that the user installed are still found.
+    """
+    folder = home.azure / subscription
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    variables = {**variables, "AZURE_CONFIG_DIR": str(folder)}
+    extensions = Path.home() / ".azure" / "cliextensions"
+    if "AZURE_EXTENSION_DIR" not in variables and extensions.is_dir():
+        variables["AZURE_EXTENSION_DIR"] = str(extensions)
+    marker = folder / "signed-in"
+    with _one_at_a_time(home):
+        if not (marker.exists() and marker.read_text() == variables["AZURE_CLIENT_ID"]):
+            words = [
+                "login",
+                "--service-principal",
+                "-u",
+                variables["AZURE_CLIENT_ID"],
+                "-p",
+                variables["AZURE_CLIENT_SECRET"],
+            ]
+            for each in ([*words, "--tenant", variables["AZURE_TENANT_ID"]], ["account", "set", "-s", subscription]):
+                done = subprocess.run(
+                    [program, *each, "-o", "none"], env=variables, capture_output=True, text=True, check=False
+                )
+                if done.returncode:
+                    raise UserError(f"`az {each[0]}` to the local Azure ML failed: {done.stderr.strip()}", FAILED)
+            marker.write_text(variables["AZURE_CLIENT_ID"])
+    return variables

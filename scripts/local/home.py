@@ -1,0 +1,83 @@
+"""Where the local Azure ML keeps everything: one folder, the home, with plain files and SQLite databases."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import uuid
+from pathlib import Path
+from typing import Any
+
+from scripts.errors import UserError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class Home:
+    """The paths under the home; everything in it is private to the user (folder mode 0700)."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.record = root / "emulator.json"  # pid, ports and keys of the running emulator
+        self.log = root / "emulator.log"
+        self.refused = root / "refused.log"
+        self.settings = root / "settings.yaml"
+        self.faults = root / "faults.yaml"
+        self.database = root / "state.sqlite"
+        self.tracking = root / "mlflow"  # a database a workspace
+        self.authority = root / "ca.pem"
+        self.authority_key = root / "ca-key.pem"
+        self.credentials = root / "credentials.json"
+        self.blobs = root / "blobs"
+        self.uploads = root / "uploads"
+        self.jobs = root / "jobs"
+        self.deployments = root / "deployments"
+        self.azure = root / "azure"  # AZURE_CONFIG_DIR of the official CLI, a folder a subscription
+
+    def create(self) -> None:
+        """Makes the folders that are not there yet."""
+        if self.root.exists() and not self.root.is_dir():
+            raise UserError(
+                f"{self.root}: the home of the local Azure ML must be a folder; set AZUREML_LOCAL_HOME to one."
+            )
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (self.blobs, self.uploads, self.jobs, self.deployments):
+            folder.mkdir(exist_ok=True)
+
+    def read_record(self) -> dict[str, Any] | None:
+        """Returns what the last emulator wrote about itself; it may be dead (see client.healthy)."""
+        try:
+            return json.loads(self.record.read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+
+
+def locate() -> Home:
+    """Returns the home: `AZUREML_LOCAL_HOME`, or `.local` in the repository."""
+    return Home(Path(os.environ.get("AZUREML_LOCAL_HOME") or REPOSITORY / ".local").absolute())
+
+
+def write_private(path: Path, text: str | bytes) -> None:
+    """Writes a file that only its owner may read (0600), atomically, so that a reader never sees half of it."""
+    data = text.encode() if isinstance(text, str) else text
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    temporary.replace(path)
+
+
+def credentials(home: Home) -> dict[str, str]:
+    """Returns the service principal that may sign in here (made once a home): tenant, client, secret and object id."""
+    if not home.credentials.exists():
+        made = {
+            "tenant_id": str(uuid.uuid4()),
+            "client_id": str(uuid.uuid4()),
+            "client_secret": secrets.token_urlsafe(24),
+            "object_id": str(uuid.uuid4()),
+            "sas_signature": secrets.token_hex(16),
+        }
+        write_private(home.credentials, json.dumps(made, indent=2) + "\n")
+    return json.loads(home.credentials.read_text())

@@ -1,0 +1,102 @@
+"""Long-running operations, as Azure does them: a status URL in `Azure-AsyncOperation`, polled until it is terminal.
+
+An operation is a named piece of work and the words it is about, stored before the reply is sent. Work is written so
+that it can run twice: after a kill, what had not finished is simply run again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from scripts.local import faults
+from scripts.local.web import PROVIDER, SUBSCRIPTION, AzureError, Call, Routes, not_found, reply
+
+if TYPE_CHECKING:
+    from scripts.local.emulator import Emulator
+
+routes = Routes()
+Work = Callable[["Emulator", dict[str, Any]], Awaitable[None]]
+WORK: dict[str, Work] = {}
+SCOPE = "operations"
+# Azure's clients otherwise poll every 5 or 30 s; `Retry-After: 0` would be ignored and a fraction would crash them.
+POLL_SOON = {"x-ms-retry-after-ms": "50"}
+
+
+def operation(name: str) -> Callable[[Work], Work]:
+    """Registers the work of an operation under a name that survives a restart."""
+
+    def register(work: Work) -> Work:
+        WORK[name] = work
+        return work
+
+    return register
+
+
+def begin(call: Call, name: str, words: dict[str, Any], *, location_style: bool = False) -> dict[str, str]:
+    """Starts an operation and returns the headers that tell the client where to poll.
+
+    With `location_style` the client is sent to `Location` (202 until done), as Azure does for the cancelling of a job.
+    """
+    identifier = str(uuid.uuid4())
+    call.emulator.store.put(SCOPE, "operations", identifier, {"work": name, "words": words, "status": "InProgress"})
+    call.emulator.start(run(call.emulator, identifier))
+    group = "mfeOperationResults" if location_style else "mfeOperationsStatus"
+    url = (
+        f"https://management.azure.com/subscriptions/{call.ws.subscription}{PROVIDER}/locations/{call.ws.region}"
+        f"/{group}/{identifier}?api-version=2023-04-01-preview"
+    )
+    return {("Location" if location_style else "Azure-AsyncOperation"): url, **POLL_SOON}
+
+
+async def run(emulator: Emulator, identifier: str) -> None:
+    """Runs the work of a stored operation and stores how it ended."""
+    document = emulator.store.get(SCOPE, "operations", identifier)
+    assert document is not None
+    body = document.body
+    outcome: dict[str, Any]
+    try:
+        await asyncio.sleep(emulator.settings.lro_seconds + faults.delay(emulator, body["work"]))
+        await WORK[body["work"]](emulator, body["words"])
+        outcome = {"status": "Succeeded"}
+    except AzureError as error:
+        outcome = {"status": "Failed", **error.envelope()}
+    except Exception as error:
+        emulator.log.exception("operation %s", body["work"])
+        failure = AzureError(500, "InternalServerError", f"The local Azure ML failed with {error!r}.")
+        outcome = {"status": "Failed", **failure.envelope()}
+    emulator.store.put(SCOPE, "operations", identifier, {**body, **outcome})
+
+
+def resume(emulator: Emulator) -> None:
+    """Runs every operation again that a kill interrupted."""
+    for document in emulator.store.list("operations"):
+        if document.body["status"] == "InProgress":
+            emulator.start(run(emulator, document.name))
+
+
+def _find(call: Call) -> dict[str, Any]:
+    document = call.emulator.store.get(SCOPE, "operations", call.words["id"])
+    if document is None:
+        raise not_found(f"Operation {call.words['id']} was not found.", "ResourceNotFound")
+    return document.body
+
+
+@routes("GET", SUBSCRIPTION + PROVIDER + "/locations/{location}/mfeOperationsStatus/{id}")
+async def status(call: Call) -> Any:
+    """Answers a poll of `Azure-AsyncOperation`."""
+    body = _find(call)
+    return reply({key: body[key] for key in ("status", "error") if key in body}, headers=POLL_SOON)
+
+
+@routes("GET", SUBSCRIPTION + PROVIDER + "/locations/{location}/mfeOperationResults/{id}")
+async def result(call: Call) -> Any:
+    """Answers a poll of `Location`: 202 while the work runs, then 200, or the work's error."""
+    body = _find(call)
+    if body["status"] == "InProgress":
+        return reply(status=202, headers={"Location": str(call.request.url.replace(scheme="https")), **POLL_SOON})
+    if body["status"] == "Failed":
+        return reply({"error": body["error"]}, 400)
+    return reply({"status": body["status"]})

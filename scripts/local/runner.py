@@ -1,0 +1,242 @@
+"""Runs jobs: a queue, and for each job its steps in order, each in a process of its own.
+
+The status of a job is stored before anything is done about it. What a kill interrupted is settled at the next start: a
+job that waited is queued again, one that ran has failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scripts.local import commands, engine_steps, faults, jobs, models, processes, runs, uris, workspaces
+from scripts.local.bindings import CHAT, Step
+from scripts.local.pipelines import Reader
+from scripts.local.web import AzureError
+
+if TYPE_CHECKING:
+    from scripts.local.emulator import Emulator
+    from scripts.local.store import Document
+    from scripts.local.workspaces import Workspace
+
+STOPPED = "The local Azure ML was stopped while the job ran."
+
+
+class StepFailed(Exception):
+    """A step ended without success; `error` is what the job reports, `told` whether the log says it already."""
+
+    def __init__(self, code: str, message: str, told: bool = False) -> None:
+        super().__init__(message)
+        self.error = {"code": code, "message": message}
+        self.told = told
+
+
+class Runner:
+    """The jobs that run or wait, by (scope, name)."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+        self.slots = asyncio.Semaphore(emulator.settings.parallel_jobs)
+        self.tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self.observed: set[tuple[str, str]] = set()  # jobs whose status a stream has asked for
+
+    def submit(self, workspace: Workspace, name: str) -> None:
+        """Queues a job that is stored."""
+        key = (workspace.scope, name)
+        self.tasks[key] = self.emulator.start(self._job(workspace, name))
+        self.tasks[key].add_done_callback(lambda _: self.tasks.pop(key, None))
+
+    async def cancel(self, scope: str, name: str) -> None:
+        """Ends a job; returns when its processes are gone and its status is Canceled."""
+        task = self.tasks.get((scope, name))
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        await self._end(workspaces.by_scope(self.emulator, scope), name, "Canceled")
+
+    async def close(self) -> None:
+        """Ends all jobs because the emulator stops: those that ran have failed, those that waited wait on."""
+        running = {key: task for key, task in self.tasks.items() if not task.done()}
+        for task in running.values():
+            task.cancel()
+        await asyncio.gather(*running.values(), return_exceptions=True)
+        for scope, name in running:
+            await self._settle(scope, name)
+
+    async def resume(self) -> None:
+        """Settles the jobs of a process that is gone."""
+        for document in self.emulator.store.list("jobs"):
+            if document.body["status"] not in jobs.ENDED:
+                processes.end_stray(document.body.get("process"))
+                await self._settle(document.scope, document.name)
+                if document.body["status"] in ("NotStarted", "Queued"):
+                    self.submit(workspaces.by_scope(self.emulator, document.scope), document.name)
+
+    async def _settle(self, scope: str, name: str) -> None:
+        workspace = workspaces.by_scope(self.emulator, scope)
+        status = jobs.find(self.emulator, workspace, name).body["status"]
+        if status == "CancelRequested":
+            await self._end(workspace, name, "Canceled")
+        elif status not in (*jobs.ENDED, "NotStarted", "Queued"):
+            await self._end(workspace, name, "Failed", {"code": "SystemError", "message": STOPPED})
+
+    def using_compute(self, workspace: Workspace, compute: str) -> str | None:
+        """Returns the name of a job that runs or waits on a compute, or None."""
+        for scope, name in self.tasks:
+            if scope == workspace.scope:
+                document = jobs.find(self.emulator, workspace, name)
+                steps = Reader(self.emulator, workspace, name, document.body["properties"]).steps()
+                if any(step.compute and step.compute.lower() == compute.lower() for step in steps):
+                    return name
+        return None
+
+    def folder(self, workspace: Workspace, job: str) -> Path:
+        """Returns the folder in which a job runs; job names are unique within a workspace only."""
+        return self.emulator.home.jobs / workspace.identifier / job
+
+    def steps(self, workspace: Workspace, document: Document) -> list[dict[str, Any]]:
+        """Returns the steps of a job with their status, down to those within the fine-tuning component."""
+        found = []
+        for name, status in (document.body.get("steps") or {}).items():
+            found.append({"name": name, "status": status})
+            with contextlib.suppress(FileNotFoundError, ValueError):
+                inner = json.loads((self.folder(workspace, document.name) / name / "steps.json").read_text())
+                found += [{"name": f"{name}.{step['name']}", "status": step["status"]} for step in inner["steps"]]
+        return found
+
+    # -- one job
+
+    async def _job(self, workspace: Workspace, name: str) -> None:
+        scope = workspace.scope
+        jobs.set_status(self.emulator, scope, name, "Queued")
+        async with self.slots:
+            if not jobs.set_status(self.emulator, scope, name, "Preparing"):
+                return
+            try:
+                await self._run(workspace, name)
+            except StepFailed as failure:
+                await self._end(workspace, name, "Failed", failure.error)
+            except AzureError as error:
+                await self._end(workspace, name, "Failed", {"code": error.code, "message": error.message})
+            except OSError as error:
+                await self._end(workspace, name, "Failed", {"code": "SystemError", "message": f"{error}."})
+            else:
+                await self._end(workspace, name, "Completed")
+
+    async def _run(self, workspace: Workspace, name: str) -> None:
+        document = jobs.find(self.emulator, workspace, name)
+        properties = document.body["properties"]
+        await self.emulator.tracking.create_run(workspace, name, properties)
+        steps = Reader(self.emulator, workspace, name, properties).steps()
+        log = self._log(workspace, name, properties["jobType"])
+        states = {step.name: "NotStarted" for step in steps}
+        jobs.set_status(self.emulator, workspace.scope, name, "Running")
+        failed: StepFailed | None = None
+        for step in steps:
+            if any(states.get(need) != "Completed" for need in step.needs()):
+                states[step.name] = "Canceled"
+                continue
+            self._step_state(workspace, name, states, step.name, "Running")
+            if len(steps) > 1:
+                self._say(log, f"Step {step.name} started.")
+            try:
+                await self._step(workspace, name, properties, steps, step, log)
+                self._step_state(workspace, name, states, step.name, "Completed")
+            except StepFailed as failure:
+                self._step_state(workspace, name, states, step.name, "Failed")
+                failed = failure
+                if not (properties.get("settings") or {}).get("continue_on_step_failure", True):
+                    break
+        jobs.set_status(self.emulator, workspace.scope, name, "Finalizing")
+        if failed is not None:
+            if not failed.told:
+                self._say(log, failed.error["message"])
+            raise failed
+        models.register_outputs(self.emulator, workspace, name, properties)
+
+    async def _step(
+        self, workspace: Workspace, job: str, properties: dict[str, Any], steps: list[Step], step: Step, log: Path
+    ) -> None:
+        fault = faults.happening(self.emulator, "job")
+        if fault is not None:
+            raise StepFailed(**jobs.fault_error(fault))
+        folder = self.folder(workspace, job) / step.name
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "logs").mkdir(parents=True)
+        (folder / "logs" / "executionlogs.txt").symlink_to(log)
+        inputs = {key: self._path(workspace, steps, key, value) for key, value in step.inputs.items()}
+        outputs = {key: uris.resolve(self.emulator, workspace, uri) for key, uri in step.outputs.items()}
+        make = engine_steps.start if step.kind == CHAT else commands.start
+        child = await make(self.emulator, workspace, job, properties, step, folder, inputs, outputs)
+        self._remember(workspace, job, child.identity)
+        cancel = self.emulator.start(self._cancel_by_fault(workspace, job))
+        try:
+            code = await child.wait()
+        finally:
+            cancel.cancel()
+            await asyncio.shield(child.stop())
+            self._remember(workspace, job, None)
+        if code != 0:
+            raise _failure(folder, step.name, code)
+
+    def _path(self, workspace: Workspace, steps: list[Step], key: str, value: Any) -> str:
+        """Returns an input as a step gets it: a literal's text, or an absolute path, or a registry URI as it is."""
+        if value.literal is not None:
+            return str(value.literal)
+        uri = value.uri
+        if value.step:
+            uri = next(step for step in steps if step.name == value.step).outputs[value.output]
+        if uris.REGISTRY.fullmatch(uri):
+            return str(uri)
+        path = uris.resolve(self.emulator, workspace, uri, "models" if "model" in value.kind else "data")
+        if not path.exists():
+            raise StepFailed("UserError", f"Input {key} cannot be read: {uri} does not exist.")
+        return str(path)
+
+    async def _cancel_by_fault(self, workspace: Workspace, job: str) -> None:
+        await asyncio.sleep(1)
+        if faults.happening(self.emulator, "job.cancel"):
+            jobs.set_status(self.emulator, workspace.scope, job, "CancelRequested")
+            self.emulator.start(self.cancel(workspace.scope, job))
+
+    def _remember(self, workspace: Workspace, job: str, identity: dict[str, Any] | None) -> None:
+        document = jobs.find(self.emulator, workspace, job)
+        self.emulator.store.put(workspace.scope, "jobs", job, {**document.body, "process": identity})
+
+    def _step_state(self, workspace: Workspace, job: str, states: dict[str, str], step: str, state: str) -> None:
+        states[step] = state
+        document = jobs.find(self.emulator, workspace, job)
+        self.emulator.store.put(workspace.scope, "jobs", job, {**document.body, "steps": states})
+
+    def _log(self, workspace: Workspace, job: str, kind: str) -> Path:
+        path = runs.artifacts(self.emulator, workspace, job) / runs.LOG_NAMES[kind]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        return path
+
+    def _say(self, log: Path, text: str) -> None:
+        with log.open("a") as file:
+            file.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+
+    async def _end(self, workspace: Workspace, name: str, status: str, error: dict[str, str] | None = None) -> None:
+        await self.emulator.tracking.end_run(workspace, name, status)
+        jobs.set_status(self.emulator, workspace.scope, name, status, error)
+
+
+def _failure(folder: Path, step: str, code: int) -> StepFailed:
+    with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
+        error = json.loads((folder / "error.json").read_text())
+        return StepFailed(str(error["code"]), str(error["message"]), told=True)
+    reason = f"ended with exit code {code}" if code >= 0 else f"was ended by signal {-code}"
+    if code == -9:
+        reason += ", as the system does when memory runs out"
+    tail = ""
+    with contextlib.suppress(FileNotFoundError):
+        lines = (folder / "output.txt").read_text(errors="replace").strip().splitlines()
+        tail = f" Its last line was: {lines[-1]}" if lines else ""
+    return StepFailed("UserError", f"Step {step} {reason}.{tail}")

@@ -1,0 +1,198 @@
+"""Scoring servers: the process behind each deployment, probed until it is ready and started again when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scripts.local import models, processes, workspaces
+from scripts.local.web import AzureError
+
+if TYPE_CHECKING:
+    from scripts.local.emulator import Emulator
+    from scripts.local.store import Document
+
+SCORING = "scripts.local.scoring"
+GUIDE = "Please see troubleshooting guide, available here: https://aka.ms/oe-tsg"
+RESTARTS = 5  # a server that ends by itself is started again, this often in a row
+STEADY = 60.0  # seconds after which an end no longer counts as one in a row
+Key = tuple[str, str]  # the workspace's scope, and endpoint/deployment in lower case
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a server is to be: two equal plans need no new server."""
+
+    model: Path
+    concurrent: int
+    variables: tuple[tuple[str, str], ...]
+
+
+def plan(emulator: Emulator, document: Document) -> Plan:
+    """Returns the plan of a deployment's server; raises AzureError where its model cannot be served."""
+    properties = document.body["properties"]
+    variables = properties.get("environmentVariables") or {}
+    return Plan(
+        models.folder_of(emulator, workspaces.by_scope(emulator, document.scope), properties["model"]),
+        properties["requestSettings"]["maxConcurrentRequestsPerInstance"] * document.body["sku"]["capacity"],
+        tuple(sorted((str(key), str(value)) for key, value in variables.items())),
+    )
+
+
+def log_path(emulator: Emulator, key: Key) -> Path:
+    """Returns the log of a deployment."""
+    identifier = workspaces.by_scope(emulator, key[0]).identifier
+    return emulator.home.deployments / identifier / key[1].replace("/", ".") / "log.txt"
+
+
+def tail(path: Path, lines: int) -> str:
+    """Returns the last lines of a log, or an empty text."""
+    try:
+        return "\n".join(path.read_text(errors="replace").rstrip().splitlines()[-lines:])
+    except FileNotFoundError:
+        return ""
+
+
+class Server:
+    """The scoring server of one deployment. `ready` is set while it answers; `failure` says why it never will."""
+
+    def __init__(self, emulator: Emulator, key: Key, plan: Plan) -> None:
+        self.emulator, self.key, self.plan = emulator, key, plan
+        self.log = log_path(emulator, key)
+        self.port = 0
+        self.ready = asyncio.Event()
+        self.ended = asyncio.Event()
+        self.failure: str | None = None
+        self.limit = 2 * plan.concurrent  # beyond it Azure answers 429
+        self.slots = asyncio.Semaphore(plan.concurrent)
+        self.in_flight = 0
+        self.task = emulator.start(self._keep())
+
+    async def stop(self) -> None:
+        """Ends the server; returns when its process is gone."""
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+    async def wait_ready(self) -> None:
+        """Waits until the server answers; raises AzureError when it does not come up."""
+        waits = [asyncio.ensure_future(event.wait()) for event in (self.ready, self.ended)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()
+        if not self.ready.is_set():
+            last = tail(self.log, 1)
+            reason = (self.failure or "User container was stopped.") + (f" Its log ends with: {last}" if last else "")
+            raise AzureError(400, "ResourceNotReady", f"{reason} {GUIDE}#error-resourcenotready")
+
+    async def _keep(self) -> None:
+        ends, was_ready = 0, False
+        try:
+            while ends <= RESTARTS:
+                started = time.monotonic()
+                code = await self._run()
+                was_ready = was_ready or self.ready.is_set()
+                self.ready.clear()
+                if not was_ready:
+                    self.failure = f"User container has crashed or terminated with exit code {code}."
+                    return
+                ends = 1 if time.monotonic() - started > STEADY else ends + 1
+                self.emulator.log.warning("the server of %s ended with exit code %d", self.key[1], code)
+                await asyncio.sleep(min(ends, 5))
+            self.failure = f"User container has crashed or terminated {ends} times in a row."
+        finally:
+            self.ready.clear()
+            self.ended.set()
+
+    async def _run(self) -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        settings = self.emulator.settings
+        # Tests name another module than SCORING.
+        words = ["-m", os.environ.get("AZUREML_LOCAL_SCORING", SCORING), "--model-dir", str(self.plan.model)]
+        words += ["--port", str(self.port), "--log", str(self.log), "--max-batch", str(settings.max_batch)]
+        words += ["--threads", str(settings.serving_threads)] if settings.serving_threads else []
+        child = await processes.spawn(words, self.log, dict(self.plan.variables))
+        self._remember(child.identity)
+        watch = self.emulator.start(self._watch())
+        try:
+            return await child.wait()
+        finally:
+            watch.cancel()
+            await asyncio.shield(child.stop())
+            self._remember(None)
+
+    async def _watch(self) -> None:
+        """Asks the readiness probe until it answers; a server that takes too long is given up."""
+        import httpx
+
+        seconds = self.emulator.settings.ready_seconds
+        deadline = time.monotonic() + seconds
+        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+            while time.monotonic() < deadline:
+                try:
+                    if (await client.get(f"http://127.0.0.1:{self.port}/")).status_code == 200:
+                        self.ready.set()
+                        return
+                except httpx.HTTPError:
+                    pass  # it does not listen yet
+                await asyncio.sleep(0.1)
+        self.failure = f"Readiness probe failed: the container was not ready within {seconds:g} s."
+        self.task.cancel()
+
+    def _remember(self, identity: dict[str, Any] | None) -> None:
+        self.emulator.store.put(self.key[0], "servers", self.key[1], {"process": identity})
+
+
+class Servers:
+    """The scoring servers that run."""
+
+    def __init__(self, emulator: Emulator) -> None:
+        self.emulator = emulator
+        self.running: dict[Key, Server] = {}
+
+    def resume(self) -> None:
+        """Starts the servers of the deployments that a process that is gone had served."""
+        for document in self.emulator.store.list("servers"):
+            processes.end_stray(document.body["process"])
+        for document in self.emulator.store.list("deployments"):
+            if document.body["properties"]["provisioningState"] == "Succeeded":
+                key = (document.scope, document.name.lower())
+                try:
+                    self.running[key] = Server(self.emulator, key, plan(self.emulator, document))
+                except AzureError as error:
+                    self.emulator.log.error("deployment %s: %s", document.name, error.message)
+
+    async def close(self) -> None:
+        """Ends every server."""
+        await asyncio.gather(*(server.stop() for server in self.running.values()))
+        self.running.clear()
+
+    async def remove(self, key: Key) -> None:
+        """Ends the server of a deployment, if there is one; returns when its process is gone."""
+        server = self.running.pop(key, None)
+        if server is not None:
+            await server.stop()
+        self.emulator.store.delete(key[0], "servers", key[1])
+
+    async def provide(self, key: Key, document: Document) -> None:
+        """Brings up the server of a deployment, then ends the one that it replaces; one that would be the same stays."""
+        wanted = plan(self.emulator, document)
+        before = self.running.get(key)
+        if before is not None and before.plan == wanted and before.failure is None:
+            await before.wait_ready()
+            return
+        server = Server(self.emulator, key, wanted)
+        try:
+            await server.wait_ready()
+        except BaseException:
+            await server.stop()
+            raise
+        self.running[key] = server
+        if before is not None:
+            await before.stop()

@@ -1,0 +1,104 @@
+"""Fixtures that several folders of tests share: an Azure ML on localhost, and the SDK's client for it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY))
+
+
+@dataclass
+class Emulated:
+    """A running emulator: `env` is the environment that leads a program to it, `workspace` what its values would say."""
+
+    home: Path
+    workspace: dict[str, str]
+    extra: dict[str, str] = field(default_factory=dict)  # variables for the emulator's own process
+    env: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Returns what the running emulator wrote about itself: pid, ports and key."""
+        from scripts.local.home import Home
+
+        return Home(self.home).read_record() or {}
+
+    def up(self) -> None:
+        """Starts it (again) and refreshes `env`."""
+        from scripts.local import client
+        from scripts.local.home import Home
+
+        home = Home(self.home)
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.extra.items():
+                patch.setenv(name, value)
+            client.up(home)
+        client.register(home, self.workspace)
+        self.env = client.environment(home, dict(os.environ), self.workspace)
+
+    def down(self) -> None:
+        """Stops it."""
+        from scripts.local import client
+        from scripts.local.home import Home
+
+        client.down(Home(self.home))
+
+    def kill(self) -> None:
+        """Kills it with SIGKILL, as nothing can prepare for, and waits until it is gone."""
+        process = psutil.Process(self.record["pid"])
+        process.kill()
+        process.wait(10)
+
+    def clients(self) -> tuple[Any, Any]:
+        """Returns the SDK's clients of the workspace and of the registry; the process must have `env`."""
+        from azure.ai.ml import MLClient
+        from azure.identity import DefaultAzureCredential
+
+        credential = DefaultAzureCredential()
+        words = (self.workspace["subscription_id"], self.workspace["resource_group"], self.workspace["workspace"])
+        workspace = MLClient(credential, *words, show_progress=False)
+        return workspace, MLClient(credential, registry_name="azureml", show_progress=False)
+
+
+WORKSPACE = {
+    "subscription_id": "11111111-2222-3333-4444-555555555555",
+    "resource_group": "tests",
+    "workspace": "local-tests",
+    "region": "eastus",
+}
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
+    """An emulator on a home of its own, with the real engine and scoring server."""
+    emulated = Emulated(tmp_path_factory.mktemp("home"), WORKSPACE)
+    emulated.up()
+    yield emulated
+    emulated.down()
+
+
+def enter(emulated: Emulated) -> pytest.MonkeyPatch:
+    """Gives this process the environment of an emulator; `undo()` what is returned to leave it."""
+    patch = pytest.MonkeyPatch()
+    for name in os.environ.keys() - emulated.env.keys():
+        patch.delenv(name)
+    for name, value in emulated.env.items():
+        patch.setenv(name, value)
+    return patch
+
+
+@pytest.fixture
+def ml_client(emulator: Emulated) -> Iterator[tuple[Any, Any]]:
+    """The SDK's clients of the emulator: (workspace, registry). The test runs in the emulator's environment."""
+    patch = enter(emulator)
+    yield emulator.clients()
+    patch.undo()

@@ -1,0 +1,66 @@
+"""A fake of scripts.local.scoring for tests of the gateway: answers with what it was asked and by which model.
+
+`parameters` of a request may hold `status` (answer with it), `sleep` (seconds before answering) or `exit` (end the
+process). The variables FAKE_SCORING_CRASH and FAKE_SCORING_NEVER_READY make a start fail.
+"""
+
+import argparse
+import json
+import os
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+parser = argparse.ArgumentParser()
+for option in ("--model-dir", "--port", "--log", "--max-batch", "--threads"):
+    parser.add_argument(option)
+options = parser.parse_args()
+
+
+def watch():
+    while os.read(0, 4096):
+        pass
+    os._exit(70)
+
+
+threading.Thread(target=watch, daemon=True).start()
+if os.environ.get("FAKE_SCORING_CRASH"):
+    print("ImportError: cannot import name 'nothing'", flush=True)
+    sys.exit(3)
+weights = Path(options.model_dir, "model", "weights.json")
+model = json.loads(weights.read_text()) if weights.exists() else {}
+print(f"serving {options.model_dir}", flush=True)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def _send(self, status, body):
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self):
+        self._send(503 if os.environ.get("FAKE_SCORING_NEVER_READY") else 200, "Healthy")
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        wish = body.get("input_data", {}).get("parameters", {})
+        if wish.get("exit"):
+            os._exit(9)
+        time.sleep(wish.get("sleep", 0))
+        if wish.get("status"):
+            self._send(wish["status"], {"error": {"code": "ModelError", "message": "boom"}})
+        else:
+            self._send(200, {"output": f"{body['input_data']['input_string'][-1]}", "model": model})
+
+    def log_message(self, *_):
+        pass
+
+
+ThreadingHTTPServer(("127.0.0.1", int(options.port)), Handler).serve_forever()

@@ -1,0 +1,154 @@
+"""Blob storage: what the SDK's uploads and downloads rely on, and the traps that azure-storage-blob would show."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import ssl
+
+import pytest
+from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+
+
+@pytest.fixture
+def container(local):
+    """The storage SDK's client of the default container, by shared access signature."""
+    from azure.storage.blob import ContainerClient
+
+    store = local.ml.datastores.get_default(include_secrets=True)
+    url = f"https://{store.account_name}.blob.core.windows.net/{store.container_name}?{store.credentials.sas_token}"
+    return ContainerClient.from_container_url(url)
+
+
+def test_what_was_uploaded_comes_back(container, local):
+    name = f"{local.name('folder')}/späße & <co>.txt"
+    container.upload_blob(name, b"content", metadata={"upload_status": "completed"})
+    assert container.download_blob(name).readall() == b"content"
+    properties = container.get_blob_client(name).get_blob_properties()
+    assert (properties.size, properties.metadata) == (7, {"upload_status": "completed"})
+    (listed,) = container.list_blobs(name_starts_with=name[:-4], include=["metadata"])
+    assert (listed.name, listed.size, listed.metadata) == (name, 7, {"upload_status": "completed"})
+
+
+def test_blocks_arrive_in_any_order_and_are_put_together_in_theirs(container, local):
+    content = os.urandom(9 * 1024 * 1024 + 1)
+    name = local.name("large")
+    container.get_blob_client(name).upload_blob(content, max_concurrency=4, length=len(content))
+    assert container.download_blob(name, max_concurrency=4).readall() == content
+    from azure.storage.blob import BlobBlock
+
+    blob = container.get_blob_client(local.name("blocks"))
+    for identifier in ("b", "a"):
+        blob.stage_block(identifier, identifier.encode())
+    with pytest.raises(HttpResponseError) as caught:
+        blob.commit_block_list([BlobBlock("a"), BlobBlock("c")])
+    assert caught.value.error_code == "InvalidBlockList"
+    blob.commit_block_list([BlobBlock("a"), BlobBlock("b")])
+    assert blob.download_blob().readall() == b"ab"
+
+
+def test_the_upload_of_a_large_file_by_the_sdk(local):
+    from azure.ai.ml.entities import Data
+
+    path = local.folder / "large.jsonl"
+    path.write_bytes(os.urandom(1024) * (70 * 1024))  # over 64 MiB, so that it goes in blocks, 16 at a time
+    name = local.name("large")
+    asset = local.ml.data.create_or_update(Data(name=name, version="1", path=str(path), type="uri_file"))
+    stored = next(local.emulated.home.glob(f"blobs/*/*/{asset.path.partition('/paths/')[2]}"))
+    assert stored.read_bytes() == path.read_bytes()
+
+
+def test_ranges_and_empty_blobs(container, local):
+    name = local.name("range")
+    container.upload_blob(name, b"0123456789")
+    assert container.download_blob(name, offset=2, length=3).readall() == b"234"
+    assert container.download_blob(name, offset=8, length=100).readall() == b"89"
+    container.upload_blob(name + "-empty", b"")
+    assert container.download_blob(name + "-empty").readall() == b""
+
+
+def test_an_etag_changes_with_the_content_only(container, local):
+    blob = container.get_blob_client(local.name("etag"))
+    blob.upload_blob(b"1")
+    first = blob.get_blob_properties().etag
+    blob.set_blob_metadata({"a": "b"})
+    assert blob.get_blob_properties().etag == first
+    blob.upload_blob(b"2", overwrite=True)
+    assert blob.get_blob_properties().etag != first
+
+
+def test_nothing_is_overwritten_by_mistake(container, local):
+    name = local.name("once")
+    container.upload_blob(name, b"1")
+    with pytest.raises(ResourceExistsError):
+        container.upload_blob(name, b"2")
+    assert container.download_blob(name).readall() == b"1"
+    with pytest.raises(ResourceExistsError):
+        container.upload_blob(f"{name}/below", b"2")  # a file cannot also be a folder here
+
+
+def test_what_is_not_there(container, local):
+    with pytest.raises(ResourceNotFoundError):
+        container.download_blob(local.name("nothing"))
+    with pytest.raises(ResourceNotFoundError):
+        container.get_blob_client(local.name("nothing") + "/").get_blob_properties()
+    assert list(container.list_blobs(name_starts_with="nothing/at/all")) == []
+
+
+def raw(local, account, method, path):
+    """Sends a request whose path no client has tidied up, and returns the status."""
+    context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
+    connection = http.client.HTTPSConnection("127.0.0.1", local.emulated.record["proxy_port"], context=context, timeout=10)
+    connection.set_tunnel(f"{account}.blob.core.windows.net", 443)
+    connection.request(method, path, b"1" if method == "PUT" else None)
+    return connection.getresponse().status
+
+
+def test_names_stay_inside_the_container(container, local):
+    sas = container.url.partition("?")[2]
+    for name in ("../../credentials.json", "a/../../b", "a//b", "%2e%2e/%2e%2e/%2e%2e/credentials.json", "a%2f..%2f..%2fb", "a%00b"):
+        for method in ("PUT", "GET"):
+            path = f"/{container.container_name}/{name}?{sas}"
+            assert raw(local, container.account_name, method, path) == 400, (method, name)
+    assert raw(local, container.account_name, "GET", f"/..%2f..?restype=container&comp=list&{sas}") == 400
+    for prefix in ("../", "../../"):
+        assert list(container.list_blobs(name_starts_with=prefix)) == []
+
+
+def test_listing_by_folder_and_by_page(container, local):
+    folder = local.name("list")
+    for name in ("a/1", "a/2", "b/1", "c"):
+        container.upload_blob(f"{folder}/{name}", b"")
+    walked = [item.name for item in container.walk_blobs(f"{folder}/")]
+    assert walked == [f"{folder}/a/", f"{folder}/b/", f"{folder}/c"]
+    pages = list(container.list_blobs(name_starts_with=folder, results_per_page=3).by_page())
+    assert [[blob.name.partition("/")[2] for blob in page] for page in pages] == [["a/1", "a/2", "b/1"], ["c"]]
+
+
+def test_a_stranger_gets_nothing(container, local):
+    import requests
+
+    account = container.account_name
+    url = f"https://{account}.blob.core.windows.net/{container.container_name}/x"
+    assert requests.get(url, timeout=10).status_code == 401
+    assert requests.get(f"{url}?sig=wrong", timeout=10).status_code == 401
+
+
+def test_the_same_content_is_uploaded_once(local):
+    from azure.ai.ml.entities import Data
+
+    log = local.emulated.home
+    path = local.rows(31)
+    for version in ("1", "2"):
+        asset = local.ml.data.create_or_update(Data(name="same", version=version, path=str(path), type="uri_file"))
+    found = list(log.glob(f"blobs/*/*/{asset.path.partition('/paths/')[2]}"))
+    stored = found[0].stat().st_mtime_ns
+    local.ml.data.create_or_update(Data(name="same", version="3", path=str(path), type="uri_file"))
+    assert found[0].stat().st_mtime_ns == stored
+
+
+def test_the_check_for_a_newer_cli_finds_nothing(local):
+    import requests
+
+    answer = requests.get("https://azcliprod.blob.core.windows.net/cli/azure-cli-core/setup.py", timeout=10)
+    assert answer.status_code == 404

@@ -1,0 +1,230 @@
+"""Endpoints and deployments: keys, tokens, traffic, limits, and what happens when a model fails."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+
+import psutil
+import pytest
+import requests
+from azure.ai.ml.entities import ManagedOnlineDeployment, ManagedOnlineEndpoint, OnlineRequestSettings
+from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
+
+from tests.local.conftest import MODEL, SIZE
+
+
+@pytest.fixture
+def served(local):
+    """An endpoint, and a function that deploys a model to it."""
+    model = local.model()
+    endpoint = ManagedOnlineEndpoint(name=local.name("ep"), auth_mode="key")
+    local.ml.online_endpoints.begin_create_or_update(endpoint).result()
+
+    def deploy(name="blue", **words):
+        settings = {"request_timeout_ms": 5000, "max_concurrent_requests_per_instance": 1, **words.pop("settings", {})}
+        words = {"model": model.id, "instance_type": SIZE, "instance_count": 1, **words}
+        deployment = ManagedOnlineDeployment(
+            name=name, endpoint_name=endpoint.name, request_settings=OnlineRequestSettings(**settings), **words
+        )
+        return local.ml.online_deployments.begin_create_or_update(deployment).result()
+
+    local.deploy, local.endpoint = deploy, endpoint.name
+    yield local
+    local.ml.online_endpoints.begin_delete(name=endpoint.name).result()
+
+
+def traffic(local, **shares):
+    endpoint = local.ml.online_endpoints.get(local.endpoint)
+    endpoint.traffic = shares
+    return local.ml.online_endpoints.begin_create_or_update(endpoint).result()
+
+
+def ask(local, key=None, deployment=None, body=None, **parameters):
+    """Sends a scoring request without the SDK and returns the response."""
+    headers = {"azureml-model-deployment": deployment} if deployment else {}
+    key = local.ml.online_endpoints.get_keys(local.endpoint).primary_key if key is None else key
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
+    content = {"input_data": {"input_string": ["hi"], "parameters": parameters}} if body is None else body
+    url = f"https://{local.endpoint}.eastus.inference.ml.azure.com/score"
+    return requests.post(url, json=content, headers=headers, timeout=20)
+
+
+def test_keys_are_checked_and_regenerated(served):
+    served.deploy()
+    traffic(served, blue=100)
+    keys = served.ml.online_endpoints.get_keys(served.endpoint)
+    assert ask(served, keys.primary_key).status_code == ask(served, keys.secondary_key).status_code == 200
+    assert ask(served, "").status_code == ask(served, "wrong").status_code == 401
+    served.ml.online_endpoints.begin_regenerate_keys(served.endpoint, key_type="primary").result()
+    renewed = served.ml.online_endpoints.get_keys(served.endpoint)
+    assert ask(served, keys.primary_key).status_code == 401
+    assert ask(served, renewed.primary_key).status_code == 200
+    assert renewed.secondary_key == keys.secondary_key
+
+
+@pytest.mark.parametrize("mode", ["aml_token", "aad_token"])
+def test_tokens_open_endpoints_of_their_mode(served, mode):
+    endpoint = ManagedOnlineEndpoint(name=served.name("tok"), auth_mode=mode)
+    served.ml.online_endpoints.begin_create_or_update(endpoint).result()
+    deployment = ManagedOnlineDeployment(
+        name="blue", endpoint_name=endpoint.name, model=served.model().id, instance_type=SIZE, instance_count=1
+    )
+    served.ml.online_deployments.begin_create_or_update(deployment).result()
+    endpoint.traffic = {"blue": 100}
+    served.ml.online_endpoints.begin_create_or_update(endpoint).result()
+    answer = served.ml.online_endpoints.invoke(endpoint_name=endpoint.name, request_file=served.request())
+    assert "hi" in json.loads(answer)["output"]
+    key = served.ml.online_endpoints.get_keys(served.endpoint).primary_key
+    url = f"https://{endpoint.name}.eastus.inference.ml.azure.com/score"
+    assert requests.post(url, json={}, headers={"Authorization": f"Bearer {key}"}, timeout=20).status_code == 401
+    served.ml.online_endpoints.begin_delete(name=endpoint.name).result()
+
+
+def test_traffic_follows_its_weights(served):
+    assert ask(served).status_code == 404  # no deployment, no traffic
+    served.deploy("blue")
+    served.deploy("green")
+    assert ask(served).status_code == 404  # no traffic yet
+    assert ask(served, deployment="green").status_code == 200
+    assert ask(served, deployment="red").status_code == 404
+    traffic(served, blue=70, green=30)
+    key = served.ml.online_endpoints.get_keys(served.endpoint).primary_key
+    seen = [ask(served, key).headers["azureml-model-deployment"] for _ in range(60)]
+    assert 25 < seen.count("blue") < 57
+    with pytest.raises(HttpResponseError, match="blue still gets 70%"):
+        served.ml.online_deployments.begin_delete("blue", served.endpoint)
+    traffic(served, blue=0, green=100)
+    served.ml.online_deployments.begin_delete("blue", served.endpoint).result()
+    assert {ask(served, key).headers["azureml-model-deployment"] for _ in range(5)} == {"green"}
+
+
+def put_traffic(local, shares):
+    """Sends traffic as the CLI does, which does not add it up."""
+    words = local.emulated.workspace
+    path = f"/subscriptions/{words['subscription_id']}/resourceGroups/{words['resource_group']}"
+    path += f"/providers/Microsoft.MachineLearningServices/workspaces/{words['workspace']}/onlineEndpoints/{local.endpoint}"
+    token = local.ml._credential.get_token("https://management.azure.com/.default").token
+    headers = {"Authorization": f"Bearer {token}"}
+    body = {"location": "eastus", "properties": {"authMode": "Key", "traffic": shares}}
+    return requests.put(f"https://management.azure.com{path}?api-version=2022-05-01", json=body, headers=headers, timeout=20)
+
+
+def test_wrong_traffic_is_refused(served):
+    served.deploy()
+    for shares, words in (
+        ({"blue": 90, "blu": 10}, "did you mean 'blue'"),
+        ({"blue": 110}, "allowed is 0 to 100"),
+        ({"nothing": 100}, "'nothing'"),
+    ):
+        answer = put_traffic(served, shares)
+        assert answer.status_code == 400
+        assert words in answer.json()["error"]["message"]
+    served.deploy("green")
+    assert "adds up to 110" in put_traffic(served, {"blue": 90, "green": 20}).json()["error"]["message"]
+
+
+def test_wrong_deployments_are_refused(served):
+    def refused(**words):
+        with pytest.raises(HttpResponseError) as caught:
+            served.deploy(**words)
+        return caught.value.error.message
+
+    workspace = served.deploy("fine").model.rpartition("/models/")[0]
+    assert "nothing:1" in refused(model=f"{workspace}/models/nothing/versions/1")
+    assert "did you mean" in refused(instance_type="Standard_NC24ads_A100_v5")
+    assert "retired" in refused(instance_type="Standard_NC6s_v3")
+    assert "do not offer" in refused(instance_type="Standard_ND96isr_H200_v5")
+    assert "180000" in refused(settings={"request_timeout_ms": 900000})
+    assert "1 to 50" in refused(instance_count=51)
+    assert "base_models" in refused(model=MODEL)  # accepted, and its weights are not on this machine
+    assert served.ml.online_deployments.get("blue", served.endpoint).provisioning_state == "Failed"
+
+
+def test_names_of_endpoints_are_unique_in_a_region(served):
+    from azure.ai.ml import MLClient
+    from azure.identity import DefaultAzureCredential
+
+    from scripts.local import client
+    from scripts.local.home import Home
+
+    words = {**served.emulated.workspace, "workspace": "neighbours"}
+    client.register(Home(served.emulated.home), words)
+    other = MLClient(DefaultAzureCredential(), words["subscription_id"], words["resource_group"], "neighbours")
+    with pytest.raises(HttpResponseError, match="taken in region eastus"):
+        other.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name=served.endpoint, auth_mode="key"))
+
+
+def test_what_the_model_answers_comes_through(served):
+    served.deploy(settings={"request_timeout_ms": 500})
+    traffic(served, blue=100)
+    malformed = ask(served, status=400)
+    assert (malformed.status_code, malformed.json()["error"]["message"]) == (400, "boom")
+    failing = ask(served, status=500)
+    assert failing.status_code == 424
+    assert failing.headers["ms-azureml-model-error-statuscode"] == "500"
+    slow = ask(served, sleep=1)
+    assert (slow.status_code, slow.json()["error"]["code"]) == (408, "RequestTimeout")
+
+
+def test_too_many_requests_are_turned_away(served):
+    served.deploy()
+    traffic(served, blue=100)
+    key = served.ml.online_endpoints.get_keys(served.endpoint).primary_key
+    codes = []
+    threads = [threading.Thread(target=lambda: codes.append(ask(served, key, sleep=0.5).status_code)) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(codes) == [200, 200, 429, 429, 429]  # one at a time, one in the queue
+
+
+def test_a_server_that_dies_is_started_again(served):
+    served.deploy()
+    traffic(served, blue=100)
+    assert ask(served, exit=True).status_code == 502
+    served.until(lambda: ask(served).status_code == 200)
+
+
+def test_an_update_replaces_the_server_only_when_it_must(served):
+    def server():
+        rows = [each for each in psutil.process_iter(["cmdline"]) if str(served.emulated.home) in " ".join(each.info["cmdline"] or [])]
+        return {each.pid for each in rows if "tests.local.fakes.scoring" in each.info["cmdline"]}
+
+    before = server()
+    served.deploy()
+    traffic(served, blue=100)
+    first = server() - before
+    served.deploy(tags={"a": "1"})
+    assert server() - before == first
+    served.deploy(environment_variables={"A": "1"})
+    assert len(server() - before) == 1
+    assert server() - before != first
+    assert ask(served).status_code == 200
+
+
+@pytest.mark.parametrize("variable", ["FAKE_SCORING_CRASH"])
+def test_a_deployment_that_cannot_start_has_failed(served, variable):
+    with pytest.raises(HttpResponseError, match="cannot import name") as caught:
+        served.deploy(environment_variables={variable: "1"})
+    assert caught.value.error.code == "ResourceNotReady"
+    assert served.ml.online_deployments.get("blue", served.endpoint).provisioning_state == "Failed"
+    assert "cannot import name" in served.ml.online_deployments.get_logs("blue", served.endpoint, lines=5)
+    served.deploy()  # and it can be put right
+    assert ask(served, deployment="blue").status_code == 200
+
+
+def test_deleting_an_endpoint_gives_its_memory_back(served):
+    served.deploy()
+    name = served.name("gone")
+    served.ml.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name=name, auth_mode="key")).result()
+    served.ml.online_endpoints.begin_delete(name=name).result()
+    with pytest.raises(ResourceNotFoundError):
+        served.ml.online_endpoints.get(name)
+    served.ml.online_deployments.begin_delete("blue", served.endpoint).result()
+    time.sleep(0.1)
+    children = psutil.Process(served.emulated.record["pid"]).children()
+    assert not [each for each in children if served.endpoint in " ".join(each.cmdline())]

@@ -1,0 +1,109 @@
+"""Faults on purpose: each reaches the SDK as the failure that the cloud would give."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+import requests
+from azure.ai.ml.entities import AmlCompute, ManagedOnlineDeployment, ManagedOnlineEndpoint
+from azure.ai.ml.exceptions import JobException
+from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
+
+from tests.local.conftest import SIZE
+
+
+@pytest.fixture
+def fault(local):
+    """A function that sets a fault once; all are cleared afterwards."""
+
+    def run(*words):
+        command = [sys.executable, "-m", "scripts.local", "fault", *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    yield lambda name: run(name, "--times", "1")
+    assert "* " not in run()  # each happened exactly once
+    run("--clear")
+
+
+def test_compute_faults(local, fault):
+    fault("size-not-available")
+    with pytest.raises(HttpResponseError, match="not available in region eastus"):
+        local.cluster("faulty")
+    fault("compute-provisioning-failed")
+    poller = local.ml.compute.begin_create_or_update(AmlCompute(name="faulty", size=SIZE))
+    with pytest.raises(HttpResponseError, match="could not be provisioned"):
+        poller.result()
+    assert local.ml.compute.get("faulty").provisioning_state == "Failed"
+    local.cluster("faulty")
+
+
+def test_deployment_faults(local, fault):
+    model = local.model()
+    endpoint = local.name("ep")
+    local.ml.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name=endpoint, auth_mode="key")).result()
+    words = {"endpoint_name": endpoint, "model": model.id, "instance_type": SIZE, "instance_count": 1}
+
+    def deploy():
+        return local.ml.online_deployments.begin_create_or_update(ManagedOnlineDeployment(name="blue", **words)).result()
+
+    for name, code in (
+        ("quota-exceeded", "OutOfQuota"),
+        ("image-pull-failed", "ImageBuildFailure"),
+        ("probe-failed", "ResourceNotReady"),
+    ):
+        fault(name)
+        with pytest.raises(HttpResponseError) as caught:
+            deploy()
+        assert caught.value.error.code == code
+        assert "https://aka.ms/oe-tsg" in caught.value.error.message
+    deploy()
+    fault("too-many-requests")
+    key = local.ml.online_endpoints.get_keys(endpoint).primary_key
+    url = f"https://{endpoint}.eastus.inference.ml.azure.com/score"
+    headers = {"Authorization": f"Bearer {key}", "azureml-model-deployment": "blue"}
+    body = {"input_data": {"input_string": ["hi"]}}
+    codes = [requests.post(url, json=body, headers=headers, timeout=20).status_code for _ in range(2)]
+    assert codes == [429, 200]
+    local.ml.online_endpoints.begin_delete(endpoint).result()
+
+
+def test_job_faults(local, fault):
+    fault("job-out-of-memory")
+    job = local.submit()
+    assert local.ended(job) == "Failed"
+    with pytest.raises(JobException, match="CUDA out of memory"):
+        local.ml.jobs.stream(job)
+    fault("job-canceled")
+    assert local.ended(local.submit({"seed": 1})) == "Canceled"
+
+
+def test_an_expired_token(local, fault):
+    fault("expired-token")
+    with pytest.raises(ClientAuthenticationError, match="expiry UTC time"):
+        local.ml.compute.get("gpu-cluster")
+
+
+def test_a_slow_operation(local, fault):
+    fault("slow-operation")
+    begun = time.monotonic()
+    local.cluster("slow")
+    assert time.monotonic() - begun > 10
+
+
+def test_the_quota_of_the_settings(own):
+    own.emulated.down()
+    (own.emulated.home / "settings.yaml").write_text("quota: {families: {standardNCADSA100v4Family: 12}}\n")
+    own.emulated.up()
+    with pytest.raises(HttpResponseError, match="vCPU quota of 12"):
+        own.cluster()
+    usage = {each.name["value"]: each for each in own.ml.compute.list_usage()}
+    assert usage["standardNCADSA100v4Family"].limit == 12
+
+
+def test_long_running_operations_end_soon(local):
+    begun = time.monotonic()
+    local.cluster("quick")
+    assert time.monotonic() - begun < 2  # clients poll after 50 ms, not after 30 s

@@ -1,0 +1,158 @@
+"""The emulator as a program: starting, stopping, what it lets through, and `run`."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+import requests
+
+from tests.conftest import REPOSITORY, WORKSPACE
+from tests.local.conftest import gone
+
+FLAGS = [
+    *("--subscription", WORKSPACE["subscription_id"], "--resource-group", WORKSPACE["resource_group"]),
+    *("--workspace", WORKSPACE["workspace"], "--region", WORKSPACE["region"]),
+]
+
+
+def program(home, *words, **variables):
+    """Runs `python -m scripts.local`."""
+    clean = {key: value for key, value in os.environ.items() if "proxy" not in key.lower()}
+    environment = clean | {"AZUREML_LOCAL_HOME": str(home), "PYTHONPATH": str(REPOSITORY), **variables}
+    command = [sys.executable, "-m", "scripts.local", *words]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=90)
+
+
+def test_a_host_that_is_not_emulated_is_refused_and_logged(local):
+    for host in ("example.com", "dc.services.visualstudio.com", "strangersaccount.blob.core.windows.net", "127.0.0.1"):
+        with pytest.raises(requests.exceptions.ProxyError, match="403"):
+            requests.get(f"https://{host}/", timeout=10, proxies={"https": os.environ["HTTPS_PROXY"]})
+    lines = (local.emulated.home / "refused.log").read_text().splitlines()
+    assert {json.loads(line)["target"] for line in lines} >= {"example.com:443", "127.0.0.1:443"}
+
+
+def test_it_listens_on_the_loopback_only_and_keeps_its_secrets(local):
+    process = psutil.Process(local.emulated.record["pid"])
+    listening = [each.laddr.ip for each in process.net_connections() if each.status == psutil.CONN_LISTEN]
+    assert len(listening) == 3
+    assert set(listening) == {"127.0.0.1"}
+    home = local.emulated.home
+    for name in ("ca.pem", "ca-key.pem", "credentials.json", "emulator.json"):
+        assert stat.S_IMODE((home / name).stat().st_mode) == 0o600, name
+
+
+def test_the_plain_listener_answers_the_loopback_and_the_key_only(local):
+    port = local.emulated.record["plain_port"]
+    session = requests.Session()
+    session.trust_env = False
+    url = f"http://127.0.0.1:{port}/control/status"
+    assert session.get(url, timeout=5).status_code == 401
+    assert session.get(url, timeout=5, headers={"x-local-key": local.emulated.record["key"]}).status_code == 200
+    assert session.get(url, timeout=5, headers={"Host": "attacker.example"}).status_code == 421
+    assert session.get(url, timeout=5, headers={"Host": "management.azure.com"}).status_code == 421
+
+
+def test_managed_identity(local, monkeypatch):
+    from azure.identity import ManagedIdentityCredential
+
+    monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{local.emulated.record['plain_port']}/msi/token")
+    monkeypatch.setenv("IDENTITY_HEADER", os.environ["AZURE_CLIENT_SECRET"])
+    assert ManagedIdentityCredential().get_token("https://management.azure.com/.default").token.count(".") == 2
+
+
+def test_starting_twice_at_once_stopping_and_a_stale_record(tmp_path):
+    home = tmp_path / "home"
+    words = [sys.executable, "-m", "scripts.local", "up"]
+    environment = os.environ | {"AZUREML_LOCAL_HOME": str(home), "PYTHONPATH": str(REPOSITORY)}
+    both = [subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [each.communicate(timeout=60)[0] for each in both]
+    assert sorted("already" in text for text in said) == [False, True]
+    first = json.loads((home / "emulator.json").read_text())["pid"]
+    second = program(home, "serve")
+    assert second.returncode == 1
+    assert "already runs" in second.stderr
+    psutil.Process(first).kill()
+    assert program(home, "status").returncode == 1
+    assert "started" in program(home, "up").stdout
+    state = json.loads(program(home, "status", "-o", "json").stdout)
+    assert state["pid"] != first
+    assert (state["running_jobs"], state["endpoints"]) == ([], [])
+    assert "is stopped" in program(home, "down").stdout
+    assert gone(state["pid"])
+    assert "did not run" in program(home, "down").stdout
+
+
+def test_run_gives_a_program_the_environment_and_its_exit_code(fake_emulator):
+    home = fake_emulator.home
+    program(home, "run", *FLAGS, "--", "true")
+    code = "import os, json; print(json.dumps(dict(os.environ))); raise SystemExit(7)"
+    hostile = {"NO_PROXY": "*.azure.com", "SSL_CERT_DIR": "/etc/ssl/certs", "AZURE_CLIENT_SECRET": "the-real-one"}
+    begun = time.monotonic()
+    done = program(home, "run", *FLAGS, "--", sys.executable, "-c", code, **hostile)
+    assert time.monotonic() - begun < 2
+    assert done.returncode == 7
+    seen = json.loads(done.stdout)
+    assert seen["HTTPS_PROXY"] == seen["https_proxy"] == f"http://127.0.0.1:{fake_emulator.record['proxy_port']}"
+    assert seen["NO_PROXY"] == "127.0.0.1,localhost"
+    assert "SSL_CERT_DIR" not in seen
+    assert seen["AZURE_CLIENT_SECRET"] != "the-real-one"
+    assert seen["AZURE_DEFAULTS_WORKSPACE"] == WORKSPACE["workspace"]
+
+
+def test_run_takes_the_workspace_from_the_values_of_an_environment(fake_emulator):
+    code = "import os; print(os.environ['AZURE_DEFAULTS_GROUP'])"
+    done = program(fake_emulator.home, "run", "--env", "dev", "--", sys.executable, "-c", code)
+    assert done.stdout.strip() == "my-resource-group"
+    listed = json.loads(program(fake_emulator.home, "status", "-o", "json").stdout)["workspaces"]
+    assert "my-resource-group" in [each["resource_group"] for each in listed]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence", "code"),
+    [
+        (["run", *FLAGS, "--", "no-such-program"], "no such program", 127),
+        (["run", "--", "true", "--env"], "", 0),
+        (["run", *FLAGS[:-1], "atlantis", "--", "true"], "'atlantis'", 4),
+        (["run", "--subscription", "x", *FLAGS[2:], "--", "true"], "allowed is a GUID", 4),
+        (["run", *FLAGS[:-1], "westeurope", "--", "true"], "cannot move to westeurope", 4),
+        (["fault", "quota-exeeded"], "did you mean 'quota-exceeded'", 4),
+    ],
+)
+def test_mistakes_on_the_command_line(fake_emulator, words, sentence, code):
+    done = program(fake_emulator.home, *words)
+    assert done.returncode == code
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("trainin: {}\n", "unknown key trainin (did you mean 'training'?)"),
+        ("training: {max_seconds: soon}\n", "training.max_seconds is 'soon'"),
+        ("training: {threads: -1}\n", "at least 0"),
+        ("base_models: {Phi-4: weights}\n", "base_models.Phi-4"),
+        ("quota: {families: {x: 1.5}}\n", "quota.families.x is 1.5"),
+        ("training: [", "settings.yaml"),
+    ],
+)
+def test_wrong_settings_are_refused_at_the_start(tmp_path, text, sentence):
+    (tmp_path / "settings.yaml").write_text(text)
+    done = program(tmp_path, "up")
+    assert done.returncode == 5
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_browser_cannot_be_made_to_reach_mlflow_by_another_name(local):
+    with socket.create_connection(("127.0.0.1", local.emulated.record["plain_port"]), 5) as connection:
+        connection.sendall(b"GET /mlflow/v2.0/x HTTP/1.1\r\nHost: rebound.example\r\nConnection: close\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 421")
