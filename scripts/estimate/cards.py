@@ -1,0 +1,38 @@
+"""The GPUs: usable memory, 16-bit matrix rate, and the link to the host. Facts from catalog/gpu_cards.json."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CATALOG = Path(__file__).parents[1] / "catalog" / "gpu_cards.json"
+
+
+@dataclass(frozen=True)
+class Card:
+    """A GPU as a program finds it; the catalog says what each figure is and where it is from."""
+
+    gpu: str
+    usable_gib: float
+    tflops_16: float
+    bf16: bool  # Ampere and later: bfloat16, and with it flash attention 2
+    gb_per_s: float
+    host_gb_per_s: float
+    achievable: float
+
+
+@functools.cache
+def catalog() -> dict[str, Card]:
+    """Returns the cards by name."""
+    rows = json.loads(CATALOG.read_text(encoding="utf-8"))["cards"]
+    return {row["gpu"]: Card(**{key: value for key, value in row.items() if key != "source"}) for row in rows}
+
+
+def of_size(size: dict[str, Any]) -> Card | None:
+    """Returns the card of a machine size of the catalog or the lock."""
+    if size.get("gpu") == "V100" and size.get("gpu_memory_gb") == 32:
+        return catalog()["V100 32GB"]
+    return catalog().get(size.get("gpu", ""))

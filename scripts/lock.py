@@ -1,0 +1,181 @@
+"""`python -m scripts.lock --env ENV`: asks the live registry and workspace, and pins what they say.
+
+It writes environments/<env>.lock.yaml: the model's exact version, lists and dates, the component's version and typed
+interface, and the sizes that the values choose, each with the day it was seen. Rendering then reads the lock and never
+the network. `--check` changes nothing and reports what is newer; exit 1 if anything is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scripts import values as values_module
+from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError, main, suggest
+from scripts.facts import COMPONENT, lock_path, read_catalog
+from scripts.preflight import retail
+from scripts.preflight.check import CouldNotAskError
+from scripts.preflight.context import SIZE_KEYS
+from scripts.preflight.live import Live
+from scripts.values import ROOT, Values, read_yaml, scalar
+
+HEAD = """\
+# What the live registry and workspace said, pinned by make lock ENV={environment}; do not edit. Rendering and preflight read
+# it instead of the network. make lock-check reports what is newer.
+"""
+FROM_CATALOG = (
+    "finetune_computes",
+    "inference_computes",
+    "finetune_min_sku_spec",
+    "inference_min_sku_spec",
+    "deprecation",
+)
+DATES = ("seen",)  # keys that say when something was read, and are no difference in themselves
+
+
+def pin(
+    values: Values, live: Live, today: datetime.date, prices: str = retail.ENDPOINT
+) -> tuple[dict[str, Any], list[str]]:
+    """Returns the lock's content, and a note for everything that could not be read."""
+    day, notes = today.isoformat(), []
+    lock: dict[str, Any] = {"seen": day}
+    model = values.data["model"]
+    if not model.get("huggingface_id"):
+        lock["model"] = {**_model(values, live, notes), "seen": day}
+    component = live.component(COMPONENT)
+    if component is None:
+        raise UserError(f"registry {model['registry']} has no component {COMPONENT}; check model.registry", UNREACHABLE)
+    lock["component"] = {**component, "seen": day}
+    lock["sizes"] = {}
+    for key in SIZE_KEYS.values():
+        section, name = key.split(".")
+        size = _size(values, live, key, values.data[section][name], notes)
+        if size is None or size["name"] in lock["sizes"]:
+            continue
+        size["seen"] = day
+        try:
+            price = retail.per_hour(size["name"], live.region, today, prices)
+            if price:
+                size["price"] = price
+            else:
+                notes.append(f"{size['name']}: Azure's price list has no price of it in {live.region}")
+        except CouldNotAskError as error:
+            notes.append(f"{size['name']}: no price pinned ({error}); the dated catalog's counts")
+        lock["sizes"][size["name"]] = size
+    return lock, list(dict.fromkeys(notes))
+
+
+def _model(values: Values, live: Live, notes: list[str]) -> dict[str, Any]:
+    wanted, where = values.data["model"], values.where("model.version")
+    version = None if wanted.get("version") in (None, "latest") else wanted["version"]
+    found = live.model(wanted["name"], version)
+    if found is None:
+        newest = live.model(wanted["name"]) if version else None
+        hint = f'; its newest is "{newest["version"]}"' if newest else ", or the name is misspelt"
+        raise UserError(
+            f"{where}: model.version: registry {wanted['registry']} has no {wanted['name']} version {version}{hint}",
+            MISSING,
+        )
+    return found
+
+
+def _size(values: Values, live: Live, key: str, name: str, notes: list[str]) -> dict[str, Any] | None:
+    known = {size["name"].lower(): size for size in read_catalog("gpu_sizes.json")["sizes"]}.get(name.lower())
+    offered = live.sizes.get(name.lower())
+    if offered is None:
+        notes.append(
+            f"{values.where(key)}: {key}: {live.region} does not offer {name}"
+            f"{suggest(name, (size['name'] for size in live.sizes.values()))}; not pinned"
+        )
+        return None
+    unknown = {"name": offered["name"], "gpu": "GPU of a kind not in the catalog", "gpu_memory_gb": 0, "status": "available",
+               "online_endpoint": True, "endpoint_quota_reserve_20pct": True, "retirement_date": None}  # fmt: skip
+    live_facts = {each: value for each, value in offered.items() if value not in (None, "", 0) and each != "name"}
+    return {**(known or unknown), **live_facts}
+
+
+def to_text(lock: dict[str, Any], environment: str) -> str:
+    """Returns the lock as YAML: the same content, the same bytes."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Quotes text that a reader of YAML 1.2 would take for a number, such as 5e-6."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if scalar(value) == value else "'")
+
+    Dumper.add_representer(str, text)
+    body = yaml.dump(lock, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=False)
+    return HEAD.format(environment=environment) + body
+
+
+def differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
+    """Yields `path: old -> new` for everything that differs, the days on which it was seen aside."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted({*old, *new}, key=str):
+            if key not in DATES:
+                yield from differences(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))
+    elif old != new:
+        yield f"{path}: {_shown(old)} -> {_shown(new)}"
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return text if len(text) <= 100 else f"{text[:100]}…"
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """The command: see `--help`."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.lock", description="Pin what the live registry says.")
+    values_module.add_arguments(parser)
+    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 and say what is newer")
+    parser.add_argument("--today", type=datetime.date.fromisoformat, metavar="DATE", default=datetime.date.today())
+    parser.add_argument("--prices", default=retail.ENDPOINT, metavar="URL", help="another address of the price list")
+    options = parser.parse_args(arguments)
+    values = values_module.from_arguments(options)
+    return write(values, Live(values), options.today, options.prices, options.check)
+
+
+def write(values: Values, live: Live, today: datetime.date, prices: str, check: bool, root: Path = ROOT) -> int:
+    """Writes or compares the lock of an environment; returns the exit code."""
+    path = lock_path(values.environment, root)
+    name = path.relative_to(root).as_posix()
+    old = read_yaml(path)[0] if path.exists() else {}
+    if check and not old:
+        raise UserError(f"{name}: not there yet; make lock ENV={values.environment} writes it", MISSING)
+    try:
+        lock, notes = pin(values, live, today, prices)
+    except CouldNotAskError as error:
+        raise UserError(
+            f"Azure ML could not be asked: {error}; a rehearsal needs no account: add BACKEND=local", UNREACHABLE
+        ) from None
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    changed = list(differences(old, lock))
+    for line in changed if old else ():
+        print(line)
+    if check:
+        print(f"{name}: " + (f"{len(changed)} differences; make lock pins them" if changed else "nothing is newer"))
+        return FAILED if changed else 0
+    text = to_text(lock, values.environment)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+    print(f"{name}: pinned {_summary(lock)}; render and commit it (make render ENV={values.environment})")
+    return 0
+
+
+def _summary(lock: dict[str, Any]) -> str:
+    model, component = lock.get("model"), lock["component"]
+    parts = [f"{model['name']} {model['version']}"] if model else []
+    return ", ".join([*parts, f"{component['component']} {component['version']}", *lock["sizes"]])
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,51 @@
+"""`python -m scripts.preflight --env ENV`: runs the checks; exit 0 (pass), 1 (a check failed), 2 (could not ask)."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+from pathlib import Path
+
+from scripts import values as values_module
+from scripts.errors import main
+from scripts.preflight import check, context, report
+from scripts.preflight.live import Live
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """The command: see `--help`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.preflight", description="Check a run before it is paid for."
+    )
+    values_module.add_arguments(parser)
+    parser.add_argument("--offline", action="store_true", help="only the checks that need no account")
+    parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    parser.add_argument("--brief", action="store_true", help="only complaints, memory and money")
+    parser.add_argument("--junit", type=Path, metavar="FILE", help="write the results there too, as JUnit XML")
+    parser.add_argument("--today", type=datetime.date.fromisoformat, metavar="DATE", help="another day than today")
+    parser.add_argument(
+        "--record", type=Path, metavar="FILE", help="write the results there, as JSON: the run's record"
+    )
+    parser.add_argument("--warn", action="store_true", help="print failures, but exit 0: a person has decided to go on")
+    options = parser.parse_args(arguments)
+    values = values_module.from_arguments(options)
+    made = context.build(values, None if options.offline else Live(values), options.today)
+    results = check.run(made)
+    if options.junit:
+        report.write_junit(options.junit, values.environment, results)
+    print(
+        report.as_json(values.environment, results)
+        if options.output == "json"
+        else report.table(results, options.brief)
+    )
+    code = report.exit_code(results)
+    if options.record:
+        report.write_record(options.record, values.environment, results, overridden=bool(code) and options.warn)
+    if code and options.warn:
+        print(f"PREFLIGHT=warn: going on although preflight ends with {code}")
+        return 0
+    return code
+
+
+if __name__ == "__main__":
+    main(run)

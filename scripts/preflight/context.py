@@ -1,0 +1,155 @@
+"""What the checks look at: one environment's values, facts, parameters and data, and who can be asked about the rest."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scripts import facts as facts_module
+from scripts import names as names_module
+from scripts import parameters as parameters_module
+from scripts.estimate import cards, shapes
+from scripts.estimate.cards import Card
+from scripts.estimate.shapes import Shape
+from scripts.facts import Facts
+from scripts.values import ROOT, Values
+
+if TYPE_CHECKING:
+    from scripts.preflight.live import Live
+
+SPLITS = ("train", "validation", "test")
+SIZE_KEYS = {"finetune": "compute.size", "inference": "deployment.instance_type"}
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of the prepared data, in conversations and tokens, as the data's manifest has them."""
+
+    rows: int
+    tokens: int
+    longest: int  # 0 where it is not known for certain
+    percentiles: tuple[int, ...]  # 0th to 100th of the lengths
+    how: str  # exact, sample or characters: how the tokens were counted
+    answers_lost: int = 0  # conversations whose every answer is cut away at the length that the data were prepared for
+
+    def cut(self, limit: int) -> int:
+        """Returns the tokens that are left when conversations are cut off after `limit` tokens."""
+        if not self.percentiles or not sum(self.percentiles):
+            return min(self.tokens, self.rows * limit)
+        kept = sum(min(each, limit) for each in self.percentiles) / sum(self.percentiles)
+        return round(self.tokens * kept)
+
+
+@dataclass
+class Context:
+    """Everything that a check may look at; `live` is None offline, `today` decides what is retired."""
+
+    values: Values
+    facts: Facts
+    parameters: dict[str, Any]
+    lock: dict[str, Any]
+    data: dict[str, Split]
+    shape: Shape | None
+    today: datetime.date
+    live: Live | None
+    root: Path = ROOT
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """The model's facts."""
+        return self.facts.model
+
+    @property
+    def environment(self) -> str:
+        """The environment's name."""
+        return self.values.environment
+
+    def value(self, key: str, default: Any = None) -> Any:
+        """Returns a dotted key of the values."""
+        found: Any = self.values.data
+        for part in key.split("."):
+            if not isinstance(found, Mapping) or part not in found:
+                return default
+            found = found[part]
+        return found
+
+    def at(self, key: str) -> str:
+        """Returns `file:line: key` of a dotted key, as every sentence begins."""
+        return f"{self.values.where(key)}: {key}"
+
+    def size_name(self, role: str) -> str:
+        """Returns the size that trains (`finetune`) or serves (`inference`)."""
+        return self.value(SIZE_KEYS[role])
+
+    def size(self, role: str) -> dict[str, Any] | None:
+        """Returns the facts of that size, None where nothing is known about it."""
+        return self.facts.size(self.size_name(role))
+
+    def card(self, role: str) -> Card | None:
+        """Returns the GPU of that size."""
+        size = self.size(role)
+        return cards.of_size(size) if size else None
+
+    def number(self, name: str) -> int:
+        """Returns a parameter that is a whole number."""
+        return int(self.parameters[name])
+
+    def true(self, name: str) -> bool:
+        """Tells whether a parameter is the component's "true"."""
+        return str(self.parameters.get(name, "false")).lower() == "true"
+
+    @property
+    def names(self) -> names_module.Names:
+        """The names of this environment."""
+        return names_module.build(self.values, self.facts, parameters_module.resolve(self.values, self.facts))
+
+
+def build(values: Values, live: Live | None = None, today: datetime.date | None = None, root: Path = ROOT) -> Context:
+    """Gathers the context of an environment; a `UserError` where values or facts are wrong."""
+    facts = facts_module.load(values, root)
+    resolved = parameters_module.resolve(values, facts)
+    model = values.data["model"]
+    return Context(
+        values=values,
+        facts=facts,
+        parameters={name: parameter.value for name, parameter in resolved.items()},
+        lock=_lock(values, root),
+        data=read_data(values.environment, root),
+        shape=shapes.find(model.get("huggingface_id"), model["name"]),
+        today=today or datetime.date.today(),
+        live=live,
+        root=root,
+    )
+
+
+def _lock(values: Values, root: Path) -> dict[str, Any]:
+    from scripts.values import read_yaml
+
+    path = facts_module.lock_path(values.environment, root)
+    return read_yaml(path)[0] if path.exists() else {}
+
+
+def read_data(environment: str, root: Path = ROOT) -> dict[str, Split]:
+    """Returns the splits of the prepared data, from its manifest; nothing where `make data` has not run."""
+    path = root / "data" / environment / "manifest.json"
+    if not path.exists():
+        return {}
+    files = json.loads(path.read_text(encoding="utf-8"))["files"]
+    return {name: _split(files[name]) for name in SPLITS if name in files}
+
+
+def _split(file: Mapping[str, Any]) -> Split:
+    tokens = file.get("tokens") or {}
+    how = tokens.get("how", "characters")
+    return Split(
+        rows=int(file["rows"]),
+        tokens=int(tokens.get("tokens", int(file.get("bytes", 0)) // 4)),
+        longest=int(tokens.get("histogram", {}).get("longest", 0)) if how == "exact" else 0,
+        percentiles=tuple(tokens.get("curve", ())),
+        how=how,
+        answers_lost=int(tokens.get("cut", {}).get("answers_lost", {}).get("rows", 0)),
+    )

@@ -1,0 +1,256 @@
+"""What the live workspace and registry say, as plain data: the only module of preflight, lock and gpu that asks Azure ML.
+
+Everything goes through azure-ai-ml, on either backend. Some answers take care: the SDK's usage and size entities keep
+the wire's names (`currentValue`, `vCPUs`, `memoryGB`) and leave their documented attributes empty, and its model entity
+drops `isArchived` and `systemMetadata`.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import re
+from typing import Any
+
+from scripts import tags
+from scripts.errors import UserError
+from scripts.preflight.check import CouldNotAskError
+from scripts.values import Values
+
+UNLIMITED = 10**9  # cores: what a limit of -1 means
+
+
+class Live:
+    """Answers about one environment's workspace and registry; everything is asked once."""
+
+    def __init__(self, values: Values) -> None:
+        logging.getLogger("azure.identity").setLevel(logging.CRITICAL)  # what it has to say stands in the reason
+        self._azure = values.data["azure"]
+        self._registry_name = values.data["model"].get("registry", "azureml")
+
+    @functools.cached_property
+    def _credential(self) -> Any:
+        from scripts.az_ml.login import Login
+
+        return Login()
+
+    @functools.cached_property
+    def _workspace(self) -> Any:
+        from scripts.az_ml.session import azure_ai_ml
+
+        def make() -> Any:
+            azure_ai_ml()
+            from azure.ai.ml import MLClient
+
+            azure = self._azure
+            return MLClient(self._credential, azure["subscription_id"], azure["resource_group"], azure["workspace"])
+
+        return _asked("the workspace", make)
+
+    @functools.cached_property
+    def _registry(self) -> Any:
+        from scripts.az_ml.session import azure_ai_ml
+
+        def make() -> Any:
+            azure_ai_ml()
+            from azure.ai.ml import MLClient
+
+            return MLClient(self._credential, registry_name=self._registry_name)
+
+        return _asked(f"registry {self._registry_name}", make)
+
+    @functools.cached_property
+    def region(self) -> str:
+        """The workspace's own region."""
+        name = self._azure["workspace"]
+        found = _asked(f"workspace {name}", lambda: self._workspace.workspaces.get(name))
+        if found is None:
+            raise CouldNotAskError(f"there is no workspace {name} in resource group {self._azure['resource_group']}")
+        return str(found.location)
+
+    @functools.cached_property
+    def sizes(self) -> dict[str, dict[str, Any]]:
+        """The sizes that the region offers, by lower-case name, in the catalog's words."""
+        found = _asked("the region's sizes", lambda: list(self._workspace.compute.list_sizes()))
+        return {size["name"].lower(): size for size in map(_size, found or ())}
+
+    @functools.cached_property
+    def usage(self) -> list[dict[str, Any]]:
+        """The region's quotas: {"name", "used", "limit"}, cores."""
+        found = _asked("the quota", lambda: list(self._workspace.compute.list_usage()))
+        return [_usage(each) for each in found or ()]
+
+    @functools.cache  # noqa: B019 (lives as long as the command)
+    def cluster(self, name: str) -> dict[str, Any] | None:
+        """Returns a cluster, None where there is none of that name."""
+        found = _asked(f"cluster {name}", lambda: self._workspace.compute.get(name))
+        if found is None:
+            return None
+        errors = getattr(found, "provisioning_errors", None)
+        return {
+            "name": found.name,
+            "type": _word(found.type),
+            "state": _word(found.provisioning_state),
+            "errors": _word(errors),
+            "size": _word(getattr(found, "size", None)),
+            "tier": (_word(getattr(found, "tier", None)) or "dedicated").lower(),
+            "min": int(getattr(found, "min_instances", 0) or 0),
+            "max": int(getattr(found, "max_instances", 0) or 0),
+        }
+
+    @functools.cache  # noqa: B019
+    def deployment(self, endpoint: str, name: str) -> dict[str, Any] | None:
+        """Returns the size and the number of machines of a deployment, None where there is none."""
+        found = _asked(f"deployment {name}", lambda: self._workspace.online_deployments.get(name, endpoint))
+        if found is None:
+            return None
+        return {"size": str(found.instance_type), "instances": int(found.instance_count or 1)}
+
+    @functools.cache  # noqa: B019
+    def model(self, name: str, version: str | None = None) -> dict[str, Any] | None:
+        """Returns a registry model in the catalog's words, its newest version if none is named; None if it is not there."""
+        which = {"version": version} if version else {"label": "latest"}
+        found = _asked(f"model {name}", lambda: self._registry.models.get(name, **which))
+        if found is None:
+            return None
+        wire = _asked(f"model {name}", lambda: _on_the_wire(self._registry.models, name, str(found.version)))
+        return model_facts(found, wire or {}, self._registry_name)
+
+    @functools.cache  # noqa: B019
+    def component(self, name: str, version: str | None = None) -> dict[str, Any] | None:
+        """Returns a registry component with its typed interface, the newest if no version is named."""
+        which = {"version": version} if version else {"label": "latest"}
+        found = _asked(f"component {name}", lambda: self._registry.components.get(name, **which))
+        return None if found is None else _component(found)
+
+
+def _on_the_wire(models: Any, name: str, version: str) -> dict[str, Any]:
+    """Returns a model's properties as the registry sent them: the SDK's entity has no `isArchived`, `systemMetadata`."""
+    get = getattr(models, "_get", None)  # what `models.get` itself calls
+    properties = get(name, version).properties if get else {}
+    return dict(properties) if hasattr(properties, "keys") else {}
+
+
+def model_facts(found: Any, wire: dict[str, Any], registry: str) -> dict[str, Any]:
+    """Returns the facts of an SDK model, and of its properties on the wire, in the words of catalog/chat_models.json."""
+    where = f"registry {registry}, model {found.name}, version {found.version}"
+    plain = {
+        "tags": dict(found.tags or {}),
+        "properties": dict(found.properties or {}),
+        "system_metadata": _plain(wire.get("systemMetadata") or getattr(found, "_system_metadata", None)) or {},
+    }
+    return {
+        "name": found.name,
+        "version": str(found.version),
+        "id": str(found.id),
+        "archived": str(wire.get("isArchived", False)).lower() == "true",
+        "finetune_computes": tags.size_list("finetune", plain, where) or [],
+        "inference_computes": tags.size_list("inference", plain, where) or [],
+        "finetune_min_sku_spec": tags.minimum("finetune", plain, where),
+        "inference_min_sku_spec": tags.minimum("inference", plain, where),
+        "model_specific_defaults": tags.parameter_defaults(plain, where),
+        "deprecation": tags.retirement(plain, where),
+        "license": str(plain["tags"].get("license", "")),
+    }
+
+
+def _word(value: Any) -> str:
+    """Returns text as the wire has it: the SDK gives some words as members of an enumeration."""
+    return str(getattr(value, "value", value) or "")
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "as_dict"):
+        return value.as_dict()
+    return dict(value) if hasattr(value, "items") else value
+
+
+def _size(entity: Any) -> dict[str, Any]:
+    def read(*names: str) -> Any:
+        return next((getattr(entity, name) for name in names if getattr(entity, name, None) is not None), None)
+
+    disk = read("maxResourceVolumeMB", "max_resource_volume_mb")
+    return {
+        "name": str(entity.name),
+        "family": str(read("family") or ""),
+        "gpus_per_node": int(read("gpus") or 0),
+        "vcpus": int(read("vCPUs", "v_cp_us") or 0),
+        "memory_gb": _whole(read("memoryGB", "memory_gb") or 0),
+        "disk_gib": None if disk is None else round(float(disk) / 1024),
+        "low_priority": bool(read("lowPriorityCapable", "low_priority_capable")),
+    }
+
+
+def _whole(number: Any) -> int | float:
+    return int(number) if float(number).is_integer() else float(number)
+
+
+def _usage(entity: Any) -> dict[str, Any]:
+    name = entity.name
+    word = name.get("value") or name.get("localizedValue") if isinstance(name, dict) else getattr(name, "value", name)
+    used = getattr(entity, "currentValue", None)
+    limit = entity.limit
+    return {
+        "name": str(word),
+        "used": int((used if used is not None else getattr(entity, "current_value", 0)) or 0),
+        "limit": int(limit) if limit is not None and int(limit) >= 0 else UNLIMITED,
+    }
+
+
+def _component(found: Any) -> dict[str, Any]:
+    inputs = {}
+    for name, spec in found.inputs.items():
+        raw = spec if isinstance(spec, dict) else spec._to_dict()
+        kept = {"type": raw["type"]}
+        for key in ("enum", "default", "min", "max", "optional"):
+            if raw.get(key) is not None:
+                kept[key] = _typed(raw[key], raw["type"], key)
+        inputs[name] = kept
+    outputs = {
+        name: {"type": (spec if isinstance(spec, dict) else spec._to_dict())["type"]}
+        for name, spec in found.outputs.items()
+    }
+    return {
+        "component": found.name,
+        "version": str(found.version),
+        "id": str(found.id),
+        "type": str(found.type),
+        "inputs": inputs,
+        "outputs": outputs,
+    }
+
+
+def _typed(value: Any, kind: str, key: str) -> Any:
+    """Turns the wire's strings into the interface's types: every value of a component's specification is a string there."""
+    if key == "optional":
+        return str(value).lower() == "true"
+    if isinstance(value, list):
+        return [str(each) for each in value]
+    if kind == "integer":
+        return int(float(value))
+    if kind == "number":
+        return float(value)
+    return str(value)
+
+
+def _asked(what: str, ask: Any) -> Any:
+    """Returns the answer, None for one that Azure ML says does not exist; raises CouldNotAskError when it cannot say."""
+    try:
+        return ask()
+    except CouldNotAskError:  # of something asked first, whose own words say it
+        raise
+    except UserError as error:  # no way to log in
+        raise CouldNotAskError(f"{what}: {error}") from None
+    except Exception as error:  # the SDK raises its own, azure-core's, msrest's and requests' errors
+        if type(error).__name__ == "ResourceNotFoundError" or getattr(error, "status_code", None) == 404:
+            return None
+        if "does not exist in registry" in str(error):
+            return None
+        raise CouldNotAskError(f"{what}: {_sentence(error)}") from error
+
+
+def _sentence(error: Exception) -> str:
+    text = str(getattr(error, "message", "") or error) or type(error).__name__
+    found = re.search(r"^(?:Message|\(\w+\)):? *(.+)$", text, re.MULTILINE)
+    first = (found[1] if found else text.strip().splitlines()[0]).strip()
+    return first if len(first) <= 300 else f"{first[:300]}…"

@@ -1,0 +1,107 @@
+"""Hours and money: FLOPs, the published rates, and where a price comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from scripts.estimate import cards, price, published, shapes, time
+from scripts.estimate.memory import Step
+
+LLAMA2 = shapes.find("Llama-2-7b")
+PHI = shapes.find("Phi-4")
+assert LLAMA2
+assert PHI
+A100, H100 = cards.catalog()["A100 80GB PCIe"], cards.catalog()["H100 NVL 94GB"]
+WORK = time.Work(rows=10_000, tokens=10_000_000, epochs=1)
+
+
+def test_flops_per_token_are_nvidias_own() -> None:
+    full = time.flops_per_token(LLAMA2, 4096, full=True, checkpointing=False)
+    lora = time.flops_per_token(LLAMA2, 4096, full=False, checkpointing=False)
+    # NeMo 24.07: 682 TFLOP/s / 17,120 tokens/s and 673 / 25,206, causal attention included
+    assert full / 1e9 == pytest.approx(39.8, rel=0.10)
+    assert lora / 1e9 == pytest.approx(26.7, rel=0.10)
+    assert time.flops_per_token(LLAMA2, 4096, True, True) / full == pytest.approx(8 / 6)
+
+
+def errors() -> list[float]:
+    found = [(time.of_row(row), row) for row in published.rows("throughput")]
+    return [rate / time.measured(row) - 1 for rate, row in found if rate is not None]
+
+
+def test_published_rates() -> None:
+    found = errors()
+    assert len(found) == 140
+    assert sorted(map(abs, found))[len(found) // 2] < 0.12
+    within = sum(1 / time.SLOWEST <= 1 + error <= 1 / time.FASTEST for error in found)
+    assert within >= 0.8 * len(found)  # what the range that preflight prints claims
+
+
+def test_rates_of_models_of_1b_and_more_on_data_centre_cards() -> None:
+    rows = [row for row in published.rows("throughput") if row["gpu"].startswith(("A100", "H100")) and time.of_row(row)]
+    wrong = [abs(time.of_row(row) / time.measured(row) - 1) for row in rows]  # type: ignore[operator]
+    assert len(rows) > 60
+    assert sum(wrong) / len(wrong) < 0.15
+
+
+def hours(step: Step, work: time.Work = WORK, card: cards.Card = A100) -> float:
+    return time.hours(step, card, work).likely
+
+
+def test_hours_follow_the_work() -> None:
+    step = Step(LLAMA2, 1, 4096, lora_rank=8, checkpointing=True)
+    base = hours(step)
+    assert hours(step, dataclasses.replace(WORK, epochs=3)) > 2 * base - 1
+    assert hours(step, card=H100) < base
+    assert hours(dataclasses.replace(step, gpus=8)) < base / 2
+    assert hours(dataclasses.replace(step, lora_rank=0)) > base
+    assert hours(dataclasses.replace(step, weights="32")) > base
+    assert hours(step, dataclasses.replace(WORK, validation_rows=1000, validation_tokens=1_000_000)) > base
+    found = time.hours(step, A100, WORK)
+    assert found.low < found.likely < found.high
+    assert any("tokens a conversation" in each for each in found.assumptions)
+
+
+def test_weights_on_the_host_cost_time() -> None:
+    step = Step(PHI, 1, 16384, lora_rank=8, checkpointing=True, sharding="zero3", offload_optimizer=True)
+    slow = dataclasses.replace(step, offload_weights=True)
+    assert hours(slow) > 2 * hours(step)
+    assert any("host" in each for each in time.hours(slow, A100, WORK).assumptions)
+
+
+def test_tokens_are_cut_at_the_sequence() -> None:
+    step = Step(LLAMA2, 1, 128, lora_rank=8, checkpointing=True)
+    assert hours(step) <= hours(dataclasses.replace(step, sequence=4096))
+
+
+def test_price_precedence() -> None:
+    size = "Standard_NC24ads_A100_v4"
+    lock = {"price": {"per_hour": 3.5, "currency": "USD", "region": "eastus", "seen": "2026-11-20"}}
+    given = price.of(size, "eastus", 9.0, lock)
+    pinned = price.of(size, "EastUS", None, lock)
+    catalog = price.of(size, "eastus")
+    elsewhere = price.of(size, "mars", None, lock)
+    assert given
+    assert pinned
+    assert catalog
+    assert elsewhere
+    assert (given.per_hour, given.source) == (9.0, "values")
+    assert (pinned.per_hour, pinned.source) == (3.5, "lock, 2026-11-20")
+    assert catalog.per_hour == 3.673
+    assert "2026-11-09" in catalog.source
+    assert elsewhere.per_hour == 4.775  # the dearest region of the catalog
+    assert "for want of mars" in elsewhere.source
+    assert price.of("Standard_NC8as_T4_v3", "eastus") is None
+
+
+def test_catalog_has_no_windows_price() -> None:
+    for size, linux in (
+        ("Standard_NC48ads_A100_v4", 7.346),
+        ("Standard_NC96ads_A100_v4", 14.692),
+        ("Standard_NC80adis_H100_v5", 13.96),
+    ):
+        found = price.of(size, "eastus")
+        assert found
+        assert found.per_hour == linux
