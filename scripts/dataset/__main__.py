@@ -1,0 +1,128 @@
+"""The command line: `prepare`, `check`, `report`, `component` and `bench`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from scripts.errors import MISSING, UserError, main
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Returns the parser of the five commands."""
+    from scripts.values import add_arguments
+
+    top = argparse.ArgumentParser(prog="python -m scripts.dataset", description="Prepare and check chat data.")
+    commands = top.add_subparsers(dest="command", required=True)
+    prepare = commands.add_parser("prepare", help="write data/<env>: train, validation, test, heldout, manifest, report")
+    add_arguments(prepare)
+    prepare.add_argument("--source", help="take another source: hub id, folder, file or glob")
+    prepare.add_argument("--fallback", metavar="DIR", help="take this instead where the hub cannot be reached")
+    prepare.add_argument("--folder", type=Path, help="where to write (default data/<env>)")
+    prepare.add_argument("--exact", action="store_true", help="count the tokens of every row, not of a sample")
+    prepare.add_argument("--force", action="store_true", help="prepare again, even if nothing has changed")
+    check = commands.add_parser("check", help="run the checks on files, folders, globs or hub ids; writes nothing")
+    add_arguments(check)
+    check.add_argument("sources", nargs="+", metavar="FILE")
+    check.add_argument("--exact", action="store_true", help="count the tokens of every row, not of a sample")
+    report = commands.add_parser("report", help="write data/<env>/report.html once more")
+    add_arguments(report)
+    report.add_argument("--folder", type=Path, help="where the data lies (default data/<env>)")
+    component = commands.add_parser("component", help="prepare as a step of the Azure ML pipeline")
+    component.add_argument("--settings", type=Path, required=True, help="JSON with dataset, model and finetune")
+    component.add_argument("--input", help="file or folder mounted by Azure ML; default: dataset.source, from the hub")
+    for part in ("train", "validation", "test", "heldout"):
+        component.add_argument(f"--{part}", type=Path, required=part != "heldout", help="file to write")
+    component.add_argument("--report", type=Path, help="folder for manifest.json and report.html")
+    bench = commands.add_parser("bench", help="speed and memory against `datasets` alone, on generated data")
+    bench.add_argument("--rows", type=int, default=207_865, help="conversations to generate (default 207865)")
+    bench.add_argument("--folder", type=Path, help="where to generate (default: a temporary folder)")
+    for each in (prepare, check, bench):
+        each.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    return top
+
+
+def run(words: Sequence[str]) -> int:
+    """Runs one command; returns its exit code."""
+    arguments = parser().parse_args(words)
+    signal.signal(signal.SIGTERM, _interrupt)  # a cancelled job leaves as little behind as Ctrl-C
+    return {"prepare": _prepare, "check": _check, "report": _report, "component": _component, "bench": _bench}[
+        arguments.command
+    ](arguments)
+
+
+def _prepare(arguments: argparse.Namespace) -> int:
+    from scripts.dataset import print_out
+    from scripts.dataset.prepare import prepare
+
+    settings = _settings(arguments, source=arguments.source)
+    folder = arguments.folder or ROOT / "data" / arguments.env
+    out = sys.stderr if arguments.output == "json" else sys.stdout
+    code, manifest, fresh = prepare(settings, folder, arguments.fallback, arguments.force,
+                             lambda line: print(line, file=out, flush=True))  # fmt: skip
+    if fresh or arguments.output == "json":
+        print_out.manifest(manifest, folder, arguments.output)
+    return code
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from scripts.dataset import print_out
+    from scripts.dataset.check import check
+
+    verdict = check(_settings(arguments), arguments.sources)
+    print_out.verdict(verdict, arguments.output)
+    return int(verdict["status"] == "fail")
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    import json
+
+    from scripts.dataset import tokenizer
+    from scripts.dataset.prepare import MANIFEST, REPORT
+    from scripts.dataset.report import page
+
+    folder = arguments.folder or ROOT / "data" / arguments.env
+    if not (folder / MANIFEST).is_file():
+        raise UserError(f"{folder / MANIFEST}: not there yet; run `make data ENV={arguments.env}` first", MISSING)
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    settings = _settings(arguments)
+    coder, _ = tokenizer.find(settings.tokenizer, settings.model, online=False)
+    (folder / REPORT).write_text(page(manifest, folder, coder), encoding="utf-8")
+    print(folder / REPORT)
+    return 0
+
+
+def _component(arguments: argparse.Namespace) -> int:
+    from scripts.dataset.component import component
+
+    outputs = {part: getattr(arguments, part) for part in ("train", "validation", "test", "heldout")}
+    return component(arguments.settings, arguments.input, outputs, arguments.report)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from scripts.dataset.bench import bench
+
+    return bench(arguments.rows, arguments.folder, arguments.output)
+
+
+def _settings(arguments: argparse.Namespace, **changes: Any) -> Any:
+    from scripts.dataset.settings import from_values
+    from scripts.values import from_arguments
+
+    if getattr(arguments, "exact", False):
+        changes["tokens"] = "exact"
+    return from_values(from_arguments(arguments).data, **changes)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main(lambda: run(sys.argv[1:]))

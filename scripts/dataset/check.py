@@ -1,0 +1,63 @@
+"""`check`: the checks of `prepare` on anything that can be read, as it stands; nothing is written, nothing is cut."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+from scripts.dataset import hub, tokenizer
+from scripts.dataset.plan import plan
+from scripts.dataset.progress import Progress
+from scripts.dataset.run import Task, enough, run
+from scripts.dataset.settings import Settings
+from scripts.dataset.source import Source, is_hub_id, local
+from scripts.errors import UserError
+
+
+def check(settings: Settings, sources: list[str], stream: TextIO | None = sys.stderr) -> dict[str, Any]:
+    """Checks all rows of the sources; returns the verdict: status, rows, checks, tokens.
+
+    Every file name is a split of its own, and a conversation in two of them is a leak. A row that `prepare` would leave
+    out as invalid is a failure here.
+    """
+    merged = _merge([_find(settings, each) for each in sources])
+    tasks = [
+        Task(name, name, plan(files, 100.0, "head", settings.seed), not _asks(name))
+        for name, files in sorted(merged.splits.items(), key=lambda item: item[0].startswith("train"))
+    ]
+    coder = partial(tokenizer.find, settings.tokenizer, settings.model, merged.kind == "hub")
+    questions = frozenset(name for name in merged.splits if _asks(name) or name.startswith("test"))
+    progress = Progress(sum(each.plan.bytes for each in tasks), stream)
+    result = run(settings, tasks, [], questions, lambda lines: None, progress, coder)
+    for name in merged.splits:
+        if not name.startswith(("test", "val", "dev", "eval", "heldout")) and not _asks(name):
+            enough(result.tally, name, result.tally.kept[name])
+    verdict = result.tally.verdict(strict=True)
+    return {
+        "status": verdict["status"], "sources": sources, "rows": verdict["rows"], "checks": verdict["checks"],
+        "tokens": {"counted_with": result.counted_with, "max_seq_length": result.limit, "splits": result.tokens},
+    }  # fmt: skip
+
+
+def _asks(name: str) -> bool:
+    """Tells held-out questions, which need no answer, by the name of their split."""
+    return name.startswith("heldout") or name.endswith("_gen")
+
+
+def _find(settings: Settings, source: str) -> Source:
+    return hub.hub(source, settings.revision, settings.subset) if is_hub_id(source) else local(source)
+
+
+def _merge(sources: list[Source]) -> Source:
+    """Makes one source of several; files of the same split name in several places stay apart."""
+    splits: dict[str, Any] = {}
+    for source in sources:
+        for name, files in source.splits.items():
+            label = name if name not in splits else f"{Path(source.asked).parent.name}/{name}"
+            if label in splits:
+                raise UserError(f"{source.asked}: given twice; name every file once")
+            splits[label] = files
+    kind = "hub" if any(each.kind == "hub" for each in sources) else "files"
+    return Source("", kind, splits, {}, notes=[note for each in sources for note in each.notes])

@@ -1,0 +1,182 @@
+"""Which part of the files a percentage reads: row groups of Parquet, blocks of JSON Lines, else a seeded draw of rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from scripts.dataset.source import File
+from scripts.errors import UserError
+
+MANY_SHARDS = 32  # above it, whole shards are drawn first, so that not every footer is read
+BLOCKS = 64  # blocks that a percentage of a JSON Lines file is made of, at least
+SMALL = 64 * 2**20  # a local file below this is read whole: its rows can then be drawn one by one
+
+
+@dataclass(frozen=True)
+class RowGroup:
+    """A row group: `first` row of the file, its rows and uncompressed bytes; `numbers` are the rows taken (None: all)."""
+
+    file: File
+    index: int
+    first: int
+    rows: int
+    bytes: int
+    numbers: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Block:
+    """The lines of a file that begin at byte `start` or later, and before `end`."""
+
+    file: File
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A file from its start, until byte `until` (None: the end), and of its rows a seeded `share`."""
+
+    file: File
+    share: float = 1.0
+    seed: int = 0
+    ordinal: int = 0  # distinguishes the rows of several files
+    until: int | None = None
+
+    def draw(self, start: int, count: int) -> np.ndarray | None:
+        """Returns which of `count` rows from ordinal `start` are taken, or None for all of them."""
+        if self.share >= 1:
+            return None
+        return scatter(np.arange(start, start + count, dtype=np.uint64), self.seed) < self.share
+
+
+@dataclass
+class Plan:
+    """What to read, its size, and for a reader how the part was chosen."""
+
+    units: list[list[RowGroup] | Block | Whole] = field(default_factory=list)
+    bytes: int = 0
+    how: str = "all rows"
+
+
+def scatter(numbers: np.ndarray, seed: int) -> np.ndarray:
+    """Maps integers to fractions in [0, 1), evenly and always alike for a seed (splitmix64)."""
+    with np.errstate(over="ignore"):
+        mixed = numbers + np.uint64((seed * 2 + 1) * 0x9E3779B97F4A7C15 % 2**64)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        mixed = mixed ^ (mixed >> np.uint64(31))
+    return (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53
+
+
+def plan(files: Sequence[File], percent: float, sample: str, seed: int) -> Plan:
+    """Plans the reading of one split's files: `percent` of its rows, drawn by `seed` or from the head."""
+    share = percent / 100
+    parquet = [each for each in files if each.format == "parquet"]
+    others = [each for each in files if each.format != "parquet"]
+    result = Plan()
+    how = []
+    if parquet:
+        how.append(_parquet(parquet, share, sample, seed, result))
+    if others:
+        how.append(_others(others, share, sample, seed, result))
+    result.how = "; ".join(how) if share < 1 else "all rows"
+    return result
+
+
+def _parquet(files: list[File], share: float, sample: str, seed: int, result: Plan) -> str:
+    total_shards, scale = len(files), 1.0
+    if share < 1 and sample == "seeded" and len(files) > MANY_SHARDS:
+        size = sum(each.size for each in files)
+        order = np.argsort(scatter(np.arange(len(files), dtype=np.uint64), seed))
+        chosen, taken = [], 0
+        for at in order:
+            chosen.append(int(at))
+            taken += files[at].size
+            if taken >= size * share and len(chosen) >= min(8, len(files)):
+                break
+        scale = size / taken
+        files = [files[at] for at in sorted(chosen)]
+    groups = [group for file in files for group in _groups(file)]
+    rows = sum(group.rows for group in groups)
+    wanted = min(rows, max(1, round(rows * min(1.0, share * scale)))) if rows else 0
+    picked = groups if share >= 1 else _pick(groups, wanted, sample, seed)
+    by_file: dict[str, list[RowGroup]] = {}
+    for group in picked:
+        by_file.setdefault(group.file.path, []).append(group)
+    result.units += list(by_file.values())
+    result.bytes += sum(group.bytes for group in picked)
+    drawn = f"drawn by seed {seed}" if sample == "seeded" else "from the head"
+    return (
+        f"{wanted} rows from {len(picked)} of {len(groups)} row groups in {len(by_file)} of {total_shards} files, {drawn}"
+    )
+
+
+def _groups(file: File) -> list[RowGroup]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.ParquetFile(file.open() if file.remote else file.path).metadata
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{file.label}: not a Parquet file ({str(error).splitlines()[0]}); write it again") from None
+    groups, first = [], 0
+    for index in range(metadata.num_row_groups):
+        group = metadata.row_group(index)
+        groups.append(RowGroup(file, index, first, group.num_rows, group.total_byte_size))
+        first += group.num_rows
+    return groups
+
+
+def _pick(groups: list[RowGroup], wanted: int, sample: str, seed: int) -> list[RowGroup]:
+    """Takes row groups until `wanted` rows are there; of the last one only as many as are missing."""
+    order = np.arange(len(groups))
+    if sample == "seeded":
+        order = np.argsort(scatter(np.arange(len(groups), dtype=np.uint64), seed))
+    picked: dict[int, RowGroup] = {}
+    for at in order:
+        group, left = groups[at], wanted - sum(_taken(each) for each in picked.values())
+        if left <= 0:
+            break
+        if group.rows > left:
+            rows = np.arange(left)
+            if sample == "seeded":
+                rows = np.sort(np.argsort(scatter(np.arange(group.rows, dtype=np.uint64), seed))[:left])
+            group = RowGroup(group.file, group.index, group.first, group.rows, group.bytes, rows)
+        picked[int(at)] = group
+    return [picked[at] for at in sorted(picked)]
+
+
+def _taken(group: RowGroup) -> int:
+    return group.rows if group.numbers is None else len(group.numbers)
+
+
+def _others(files: list[File], share: float, sample: str, seed: int, result: Plan) -> str:
+    blocks = share < 1 and all(
+        each.format == "jsonl" and each.compression is None and (each.remote or each.size > SMALL) for each in files
+    )
+    if sample == "head" and share < 1:
+        left = math.ceil(share * sum(each.size for each in files))
+        for each in files:
+            if left > 0:
+                result.units.append(Whole(each, until=min(left, each.size)))
+                result.bytes += min(left, each.size)
+                left -= each.size
+        return f"the first {100 * share:g} % of the bytes"
+    if blocks:
+        size = sum(each.size for each in files)
+        length = int(max(2**16, min(2**22, size * share / BLOCKS)))
+        cut = [Block(each, at, min(at + length, each.size)) for each in files for at in range(0, each.size, length)]
+        wanted = max(1, round(len(cut) * share))
+        order = np.argsort(scatter(np.arange(len(cut), dtype=np.uint64), seed))[:wanted]
+        result.units += [cut[at] for at in sorted(order)]
+        result.bytes += sum(cut[at].end - cut[at].start for at in order)
+        return f"{wanted} of {len(cut)} blocks of {length // 1024} KB, drawn by seed {seed}"
+    for number, each in enumerate(files):
+        result.units.append(Whole(each, share, seed, number << 40))
+        result.bytes += each.size
+    return f"every row drawn with probability {share:g} by seed {seed}, from the whole of the files"

@@ -1,0 +1,324 @@
+"""Bytes into rows for the text formats: JSON Lines, JSON and CSV, plain, gzip or zstd. No input makes them grow or break.
+
+A row longer than `MAX_ROW_BYTES` is skipped while it is read and becomes a `Finding`, as does a file that ends early.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+from scripts.dataset.checks import MAX_ROW_BYTES, Finding
+from scripts.dataset.source import File
+from scripts.errors import UserError
+
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_STRUCTURE = re.compile(rb'["{}\[\],]')
+_IN_STRING = re.compile(rb'["\\]')
+
+
+@contextmanager
+def opened(file: File) -> Iterator[BinaryIO]:
+    """Opens a file for reading bytes, decompressed; a UTF-16 file is refused with a sentence."""
+    with file.open() as raw:
+        head = raw.read(3)
+        raw.seek(0)
+        if head.startswith(_WIDE):
+            raise UserError(f"{file.label}: is UTF-16, expected UTF-8; convert it with `iconv -f UTF-16 -t UTF-8`")
+        stream = raw
+        if file.compression == "gz":
+            stream = gzip.GzipFile(fileobj=raw)
+        elif file.compression == "zst":
+            import zstandard
+
+            stream = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+        yield _Counted(stream, raw) if file.compression else raw
+
+
+class _Counted(io.RawIOBase):
+    """A decompressed stream that tells how far the compressed file was read, and turns a broken end into `EarlyEnd`."""
+
+    def __init__(self, stream: Any, raw: BinaryIO) -> None:
+        self._stream, self._raw = stream, raw
+
+    def read(self, size: int = -1) -> bytes:
+        """Reads decompressed bytes; raises `EarlyEnd` where the archive breaks off or is damaged."""
+        try:
+            return self._stream.read(size)
+        except (OSError, EOFError, zlib.error) as error:
+            raise EarlyEnd(str(error)) from None
+        except Exception as error:  # zstandard.ZstdError, without importing it for other files
+            if type(error).__name__ != "ZstdError":
+                raise
+            raise EarlyEnd(str(error)) from None
+
+    def tell(self) -> int:
+        """Returns the bytes of the compressed file that were read."""
+        return self._raw.tell()
+
+
+class EarlyEnd(Exception):
+    """A compressed file that breaks off or is damaged: what came before it is good."""
+
+    @property
+    def finding(self) -> Finding:
+        """The row that stands for the lost rest of the file."""
+        return Finding("json", "", f"a damaged or truncated archive ({self})", "the rest of the file")
+
+
+def too_large(size: int) -> Finding:
+    """The finding for a row of `size` bytes."""
+    return Finding("row_size", "", f"{size / 2**20:.1f} MB", f"at most {MAX_ROW_BYTES // 2**20} MB")
+
+
+def lines(stream: BinaryIO, size: int, start: int = 0, end: int | None = None) -> Iterator[tuple[list[Any], int]]:
+    """Yields (lines, bytes read) of about `size` bytes: the lines that begin in [start, end), None for a blank one."""
+    begin = start
+    if start:
+        stream.seek(start - 1)
+        start -= 1
+    at, carry, skipped = start, [], 0
+    first = start == 0
+    drop_first = begin > 0  # the line in which the block starts belongs to the block before
+    while True:
+        before = stream.tell()
+        try:
+            piece = stream.read(size)
+        except EarlyEnd as error:
+            yield [*_flush(carry, skipped), error.finding], max(0, stream.tell() - before)
+            return
+        if first:
+            piece, first = piece.removeprefix(codecs.BOM_UTF8), False
+        rows: list[Any] = []
+        if not piece:
+            yield [] if drop_first else _flush(carry, skipped), 0
+            return
+        parts = piece.split(b"\n")
+        done = False
+        for part in parts[:-1]:
+            if carry or skipped:
+                carry.append(part)
+                length = skipped + sum(map(len, carry))
+                row = b"".join(carry) if not skipped and length <= MAX_ROW_BYTES else too_large(length)
+                at += length + 1
+                carry, skipped = [], 0
+            else:
+                row = part if len(part) <= MAX_ROW_BYTES else too_large(len(part))
+                at += len(part) + 1
+            if drop_first:
+                drop_first = False
+            else:
+                rows.append(row if isinstance(row, Finding) or (row and not row.isspace()) else None)
+            if end is not None and at >= end:
+                done = True
+                break
+        if not done:
+            carry.append(parts[-1])
+            if skipped or sum(map(len, carry)) > MAX_ROW_BYTES:
+                skipped += sum(map(len, carry))
+                carry = []
+            if carry == [b""]:
+                carry = []
+        yield rows, stream.tell() - before
+        if done:
+            return
+
+
+def _flush(carry: list[bytes], skipped: int) -> list[Any]:
+    rest = b"".join(carry)
+    if skipped:
+        return [too_large(skipped + len(rest))]
+    return [rest] if rest.strip() else []
+
+
+def json_rows(file: File, size: int) -> Iterator[tuple[list[Any], int, int]]:
+    """Yields (rows, bytes, bytes so far) of a .json file: the items of a list, one object a line, or objects in a row."""
+    with opened(file) as stream:
+        try:
+            head = stream.read(size)
+        except EarlyEnd as error:
+            yield [error.finding], file.size, file.size
+            return
+        if not isinstance(stream, _Counted):
+            stream.seek(0)
+        text = head.removeprefix(codecs.BOM_UTF8).lstrip()
+        by_line = not text.startswith(b"[") and (_is_json(text.partition(b"\n")[0]) or not text.startswith(b"{"))
+    with opened(file) as stream:
+        used = 0
+        if by_line:
+            for rows, count in lines(stream, size):
+                used += count
+                yield rows, count, used
+            return
+        splitter = _Splitter()
+        while True:
+            before = stream.tell()
+            try:
+                piece = stream.read(size)
+            except EarlyEnd as error:
+                yield [*splitter.end(), error.finding], file.size - used, file.size
+                return
+            count = stream.tell() - before
+            used += count
+            if not piece:
+                yield splitter.end(), count, used
+                return
+            yield splitter.feed(piece), count, used
+
+
+def _is_json(text: bytes) -> bool:
+    import orjson
+
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+class _Splitter:
+    """Cuts a JSON list, or objects that follow each other, into the bytes of its items, without reading it whole."""
+
+    def __init__(self) -> None:
+        self._item: list[bytes] = []
+        self._length = 0
+        self._depth = 0
+        self._base: int | None = None  # the depth at which items stand: 1 in a list, else 0
+        self._string = False
+        self._escaped = False
+        self._closed = False
+
+    def feed(self, piece: bytes) -> list[Any]:
+        """Takes the next bytes of the file and returns the items that they complete."""
+        rows: list[Any] = []
+        at, kept = 0, 0
+        if self._base is None:
+            piece = piece.removeprefix(codecs.BOM_UTF8).lstrip()
+            if not piece:
+                return rows
+            self._base = 1 if piece.startswith(b"[") else 0
+            if self._base:
+                self._depth, at, kept = 1, 1, 1
+        if self._escaped:
+            self._escaped, at = False, 1
+        while True:
+            found = (_IN_STRING if self._string else _STRUCTURE).search(piece, at)
+            if found is None:
+                break
+            sign, at = found[0], found.end()
+            if self._string:
+                if sign == b"\\":
+                    if at >= len(piece):
+                        self._escaped = True
+                    at += 1
+                else:
+                    self._string = False
+            elif sign == b'"':
+                self._string = True
+            elif sign in b"{[":
+                self._depth += 1
+            elif sign in b"}]":
+                self._depth -= 1
+                if self._depth < self._base:  # the end of the list, or a bracket too many
+                    self._keep(piece[kept : at - 1])
+                    self._take(rows)
+                    self._depth, kept = self._base, at
+                elif self._depth == self._base == 0:
+                    self._keep(piece[kept:at])
+                    self._take(rows)
+                    kept = at
+            elif self._depth == self._base:  # a comma between items
+                self._keep(piece[kept : at - 1])
+                self._take(rows)
+                kept = at
+        self._keep(piece[kept:])
+        return rows
+
+    def end(self) -> list[Any]:
+        """Returns what is left over at the end of the file: an item that was cut off."""
+        rows: list[Any] = []
+        self._take(rows)
+        return rows
+
+    def _keep(self, piece: bytes) -> None:
+        self._length += len(piece)
+        if self._length <= MAX_ROW_BYTES:
+            self._item.append(piece)
+        else:
+            self._item.clear()
+
+    def _take(self, rows: list[Any]) -> None:
+        if self._length > MAX_ROW_BYTES:
+            rows.append(too_large(self._length))
+        else:
+            text = b"".join(self._item).strip()
+            if text:
+                rows.append(text)
+        self._item.clear()
+        self._length = 0
+
+
+def csv_rows(file: File, size: int) -> Iterator[tuple[list[Any], int, int]]:
+    """Yields (rows, bytes, bytes so far) of a CSV or TSV file with a header line; a row is a dict of text."""
+    csv.field_size_limit(MAX_ROW_BYTES)
+    with opened(file) as stream:
+        buffered = stream if isinstance(stream, io.BufferedIOBase) else io.BufferedReader(_Readable(stream), 2**20)
+        text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        delimiter = "\t" if ".tsv" in file.path.lower() else ","
+        reader = csv.reader(text, delimiter=delimiter)
+        header: list[str] | None = None
+        rows: list[Any] = []
+        length = used = 0
+        while True:
+            try:
+                fields = next(reader, None)
+            except csv.Error as error:
+                finding = too_large(MAX_ROW_BYTES + 1) if "field limit" in str(error) else None
+                rows.append(finding or Finding("json", "", f"no CSV: {error}", "fields in quotes, one row a record"))
+                continue
+            except EarlyEnd as error:
+                yield [*rows, error.finding], file.size - used, file.size
+                return
+            if fields is None or length >= size:
+                now = stream.tell()
+                yield rows, now - used, now
+                used, rows, length = now, [], 0
+            if fields is None:
+                return
+            if not fields:
+                continue
+            if header is None:
+                header = fields
+                continue
+            length += sum(map(len, fields))
+            if len(fields) != len(header):
+                found = f"{len(fields)} fields"
+                rows.append(Finding("schema", "", found, f"{len(header)} fields, as in the header"))
+            elif sum(map(len, fields)) > MAX_ROW_BYTES:
+                rows.append(too_large(sum(map(len, fields))))
+            else:
+                rows.append(dict(zip(header, fields, strict=True)))
+
+
+class _Readable(io.RawIOBase):
+    """What `TextIOWrapper` needs of a decompressed stream."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fills `buffer`; returns how many bytes came."""
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)

@@ -1,0 +1,217 @@
+"""What may be wrong with the text itself, looked for in a whole chunk at once: one pass over its bytes, not one a row.
+
+The texts of a chunk are joined, messages by U+001F and rows by U+001E; what is found is traced back to its row. The same
+bytes, without case, space and punctuation, give the key by which near duplicates are known.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from scripts.dataset.checks import Finding
+
+ROW, MESSAGE = "\x1e", "\x1f"
+_ROW, _MESSAGE = ROW.encode(), MESSAGE.encode()
+_LOWER = bytes(range(256)).lower()
+# Punctuation that may differ between copies of a text. Operators and brackets stay: 3+5 and 3-5 are not alike.
+_DELETED = bytes(each for each in range(128) if chr(each) in " \t\n\r\v\f.,;:!?'\"`_#*")
+_GENERAL_PUNCTUATION = b"\xe2\x80"  # begins U+2000 to U+203F: dashes, curly quotes, odd spaces; one byte follows
+_NO_BREAK_SPACE = b"\xc2\xa0"
+_REPLACEMENT = "\ufffd".encode()
+_MOJIBAKE = ("\u00e2\u20ac".encode(), "\u00c3\u00a9".encode(), "\u00c3\u00bc".encode(), "\u00c3\u00b6".encode())
+_C1 = re.compile(rb"\xc2[\x80-\x9f]")
+WORD = 19  # secrets are long words; shorter ones are not looked at
+_KEY_LINE = 40  # a line of a private key is longer still
+_WINDOW = 128
+_PER_CHUNK = 20_000  # words looked at in a chunk of ordinary text are a few hundred; this bounds a hostile one
+
+SECRETS = {  # what services document of their own keys
+    "AWS access key": rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
+    "GitHub token": rb"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{50,})",
+    "Hugging Face token": rb"\bhf_[A-Za-z]{30,}\b",
+    "OpenAI key": rb"\bsk-(?:proj-)?[A-Za-z0-9_-]{20,}",
+    "Google API key": rb"\bAIza[0-9A-Za-z_-]{35}",
+    "Slack token": rb"\bxox[abprs]-[0-9A-Za-z-]{10,}",
+    "Azure account key": rb"(?:AccountKey|SharedAccessKey|SharedAccessSignature)=[A-Za-z0-9+/=%&-]{20,}",
+    "signed URL": rb"[?&]sig=[A-Za-z0-9%+/]{30,}",
+    "JSON web token": rb"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
+    "password": rb"(?i)\b(?:password|passwd|api[_-]?key|client_secret|access_token)[\"']?[:=][\"']?[^\s\"']{8,}",
+}
+_SECRET = re.compile(b"|".join(b"(?P<s%d>%s)" % (at, each.replace(b"(?i)", b"")) for at, each in enumerate(SECRETS.values())))
+_NAMES = list(SECRETS)
+_PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")
+_EMAIL = re.compile(rb"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}\b")
+
+
+class Texts:
+    """The texts of some conversations as one piece of bytes, and where each row's begin."""
+
+    def __init__(self, texts: list[list[str]]) -> None:
+        self.marked: set[int] = set()  # rows that hold the separators themselves
+        self._join(texts)
+        marks = (len(texts) - 1 if texts else 0, sum(map(len, texts)) - sum(map(bool, texts)))
+        if (self._count(_ROW), self._count(_MESSAGE)) != marks:
+            clean = []
+            for at, each in enumerate(texts):
+                if any(ROW in text or MESSAGE in text for text in each):
+                    self.marked.add(at)
+                    each = [text.replace(ROW, "\x1d").replace(MESSAGE, "\x1d") for text in each]
+                clean.append(each)
+            self._join(clean)
+        ends = self._low[self._signs == _ROW[0]]
+        self.starts = np.concatenate(([0], ends + 1)) if texts else np.empty(0, np.int64)
+        self.lengths = np.diff(np.concatenate((self.starts, [len(self.blob) + 1]))) - 1
+
+    def _join(self, texts: list[list[str]]) -> None:
+        rows = [MESSAGE.join(each) for each in texts]
+        self.blob = ROW.join(rows).encode("utf-8", "surrogatepass")
+        self.bytes = np.frombuffer(self.blob, np.uint8)
+        self._low = np.flatnonzero(self.bytes < 32)
+        self._signs = self.bytes[self._low]
+
+    def _count(self, sign: bytes) -> int:
+        return int(np.count_nonzero(self._signs == sign[0]))
+
+    def normalised(self) -> list[bytes]:
+        """Returns each row's text without case, space, and sentence punctuation; other alphabets are folded too."""
+        blob = self.blob
+        plain = blob.isascii()
+        if not plain:
+            first, *others = blob.split(_GENERAL_PUNCTUATION)
+            blob = b"".join([first, *(each[1:] for each in others)])
+            if _NO_BREAK_SPACE[:1] in blob:  # one byte is searched for twenty times faster than two
+                blob = blob.replace(_NO_BREAK_SPACE, b"")
+        rows = blob.translate(_LOWER, _DELETED).split(_ROW)
+        if not plain and not blob.isascii():
+            for at, row in enumerate(rows):
+                if not row.isascii():
+                    text = unicodedata.normalize("NFKC", row.decode("utf-8", "replace")).casefold()
+                    rows[at] = text.encode().translate(_LOWER, _DELETED)
+        return rows
+
+    def row_of(self, positions: Any) -> Any:
+        """Returns the row of each byte position."""
+        return np.searchsorted(self.starts, positions, side="right") - 1
+
+    def findings(self) -> Iterator[tuple[int, Finding]]:
+        """Yields (row, finding) for control characters, garbled text, likely secrets and e-mail addresses."""
+        if len(self.starts):
+            yield from self._control()
+            if not self.blob.isascii():
+                yield from self._garbled()
+            yield from self._secrets()
+            yield from self._emails()
+
+    def _control(self) -> Iterator[tuple[int, Finding]]:
+        signs = self._signs
+        odd = self._low[(signs != 9) & (signs != 10) & (signs != 13) & (signs != 30) & (signs != 31)]
+        where: dict[int, tuple[int, int]] = {}
+        for at, row in zip(*self._first(odd), strict=True):
+            where[row] = (at, self.blob[at])
+        for at in self._find(b"\x7f"):
+            where.setdefault(int(self.row_of(at)), (at, 0x7F))
+        if not self.blob.isascii() and b"\xc2" in self.blob:
+            for found in _C1.finditer(self.blob):
+                where.setdefault(int(self.row_of(found.start())), (found.start(), self.blob[found.start() + 1]))
+        for row in self.marked:
+            where[row] = (int(self.starts[row]), 0x1E)
+        for row, (at, sign) in sorted(where.items()):
+            sign = 0x1E if row in self.marked else sign
+            yield row, Finding("control", self._path(row, at), f"U+{sign:04X}", "printable text, tab and line break")
+
+    def _garbled(self) -> Iterator[tuple[int, Finding]]:
+        seen: set[int] = set()
+        signs = [(b"\xef", _REPLACEMENT, "the replacement character U+FFFD")]
+        signs += [(b"\xc3", each, f"'{each.decode()}', UTF-8 read as Latin-1") for each in _MOJIBAKE]
+        for lead, sign, what in signs:
+            if lead not in self.blob:
+                continue
+            for at in self._find(sign):
+                row = int(self.row_of(at))
+                if row not in seen:
+                    seen.add(row)
+                    yield row, Finding("garbled", self._path(row, at), what, "text in its own encoding")
+
+    def _secrets(self) -> Iterator[tuple[int, Finding]]:
+        seen: set[int] = set()
+        for start, end in self._long_words():
+            row = int(self.row_of(start))
+            if row in seen:
+                continue
+            begin = max(int(self.starts[row]), start - _WINDOW)
+            found = _SECRET.search(self.blob, begin, end)
+            name = _NAMES[int(found.lastgroup[1:])] if found and found.lastgroup else ""
+            if found is None and end - start >= _KEY_LINE:
+                found, name = _PRIVATE_KEY.search(self.blob, begin, start + WORD), "private key"
+            if found:
+                seen.add(row)
+                yield row, Finding("secret", self._path(row, found.start()), f"{name} {masked(found[0])}", "no secrets")
+
+    def _long_words(self) -> Iterator[tuple[int, int]]:
+        """Yields about where words of `WORD` bytes or more stand, at most `_PER_CHUNK`.
+
+        Four bytes are looked at together: a word that long covers four of them in a row without a byte below 33. (x - 33)
+        borrows from the byte's top bit where the byte is smaller; bytes of other alphabets have that bit and pass.
+        """
+        fours = self.bytes[: len(self.bytes) // 4 * 4].view("<u4")
+        free = ((fours - np.uint32(0x21212121)) & ~fours & np.uint32(0x80808080)) == 0
+        if len(free) < 4:
+            return
+        runs = np.flatnonzero(free[:-3] & free[1:-2] & free[2:-1] & free[3:])
+        if not runs.size:
+            return
+        breaks = np.flatnonzero(np.diff(runs) > 1)
+        firsts = runs[np.concatenate(([0], breaks + 1))][:_PER_CHUNK] * 4
+        lasts = runs[np.concatenate((breaks, [len(runs) - 1]))][:_PER_CHUNK] * 4
+        for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+            yield first, min(last + 20, first + 4096)
+
+    def _emails(self) -> Iterator[tuple[int, Finding]]:
+        if b"@" not in self.blob:
+            return
+        seen: set[int] = set()
+        for at in np.flatnonzero(self.bytes == 0x40)[:_PER_CHUNK].tolist():
+            row = int(self.row_of(at))
+            if row in seen:
+                continue
+            found = _EMAIL.search(self.blob, max(int(self.starts[row]), at - 64), at + _WINDOW)
+            if found and found.start() < at < found.end():
+                seen.add(row)
+                yield row, Finding("email", self._path(row, at), masked(found[0]), "no personal data")
+
+    def _find(self, sign: bytes) -> Iterator[int]:
+        """Yields the first position of `sign` in each row that has it."""
+        at = self.blob.find(sign)
+        while at >= 0:
+            yield at
+            row = int(self.row_of(at))
+            at = self.blob.find(sign, int(self.starts[row] + self.lengths[row]))
+
+    def _first(self, positions: Any) -> tuple[list[int], list[int]]:
+        rows, firsts = np.unique(self.row_of(positions), return_index=True)
+        return positions[firsts].tolist(), rows.tolist()
+
+    def _path(self, row: int, at: int) -> str:
+        message = self.blob.count(_MESSAGE, int(self.starts[row]), at)
+        return f"messages[{message}].content"
+
+
+def digests(rows: list[bytes]) -> Any:
+    """Returns the 128-bit xxh3 hash of each row as an array of shape (rows, 2)."""
+    hashed = b"".join([xxhash.xxh3_128_digest(row) for row in rows])
+    return np.frombuffer(hashed, dtype="<u8").reshape(-1, 2)
+
+
+def masked(secret: bytes) -> str:
+    """Returns enough of a secret to find it, never enough to use it: a few characters and its length."""
+    text = secret.decode("utf-8", "replace")
+    name, at, host = text.partition("@")
+    if at:
+        return f"{name[:1]}…@…{host[host.rfind('.'):]}"
+    return f"{text[:4]}… ({len(text)} characters)"
