@@ -33,12 +33,12 @@ az := $(online) $(AZ)
 
 # Read when a recipe needs them, from the YAML that was reviewed.
 field       = $(shell sed -n 's/^name: "\{0,1\}\([^"]*\)"\{0,1\}$$/\1/p' $(1))
-CLUSTER     = $(call field,pipelines/$(ENV)/compute.yml)
 DATA        = $(call field,pipelines/$(ENV)/data.yml)
 MODEL       = $(call field,pipelines/$(ENV)/model.yml)
 ENDPOINT    = $(call field,endpoints/$(ENV)/endpoint.yml)
 DEPLOYMENT  = $(call field,endpoints/$(ENV)/deployment.yml)
 WORKSPACE   = $(eval WORKSPACE := $(shell $(PY) -m scripts.workspace --env $(ENV)))$(WORKSPACE)
+IN_PIPELINE = $(wildcard pipelines/$(ENV)/prepare)
 state       = $(PY) -m scripts.state --env $(ENV) --folder $(RUN)
 
 # Read when the line of the recipe runs, since an earlier line or target has just written them.
@@ -50,7 +50,7 @@ LEFT         = { echo "error: endpoint $(ENDPOINT) may be there and billed; make
 .NOTPARALLEL:
 .PHONY: help demo all render render-check validate preflight gpu lock lock-check data data-check compute finetune \
         register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare submit gate \
-        endpoint deployment real-workspace local-up local-down local-status local-fault test lint clean \
+        endpoint deployment data-report real-workspace local-up local-down local-status local-fault test lint clean \
         bench-data bench-engine bench-estimates
 
 ##@ Author
@@ -84,16 +84,13 @@ demo:  ## The whole chain on localhost: train, register, serve, ask, delete; no 
 	@$(MAKE) --no-print-directory validate all ENV=demo BACKEND=local; code=$$?; \
 	$(MAKE) --no-print-directory local-down; exit $$code
 
-data: prepare data-asset-train data-asset-validation data-asset-test  ## Prepare the data and register it (DATASET=<file or folder> takes another source)
-	@mkdir -p $(RUN) && echo $(DATA_VERSION) > $(RUN)/data-version
+data: $(if $(IN_PIPELINE),,prepare data-asset-train data-asset-validation data-asset-test)  ## Prepare the data and register it (DATASET=<file or folder> takes another source)
+	@mkdir -p $(RUN) && echo $(if $(IN_PIPELINE),in-pipeline,$(DATA_VERSION)) > $(RUN)/data-version
 
 data-check: $(INSTALLED_core)  ## Check any chat data: FILE=<file, folder, glob or hub id>
 	@$(PY) -m scripts.dataset check --env $(ENV) $(if $(OUTPUT),-o $(OUTPUT)) $(or $(FILE),$(error data-check: say which file: FILE=my.jsonl))
 
-compute: $(READY)  ## Create the GPU cluster if it is not there
-	@$(az) ml compute show $(WORKSPACE) -n $(CLUSTER) -o none 2>/dev/null || \
-	$(az) ml compute create $(WORKSPACE) -f pipelines/$(ENV)/compute.yml -o none
-	@echo "compute $(CLUSTER)"
+compute: cluster-finetune $(if $(IN_PIPELINE),cluster-prepare)  ## Create the GPU cluster if it is not there
 
 finetune: submit  ## Submit the job (or go on with it), stream it, check that it Completed; AGAIN=1 runs it anew
 	@$(az) ml job stream $(WORKSPACE) -n $(JOB) || true
@@ -109,7 +106,7 @@ deploy: deployment  ## Create or update endpoint and deployment, and give it all
 	@$(az) ml online-endpoint update $(WORKSPACE) -n $(ENDPOINT) --traffic "$(DEPLOYMENT)=100" -o none || $(LEFT)
 	@echo "endpoint $(ENDPOINT): all traffic to $(DEPLOYMENT); billed until make undeploy ENV=$(ENV)"
 
-invoke: $(READY)  ## Ask a held-out question and print the answer beside the true one (ROW=<number>)
+invoke: $(READY) $(if $(IN_PIPELINE),data-report)  ## Ask a held-out question and print the answer beside the true one (ROW=<number>)
 	@$(PY) -m scripts.request $(VALUES) --row $(or $(ROW),0) --write $(RUN)/request.json
 	@$(az) ml online-endpoint invoke $(WORKSPACE) -n $(ENDPOINT) -d $(DEPLOYMENT) -r $(RUN)/request.json -o tsv > $(RUN)/response.json
 	@$(PY) -m scripts.request $(VALUES) --row $(or $(ROW),0) --show $(RUN)/response.json
@@ -154,10 +151,21 @@ data-asset-%: prepare
 gate: $(READY)
 	@$(online) $(PY) -m scripts.preflight $(VALUES) --brief --record $(RUN)/preflight.json $(if $(filter warn,$(PREFLIGHT)),--warn)
 
+cluster-%: CLUSTER_YML = pipelines/$(ENV)/$(if $(filter prepare,$*),prepare/cluster,compute).yml
+cluster-%: $(READY)
+	@$(az) ml compute show $(WORKSPACE) -n $(call field,$(CLUSTER_YML)) -o none 2>/dev/null || \
+	$(az) ml compute create $(WORKSPACE) -f $(CLUSTER_YML) -o none
+	@echo "compute $(call field,$(CLUSTER_YML))"
+
+# Where the pipeline prepared the data, the questions to ask (and the report) come from its output.
+data-report: $(READY)
+	@$(az) ml job download $(WORKSPACE) -n $(JOB) --output-name data_report -p $(RUN)
+	@mkdir -p data/$(ENV) && cp $(RUN)/named-outputs/data_report/* data/$(ENV)/
+
 submit: gate
 	@$(state) job $(if $(AGAIN),--again)
 	@$(az) ml job show $(WORKSPACE) -n $(JOB) -o none 2>/dev/null || $(az) ml job create $(WORKSPACE) -f pipelines/$(ENV)/finetune.yml \
-	-n $(JOB) -o none --set $(foreach split,train validation test,inputs.$(split)_file_path.path=azureml:$(DATA)-$(split):$$(cat $(RUN)/data-version))
+	-n $(JOB) -o none $(if $(IN_PIPELINE),,--set $(foreach split,train validation test,inputs.$(split)_file_path.path=azureml:$(DATA)-$(split):$$(cat $(RUN)/data-version)))
 
 endpoint: gate
 	@$(state) model-version > /dev/null

@@ -24,6 +24,7 @@ NOTICE = (
     "Rendered by make render from values.yaml, environments/{environment}.yaml and templates/: edit those, not this."
 )
 SPLITS = ("train", "validation", "test")
+PREPARE = "prepare"  # folder of the templates for data that is prepared by a step of the pipeline
 
 # Text that YAML 1.1 and 1.2 readers alike take for what it is, without quotes.
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./\-]*(?::[A-Za-z0-9_./\-]+)*")
@@ -77,7 +78,10 @@ def render(values: Values, root: Path = ROOT) -> dict[str, str]:
     files = {}
     for path in sorted((root / "templates").rglob("*.yml.j2")):
         template = path.relative_to(root / "templates")
-        target = template.parent / values.environment / template.name.removesuffix(".j2")
+        kind, *within = template.parts
+        if within[0] == PREPARE and not in_pipeline(values):
+            continue
+        target = Path(kind, values.environment, *within[:-1], template.name.removesuffix(".j2"))
         try:
             files[target.as_posix()] = engine.get_template(template.as_posix()).render(given)
         except jinja2.TemplateError as error:
@@ -85,8 +89,37 @@ def render(values: Values, root: Path = ROOT) -> dict[str, str]:
             raise UserError(f"templates/{template.as_posix()}:{line}: {error}") from None
     config = values.data["model"].get("finetune_config")
     if config:
-        files[f"pipelines/{values.environment}/finetune_config.json"] = json.dumps(config, indent=2) + "\n"
+        files[f"pipelines/{values.environment}/finetune_config.json"] = _json(config)
+    if in_pipeline(values):
+        settings = {key: values.data[key] for key in ("dataset", "model", "finetune")}
+        files[f"pipelines/{values.environment}/{PREPARE}/settings.json"] = _json(settings)
     return files
+
+
+def in_pipeline(values: Values) -> bool:
+    """Says whether the data is prepared by a step of the pipeline, and not by `make data`."""
+    return values.data["dataset"].get("where") == "azureml"
+
+
+def raw_input(source: str) -> dict[str, str] | None:
+    """Returns type and path of the job's input for a data source; None for a hub id, which the step reads itself."""
+    is_file = re.search(r"\.(jsonl|json|csv|tsv|parquet)(\.gz|\.zst)?$", source)
+    if not is_file and re.fullmatch(r"[\w.-]+/[\w.-]+", source):
+        return None
+    path = source if source.startswith(("azureml:", "/")) else f"../../{source}"
+    return {"type": "uri_file" if is_file else "uri_folder", "path": path}
+
+
+def requirements(root: Path = ROOT) -> list[str]:
+    """Returns the core packages with their pins: what the preparation needs on the cluster is what it needs here."""
+    import tomllib
+
+    groups = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    return [each for each in groups["core"] if not each.startswith("azure-")]
+
+
+def _json(data: Any) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
 def context(values: Values, root: Path = ROOT) -> dict[str, Any]:
@@ -111,6 +144,10 @@ def context(values: Values, root: Path = ROOT) -> dict[str, Any]:
             **{split: f"../../data/{environment}/{split}.jsonl" for split in SPLITS},
             "description": f"{data['percent']} % of {data['source']} as conversations",
         },
+        "in_pipeline": in_pipeline(values),
+        "preparation_compute": f"azureml:{values.data['compute']['preparation']['name']}",
+        "raw": raw_input(data["source"]),
+        "requirements": requirements(root) if in_pipeline(values) else [],
     }
 
 
@@ -133,7 +170,7 @@ def stale(files: dict[str, str], environment: str, root: Path = ROOT) -> list[st
     present = {
         path.relative_to(root).as_posix()
         for kind in ("pipelines", "endpoints")
-        for path in (root / kind / environment).glob("*")
+        for path in (root / kind / environment).rglob("*")
         if path.is_file()
     }
     return sorted(path for path in present | set(files) if _read(root / path) != files.get(path))

@@ -20,6 +20,11 @@ KINDS = {
     "endpoints/{}/endpoint.yml": "online_endpoint",
     "endpoints/{}/deployment.yml": "online_deployment",
 }
+# Only where the pipeline prepares the data.
+OPTIONAL_KINDS = {
+    "pipelines/{}/prepare/component.yml": "component",
+    "pipelines/{}/prepare/cluster.yml": "compute",
+}
 
 
 @dataclass(frozen=True)
@@ -60,13 +65,19 @@ class Document:
 
 
 def read(environment: str, root: Path = ROOT) -> dict[str, Document]:
-    """Reads all files of an environment, by kind; a `UserError` when one is missing or is not YAML."""
+    """Reads all files of an environment: those of KINDS by their kind, optional ones by name. A `UserError` when one is
+    missing or is not YAML.
+    """
     documents = {}
     for pattern, kind in KINDS.items():
         name = pattern.format(environment)
         if not (root / name).exists():
             raise UserError(f"{name}: no such file; run make render ENV={environment}", MISSING)
         documents[kind] = read_document(root / name, kind, name)
+    for pattern, kind in OPTIONAL_KINDS.items():
+        name = pattern.format(environment)
+        if (root / name).exists():
+            documents[name] = read_document(root / name, kind, name)
     return documents
 
 

@@ -76,7 +76,7 @@ def _references(document: Document, data: Any, key: str) -> Iterator[Finding]:
         for number, value in enumerate(data):
             yield from _references(document, value, f"{key}.{number}")
     elif isinstance(data, str) and data.startswith("azureml:") and "${{" not in data:
-        fault = _reference_fault(data)
+        fault = "" if key.endswith("compute") else _reference_fault(data)  # a compute has no versions
         if fault:
             yield document.finding(key, f"found {data}; {fault}")
 

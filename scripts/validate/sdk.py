@@ -92,11 +92,12 @@ def _allowed(kind: str, parent: str) -> list[str]:
     from azure.ai.ml._schema._endpoint.online.online_endpoint import ManagedOnlineEndpointSchema
     from azure.ai.ml._schema.assets.data import DataSchema
     from azure.ai.ml._schema.assets.model import ModelSchema
+    from azure.ai.ml._schema.component.command_component import CommandComponentSchema
     from azure.ai.ml._schema.compute.aml_compute import AmlComputeSchema
     from azure.ai.ml._schema.pipeline.pipeline_job import PipelineJobSchema
 
     schemas = {
-        "compute": AmlComputeSchema, "data": DataSchema, "job": PipelineJobSchema, "model": ModelSchema,
+        "component": CommandComponentSchema, "compute": AmlComputeSchema, "data": DataSchema, "job": PipelineJobSchema, "model": ModelSchema,
         "online_endpoint": ManagedOnlineEndpointSchema, "online_deployment": ManagedOnlineDeploymentSchema,
     }  # fmt: skip
     fields = schemas[kind]._declared_fields
