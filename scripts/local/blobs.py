@@ -12,6 +12,7 @@ import mimetypes
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from email.utils import formatdate
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 routes = Routes()
 CHUNK = 1 << 20
+WEEK = 7 * 86400.0  # seconds; Azure too keeps uncommitted blocks for a week
 XML = {"x-ms-version": "2021-12-02"}
 
 
@@ -46,6 +48,15 @@ class BlobError(AzureError):
 def folder(emulator: Emulator, account: str, container: str) -> Path:
     """Returns the folder of a container."""
     return emulator.home.blobs / account / container
+
+
+def tidy(emulator: Emulator) -> None:
+    """Removes what a kill left of uploads: files that were being received, and blocks that a week did not commit."""
+    for path in emulator.home.uploads.iterdir():
+        if path.is_file():
+            path.unlink()
+        elif time.time() - path.stat().st_mtime > WEEK:
+            shutil.rmtree(path)
 
 
 def safe(root: Path, name: str) -> Path:

@@ -61,11 +61,12 @@ class Emulator:
         if not task.cancelled() and task.exception() is not None:
             self.log.error("background work failed", exc_info=task.exception())
 
-    async def resume(self) -> None:
+    def resume(self) -> None:
         """Picks up what the last process left: runs that died with it, deployments and operations."""
-        from scripts.local import operations
+        from scripts.local import blobs, operations
 
-        await self.runner.resume()
+        blobs.tidy(self)
+        self.runner.resume()
         self.servers.resume()
         operations.resume(self)
 

@@ -112,7 +112,13 @@ def register_outputs(emulator: Emulator, workspace: Workspace, job: str, propert
             uri = f"azureml://jobs/{job}/outputs/{name}"
             flavors = _flavors(asset, kind, uris.resolve(emulator, workspace, output["uri"]), uri)
             place = uris.longhand(emulator, workspace, uri)
-            content |= {"modelType": kind, "modelUri": place, "jobName": job, "flavors": flavors, "stage": "Development"}
+            content |= {
+                "modelType": kind,
+                "modelUri": place,
+                "jobName": job,
+                "flavors": flavors,
+                "stage": "Development",
+            }
         else:
             content |= {"dataType": kind, "dataUri": output["uri"]}
         emulator.store.put(workspace.scope, group, asset, {"properties": content}, version)

@@ -7,6 +7,7 @@ that it can run twice: after a kill, what had not finished is simply run again.
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from scripts.local.web import PROVIDER, SUBSCRIPTION, AzureError, Call, Routes, 
 
 if TYPE_CHECKING:
     from scripts.local.emulator import Emulator
+    from scripts.local.store import Document
 
 routes = Routes()
 Work = Callable[["Emulator", dict[str, Any]], Awaitable[None]]
@@ -23,6 +25,8 @@ WORK: dict[str, Work] = {}
 SCOPE = "operations"
 # Azure's clients otherwise poll every 5 or 30 s; `Retry-After: 0` would be ignored and a fraction would crash them.
 POLL_SOON = {"x-ms-retry-after-ms": "50"}
+POLL_LATER = {"x-ms-retry-after-ms": "500"}
+KEPT = 86400.0  # seconds that the outcome of an operation can be asked for
 
 
 def operation(name: str) -> Callable[[Work], Work]:
@@ -75,28 +79,38 @@ def resume(emulator: Emulator) -> None:
     for document in emulator.store.list("operations"):
         if document.body["status"] == "InProgress":
             emulator.start(run(emulator, document.name))
+        elif time.time() - document.modified > KEPT:
+            emulator.store.delete(SCOPE, "operations", document.name)
 
 
-def _find(call: Call) -> dict[str, Any]:
+def _find(call: Call) -> Document:
     document = call.emulator.store.get(SCOPE, "operations", call.words["id"])
     if document is None:
         raise not_found(f"Operation {call.words['id']} was not found.", "ResourceNotFound")
-    return document.body
+    return document
+
+
+def _poll_again(document: Document) -> dict[str, str]:
+    """Returns the header that spaces the polls: soon at first, then slower, as the CLI prints a dot for each."""
+    return POLL_SOON if time.time() - document.created < 1 else POLL_LATER
 
 
 @routes("GET", SUBSCRIPTION + PROVIDER + "/locations/{location}/mfeOperationsStatus/{id}")
 async def status(call: Call) -> Any:
     """Answers a poll of `Azure-AsyncOperation`."""
-    body = _find(call)
-    return reply({key: body[key] for key in ("status", "error") if key in body}, headers=POLL_SOON)
+    document = _find(call)
+    shown = {key: document.body[key] for key in ("status", "error") if key in document.body}
+    return reply(shown, headers=_poll_again(document))
 
 
 @routes("GET", SUBSCRIPTION + PROVIDER + "/locations/{location}/mfeOperationResults/{id}")
 async def result(call: Call) -> Any:
     """Answers a poll of `Location`: 202 while the work runs, then 200, or the work's error."""
-    body = _find(call)
+    document = _find(call)
+    body = document.body
     if body["status"] == "InProgress":
-        return reply(status=202, headers={"Location": str(call.request.url.replace(scheme="https")), **POLL_SOON})
+        headers = {"Location": str(call.request.url.replace(scheme="https")), **_poll_again(document)}
+        return reply(status=202, headers=headers)
     if body["status"] == "Failed":
         return reply({"error": body["error"]}, 400)
     return reply({"status": body["status"]})

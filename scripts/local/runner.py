@@ -66,24 +66,34 @@ class Runner:
             task.cancel()
         await asyncio.gather(*running.values(), return_exceptions=True)
         for scope, name in running:
-            await self._settle(scope, name)
+            workspace = workspaces.by_scope(self.emulator, scope)
+            status = self._settle(workspace, name)
+            if status is not None:
+                await self.emulator.tracking.end_run(workspace, name, status)
 
-    async def resume(self) -> None:
-        """Settles the jobs of a process that is gone."""
+    def resume(self) -> None:
+        """Settles the jobs of a process that is gone; their runs follow in the background, as MLflow takes a while."""
         for document in self.emulator.store.list("jobs"):
             if document.body["status"] not in jobs.ENDED:
                 processes.end_stray(document.body.get("process"))
-                await self._settle(document.scope, document.name)
-                if document.body["status"] in ("NotStarted", "Queued"):
-                    self.submit(workspaces.by_scope(self.emulator, document.scope), document.name)
+                workspace = workspaces.by_scope(self.emulator, document.scope)
+                status = self._settle(workspace, document.name)
+                if status is None:
+                    self.submit(workspace, document.name)
+                else:
+                    self.emulator.start(self.emulator.tracking.end_run(workspace, document.name, status))
 
-    async def _settle(self, scope: str, name: str) -> None:
-        workspace = workspaces.by_scope(self.emulator, scope)
+    def _settle(self, workspace: Workspace, name: str) -> str | None:
+        """Ends a job whose process is gone and returns its status, or None for one that had only waited."""
         status = jobs.find(self.emulator, workspace, name).body["status"]
+        if status in ("NotStarted", "Queued"):
+            return None
         if status == "CancelRequested":
-            await self._end(workspace, name, "Canceled")
-        elif status not in (*jobs.ENDED, "NotStarted", "Queued"):
-            await self._end(workspace, name, "Failed", {"code": "SystemError", "message": STOPPED})
+            jobs.set_status(self.emulator, workspace.scope, name, "Canceled")
+        else:
+            error = {"code": "SystemError", "message": STOPPED}
+            jobs.set_status(self.emulator, workspace.scope, name, "Failed", error)
+        return str(jobs.find(self.emulator, workspace, name).body["status"])
 
     def using_compute(self, workspace: Workspace, compute: str) -> str | None:
         """Returns the name of a job that runs or waits on a compute, or None."""

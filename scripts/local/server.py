@@ -111,7 +111,9 @@ def serve(home: Home) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     asyncio.run(_main(home))
     logging.shutdown()
-    os._exit(0)  # everything is stopped and stored; what may be left is MLflow's import in its thread, not worth waiting
+    os._exit(
+        0
+    )  # everything is stopped and stored; what may be left is MLflow's import in its thread, not worth waiting
 
 
 async def _main(home: Home) -> None:
@@ -134,7 +136,7 @@ async def _main(home: Home) -> None:
     accepting = await proxy.serve(sockets["proxy"])
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, emulator.stopping.set)
-    await emulator.resume()
+    emulator.resume()
     emulator.start(emulator.tracking.open(*workspaces.every(emulator)))
     write_private(home.record, json.dumps(emulator.record, indent=2) + "\n")
     emulator.log.info("serving %s through the proxy on port %d", home.root, ports["proxy_port"])

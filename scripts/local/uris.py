@@ -50,7 +50,9 @@ def longhand(emulator: Emulator, workspace: Workspace, uri: str) -> str:
     for name in (datastores.DEFAULT, datastores.ARTIFACTS):
         root = blobs.folder(emulator, workspace.account, datastores.container(workspace, name))
         if path.is_relative_to(root):
-            place = f"subscriptions/{workspace.subscription}/resourcegroups/{workspace.group}/workspaces/{workspace.name}"
+            place = (
+                f"subscriptions/{workspace.subscription}/resourcegroups/{workspace.group}/workspaces/{workspace.name}"
+            )
             return f"azureml://{place}/datastores/{name}/paths/{path.relative_to(root).as_posix()}"
     raise bad_request(f"{uri!r} lies in no datastore of workspace {workspace.name}.")
 

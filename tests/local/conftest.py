@@ -63,7 +63,10 @@ class Local:
         inputs: dict[str, Any] = {
             "mlflow_model_path": "${{parent.inputs.base_model}}",
             "train_file_path": "${{parent.inputs.train_file}}",
-            **{f"compute_{stage}": "gpu-cluster" for stage in ("model_import", "preprocess", "finetune", "model_evaluation")},
+            **{
+                f"compute_{stage}": "gpu-cluster"
+                for stage in ("model_import", "preprocess", "finetune", "model_evaluation")
+            },
             **(step or {}),
         }
         content: dict[str, Any] = {
@@ -115,7 +118,9 @@ class Local:
         job = self.submit()
         assert self.ended(job) == "Completed"
         path = f"azureml://jobs/{job}/outputs/trained_model"
-        return self.ml.models.create_or_update(Model(name=self.name("model"), version="1", path=path, type="mlflow_model"))
+        return self.ml.models.create_or_update(
+            Model(name=self.name("model"), version="1", path=path, type="mlflow_model")
+        )
 
     def request(self, **parameters: Any) -> str:
         """Writes a scoring request and returns its path."""

@@ -98,7 +98,9 @@ def test_what_is_not_there(container, local):
 def raw(local, account, method, path):
     """Sends a request whose path no client has tidied up, and returns the status."""
     context = ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
-    connection = http.client.HTTPSConnection("127.0.0.1", local.emulated.record["proxy_port"], context=context, timeout=10)
+    connection = http.client.HTTPSConnection(
+        "127.0.0.1", local.emulated.record["proxy_port"], context=context, timeout=10
+    )
     connection.set_tunnel(f"{account}.blob.core.windows.net", 443)
     connection.request(method, path, b"1" if method == "PUT" else None)
     return connection.getresponse().status
@@ -106,7 +108,14 @@ def raw(local, account, method, path):
 
 def test_names_stay_inside_the_container(container, local):
     sas = container.url.partition("?")[2]
-    for name in ("../../credentials.json", "a/../../b", "a//b", "%2e%2e/%2e%2e/%2e%2e/credentials.json", "a%2f..%2f..%2fb", "a%00b"):
+    for name in (
+        "../../credentials.json",
+        "a/../../b",
+        "a//b",
+        "%2e%2e/%2e%2e/%2e%2e/credentials.json",
+        "a%2f..%2f..%2fb",
+        "a%00b",
+    ):
         for method in ("PUT", "GET"):
             path = f"/{container.container_name}/{name}?{sas}"
             assert raw(local, container.account_name, method, path) == 400, (method, name)

@@ -75,7 +75,9 @@ def test_tokens_open_endpoints_of_their_mode(served, mode):
     served.ml.online_deployments.begin_create_or_update(deployment).result()
     endpoint.traffic = {"blue": 100}
     served.ml.online_endpoints.begin_create_or_update(endpoint).result()
-    answer = served.ml.online_endpoints.invoke(endpoint_name=endpoint.name, request_file=served.request())
+    # The deployment is named because the SDK keeps the name of an earlier call in the same process.
+    words = {"endpoint_name": endpoint.name, "deployment_name": "blue", "request_file": served.request()}
+    answer = served.ml.online_endpoints.invoke(**words)
     assert "hi" in json.loads(answer)["output"]
     key = served.ml.online_endpoints.get_keys(served.endpoint).primary_key
     url = f"https://{endpoint.name}.eastus.inference.ml.azure.com/score"
@@ -105,11 +107,15 @@ def put_traffic(local, shares):
     """Sends traffic as the CLI does, which does not add it up."""
     words = local.emulated.workspace
     path = f"/subscriptions/{words['subscription_id']}/resourceGroups/{words['resource_group']}"
-    path += f"/providers/Microsoft.MachineLearningServices/workspaces/{words['workspace']}/onlineEndpoints/{local.endpoint}"
+    path += (
+        f"/providers/Microsoft.MachineLearningServices/workspaces/{words['workspace']}/onlineEndpoints/{local.endpoint}"
+    )
     token = local.ml._credential.get_token("https://management.azure.com/.default").token
     headers = {"Authorization": f"Bearer {token}"}
     body = {"location": "eastus", "properties": {"authMode": "Key", "traffic": shares}}
-    return requests.put(f"https://management.azure.com{path}?api-version=2022-05-01", json=body, headers=headers, timeout=20)
+    return requests.put(
+        f"https://management.azure.com{path}?api-version=2022-05-01", json=body, headers=headers, timeout=20
+    )
 
 
 def test_wrong_traffic_is_refused(served):
@@ -191,7 +197,11 @@ def test_a_server_that_dies_is_started_again(served):
 
 def test_an_update_replaces_the_server_only_when_it_must(served):
     def server():
-        rows = [each for each in psutil.process_iter(["cmdline"]) if str(served.emulated.home) in " ".join(each.info["cmdline"] or [])]
+        rows = [
+            each
+            for each in psutil.process_iter(["cmdline"])
+            if str(served.emulated.home) in " ".join(each.info["cmdline"] or [])
+        ]
         return {each.pid for each in rows if "tests.local.fakes.scoring" in each.info["cmdline"]}
 
     before = server()

@@ -47,7 +47,9 @@ def test_deployment_faults(local, fault):
     words = {"endpoint_name": endpoint, "model": model.id, "instance_type": SIZE, "instance_count": 1}
 
     def deploy():
-        return local.ml.online_deployments.begin_create_or_update(ManagedOnlineDeployment(name="blue", **words)).result()
+        return local.ml.online_deployments.begin_create_or_update(
+            ManagedOnlineDeployment(name="blue", **words)
+        ).result()
 
     for name, code in (
         ("quota-exceeded", "OutOfQuota"),
@@ -86,6 +88,7 @@ def test_an_expired_token(local, fault):
         local.ml.compute.get("gpu-cluster")
 
 
+@pytest.mark.slow
 def test_a_slow_operation(local, fault):
     fault("slow-operation")
     begun = time.monotonic()

@@ -15,7 +15,11 @@ def tracking(local):
     path = f"/subscriptions/{words['subscription_id']}/resourceGroups/{words['resource_group']}"
     path += f"/providers/Microsoft.MachineLearningServices/workspaces/{words['workspace']}"
     plain = f"http://127.0.0.1:{local.emulated.record['plain_port']}/mlflow/v2.0{path}"
-    return plain, f"https://eastus.api.azureml.ms/mlflow/v2.0{path}", f"https://eastus.api.azureml.ms/history/v1.0{path}"
+    return (
+        plain,
+        f"https://eastus.api.azureml.ms/mlflow/v2.0{path}",
+        f"https://eastus.api.azureml.ms/history/v1.0{path}",
+    )
 
 
 @pytest.fixture
@@ -53,10 +57,17 @@ def test_a_failed_job_has_a_failed_run(local, tracking):
 def test_azure_mls_own_batch_and_errors(local, tracking, bearer):
     job = local.submit()
     _, rest, _ = tracking
-    body = {"run_id": job, "metrics": [{"key": "loss", "value": 1, "timestamp": 1, "step": 0}], "params": [], "tags": []}
+    body = {
+        "run_id": job,
+        "metrics": [{"key": "loss", "value": 1, "timestamp": 1, "step": 0}],
+        "params": [],
+        "tags": [],
+    }
     answer = requests.post(f"{rest}/api/2.0/preview/mlflow/runs/log-batch-async", json=body, headers=bearer, timeout=20)
     assert (answer.status_code, answer.json()) == (200, {})
-    run = requests.get(f"{rest}/api/2.0/mlflow/runs/get", params={"run_id": job}, headers=bearer, timeout=20).json()["run"]
+    run = requests.get(f"{rest}/api/2.0/mlflow/runs/get", params={"run_id": job}, headers=bearer, timeout=20).json()[
+        "run"
+    ]
     assert run["data"]["metrics"][0]["key"] == "loss"
     assert run["info"]["artifact_uri"].startswith("azureml://eastus.api.azureml.ms/mlflow/v2.0/subscriptions/")
     missing = requests.get(f"{rest}/api/2.0/mlflow/runs/get", params={"run_id": "none"}, headers=bearer, timeout=20)
@@ -73,7 +84,9 @@ def test_artifacts_go_to_the_jobs_place(local, tracking, bearer):
     assert requests.put(uri, data=b"falling", headers={"x-ms-blob-type": "BlockBlob"}, timeout=20).status_code == 201
     listed = requests.get(base, headers=bearer, timeout=20).json()["value"]
     assert "plots/loss.txt" in [each["path"] for each in listed]
-    uri = requests.get(f"{base}/contentinfo", params={"path": "plots/loss.txt"}, headers=bearer, timeout=20).json()["contentUri"]
+    uri = requests.get(f"{base}/contentinfo", params={"path": "plots/loss.txt"}, headers=bearer, timeout=20).json()[
+        "contentUri"
+    ]
     assert requests.get(uri, headers={"x-ms-range": "bytes=0-3"}, timeout=20).content == b"fall"
 
 

@@ -30,9 +30,15 @@ def refused(local, step=None, **top):
         ({"precision": "8"}, ["precision", "32, 16"]),
         ({"lr_scheduler_type": "cosin"}, ["lr_scheduler_type", "did you mean 'cosine'"]),
         ({"train_file_path": "train.jsonl"}, ["train_file_path", "uri_file"]),
-        ({"train_file_path": "${{parent.inputs.trainfile}}"}, ["${{parent.inputs.trainfile}}", "did you mean 'train_file'"]),
+        (
+            {"train_file_path": "${{parent.inputs.trainfile}}"},
+            ["${{parent.inputs.trainfile}}", "did you mean 'train_file'"],
+        ),
         ({"train_file_path": "${{parent.jobs.prep.outputs.train}}"}, ["no step 'prep'"]),
-        ({"train_file_path": "${{parent.inputs.base_model}}"}, ["train_file_path", "mlflow_model", "uri_file is needed"]),
+        (
+            {"train_file_path": "${{parent.inputs.base_model}}"},
+            ["train_file_path", "mlflow_model", "uri_file is needed"],
+        ),
         ({"compute_finetune": "gpu-clster"}, ["compute_finetune", "gpu-clster", "did you mean 'gpu-cluster'"]),
         ({"compute_finetune": "azureml:gpu-cluster"}, ["compute_finetune", "azureml:gpu-cluster"]),
         ({"compute_finetune": None}, ["instance_type_finetune", "Standard_NC24rs_v3", "retired"]),
@@ -48,7 +54,10 @@ def test_every_fault_is_told_at_once(local):
     local.cluster()
     with pytest.raises(HttpResponseError) as caught:
         local.ml.jobs.create_or_update(local.job({"nothing": 1, "precision": "8"}))
-    assert [detail.message.split(": ")[0] for detail in caught.value.error.details] == ["Step finetune", "Step finetune"]
+    assert [detail.message.split(": ")[0] for detail in caught.value.error.details] == [
+        "Step finetune",
+        "Step finetune",
+    ]
 
 
 def test_models_and_components_of_the_registry_must_exist(local):
@@ -92,14 +101,20 @@ def test_data_assets_must_exist_and_have_the_type(local):
     folder = local.folder / "rows"
     folder.mkdir()
     (folder / "train.jsonl").write_text("{}\n")
-    asset = local.ml.data.create_or_update(Data(name=local.name("folder"), version="1", path=str(folder), type="uri_folder"))
+    asset = local.ml.data.create_or_update(
+        Data(name=local.name("folder"), version="1", path=str(folder), type="uri_folder")
+    )
     assert "uri_folder" in refused(local, inputs=with_data(f"azureml:{asset.name}:1"))
 
 
 def test_outputs_are_bound_to_something(local):
     outputs = {"trained_model": {"type": "mlflow_model"}, "other": {"type": "uri_folder"}}
     assert "'other'" in refused(local, outputs=outputs)
-    step = {"type": "pipeline", "component": COMPONENT, "inputs": {"mlflow_model_path": "${{parent.inputs.base_model}}"}}
+    step = {
+        "type": "pipeline",
+        "component": COMPONENT,
+        "inputs": {"mlflow_model_path": "${{parent.inputs.base_model}}"},
+    }
     wrong_target = {**step, "outputs": {"mlflow_model_folder": "${{parent.outputs.trained}}"}}
     assert "did you mean 'trained_model'" in refused(local, jobs={"finetune": wrong_target})
     unknown = {**step, "outputs": {"mlflow_model": "${{parent.outputs.trained_model}}"}}

@@ -20,7 +20,10 @@ def main() -> int:
     folder = parser.parse_args().folder
     lifeline.end_on_terminate()
     if not (folder / "job.json").is_file():
-        print(f"error: {folder / 'job.json'} does not exist; the emulator writes it when it accepts a job", file=sys.stderr)
+        print(
+            f"error: {folder / 'job.json'} does not exist; the emulator writes it when it accepts a job",
+            file=sys.stderr,
+        )
         return USAGE
     threads.tune(threads.asked(folder / "job.json"))
     lifeline.end_with_parent()
@@ -37,7 +40,9 @@ def main() -> int:
     except Exception as error:  # our own fault, or the machine's: the traceback goes where developers look
         (job.logs / "debug.txt").write_text(traceback.format_exc(), encoding="utf-8")
         reason = " ".join(str(error).split())[:300]
-        job.fail(f"The engine failed: {type(error).__name__}: {reason}; the details are in logs/debug.txt.", "SystemError")
+        job.fail(
+            f"The engine failed: {type(error).__name__}: {reason}; the details are in logs/debug.txt.", "SystemError"
+        )
         return FAILED
     job.log("completed")
     return 0

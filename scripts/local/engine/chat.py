@@ -73,7 +73,9 @@ def fold_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
         raise UserError("Only one system role should be present and should be at the beginning of messages.")
     first = next((at for at, message in enumerate(messages) if message.get("role") == "user"), None)
     if first is None:
-        raise UserError("The system message needs a user message to be prepended to, as this model knows no system role.")
+        raise UserError(
+            "The system message needs a user message to be prepended to, as this model knows no system role."
+        )
     joined = {**messages[first], "content": f"{messages[0]['content']}\n\n{messages[first]['content']}"}
     return [*messages[1:first], joined, *messages[first + 1 :]]
 

@@ -58,7 +58,9 @@ def metadata(job: Job, values: dict[str, Any], base: BaseModel, data: Data, summ
         "component": job.described.get("component", "chat_completion_pipeline"),
         "finetuning_task": "chat-completion",
         "system_role_supported": base.system_role_supported,
-        "parameters": {name: value for name, value in sorted(values.items()) if value is not None and name in job.inputs},
+        "parameters": {
+            name: value for name, value in sorted(values.items()) if value is not None and name in job.inputs
+        },
         "data_sha256": data.files,
         "counts": data.counts,
         "result": summary,

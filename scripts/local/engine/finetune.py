@@ -113,7 +113,9 @@ class Loop:
         if self.plan.deadline:  # the evaluation at the end, and the checkpoint, have to fit as well
             self.plan.deadline -= self.evaluation_seconds
         self.begun = begun
-        for epoch in range(self.step // self.plan.steps_per_epoch, math.ceil(self.plan.planned / self.plan.steps_per_epoch)):
+        for epoch in range(
+            self.step // self.plan.steps_per_epoch, math.ceil(self.plan.planned / self.plan.steps_per_epoch)
+        ):
             done = self.step - epoch * self.plan.steps_per_epoch  # steps of this epoch before the resumed checkpoint
             for number, rows in enumerate(batches(self.data.train, self.plan.batch, self.values["seed"], epoch)):
                 if number < done:
@@ -160,7 +162,11 @@ class Loop:
         per = self.plan.steps_per_epoch if self.values["logging_strategy"] == "epoch" else self.values["logging_steps"]
         if self.step % per and self.step not in (1, self.plan.total):
             return
-        loss, speed, left = sum(self.losses) / len(self.losses), self.tokens / self.seconds, self.plan.seconds_left(self.step)
+        loss, speed, left = (
+            sum(self.losses) / len(self.losses),
+            self.tokens / self.seconds,
+            self.plan.seconds_left(self.step),
+        )
         self.losses = []
         epoch = self.step / self.plan.steps_per_epoch
         self.job.log(

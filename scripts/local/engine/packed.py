@@ -19,7 +19,6 @@ from transformers import AttentionInterface, AutoModelForCausalLM, PreTrainedMod
 from scripts.local.engine.chat import Encoded
 
 NAME = "packed"
-# Up to here plain matrix products beat the fused kernel on CPUs (its backward pass by four times in bf16 at 200 tokens).
 PLAIN_ATTENTION = 1024
 HEAD_ROWS = 256  # rows of logits at a time
 
@@ -38,7 +37,9 @@ def hidden_states(model: PreTrainedModel, rows: Sequence[Encoded]) -> tuple[torc
     ids = torch.tensor([token for row in rows for token in row.ids], device=device)
     positions = torch.cat([torch.arange(len(row.ids), device=device) for row in rows])
     # The state at position p predicts the token at p + 1; the first token of a row is predicted by nothing.
-    targets = torch.tensor([trained and at > 0 for row in rows for at, trained in enumerate(row.trained)], device=device)
+    targets = torch.tensor(
+        [trained and at > 0 for row in rows for at, trained in enumerate(row.trained)], device=device
+    )
     targets = targets.nonzero()[:, 0]
     backbone = getattr(model, model.base_model_prefix)
     output = backbone(
@@ -88,7 +89,9 @@ class _FrozenHeadLoss(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, states: torch.Tensor, head: torch.Tensor, targets: torch.Tensor, scale: float) -> torch.Tensor:
+    def forward(
+        ctx: Any, states: torch.Tensor, head: torch.Tensor, targets: torch.Tensor, scale: float
+    ) -> torch.Tensor:
         total = states.new_zeros((), dtype=torch.float32)
         gradient = torch.empty_like(states)
         for start in range(0, len(states), HEAD_ROWS):
@@ -135,7 +138,9 @@ def _attend(
     return torch.cat(outputs, 2).transpose(1, 2).contiguous(), None
 
 
-def _plain_attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float, window: int | None) -> torch.Tensor:
+def _plain_attention(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float, window: int | None
+) -> torch.Tensor:
     """Softmax(QK')V as matrix products; the query heads that share a key head are one taller matrix."""
     _, heads, length, width = q.shape
     groups = k.shape[1]

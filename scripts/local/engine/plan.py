@@ -54,7 +54,9 @@ class Plan:
 def make(values: dict[str, Any], rows: int, settings: dict[str, Any]) -> tuple[Plan, list[str]]:
     """Returns the plan for `rows` conversations, and a line for every cap that shortens it."""
     batch = values["per_device_train_batch_size"] * values["gradient_accumulation_steps"]
-    per_epoch = math.ceil(math.ceil(rows / values["per_device_train_batch_size"]) / values["gradient_accumulation_steps"])
+    per_epoch = math.ceil(
+        math.ceil(rows / values["per_device_train_batch_size"]) / values["gradient_accumulation_steps"]
+    )
     steps = values["max_steps"] if values["max_steps"] > 0 else per_epoch * values["num_train_epochs"]
     lines = []
     cap = settings.get("max_steps")
@@ -62,8 +64,12 @@ def make(values: dict[str, Any], rows: int, settings: dict[str, Any]) -> tuple[P
         lines.append(f"CAPPED: {int(cap)} of {steps} steps (max_steps in the emulator's settings)")
         steps = int(cap)
     if settings.get("max_seconds"):
-        lines.append(f"CAPPED: fine-tuning ends after {settings['max_seconds']} s (max_seconds in the emulator's settings)")
+        lines.append(
+            f"CAPPED: fine-tuning ends after {settings['max_seconds']} s (max_seconds in the emulator's settings)"
+        )
     every = {"epoch": per_epoch, "steps": values["eval_steps"], "disable": None}[values["evaluation_strategy"]]
     if values["evaluation_strategy"] == "steps" and values["evaluation_steps_interval"] > 0:
-        every = max(1, int(per_epoch * values["evaluation_steps_interval"]))  # a share of an epoch; overrides eval_steps
+        every = max(
+            1, int(per_epoch * values["evaluation_steps_interval"])
+        )  # a share of an epoch; overrides eval_steps
     return Plan(rows, batch, per_epoch, steps, every), lines

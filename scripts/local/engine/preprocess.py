@@ -77,7 +77,11 @@ def split_rows(train: list[Row], validation: list[Row] | None, with_test: bool) 
     """Returns the rows to train and to validate with, and words for it; slices of the file, as the component takes them."""
     eighty, ninety = int(len(train) * 0.8), int(len(train) * 0.9)
     if validation is None and not with_test:
-        return train[:eighty], train[eighty:ninety], "only a training file: its first 80 % train, 10 % validate, 10 % test"
+        return (
+            train[:eighty],
+            train[eighty:ninety],
+            "only a training file: its first 80 % train, 10 % validate, 10 % test",
+        )
     if validation is None:
         return train[:eighty], train[eighty:], "no validation file: 80 % of the training file train, 20 % validate"
     if not with_test:
@@ -97,11 +101,13 @@ def _read(job: Job, split: str, path: Path) -> list[Row]:
             dropped.append(where)
             continue
         if not all(isinstance(message, dict) for message in messages):
-            raise UserError(f'{where}: messages: every message must be an object such as {{"role": ..., "content": ...}}.')
+            raise UserError(
+                f'{where}: messages: every message must be an object such as {{"role": ..., "content": ...}}.'
+            )
         clean = [{key: value for key, value in message.items() if value is not None} for message in messages]
         kept.append((where, {"messages": clean, "tools": row.get("tools") or None}))
     if not seen:
-        raise UserError(f"{path.name}: no column 'messages'; a row is {{\"messages\": [{{\"role\", \"content\"}}, ...]}}.")
+        raise UserError(f'{path.name}: no column \'messages\'; a row is {{"messages": [{{"role", "content"}}, ...]}}.')
     if dropped:
         job.log(f"{split}: dropped {len(dropped)} row(s) without at least two messages, the first at {dropped[0]}")
     return kept
@@ -113,7 +119,9 @@ def _cap(job: Job, values: dict[str, Any], train: list[Row], validation: list[Ro
     if settings.get("max_steps"):
         reach = settings["max_steps"] * values["per_device_train_batch_size"] * values["gradient_accumulation_steps"]
         if reach < len(train):
-            job.log(f"CAPPED: {settings['max_steps']} steps reach {reach} of {len(train)} training rows; the first are taken")
+            job.log(
+                f"CAPPED: {settings['max_steps']} steps reach {reach} of {len(train)} training rows; the first are taken"
+            )
             train = train[: max(reach, LEAST_ROWS)]
     if settings.get("max_steps") or settings.get("max_seconds"):
         most = settings.get("max_eval_rows") or CAPPED_EVALUATION_ROWS
@@ -123,9 +131,7 @@ def _cap(job: Job, values: dict[str, Any], train: list[Row], validation: list[Ro
     return train, validation
 
 
-def _encode_split(
-    job: Job, name: str, part: list[Row], tokenizer: Any, base: BaseModel, length: int
-) -> list[Encoded]:
+def _encode_split(job: Job, name: str, part: list[Row], tokenizer: Any, base: BaseModel, length: int) -> list[Encoded]:
     encoded = [encode_row(where, row, tokenizer, base.system_role_supported) for where, row in part]
     cut = [row.cut(length) for row in encoded]
     kept = [row for row in cut if any(row.trained)]
@@ -133,7 +139,9 @@ def _encode_split(
     shortened = sum(len(row.ids) > length for row in encoded)
     job.log(f"{name}: {len(part)} rows, {tokens} tokens, {answers} of them assistant tokens (trained)")
     if shortened:
-        job.log(f"{name}: {shortened} row(s) cut at {length} tokens (the longest has {max(len(row.ids) for row in encoded)})")
+        job.log(
+            f"{name}: {shortened} row(s) cut at {length} tokens (the longest has {max(len(row.ids) for row in encoded)})"
+        )
     if len(kept) < len(cut):
         job.log(f"{name}: {len(cut) - len(kept)} row(s) contribute nothing: no answer is left within {length} tokens")
     return kept

@@ -52,7 +52,9 @@ class Tracker:
         self._queue.put(None)
         self._thread.join(LAST_WORDS)
         if self._thread.is_alive():
-            self._log(f"METRICS LOST: {self._uri} still takes metrics {LAST_WORDS} s after the training; the job goes on")
+            self._log(
+                f"METRICS LOST: {self._uri} still takes metrics {LAST_WORDS} s after the training; the job goes on"
+            )
 
     def _put(self, kind: str, entries: list[Any]) -> None:
         if self._uri and entries:

@@ -37,9 +37,13 @@ def _check_paths(inputs: dict[str, str], values: dict[str, Any]) -> None:
     for name in (*PATHS, "compute_model_import", "compute_preprocess", "compute_finetune", "compute_model_evaluation"):
         found = next((sign for sign in ("\\", "'") if sign in str(inputs.get(name, ""))), None)
         if found:
-            raise UserError(f"inputs.{name}: the component allows no {found} in a path or compute; found '{inputs[name]}'.")
+            raise UserError(
+                f"inputs.{name}: the component allows no {found} in a path or compute; found '{inputs[name]}'."
+            )
     if not values["train_file_path"] and not values["train_mltable_path"]:
-        raise UserError("inputs.train_file_path: missing; give the training conversations, here or as train_mltable_path.")
+        raise UserError(
+            "inputs.train_file_path: missing; give the training conversations, here or as train_mltable_path."
+        )
     for name in PATHS:
         if not values[name]:
             continue
@@ -56,7 +60,9 @@ def _check_paths(inputs: dict[str, str], values: dict[str, Any]) -> None:
 def _check_model_source(job: Job, values: dict[str, Any]) -> None:
     given = [name for name in ("pytorch_model_path", "mlflow_model_path", "huggingface_id") if values[name]]
     if not given and not job.base_model.get("reference"):
-        raise UserError("inputs: give the base model as one of mlflow_model_path, pytorch_model_path or huggingface_id.")
+        raise UserError(
+            "inputs: give the base model as one of mlflow_model_path, pytorch_model_path or huggingface_id."
+        )
     if len(given) > 1:
         job.log(f"{' and '.join(given)} are given; the component takes {given[0]}")
 
@@ -97,7 +103,9 @@ def _check_training(values: dict[str, Any]) -> None:
 
 def _check_stage_3(values: dict[str, Any]) -> None:
     if values["apply_ort"]:
-        raise UserError("inputs.apply_ort: ONNX Runtime does not work with DeepSpeed stage 3; set apply_ort to 'false'.")
+        raise UserError(
+            "inputs.apply_ort: ONNX Runtime does not work with DeepSpeed stage 3; set apply_ort to 'false'."
+        )
     if not values["deepspeed"]:
         return
     path = Path(values["deepspeed"])

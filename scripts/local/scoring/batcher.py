@@ -18,12 +18,12 @@ class Ticket:
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         self.loop = asyncio.get_running_loop()
-        self.updates: asyncio.Queue[str | None | Exception] = asyncio.Queue()
+        self.updates: asyncio.Queue[str | Exception | None] = asyncio.Queue()
         self.gone = False  # the client no longer waits
         self.waited = 0.0  # seconds until the first token
         self.begun = time.monotonic()
 
-    def tell(self, item: str | None | Exception) -> None:
+    def tell(self, item: str | Exception | None) -> None:
         """Hands an item to the request's coroutine; from the generating thread."""
         self.loop.call_soon_threadsafe(self.updates.put_nowait, item)
 

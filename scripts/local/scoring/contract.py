@@ -67,7 +67,7 @@ def parse(body: bytes) -> Question:
         if part is None:
             continue
         if not isinstance(part, dict):
-            raise BadRequest(f"{where}: found {_kind(part)}; it must be an object such as {{\"max_new_tokens\": 200}}.")
+            raise BadRequest(f'{where}: found {_kind(part)}; it must be an object such as {{"max_new_tokens": 200}}.')
         for name, value in part.items():
             given[name] = _parameter(where, name, value)
     conversations, several = _conversations(data["input_string"])
@@ -153,5 +153,12 @@ def _kind(value: Any) -> str:
     """Returns JSON's word for a value."""
     if value is None:
         return "null"
-    words = {bool: "true or false", int: "a number", float: "a number", str: "a string", list: "a list", dict: "an object"}
+    words = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "a string",
+        list: "a list",
+        dict: "an object",
+    }
     return words[type(value)]

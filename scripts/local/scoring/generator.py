@@ -109,7 +109,9 @@ class Generator:
         if not ready:
             return
         # A prompt being read is in a later row than every ready one, but for moves by drop: cut at the first unready.
-        count = next((at for at, answer in enumerate(self.active) if not answer.tokens or answer.reason), len(self.active))
+        count = next(
+            (at for at, answer in enumerate(self.active) if not answer.tokens or answer.reason), len(self.active)
+        )
         for first, rows in ((0, count), *((at, 1) for at in ready if at >= count)):
             if rows:
                 answers = self.active[first : first + rows]
@@ -154,14 +156,18 @@ def load(folder: Path) -> tuple[Any, Any, bool]:
     description = folder / "MLmodel"
     if not description.is_file():
         raise UserError(f"{folder}: no file MLmodel, so this is not the folder of an MLflow model.")
-    weights = next((path for path in (folder / "model", folder / "data" / "model") if (path / "config.json").exists()), None)
+    weights = next(
+        (path for path in (folder / "model", folder / "data" / "model") if (path / "config.json").exists()), None
+    )
     if weights is None:
         raise UserError(f"{folder}: no model/config.json, so this MLflow model holds no chat model of transformers.")
     if not (weights / "tokenizer_config.json").exists():
         raise UserError(f"{weights}: no tokenizer_config.json; the tokenizer was not saved with the model.")
     tokenizer = AutoTokenizer.from_pretrained(weights)
     if not tokenizer.chat_template:
-        raise UserError(f"{weights}: the tokenizer has no chat template, so a conversation cannot be turned into tokens.")
+        raise UserError(
+            f"{weights}: the tokenizer has no chat template, so a conversation cannot be turned into tokens."
+        )
     model = AutoModelForCausalLM.from_pretrained(weights, dtype="auto")
     if (folder / "peft").exists():  # LoRA adapters that were not merged when the model was written
         from peft import PeftModel
