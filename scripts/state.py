@@ -14,6 +14,7 @@ import argparse
 import hashlib
 import json
 import sys
+import time
 from pathlib import Path
 
 from scripts.errors import FAILED, MISSING, UserError, main
@@ -47,19 +48,26 @@ def plain_status(status: str) -> str:
 def job_name(folder: Path, environment: str, again: bool = False, root: Path = ROOT) -> str:
     """Returns the name for the job of today's YAML and data, and keeps it.
 
-    It is `<env>-<hash>-<attempt>`. The attempt counts up when the last one ended badly, or when `again` is asked for.
+    It is `<env>-<hash>-<attempt>`. The attempt counts up when the last one ended badly; `again` takes the clock, so that
+    it is new in the workspace too, where others may have run the same YAML and data.
     """
     version = read(folder, "data-version", f"make data ENV={environment} prepares the data")
-    yaml = (root / "pipelines" / environment / "finetune.yml").read_bytes()
-    digest = hashlib.sha256(yaml + version.encode()).hexdigest()[:10]
+    path = root / "pipelines" / environment / "finetune.yml"
+    if not path.exists():
+        raise UserError(
+            f"pipelines/{environment}/finetune.yml: no such file; run make render ENV={environment}", MISSING
+        )
+    digest = hashlib.sha256(path.read_bytes() + version.encode()).hexdigest()[:10]
     stem, attempt = f"{environment}-{digest}-", 1
     last = folder / "job"
     name = last.read_text(encoding="utf-8").strip() if last.exists() else ""
-    if name.startswith(stem):
+    if name.startswith(stem) and name.removeprefix(stem).isdecimal():
         attempt = int(name.removeprefix(stem))
         status = folder / "status"
         ended = status.read_text(encoding="utf-8") if status.exists() else ""
-        attempt += again or plain_status(ended) in ENDED_BADLY
+        attempt += plain_status(ended) in ENDED_BADLY
+    if again:
+        attempt = int(time.time())
     if name != f"{stem}{attempt}":
         (folder / "status").unlink(missing_ok=True)
         write(folder, "job", f"{stem}{attempt}")
@@ -87,7 +95,12 @@ def data_version(environment: str, root: Path = ROOT) -> str:
         raise UserError(
             f"data/{environment}/manifest.json: not there yet; make data ENV={environment} makes it", MISSING
         )
-    return json.loads(path.read_text(encoding="utf-8"))["version"]
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["version"])
+    except (ValueError, KeyError, TypeError):
+        raise UserError(
+            f"data/{environment}/manifest.json: holds no version; make data ENV={environment} makes it anew"
+        ) from None
 
 
 def run(arguments: list[str] | None = None) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scripts.errors import UserError
-from scripts.state import job_name, read, require_completed, write
+from scripts.state import data_version, job_name, read, require_completed, write
 
 
 @pytest.fixture
@@ -29,7 +29,9 @@ def test_the_same_yaml_and_data_are_the_same_job(project):
     assert name(project) == first
 
 
-@pytest.mark.parametrize("status", ["Failed", "Canceled", "NotResponding", "JobStatus.NOT_RESPONDING", "JobStatus.FAILED"])
+@pytest.mark.parametrize(
+    "status", ["Failed", "Canceled", "NotResponding", "JobStatus.NOT_RESPONDING", "JobStatus.FAILED"]
+)
 def test_a_job_that_ended_badly_gets_a_successor(project, status):
     first = name(project)
     write(project / "state", "status", status)
@@ -40,7 +42,9 @@ def test_a_job_that_ended_badly_gets_a_successor(project, status):
 
 def test_other_yaml_or_data_or_a_wish_is_another_job(project):
     first = name(project)
-    assert name(project, again=True) == first[:-1] + "2"
+    anew = name(project, again=True)
+    assert anew.startswith(first[:-1]) and anew != first
+    assert name(project) == anew  # a wish is for once: without it the new job goes on
     (project / "pipelines" / "dev" / "finetune.yml").write_text("type: pipeline\nname: x\n")
     second = name(project)
     write(project / "state", "data-version", "def")
@@ -59,6 +63,26 @@ def test_only_completed_is_good_enough(project, capsys):
         write(folder, "status", completed)
         require_completed(folder, "dev")
     assert "Completed" in capsys.readouterr().out
+
+
+def test_what_is_not_there_or_not_whole_is_named(project):
+    with pytest.raises(UserError, match="make data ENV=dev makes it"):
+        data_version("dev", project)
+    manifest = project / "data" / "dev" / "manifest.json"
+    manifest.parent.mkdir(parents=True)
+    for text in ("", "{", "[]", "{}"):
+        manifest.write_text(text)
+        with pytest.raises(UserError, match="holds no version; make data ENV=dev"):
+            data_version("dev", project)
+    (project / "pipelines" / "dev" / "finetune.yml").unlink()
+    with pytest.raises(UserError, match="make render ENV=dev"):
+        name(project)
+
+
+def test_a_name_written_by_hand_is_replaced(project):
+    first = name(project)
+    write(project / "state", "job", f"{first}x")
+    assert name(project) == first
 
 
 def test_a_missing_value_says_what_makes_it(tmp_path):
