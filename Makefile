@@ -9,9 +9,10 @@ VENV    ?= .venv
 
 PY     := $(VENV)/bin/python
 RUN    := .runs/$(ENV)/$(BACKEND)
-INSTALLED_core  := $(VENV)/.installed-core
-INSTALLED_local := $(VENV)/.installed-local
-INSTALLED_dev   := $(VENV)/.installed-dev
+INSTALLED_core    := $(VENV)/.installed-core
+INSTALLED_observe := $(VENV)/.installed-observe
+INSTALLED_local   := $(VENV)/.installed-local
+INSTALLED_dev     := $(VENV)/.installed-dev
 VALUES := --env $(ENV) $(if $(SET),--set $(SET))
 
 # Only programs that talk to Azure run behind $(online): the environment of the local Azure ML, or nothing.
@@ -117,26 +118,26 @@ undeploy: $(READY)  ## Delete the endpoint and its deployments: nothing billed i
 	@echo "no endpoint $(ENDPOINT): nothing is billed"
 
 ##@ Did it learn?
-metrics: $(READY)  ## The job's metrics as a table and a page (WATCH=1 until it has ended; NAME=<job>)
+metrics: $(READY) $(INSTALLED_observe)  ## The job's metrics as a table and a page (WATCH=1 until it has ended; NAME=<job>)
 	@$(online) $(PY) -m scripts.metrics $(VALUES) --folder $(RUN) $(if $(WATCH),--watch) $(if $(NAME),--job $(NAME))
 
-compare: $(READY)  ## Jobs side by side, with the parameters that differ: JOBS="a b"
+compare: $(READY) $(INSTALLED_observe)  ## Jobs side by side, with the parameters that differ: JOBS="a b"
 	@$(online) $(PY) -m scripts.metrics compare $(VALUES) $(or $(JOBS),$(error compare: say which jobs: JOBS="a b"))
 
-evaluate: $(READY)  ## Base against tuned on held-out conversations, with intervals and a report
+evaluate: $(READY) $(INSTALLED_local)  ## Base against tuned on held-out conversations, with intervals and a report
 	@$(online) $(PY) -m scripts.evaluate $(VALUES) --folder $(RUN)
 
 promote: $(READY)  ## Mark the model version as promoted if its evaluation meets evaluation.require
 	@$(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN)
 
-chat: $(READY)  ## Chat with the deployment in the terminal
+chat: $(READY) $(INSTALLED_observe)  ## Chat with the deployment in the terminal
 	@$(online) $(PY) -m scripts.chat $(VALUES)
 
-chat-web: $(READY)  ## Chat with the deployment in the browser
+chat-web: $(READY) $(INSTALLED_observe)  ## Chat with the deployment in the browser
 	@$(online) $(PY) -m scripts.chat.web $(VALUES)
 
-loadtest: $(READY)  ## How many requests the deployment bears, and the values that fit
-	@$(online) $(PY) -m scripts.loadtest $(VALUES)
+loadtest: $(READY) $(INSTALLED_observe)  ## How many requests the deployment bears, and the values that fit (LEVELS=1,2,4,8 TARGET=<requests/s>)
+	@$(online) $(PY) -m scripts.loadtest $(VALUES) $(if $(LEVELS),--levels $(LEVELS)) $(if $(TARGET),--target-rps $(TARGET))
 
 # Steps of the targets above.
 prepare: $(READY)

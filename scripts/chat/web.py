@@ -1,0 +1,206 @@
+"""`python -m scripts.chat.web`: one page on this machine to talk to the deployment.
+
+The page knows no key: it asks this process, which asks the endpoint. Only the page that this process handed out may ask:
+every request carries a token that is drawn at the start, comes from this origin, and names this host.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from scripts import client as client_module
+from scripts import endpoint as endpoint_module
+from scripts import values as values_module
+from scripts.chat.__main__ import transcript_of
+from scripts.chat.conversation import checked, save
+from scripts.errors import USAGE, UserError, main
+
+PAGE = Path(__file__).with_name("page.html")
+MOST_BYTES = 1_000_000  # of a request from the page
+ROLES = ("system", "user", "assistant")
+
+Ask = Callable[[list[dict[str, str]], dict[str, Any]], Iterator[str]]
+
+
+class Refused(Exception):
+    """A request that is not answered: the HTTP status, and why in a sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class Server(ThreadingHTTPServer):
+    """The page's server, on 127.0.0.1 only; port 0 takes a free one."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int, title: str, parameters: dict[str, Any], ask: Ask, transcript: Path) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
+        self.title, self.parameters, self.ask, self.transcript = title, parameters, ask, transcript
+        self.token = secrets.token_urlsafe(24)
+        self.hosts = {f"{name}:{self.server_address[1]}" for name in ("127.0.0.1", "localhost")}
+
+    @property
+    def address(self) -> str:
+        """The URL to open, with the token in it."""
+        return f"http://127.0.0.1:{self.server_address[1]}/?token={self.token}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """GET / is the page; POST /ask streams an answer as lines of JSON; POST /save appends a row."""
+
+    server: Server
+
+    def do_GET(self) -> None:
+        """The page."""
+        self._answer(self._page)
+
+    def do_POST(self) -> None:
+        """What the page asks for."""
+        self._answer({"/ask": self._ask, "/save": self._save}.get(urlsplit(self.path).path, self._nothing))
+
+    def _answer(self, work: Callable[[], None]) -> None:
+        try:
+            if self.headers.get("Host") not in self.server.hosts:  # another name for this address: DNS rebinding
+                raise Refused(403, "this page is for this machine only")
+            work()
+        except Refused as error:
+            self._send(error.status, json.dumps({"error": str(error)}).encode(), "application/json")
+        except UserError as error:  # the page shows it; a status of failure would be an error in the browser's console
+            self._send(200, json.dumps({"error": str(error)}).encode(), "application/json")
+        except (BrokenPipeError, ConnectionResetError):  # the page was closed, or its user stopped the answer
+            self.close_connection = True
+
+    def _nothing(self) -> None:
+        raise Refused(404, "there is nothing here")
+
+    def _page(self) -> None:
+        address = urlsplit(self.path)
+        if address.path != "/":
+            self._nothing()
+        if not self._is_token(parse_qs(address.query).get("token", [""])[0]):
+            raise Refused(403, "open the address that the command printed: it has the token in it")
+        nonce = secrets.token_urlsafe(16)
+        settings = {"token": self.server.token, "title": self.server.title, "parameters": self.server.parameters}
+        shown = json.dumps(settings, ensure_ascii=False).replace("<", "\\u003c")
+        page = PAGE.read_text(encoding="utf-8").replace("{nonce}", nonce).replace("{settings}", shown)
+        policy = (
+            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; "
+            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
+        self._send(200, page.encode(), "text/html; charset=utf-8", {"Content-Security-Policy": policy})
+
+    def _ask(self) -> None:
+        given = self._body()
+        parameters = {name: checked(name, value) for name, value in (given.get("parameters") or {}).items()}
+        pieces = self.server.ask(_messages(given), parameters)
+        first = next(pieces, "")
+        self._head(200, "application/x-ndjson; charset=utf-8")
+        self._line({"text": first})
+        try:
+            for piece in pieces:
+                self._line({"text": piece})
+            self._line({"done": True})
+        except UserError as error:
+            self._line({"error": str(error)})
+
+    def _save(self) -> None:
+        rows = save(_messages(self._body()), self.server.transcript)
+        said = json.dumps({"file": str(self.server.transcript), "rows": rows}).encode()
+        self._send(200, said, "application/json")
+
+    def _body(self) -> dict[str, Any]:
+        """Returns the JSON of a request that our own page sent."""
+        origin, site = self.headers.get("Origin"), self.headers.get("Sec-Fetch-Site", "same-origin")
+        foreign = origin is not None and origin not in {f"http://{host}" for host in self.server.hosts}
+        if foreign or site != "same-origin" or not self._is_token(self.headers.get("X-Chat-Token", "")):
+            raise Refused(403, "only the page that this program handed out may ask; open the address that it printed")
+        if not self.headers.get("Content-Type", "").startswith("application/json"):
+            raise Refused(415, "send JSON")
+        length = int(self.headers.get("Content-Length") or 0)
+        if not 0 < length <= MOST_BYTES:
+            raise Refused(413, f"send between 1 and {MOST_BYTES} bytes")
+        try:
+            given = json.loads(self.rfile.read(length))
+        except ValueError:
+            raise Refused(400, "this is not JSON") from None
+        if not isinstance(given, dict):
+            raise Refused(400, "send an object")
+        return given
+
+    def _is_token(self, given: str) -> bool:
+        return secrets.compare_digest(given.encode(), self.server.token.encode())
+
+    def _send(self, status: int, content: bytes, kind: str, headers: dict[str, str] | None = None) -> None:
+        self._head(status, kind, {"Content-Length": str(len(content)), **(headers or {})})
+        self.wfile.write(content)
+
+    def _head(self, status: int, kind: str, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        always = {"Content-Type": kind, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer",
+                  "X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}  # fmt: skip
+        for name, value in {**always, **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+    def _line(self, content: dict[str, Any]) -> None:
+        self.wfile.write(json.dumps(content, ensure_ascii=False).encode() + b"\n")
+        self.wfile.flush()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing: the token is in the page's address."""
+
+
+def _messages(given: dict[str, Any]) -> list[dict[str, str]]:
+    messages = given.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise Refused(400, "messages: send a list of them")
+    for message in messages:
+        right = isinstance(message, dict) and message.get("role") in ROLES and isinstance(message.get("content"), str)
+        if not right:
+            raise Refused(400, "messages: each has a role (system, user, assistant) and content")
+    return [{"role": message["role"], "content": message["content"]} for message in messages]
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """The command: see `--help`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.chat.web", description="Talk to the deployment in a browser."
+    )
+    values_module.add_arguments(parser)
+    parser.add_argument("--port", type=int, default=8010, help="on 127.0.0.1 (default 8010; 0 takes a free one)")
+    options = parser.parse_args(arguments)
+    values = values_module.from_arguments(options)
+    endpoint = endpoint_module.require(values, client_module.connect(values), endpoint_module.name_of(values))
+    with endpoint_module.http_client(endpoint.timeout) as http:
+        title = f"{endpoint.model} at {endpoint.name}"
+        try:
+            server = Server(
+                options.port, title, dict(values.data["request"]),
+                lambda messages, parameters: endpoint.pieces(messages, parameters, http), transcript_of(values),
+            )  # fmt: skip
+        except OSError as error:
+            raise UserError(
+                f"port {options.port} cannot be had ({error.strerror}); give another one with --port", USAGE
+            ) from None
+        print(f"open {server.address}\nCtrl-C ends it", flush=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print(file=sys.stderr)
+        finally:
+            server.server_close()
+    return 0
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,189 @@
+"""From losses and answers to measures: each for base and tuned, with intervals, and the paired difference."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from scripts.evaluate import judge, statistics
+from scripts.evaluate.cases import Case
+from scripts.evaluate.statistics import Estimate
+
+Loss = tuple[float, int]  # summed negative log-likelihood in nats, tokens
+
+
+@dataclass
+class Observed:
+    """What one model did: losses of the true answers, the same behind another case's question, answers; None: not asked."""
+
+    name: str
+    answered_by: str
+    losses: list[Loss] | None = None
+    losses_elsewhere: list[Loss] | None = None
+    general_losses: list[Loss] | None = None
+    answers: list[str] | None = None
+    general_answers: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A measure: how it is called and printed, which direction is better, and how a model's columns become a number."""
+
+    key: str
+    title: str
+    better: str  # "lower", "higher" or "" where neither is
+    digits: int
+    note: str
+    statistic: Callable[..., Any]
+    columns: Callable[[Sequence[Case], Observed], list[list[float]] | None]
+    percent: bool = False
+
+
+@dataclass
+class Measured:
+    """A measure of both models; what was not measured is None."""
+
+    kind: Kind
+    base: Estimate | None = None
+    tuned: Estimate | None = None
+    difference: Estimate | None = None  # tuned minus base
+    change_percent: Estimate | None = None  # tuned by base, less 100 %; perplexity only
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the numbers as plain data."""
+        kept = ("base", "tuned", "difference", "change_percent")
+        found = {name: getattr(self, name) for name in kept}
+        return {name: dataclasses.asdict(each) for name, each in found.items() if each}
+
+
+@dataclass
+class Asked:
+    """What both models were asked: `cases` for losses, the first `answered` of them for answers, and general questions."""
+
+    cases: list[Case]
+    answered: int
+    general: list[Case]
+    short_answer_words: int = 5
+    options: dict[str, Any] = field(default_factory=dict)  # of statistics.estimate
+
+    def elsewhere(self) -> list[Case]:
+        """Returns every true answer behind the question of the next case: what it costs when the question does not help."""
+        following = [*self.cases[1:], *self.cases[:1]]
+        return [
+            dataclasses.replace(case, messages=other.messages)
+            for case, other in zip(self.cases, following, strict=True)
+        ]
+
+
+def measure(asked: Asked, base: Observed | None, tuned: Observed) -> dict[str, Measured]:
+    """Returns every measure by its key, in the order of a report."""
+    return {kind.key: _measured(kind, cases, asked, base, tuned) for kind, cases in kinds(asked)}
+
+
+def kinds(asked: Asked) -> list[tuple[Kind, Sequence[Case]]]:
+    """Returns the measures with the cases that each is about."""
+    answered = asked.cases[: asked.answered]
+
+    def short(cases: Sequence[Case], seen: Observed) -> list[list[float]] | None:
+        pairs = _answers(cases, seen)
+        if pairs is None:
+            return None
+        few = asked.short_answer_words
+        return [
+            [judge.is_exact(case.truth, given) for case, given in pairs if len(statistics.words(case.truth)) <= few]
+        ]
+
+    table = (
+        Kind("perplexity", "perplexity of the true answer", "lower", 2, "over all its tokens, given the conversation",
+             statistics.perplexity, lambda cases, seen: _columns(seen.losses)),
+        Kind("loss", "loss of the true answer", "lower", 3, "nats a token: the logarithm of the perplexity",
+             statistics.share, lambda cases, seen: _columns(seen.losses)),
+        Kind("question_gain", "gain from the question", "higher", 3,
+             "nats a token that the true answer costs more behind another conversation's question; about 0 means that the "
+             "model answers without regard to what is asked",
+             statistics.share, _gain),
+        Kind("rouge_l", "ROUGE-L", "higher", 3, "longest common subsequence of words with the true answer, F1",
+             statistics.mean, _over(lambda case, given: statistics.rouge_l(case.truth, given))),
+        Kind("exact_match", "exact match", "higher", 1,
+             f"true answers of at most {asked.short_answer_words} words; case, articles and punctuation do not count",
+             statistics.mean, short, percent=True),
+        Kind("answer_words", "words an answer", "", 1, "the true answers have {truth_words:.1f} on average",
+             statistics.mean, _over(lambda case, given: len(statistics.words(given)))),
+        Kind("refusals", "refusals", "lower", 1, "by the words with which the answer begins",
+             statistics.mean, _over(lambda case, given: judge.is_refusal(given)), percent=True),
+        Kind("empty_answers", "empty answers", "lower", 1, "without a letter or digit",
+             statistics.mean, _over(lambda case, given: judge.is_empty(given)), percent=True),
+    )  # fmt: skip
+    general = (
+        Kind("general_right", "general questions right", "higher", 1, "a right answer has one of the accepted words",
+             statistics.mean, _general_right, percent=True),
+        Kind("general_loss", "loss on general answers", "lower", 3, "nats a token; more than before is forgetting",
+             statistics.share, lambda cases, seen: _columns(seen.general_losses)),
+    )  # fmt: skip
+    losses = {"perplexity", "loss", "question_gain"}
+    mean_words = sum(len(statistics.words(case.truth)) for case in answered) / max(1, len(answered))
+    table = tuple(dataclasses.replace(kind, note=kind.note.format(truth_words=mean_words)) for kind in table)
+    return [(kind, asked.cases if kind.key in losses else answered) for kind in table] + [
+        (kind, asked.general) for kind in general
+    ]
+
+
+def _measured(kind: Kind, cases: Sequence[Case], asked: Asked, base: Observed | None, tuned: Observed) -> Measured:
+    result = Measured(kind)
+    columns = kind.columns(cases, tuned)
+    before = kind.columns(cases, base) if base else None
+    scale = 100 if kind.percent else 1
+
+    def statistic(*each: Any) -> Any:
+        return scale * kind.statistic(*each)
+
+    if columns and columns[0]:
+        result.tuned = statistics.estimate(statistic, *columns, **asked.options)
+    if before and before[0]:
+        result.base = statistics.estimate(statistic, *before, **asked.options)
+    if result.base and result.tuned:
+        both = (*columns, *before)
+        result.difference = statistics.estimate(statistics.difference(statistic), *both, **asked.options)
+        if kind.key == "perplexity":
+            result.change_percent = statistics.estimate(_change_percent, *both, **asked.options)
+    return result
+
+
+def _change_percent(*columns: Any) -> Any:
+    half = len(columns) // 2
+    return 100 * (statistics.perplexity(*columns[:half]) / statistics.perplexity(*columns[half:]) - 1)
+
+
+def _columns(losses: list[Loss] | None) -> list[list[float]] | None:
+    return None if losses is None else [[loss for loss, _ in losses], [float(tokens) for _, tokens in losses]]
+
+
+def _gain(cases: Sequence[Case], seen: Observed) -> list[list[float]] | None:
+    if seen.losses is None or seen.losses_elsewhere is None or len(cases) < 2:
+        return None
+    pairs = zip(seen.losses_elsewhere, seen.losses, strict=True)
+    return [[elsewhere[0] - own[0] for elsewhere, own in pairs], [float(tokens) for _, tokens in seen.losses]]
+
+
+def _answers(cases: Sequence[Case], seen: Observed) -> list[tuple[Case, str]] | None:
+    return None if seen.answers is None else list(zip(cases, seen.answers, strict=True))
+
+
+def _over(score: Callable[[Case, str], float]) -> Callable[[Sequence[Case], Observed], list[list[float]] | None]:
+    """Returns the columns of a measure that is a number an answer."""
+
+    def columns(cases: Sequence[Case], seen: Observed) -> list[list[float]] | None:
+        pairs = _answers(cases, seen)
+        return None if pairs is None else [[float(score(case, given)) for case, given in pairs]]
+
+    return columns
+
+
+def _general_right(cases: Sequence[Case], seen: Observed) -> list[list[float]] | None:
+    if seen.general_answers is None:
+        return None
+    return [
+        [float(judge.mentions(given, case.accepted)) for case, given in zip(cases, seen.general_answers, strict=True)]
+    ]

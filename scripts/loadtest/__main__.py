@@ -1,0 +1,121 @@
+"""`python -m scripts.loadtest`: a ramp of concurrency against the deployment, its knee, and what to set."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from scripts import client as client_module
+from scripts import endpoint as endpoint_module
+from scripts import values as values_module
+from scripts.errors import FAILED, USAGE, UserError, main
+from scripts.evaluate import cases
+from scripts.loadtest import advice, load
+from scripts.loadtest.load import Level
+from scripts.values import Values
+
+HEAD = ("at once", "requests/s", "tokens/s", "p50 s", "p95 s", "p99 s", "answered", "not answered")
+LEVELS = "1,2,4,8"
+_PIECE = re.compile(r"\w{1,5}|[^\w\s]")
+
+
+def rough_tokens(text: str) -> int:
+    """Returns about how many tokens a text has, for a machine without the model's tokenizer: pieces of up to five letters."""
+    return len(_PIECE.findall(text))
+
+
+def counter(values: Values, endpoint: Any) -> tuple[Callable[[str], int], str]:
+    """Returns what counts tokens, and what it is: the evaluated model's tokenizer where one lies here, else an estimate."""
+    from scripts.evaluate.__main__ import RUNS
+
+    folder = RUNS / endpoint.model.rpartition(":")[2] / "model" / "model"
+    if not (folder / "tokenizer.json").is_file():
+        return rough_tokens, "tokens are estimated from the text (make evaluate brings the model's own tokenizer)"
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids), "tokens by the model's own tokenizer"
+
+
+def row(level: Level) -> list[str]:
+    """Returns a level as a row of the table."""
+    refused = ", ".join(
+        f"{count} of {status or 'no answer'}" for status, count in sorted(level.statuses.items()) if status != 200
+    )
+    times = [f"{level.percentile(percent):.2f}" for percent in (50, 95, 99)]
+    rates = [f"{level.requests_per_second:.2f}", f"{level.tokens_per_second:.1f}"]
+    return [str(level.concurrency), *rates, *times, str(len(level.latencies)), refused or "0"]
+
+
+def levels_of(text: str) -> list[int]:
+    """Returns the levels of `1,2,4`; a `UserError` unless they are whole numbers that grow."""
+    parts = text.split(",")
+    if not all(part.strip().isdecimal() for part in parts):
+        raise UserError(f"--levels {text}: expected whole numbers with commas between them, such as {LEVELS}", USAGE)
+    found = [int(part) for part in parts]
+    if found != sorted(set(found)) or not 1 <= found[0] <= found[-1] <= 256:
+        raise UserError(f"--levels {text}: expected growing numbers from 1 to 256, such as {LEVELS}", USAGE)
+    return found
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """The command: see `--help`."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.loadtest", description=__doc__)
+    values_module.add_arguments(parser)
+    parser.add_argument(
+        "--levels", default=LEVELS, help=f"clients at once, one level after the other (default {LEVELS})"
+    )
+    parser.add_argument("--seconds", type=float, default=15, help="length of a level (default 15)")
+    parser.add_argument("--target-rps", type=float, help="requests a second to plan instance_count for")
+    parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    options = parser.parse_args(arguments)
+    concurrencies = levels_of(options.levels)
+    values = values_module.from_arguments(options)
+    seed = values.data["evaluation"]["seed"]
+    questions = [case.messages for case in cases.held_out(values.environment, 200, seed)]
+    endpoint = endpoint_module.require(values, client_module.connect(values), endpoint_module.name_of(values))
+    tokens_of, counted = counter(values, endpoint)
+    levels = asyncio.run(_ramp(endpoint, questions, values, concurrencies, options.seconds, tokens_of))
+    found = advice.advise(levels, endpoint.places, endpoint.instances, options.target_rps)
+    if options.output == "json":
+        recommended = (
+            {"knee": found.knee.concurrency, "reason": found.reason, "deployment": found.values} if found else None
+        )
+        print(json.dumps({"levels": [level.as_dict() for level in levels], "advice": recommended}, indent=1))
+    else:
+        from tabulate import tabulate
+
+        print(tabulate([row(level) for level in levels], headers=HEAD, disable_numparse=True, stralign="right"))
+        print(f"{counted}; questions: held-out conversations with values' request parameters\n")
+        if found:
+            print("\n".join(advice.lines(found, endpoint.places, options.target_rps)))
+    if found is None:
+        raise UserError(f"endpoint {endpoint.name}: no level was answered in full, not even the lowest", FAILED)
+    return 0
+
+
+async def _ramp(
+    endpoint: Any,
+    questions: Any,
+    values: Values,
+    concurrencies: list[int],
+    seconds: float,
+    tokens_of: Callable[[str], int],
+) -> list[Level]:
+    import httpx
+
+    limits = httpx.Limits(max_connections=concurrencies[-1], max_keepalive_connections=concurrencies[-1])
+    async with endpoint_module.http_client(endpoint.timeout, "AsyncClient", limits=limits) as http:
+        return await load.run(
+            endpoint, questions, values.data["request"], concurrencies, seconds, tokens_of, http,
+            lambda level: print("  ".join(row(level)), file=sys.stderr, flush=True),
+        )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,111 @@
+"""`python -m scripts.metrics`: a job's metrics as a table and a page; `compare JOB JOB…` lays jobs side by side."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from scripts import client as client_module
+from scripts import state
+from scripts import values as values_module
+from scripts.errors import USAGE, UserError, main
+from scripts.metrics import charts, table, tracking
+from scripts.metrics.tracking import RUNNING, Run
+from scripts.values import ROOT
+
+RUNS = ROOT / "runs"
+SECONDS = 3  # between two looks at a run that is watched
+
+
+def write(job: str, runs: Sequence[Run], refresh: int = 0) -> Path:
+    """Writes runs/<job>/metrics.html so that a browser never loads half of it; returns its path."""
+    path = RUNS / job / "metrics.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(".metrics.html.part")
+    part.write_text(charts.document(job, runs, refresh), encoding="utf-8")
+    part.replace(path)
+    return path
+
+
+def watch(
+    job: str, read: Callable[[], Sequence[Run]], say: Callable[[str], Any], wait: Callable[[float], Any]
+) -> Sequence[Run]:
+    """Prints a line for every new step and rewrites the page, until the job has ended; returns its runs."""
+    shown = 0
+    while True:
+        runs = read()
+        write(job, runs, refresh=SECONDS)
+        head, *lines = table.progress(runs)
+        for line in lines[shown:]:
+            say("  ".join(f"{name} {value}" for name, value in zip(head, line, strict=True) if value))
+        shown = len(lines)
+        if runs[0].status not in RUNNING:
+            return runs
+        wait(SECONDS)
+
+
+def show(options: argparse.Namespace) -> int:
+    """The command without a verb: one job."""
+    values = values_module.from_arguments(options)
+    job = options.job
+    if not job:
+        if not options.folder:
+            raise UserError("which job is meant is not known: give --job, or --folder .runs/<env>/<backend>", USAGE)
+        job = state.read(options.folder, "job", f"make finetune ENV={values.environment} submits a job")
+    store = tracking.store(values, client_module.connect(values))
+    if options.watch:
+        runs = watch(job, lambda: tracking.family(store, job), lambda line: print(line, flush=True), time.sleep)
+    else:
+        runs = tracking.family(store, job)
+    path = write(job, runs)
+    if options.output == "json":
+        print(json.dumps([dataclasses.asdict(run) for run in runs], indent=1))
+    else:
+        print(table.show(job, runs))
+        print(f"\n{path.relative_to(ROOT)}")
+    return 0
+
+
+def compare(options: argparse.Namespace) -> int:
+    """The verb `compare`: several jobs."""
+    from tabulate import tabulate
+
+    values = values_module.from_arguments(options)
+    store = tracking.store(values, client_module.connect(values))
+    found = table.compare({job: tracking.family(store, job) for job in options.jobs})
+    if options.output == "json":
+        print(json.dumps({"jobs": options.jobs, **found}, indent=1))
+        return 0
+    print(tabulate(found["metrics"], headers=["last value", *options.jobs], disable_numparse=True))
+    title = "parameter that differs" if found["parameters"] else "no parameter differs"
+    print("\n" + tabulate(found["parameters"], headers=[title, *options.jobs], disable_numparse=True))
+    return 0
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """The command: see `--help`."""
+    words = sys.argv[1:] if arguments is None else arguments
+    comparing = words[:1] == ["compare"]
+    usage = None if comparing else "%(prog)s [options]\n       %(prog)s compare [options] JOB JOB..."
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.metrics" + " compare" * comparing, description=__doc__, usage=usage
+    )
+    values_module.add_arguments(parser)
+    parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    if comparing:
+        parser.add_argument("jobs", nargs="+", metavar="JOB")
+        return compare(parser.parse_args(words[1:]))
+    parser.add_argument("--job", help="the job's name, instead of the one that the state names")
+    parser.add_argument("--folder", type=Path, help="the run's state, for example .runs/dev/azure")
+    parser.add_argument("--watch", action="store_true", help="go on until the job has ended")
+    return show(parser.parse_args(words))
+
+
+if __name__ == "__main__":
+    main(run)

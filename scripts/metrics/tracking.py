@@ -1,0 +1,113 @@
+"""The runs of a job, read with MLflow's own REST store from the workspace's tracking URI.
+
+azureml-mlflow, the plugin for `azureml://` URIs, would do the same: it turns the URI into the https address below and
+sends the login's token along. It is left out because it pins azure-storage-blob below the version that the data sets
+need, and with the store alone mlflow-skinny is enough.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from scripts import client as client_module
+from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError
+from scripts.values import Values
+
+# A watched run should say within seconds that the server is gone; MLflow's own patience is minutes.
+PATIENCE = {
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+RUNNING = ("RUNNING", "SCHEDULED")
+
+
+@dataclass
+class Run:
+    """A run: the job's own or a step's. `metrics` has (step, value, milliseconds) of every metric, oldest first."""
+
+    identifier: str
+    name: str
+    status: str
+    started: int | None
+    ended: int | None
+    params: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, list[tuple[int, float, int]]] = field(default_factory=dict)
+
+    @property
+    def last(self) -> dict[str, float]:
+        """The newest value of every metric."""
+        return {name: history[-1][1] for name, history in self.metrics.items() if history}
+
+
+def address(uri: str) -> str:
+    """Returns the https address of an azureml:// tracking URI, as azureml-mlflow makes it for MLflow 2 and 3."""
+    parts = urlsplit(uri)
+    if parts.scheme != "azureml" or not parts.netloc:
+        raise UserError(f"the workspace's MLflow tracking URI is {uri!r}; expected azureml://<host>/mlflow/…")
+    path = re.sub(r"^/mlflow/v[0-9.]+", "", parts.path)
+    return f"https://{parts.netloc}/mlflow/v2.0{path}"
+
+
+def store(values: Values, client: Any) -> Any:
+    """Returns MLflow's REST store for the workspace; it asks the login for a token at every request (they are cached)."""
+    os.environ.update({name: os.environ.get(name, value) for name, value in PATIENCE.items()})
+    name = values.data["azure"]["workspace"]
+    workspace = client_module.found(
+        f"workspace {name}", "azure.workspace in the values names it", client.workspaces.get, name
+    )
+    if not workspace.mlflow_tracking_uri:
+        raise UserError(f"workspace {name} names no MLflow tracking URI", FAILED)
+    from mlflow.store.tracking.rest_store import RestStore
+    from mlflow.utils.rest_utils import MlflowHostCreds
+
+    from scripts.az_ml.login import Login
+
+    host, login = address(workspace.mlflow_tracking_uri), Login()
+    return RestStore(lambda: MlflowHostCreds(host, token=login.get_token(client_module.ARM).token))
+
+
+def family(tracking: Any, job: str) -> list[Run]:
+    """Returns the job's run and then its children's, with the whole history of their metrics."""
+    found = _asked(tracking, job)
+    children = tracking.search_runs(
+        [found.info.experiment_id], f"tags.`mlflow.rootRunId` = '{job}'", 1, max_results=200, order_by=["attributes.start_time ASC"]
+    )  # fmt: skip
+    others = [each for each in children if each.info.run_id != job]
+    return [_run(tracking, each) for each in (found, *others)]
+
+
+def _asked(tracking: Any, job: str) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return tracking.get_run(job)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
+            raise UserError(
+                f"job {job} has no run in MLflow; az ml job list names the jobs there are", MISSING
+            ) from None
+        raise UserError(f"MLflow cannot be asked for job {job}: {client_module.one_line(error)}", UNREACHABLE) from None
+
+
+def _run(tracking: Any, found: Any) -> Run:
+    info, data = found.info, found.data
+    histories = {}
+    for name in sorted(data.metrics):
+        points = tracking.get_metric_history(info.run_id, name)
+        histories[name] = sorted((each.step, each.value, each.timestamp) for each in points)
+    return Run(
+        identifier=info.run_id,
+        name=data.tags.get("mlflow.runName") or info.run_name or info.run_id,
+        status=str(info.status),
+        started=info.start_time,
+        ended=info.end_time,
+        params=dict(data.params),
+        tags=dict(data.tags),
+        metrics=histories,
+    )

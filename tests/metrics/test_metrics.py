@@ -1,0 +1,140 @@
+"""Metrics as table, comparison and page; the address that a tracking URI stands for; watching a run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import page
+from scripts.errors import UserError
+from scripts.metrics import __main__ as command
+from scripts.metrics import charts, table, tracking
+from scripts.metrics.tracking import Run
+from tests import browser as browsers
+
+
+def run(steps: int = 40, status: str = "FINISHED", **params: str) -> Run:
+    """A run as the training step logs one: the loss every step, the evaluation every tenth."""
+    metrics: dict[str, list[tuple[int, float, int]]] = {
+        "loss": [(step, 4 / (1 + step / 10), step * 1000) for step in range(1, steps + 1)],
+        "eval_loss": [(step, 4.2 / (1 + step / 10), step * 1000) for step in range(0, steps + 1, 10)],
+        "learning_rate": [(step, 1e-3 * (1 - step / (steps + 1)), step * 1000) for step in range(1, steps + 1)],
+        "tokens_per_second": [(step, 380.0 + step, step * 1000) for step in range(1, steps + 1)],
+        "train_runtime": [(steps, 61.5, steps * 1000)],
+    }
+    return Run("job-1", "job <b>1</b>", status, 1_700_000_000_000, 1_700_000_128_000, params, {}, metrics)
+
+
+def test_the_table_shows_every_step_and_the_rest_below() -> None:
+    head, *lines = table.progress([run(20)])
+    assert head == ["step", "loss", "eval_loss", "learning_rate", "tokens_per_second"]
+    assert len(lines) == 21 and lines[0] == ["0", "", "4.2", "", ""]
+    assert lines[10] == ["10", "2", "2.1", "0.000524", "390"]
+    assert table.summary([run(20)]) == [["job <b>1</b>", "train_runtime", "61.5"]]
+
+
+def test_a_long_run_is_thinned_out_but_for_its_evaluations() -> None:
+    text = table.show("job-1", [run(400)])
+    shown = [line.split() for line in text.splitlines() if re.match(r"\s+\d+ ", line)]
+    steps = [int(line[0]) for line in shown]
+    assert {0, 10, 200, 400} <= set(steps) and len(steps) < 90
+    assert f"{401 - len(steps)} of 401 steps left out" in text
+
+
+def test_metrics_of_steps_are_found_in_children() -> None:
+    parent = Run("job-1", "pipeline", "FINISHED", None, None)
+    head, *lines = table.progress([parent, run(5)])
+    assert "loss" in head and len(lines) == 6
+    assert charts.points([parent, run(5)], "eval_loss") == [(0.0, 4.2)]
+
+
+def test_comparison_shows_last_values_and_only_parameters_that_differ() -> None:
+    found = table.compare({"a": [run(20, lr="1e-3", epochs="2")], "b": [run(40, lr="1e-4", epochs="2", extra="1")]})
+    assert found["parameters"] == [["extra", "", "1"], ["lr", "1e-3", "1e-4"]]
+    assert found["metrics"][0] == ["loss", "1.33", "0.8"]
+    assert [row[0] for row in found["metrics"]][-1] == "train_runtime"
+
+
+def test_the_page_asks_nobody_and_is_no_markup_of_what_was_logged() -> None:
+    text = charts.document("job-1", [run()])
+    assert "<svg" in text and text.count("<figure>") == 3
+    assert "<b>1</b>" not in text and "job &lt;b&gt;1&lt;/b&gt;" in text
+    assert not re.search(r"""(src|href)\s*=\s*["'](?!data:)""", text) and "url(" not in text
+    assert "took 2 min 08 s" in text
+
+
+def test_the_page_of_a_run_that_goes_on_loads_itself_again() -> None:
+    assert 'http-equiv="refresh" content="3"' in charts.document("job-1", [run(status="RUNNING")], refresh=3)
+    assert "refresh" not in charts.document("job-1", [run()], refresh=3)
+
+
+@pytest.mark.parametrize(("low", "high", "expected"), [
+    (0.0, 1.0, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
+    (3.2, 4.9, [3.0, 3.5, 4.0, 4.5, 5.0]),
+    (0.0, 1e-3, [0.0, 2e-4, 4e-4, 6e-4, 8e-4, 1e-3]),
+    (7.0, 7.0, None),
+    (-1.0, 1.0, [-1.0, -0.5, 0.0, 0.5, 1.0]),
+])  # fmt: skip
+def test_ticks_are_round_and_enclose(low: float, high: float, expected: list[float] | None) -> None:
+    ticks = page.nice_ticks(low, high)
+    assert ticks[0] <= low and ticks[-1] >= high and len(ticks) > 1
+    assert expected is None or ticks == pytest.approx(expected)
+
+
+def test_a_tracking_uri_becomes_the_address_that_the_plugin_asks() -> None:
+    path = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
+    for version in ("/mlflow/v1.0", "/mlflow/v2.0", ""):
+        found = tracking.address(f"azureml://eastus.api.azureml.ms{version}{path}?x=1")
+        assert found == f"https://eastus.api.azureml.ms/mlflow/v2.0{path}"
+    with pytest.raises(UserError, match="expected azureml://"):
+        tracking.address("https://example.org")
+
+
+def test_watching_prints_each_step_once_and_ends_with_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "RUNS", tmp_path)
+    looks: list[Run] = [run(2, "RUNNING"), run(3, "RUNNING"), run(3, "FINISHED")]
+    said: list[str] = []
+    pages: list[str] = []
+
+    def read() -> list[Run]:
+        return [looks.pop(0)]
+
+    def wait(_: float) -> None:
+        pages.append((tmp_path / "job-1" / "metrics.html").read_text())
+
+    assert command.watch("job-1", read, said.append, wait)[0].status == "FINISHED"
+    assert [line.split("  ")[0] for line in said] == ["step 0", "step 1", "step 2", "step 3"]
+    assert len(pages) == 2 and all("refresh" in text for text in pages)
+    assert "refresh" not in (tmp_path / "job-1" / "metrics.html").read_text()
+
+
+def test_compare_stands_first(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command.run(["--env", "demo", "compare", "a"])
+    assert "unrecognized arguments" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(browsers.find() is None, reason="no Chromium")
+@pytest.mark.parametrize(("width", "dark"), [(1200, False), (1200, True), (360, False), (360, True)])
+def test_the_page_in_a_browser(tmp_path: Path, width: int, dark: bool) -> None:
+    file = tmp_path / "metrics.html"
+    file.write_text(charts.document("job-1", [run(learning_rate="1e-3")]))
+    with browsers.browser(tmp_path / "profile") as seen:
+        seen.open(file.as_uri(), width=width, height=900, dark=dark)
+        assert readable(seen, ("h1", "figcaption", "summary", ".soft", ".key.c0", ".key.c1", "th"), width)
+        seen.press("Tab")
+        assert seen.value("document.activeElement.tagName") in ("SUMMARY", "DIV")
+        seen.screenshot(tmp_path / f"metrics-{width}-{'dark' if dark else 'light'}.png")
+        assert not seen.errors
+        assert [address for address in seen.requests if not address.startswith(("file:", "data:"))] == []
+
+
+def readable(seen: Any, selectors: tuple[str, ...], width: int) -> bool:
+    """Whether all texts have enough contrast and nothing but tables scrolls sideways."""
+    ratios = {selector: seen.contrast(selector) for selector in selectors}
+    assert min(ratios.values()) >= 4.5, ratios
+    return seen.value("document.documentElement.scrollWidth") <= width
