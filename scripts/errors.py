@@ -17,6 +17,7 @@ USAGE = 2  # the command line is wrong
 INVALID = 4  # values, templates, data or rendered YAML are wrong
 UNREACHABLE = 5  # Azure ML (or what answers for it) could not be asked
 MISSING = 6  # something that an earlier step makes is not there yet
+FILE = 7  # a file or folder is not what it should be: no permission, a folder where a file belongs, no space left
 INTERRUPTED = 130  # Ctrl-C, as shells number it
 
 
@@ -41,7 +42,7 @@ def main(work: Callable[[], int | None]) -> None:
         code = work() or 0
         sys.stdout.flush()
     except UserError as error:
-        for sentence in str(error).splitlines():
+        for sentence in str(error).split("\n"):
             print(f"error: {sentence}", file=sys.stderr)
         code = error.code
     except KeyboardInterrupt:
@@ -50,4 +51,10 @@ def main(work: Callable[[], int | None]) -> None:
     except BrokenPipeError:  # the reader went away, as `… | head` does; not our failure
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        if error.filename is None:  # the network's and the like: who asks has to say what that means
+            raise
+        reason = error.strerror[:1].lower() + error.strerror[1:]
+        print(f"error: {error.filename}: {reason}; put that right and run this again", file=sys.stderr)
+        code = FILE
     sys.exit(code)

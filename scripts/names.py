@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import asdict, dataclass
 
+from scripts.errors import UserError
 from scripts.facts import COMPONENT, Facts
 from scripts.parameters import Parameter
 from scripts.values import Values
 
+LONGEST = 255  # characters of a model's and of an experiment's name
 SUFFIX_LENGTH = 8  # hexadecimal digits: enough that endpoints of one region do not collide
 
 
@@ -38,9 +40,16 @@ def build(values: Values, facts: Facts, parameters: dict[str, Parameter]) -> Nam
     data = values.data
     base, dataset = data["model"]["name"], data["dataset"]
     model = f"{base}-{dataset['name']}".replace("/", "-")
+    experiment = f"chat_completion_{base}"
+    for what, name in (("model", model), ("experiment", experiment)):
+        if len(name) > LONGEST:
+            raise UserError(
+                f"{values.where('model.name')}: model.name: makes {what} name '{name[:20]}…' of {len(name)} characters, "
+                f"allowed are {LONGEST}; shorten model.name" + " or dataset.name" * (what == "model")
+            )
     registry = f"azureml://registries/{data['model']['registry']}"
     return Names(
-        experiment=f"chat_completion_{base}",
+        experiment=experiment,
         display=display_name(base, dataset["label"], parameters),
         base_model=f"{registry}/models/{base}/versions/{facts.model.get('version', '')}",
         component=f"{registry}/components/{COMPONENT}/versions/{facts.component['version']}",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from scripts.errors import UserError
 from scripts.facts import Facts
 from scripts.values import Values
 
@@ -50,7 +51,13 @@ def resolve(values: Values, facts: Facts) -> dict[str, Parameter]:
     for source, layer in layers:
         for name, value in layer.items():
             if name in chosen:  # models also carry hints that are no inputs, such as learning_rate_min
-                chosen[name] = Parameter(_typed(value, interface[name]), source)
+                try:
+                    chosen[name] = Parameter(_typed(value, interface[name]), source)
+                except (TypeError, ValueError):
+                    raise UserError(
+                        f"{facts.origin}: the default {name} that {facts.model['name']} brings: found {value!r:.60}, expected "
+                        f"{interface[name]['type']}; set finetune.{name} and correct it there"
+                    ) from None
     for name, value in values.data["finetune"].items():
         chosen[name] = Parameter(_typed(value, interface[name]), values.source(f"finetune.{name}"))
     return chosen

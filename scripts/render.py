@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -17,12 +18,14 @@ from scripts import facts as facts_module
 from scripts import names as names_module
 from scripts import parameters as parameters_module
 from scripts import values as values_module
-from scripts.errors import FAILED, UserError, main
+from scripts.errors import FAILED, MISSING, UserError, main
 from scripts.values import ROOT, Values
 
 NOTICE = (
     "Rendered by make render from values.yaml, environments/{environment}.yaml and templates/: edit those, not this."
 )
+_NOTICE_STARTS = f"# {NOTICE.partition('{')[0]}".encode()
+_WITHOUT_NOTICE = ("finetune_config.json", "settings.json")  # JSON has no comments
 SPLITS = ("train", "validation", "test")
 PREPARE = "prepare"  # folder of the templates for data that is prepared by a step of the pipeline
 
@@ -40,9 +43,7 @@ def to_yaml(value: Any) -> str:
     if isinstance(value, Bare):
         return value
     if value is None or isinstance(value, dict | list | tuple):
-        raise UserError(
-            f"templates: {value!r} is not a single value; a template may only insert text, numbers and booleans"
-        )
+        raise UserError(f"{value!r:.60} is not a single value; a template may only insert text, numbers and booleans")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -50,11 +51,12 @@ def to_yaml(value: Any) -> str:
     if isinstance(value, float):  # 5e-06 is text to a YAML 1.1 reader such as the SDK's; 5.0e-06 is a number to all
         text = repr(value)
         return text.replace("e", ".0e") if "e" in text and "." not in text else text
-    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS_OF_YAML:
-        return value
+    text = str(value)  # raises here where the template names what there is not
+    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS_OF_YAML:
+        return text
     import yaml
 
-    return yaml.safe_dump(value, default_style='"', allow_unicode=True, width=float("inf")).rstrip("\n")
+    return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=float("inf")).rstrip("\n")
 
 
 def bare(value: Any) -> Bare:
@@ -76,7 +78,7 @@ def render(values: Values, root: Path = ROOT) -> dict[str, str]:
     engine.filters["bare"] = bare
     given = context(values, root)
     files = {}
-    for path in sorted((root / "templates").rglob("*.yml.j2")):
+    for path in sorted((root / "templates").glob("*/**/*.yml.j2")):
         template = path.relative_to(root / "templates")
         kind, *within = template.parts
         if within[0] == PREPARE and not in_pipeline(values):
@@ -84,9 +86,11 @@ def render(values: Values, root: Path = ROOT) -> dict[str, str]:
         target = Path(kind, values.environment, *within[:-1], template.name.removesuffix(".j2"))
         try:
             files[target.as_posix()] = engine.get_template(template.as_posix()).render(given)
-        except jinja2.TemplateError as error:
+        except Exception as error:  # an expression in a template can fail in every way that Python can
             line = getattr(error, "lineno", None) or _template_line(error)
             raise UserError(f"templates/{template.as_posix()}:{line}: {error}") from None
+    if not files:
+        raise UserError("templates/: no *.yml.j2 below it; restore it or run in the project's folder", MISSING)
     config = values.data["model"].get("finetune_config")
     if config:
         files[f"pipelines/{values.environment}/finetune_config.json"] = _json(config)
@@ -152,26 +156,35 @@ def context(values: Values, root: Path = ROOT) -> dict[str, Any]:
 
 
 def write(files: dict[str, str], environment: str, root: Path = ROOT) -> list[str]:
-    """Writes the files that differ, and removes those that no template makes any more; returns what it changed."""
-    changed = []
-    for path in stale(files, environment, root):
+    """Writes the files that differ, and removes those that no template makes any more; returns what it changed.
+
+    Whoever reads a file meanwhile sees the old one or the new one, never half.
+    """
+    changed = stale(files, environment, root)
+    for path in changed:
         target = root / path
         if path in files:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(files[path], encoding="utf-8")
+            part = target.with_name(f".{target.name}.{os.getpid()}.part")
+            part.write_text(files[path], encoding="utf-8")
+            part.replace(target)
         else:
             target.unlink()
-        changed.append(path)
+            if not any(target.parent.iterdir()):  # that a folder is there can mean something, as prepare/ does
+                target.parent.rmdir()
     return changed
 
 
 def stale(files: dict[str, str], environment: str, root: Path = ROOT) -> list[str]:
-    """Returns the paths whose content on disk is not what rendering gives, those to be removed included."""
+    """Returns the paths whose content on disk is not what rendering gives, those to be removed included.
+
+    A file that was not rendered, such as somebody's notes, is left alone.
+    """
     present = {
         path.relative_to(root).as_posix()
         for kind in ("pipelines", "endpoints")
         for path in (root / kind / environment).rglob("*")
-        if path.is_file()
+        if path.is_file() and (path.name in _WITHOUT_NOTICE or path.read_bytes().startswith(_NOTICE_STARTS))
     }
     return sorted(path for path in present | set(files) if _read(root / path) != files.get(path))
 
@@ -190,14 +203,14 @@ def difference(files: dict[str, str], paths: list[str], root: Path = ROOT) -> st
 
 
 def _read(path: Path) -> str | None:
-    return path.read_text(encoding="utf-8") if path.exists() else None
+    return path.read_bytes().decode("utf-8", "backslashreplace") if path.exists() else None
 
 
 def _template_line(error: Exception) -> int:
     lines = []
     traceback = error.__traceback__
     while traceback:
-        if "templates" in traceback.tb_frame.f_code.co_filename:
+        if traceback.tb_frame.f_code.co_filename.endswith(".j2"):
             lines.append(traceback.tb_lineno)
         traceback = traceback.tb_next
     return lines[-1] if lines else 1
@@ -213,7 +226,7 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument("--all", action="store_true", help="every environment instead of --env")
     options = parser.parse_args(arguments)
     code = 0
-    for environment in values_module.environments() if options.all else [options.env]:
+    for environment in (options.all and values_module.environments()) or [options.env]:
         values = values_module.load(environment, values_module.flat(options.sets))
         files = render(values)
         if options.check:
@@ -230,9 +243,9 @@ def run(arguments: list[str] | None = None) -> int:
         for sentence in parameters_module.disagreements(values, facts):
             print(f"warning: {sentence}", file=sys.stderr)
         if facts.origin == "catalog":
-            print(
-                f"note: {environment} has no lock; facts come from the shipped catalog (make lock pins the live ones)"
-            )
+            locked = facts_module.lock_path(environment).exists()
+            lack = f"the lock of {environment} pins another model" if locked else f"{environment} has no lock"
+            print(f"note: {lack}; facts come from the shipped catalog (make lock pins the live ones)")
         print(
             f"{environment}: " + (f"rendered {', '.join(changed)}" if changed else f"{len(files)} files are up to date")
         )

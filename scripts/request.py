@@ -26,8 +26,13 @@ def held_out_row(environment: str, number: int = 0, root: Path = ROOT) -> dict[s
     path = next((folder / name for name in HELD_OUT if (folder / name).exists()), None)
     if path is None:
         raise UserError(f"data/{environment}/: no held-out rows; make data ENV={environment} prepares them", MISSING)
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    usable = [row for row in rows if len(row["messages"]) > 1 and row["messages"][-1]["role"] == "assistant"]
+    try:  # split at \n alone: a conversation may hold other line separators
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+        usable = [row for row in rows if len(row["messages"]) > 1 and row["messages"][-1]["role"] == "assistant"]
+    except (ValueError, KeyError, TypeError):
+        raise UserError(
+            f"data/{environment}/{path.name}: not what make data ENV={environment} writes, a conversation a line; run it again"
+        ) from None
     if not usable:
         raise UserError(f"{path}: no conversation ends with an assistant turn, so there is no true answer to hold back")
     return usable[number % len(usable)]
@@ -75,10 +80,9 @@ def run(arguments: list[str] | None = None) -> int:
     )
     values_module.add_arguments(parser)
     parser.add_argument("--row", type=int, default=0, help="which held-out conversation (default 0)")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="write the request to this file")
-    parser.add_argument(
-        "--show", type=Path, metavar="FILE", help="show the response in this file beside the true answer"
-    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--write", type=Path, metavar="FILE", help="write the request to this file")
+    what.add_argument("--show", type=Path, metavar="FILE", help="show the response in this file beside the true answer")
     options = parser.parse_args(arguments)
     values: Values = values_module.from_arguments(options)
     row = held_out_row(values.environment, options.row)

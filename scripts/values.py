@@ -1,12 +1,14 @@
 """Values: what a user edits, merged and checked, with the file and line of every key.
 
 `values.yaml` < `environments/<env>.yaml` < `--set key=value`. A later source replaces a scalar or a list, merges into a
-mapping, and removes a key by giving it `null`. The result is checked against `values.schema.json`.
+mapping, and removes a key by giving it `null` (unless the schema gives null a meaning of its own there). The result is
+checked against `values.schema.json`.
 """
 
 from __future__ import annotations
 
 import copy
+import functools
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +22,8 @@ from scripts.errors import MISSING, USAGE, UserError, suggest
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND_LINE = "--set"
+_TEXT = "tag:yaml.org,2002:str"
+_DEEPEST = 50
 
 try:  # libyaml, where PyYAML was built with it, reads four times faster
     from yaml import CSafeLoader as _BaseLoader
@@ -39,7 +43,22 @@ for _tag, _pattern, _first in (
     ("float", r"^[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][-+]?[0-9]+)?$", "-+0123456789."),
 ):
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(_pattern), list(_first))
-_Loader.add_constructor("tag:yaml.org,2002:float", lambda loader, node: float(loader.construct_scalar(node)))
+
+
+def _number(loader: _Loader, node: yaml.ScalarNode) -> int | float:
+    """Reads a number of at most 64 bits; beyond that, readers of the rendered YAML do not agree on what it is."""
+    text = loader.construct_scalar(node)
+    value = int(text) if node.tag.endswith("int") else float(text)
+    if abs(value) >= 2**63:
+        raise ValueError(text)
+    return value
+
+
+for _tag in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _number)
+
+# Its name is a folder, a tag, and the first part of the jobs' names and of the registered models' versions.
+_ENVIRONMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,15}")
 
 
 @dataclass
@@ -65,13 +84,19 @@ class Values:
 
 
 def environments(root: Path = ROOT) -> list[str]:
-    """Returns the names of the environments, from `environments/*.yaml` without the lock files."""
-    return sorted(path.stem for path in (root / "environments").glob("*.yaml") if not path.stem.endswith(".lock"))
+    """Returns the names of the environments, from `environments/*.yaml`; a lock file's has a period and is none."""
+    return sorted(path.stem for path in (root / "environments").glob("*.yaml") if _ENVIRONMENT.fullmatch(path.stem))
 
 
 def load(environment: str, sets: Sequence[str] = (), root: Path = ROOT, check: bool = True) -> Values:
     """Reads, merges and checks the values of `environment`; a `UserError` lists every fault, a sentence a line."""
     known = environments(root)
+    if not _ENVIRONMENT.fullmatch(environment):
+        raise UserError(
+            f"environment {_shown(environment)}: a name has 1 to 16 letters, digits, - and _, and begins with a letter or "
+            f"digit; there are {', '.join(known) or 'none'}",
+            USAGE,
+        )
     if environment not in known:
         raise UserError(
             f"environments/{environment}.yaml: there is no environment '{environment}'{suggest(environment, known)}; "
@@ -80,12 +105,13 @@ def load(environment: str, sets: Sequence[str] = (), root: Path = ROOT, check: b
         )
     values = Values(environment, {})
     for path in (root / "values.yaml", root / "environments" / f"{environment}.yaml"):
-        data, lines = read_yaml(path)
         name = path.relative_to(root).as_posix()
+        data, lines = read_yaml(path, name=name)
         _merge(values, values.data, data, "", {key: f"{name}:{line}" for key, line in lines.items()})
     for assignment in sets:
-        data, places = _assignment(assignment)
+        data, places = _assignment(assignment, _schema(root))
         _merge(values, values.data, data, "", places)
+    _remove_nulls(values.data, _schema(root))
     if check:
         faults = sorted(schema_faults(values, root), key=_place)
         if faults:
@@ -93,53 +119,58 @@ def load(environment: str, sets: Sequence[str] = (), root: Path = ROOT, check: b
     return values
 
 
-def read_yaml(path: Path, loader: type = _Loader) -> tuple[dict[str, Any], dict[str, int]]:
+def read_yaml(path: Path, loader: type = _Loader, name: str = "") -> tuple[dict[str, Any], dict[str, int]]:
     """Reads a YAML mapping; returns it with the line of every dotted key. A `UserError` names file, line and fault.
 
     `loader` says by which rules: ours (YAML 1.2's scalars) unless given, PyYAML's SafeLoader for what the SDK will read.
+    `name` is what errors call the file.
     """
+    name = name or path.name
     try:
-        text = path.read_text(encoding="utf-8")
+        data, lines = _read(path.read_text(encoding="utf-8"), name, loader)
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; restore it or run in the project's folder", MISSING) from None
+        raise UserError(f"{name}: no such file; restore it or run in the project's folder", MISSING) from None
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-    try:
-        node = yaml.compose(text, Loader=loader)
+        raise UserError(f"{name}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise UserError(f"{path.name}{line}: not valid YAML: {problem}; check indentation, quotes and colons") from None
-    if node is None:
-        return {}, {}
-    if not isinstance(node, yaml.MappingNode):
-        raise UserError(f"{path.name}:1: expected a mapping of keys to values, found {_kind(node)}")
-    constructor = loader("")
-    try:
-        lines = dict(_lines(node, "", path.name))
-        return constructor.construct_document(node), lines
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise UserError(f"{path.name}:{mark.line + 1 if mark else 1}: {getattr(error, 'problem', error)}") from None
-    finally:
-        constructor.dispose()
+        if "cannot start any token" in problem:
+            problem += " (a tab, perhaps: indent with blanks)"
+        raise UserError(f"{name}{line}: not valid YAML: {problem}; check indentation, quotes and colons") from None
+    if not isinstance(data, dict | None):
+        kind = "a list" if isinstance(data, list) else "a single value"
+        raise UserError(f"{name}:1: expected a mapping of keys to values, found {kind}")
+    return data or {}, lines
 
 
 def scalar(text: str) -> Any:
     """Reads one YAML value from the command line: `3` is a number, `true` a boolean, `"16"` and `abc` are text."""
     try:
-        return yaml.load(text, Loader=_Loader)  # a SafeLoader with fewer resolvers
-    except yaml.YAMLError:
+        return _read(text, COMMAND_LINE, _Loader)[0]
+    except (yaml.YAMLError, UserError):
         return text
+
+
+@functools.cache
+def _schema(root: Path) -> dict[str, Any]:
+    try:
+        return json.loads((root / "values.schema.json").read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise UserError(f"values.schema.json:{error.lineno}: not valid JSON: {error.msg}; restore it") from None
 
 
 def schema_faults(values: Values, root: Path = ROOT) -> Iterator[str]:
     """Yields a sentence for everything in the values that `values.schema.json` does not allow."""
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator, ValidationError, validators
 
-    schema = json.loads((root / "values.schema.json").read_text(encoding="utf-8"))
-    for error in Draft202012Validator(schema).iter_errors(values.data):
+    def pattern(_validator: Any, wanted: str, found: Any, _schema: Any) -> Iterator[ValidationError]:
+        # JSON Schema's $ is the very end of the text; Python's also stands before a last line break
+        if isinstance(found, str) and not re.search(re.sub(r"\$$", r"\\Z", wanted), found):
+            yield ValidationError(f"does not match {wanted}")
+
+    for error in validators.extend(Draft202012Validator, {"pattern": pattern})(_schema(root)).iter_errors(values.data):
         yield from _explain(values, error)
 
 
@@ -168,7 +199,11 @@ def _explain(values: Values, error: Any) -> Iterator[str]:
                 path = f"{key}.{name}".lstrip(".")
                 yield f"{values.where(path)}: {path}: missing; add it{_described(error.schema, name)}"
         return
-    if rule == "anyOf":  # unions of simple types: say what may stand here, not how each branch failed
+    if rule == "anyOf":  # the branch of the right type, if there is one, else what may stand here
+        near = [each for each in error.context if each.validator != "type"]
+        if near:
+            yield from _explain(values, near[0])
+            return
         kinds = [_kind_word(branch) for branch in error.validator_value]
         expected = " or ".join(kinds)
     elif rule == "enum":
@@ -208,37 +243,77 @@ def _kind_word(schema: dict[str, Any]) -> str:
 
 def _shown(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False, default=str)
+    text = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _kind(node: yaml.Node) -> str:
-    return {yaml.SequenceNode: "a list", yaml.ScalarNode: "a single value"}.get(type(node), "something else")
+def _read(text: str, name: str, loader: type) -> tuple[Any, dict[str, int]]:
+    """Returns what a YAML text says, and the line of every dotted key in it."""
+    reader = loader("")
+    try:
+        depth = 0
+        for event in yaml.parse(text, Loader=loader):  # composing takes the program's stack a level of the text
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:
+                line = event.start_mark.line + 1
+                raise UserError(
+                    f"{name}:{line}: nested deeper than {_DEEPEST} levels; nothing here needs more than a few"
+                )
+        node = yaml.compose(text, Loader=loader)
+        if node is None:
+            return None, {}
+        lines = dict(_lines(node, "", 1, name, reader, set()))
+        return reader.construct_document(node), lines
+    finally:
+        reader.dispose()
 
 
-def _lines(node: yaml.MappingNode, prefix: str, name: str) -> Iterator[tuple[str, int]]:
-    seen: dict[str, int] = {}
+def _lines(node: yaml.Node, key: str, line: int, name: str, reader: Any, seen: set[int]) -> Iterator[tuple[str, int]]:
+    """Yields the dotted keys below `node` with their lines; refuses what would mean other things than it seems to."""
+    at = f"{name}:{line}: " + f"{key}: " * bool(key)
+    if node.tag not in (reader.resolve(type(node), node.value, (True, False)), _TEXT):
+        tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+        raise UserError(f"{at}a tag such as {tag} is not allowed; write the value alone")
+    if isinstance(node, yaml.ScalarNode):
+        try:
+            reader.construct_object(node)
+        except ValueError:
+            found, kind = _shown(node.value), node.tag.rpartition(":")[2]
+            raise UserError(f"{at}found {found}, no {kind} that can be read; correct it or put it in quotes") from None
+        return
+    if id(node) in seen:
+        raise UserError(f"{at}an alias of a mapping or list is not allowed; write it out, so that every key has a line")
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield f"{key}.{number}", item.start_mark.line + 1
+            yield from _lines(item, f"{key}.{number}", line, name, reader, seen)
+        return
+    first: dict[str, int] = {}
     for key_node, value_node in node.value:
-        line = key_node.start_mark.line + 1
-        if not isinstance(key_node, yaml.ScalarNode):
-            raise UserError(f"{name}:{line}: a key must be plain text")
-        key = f"{prefix}{key_node.value}"
-        if key in seen:
-            raise UserError(f"{name}:{line}: {key}: written twice, first in line {seen[key]}; keep one of them")
-        seen[key] = line
-        yield key, line
-        if isinstance(value_node, yaml.MappingNode):
-            yield from _lines(value_node, f"{key}.", name)
-        elif isinstance(value_node, yaml.SequenceNode):
-            for number, item in enumerate(value_node.value):
-                yield f"{key}.{number}", item.start_mark.line + 1
+        line, word = key_node.start_mark.line + 1, key_node.value
+        if key_node.tag != _TEXT or not word.isprintable():
+            raise UserError(f"{name}:{line}: a key must be plain text, found {_shown(word)}; put it in quotes")
+        inner = f"{key}.{word}".lstrip(".")
+        if word in first:
+            raise UserError(f"{name}:{line}: {inner}: written twice, first in line {first[word]}; keep one of them")
+        first[word] = line
+        yield inner, line
+        yield from _lines(value_node, inner, line, name, reader, seen)
 
 
-def _assignment(text: str) -> tuple[dict[str, Any], dict[str, str]]:
+def _assignment(text: str, schema: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     key, equals, value = text.partition("=")
     path = key.split(".")
-    if not equals or not all(path):
-        raise UserError(f"--set {text}: expected key=value, for example --set finetune.num_train_epochs=1", USAGE)
+    if not equals or not all(path) or not text.isprintable():
+        raise UserError(
+            f"--set {_shown(text)}: expected key=value, for example --set finetune.num_train_epochs=1", USAGE
+        )
     data: Any = scalar(value)
+    for part in path:
+        schema = schema.get("properties", {}).get(part, {})
+    if isinstance(data, int | float) and schema.get("type") == "string":
+        data = value.strip()  # a shell takes the quotes away that would make it text in a file
     for part in reversed(path):
         data = {part: data}
     return data, {".".join(path[: depth + 1]): COMMAND_LINE for depth in range(len(path))}
@@ -247,10 +322,7 @@ def _assignment(text: str) -> tuple[dict[str, Any], dict[str, str]]:
 def _merge(values: Values, target: dict[str, Any], data: dict[str, Any], prefix: str, places: dict[str, str]) -> None:
     for name, value in data.items():
         key = prefix + name
-        if value is None and name in target:
-            del target[name]
-            _forget(values.places, key)
-        elif isinstance(value, dict) and isinstance(target.get(name), dict):
+        if isinstance(value, dict) and isinstance(target.get(name), dict):
             _merge(values, target[name], value, f"{key}.", places)
         else:
             _forget(values.places, key)
@@ -258,12 +330,25 @@ def _merge(values: Values, target: dict[str, Any], data: dict[str, Any], prefix:
             values.places.update({at: place for at, place in places.items() if at == key or at.startswith(f"{key}.")})
 
 
+def _remove_nulls(data: dict[str, Any], schema: dict[str, Any]) -> None:
+    """Removes the keys that are null where the schema has no meaning for null."""
+    for name, spec in schema.get("properties", {}).items():
+        if isinstance(data.get(name), dict):
+            _remove_nulls(data[name], spec)
+        elif data.get(name, "") is None and not _takes_null(spec):
+            del data[name]
+
+
+def _takes_null(spec: dict[str, Any]) -> bool:
+    return any("null" in each.get("type", ()) for each in (spec, *spec.get("anyOf", ())))
+
+
 def _forget(places: dict[str, str], key: str) -> None:
     for each in [each for each in places if each == key or each.startswith(f"{key}.")]:
         del places[each]
 
 
-def add_arguments(parser: Any, several: bool = False) -> None:
+def add_arguments(parser: Any) -> None:
     """Adds `--env` and `--set`, the two options that every command about values has."""
     known = environments()
     parser.add_argument(

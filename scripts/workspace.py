@@ -6,12 +6,13 @@ With --real it refuses the placeholders that ship with the project: the Makefile
 from __future__ import annotations
 
 import argparse
+import shlex
 
 from scripts import values as values_module
 from scripts.errors import UserError, main
 from scripts.values import Values
 
-PLACEHOLDERS = {  # key -> how its placeholder begins
+PLACEHOLDERS = {  # key -> its placeholder, which may have the environment's name appended
     "subscription_id": "00000000-0000-0000-0000-000000000000",
     "resource_group": "my-resource-group",
     "workspace": "my-workspace",
@@ -19,18 +20,21 @@ PLACEHOLDERS = {  # key -> how its placeholder begins
 
 
 def options(values: Values) -> str:
-    """Returns `--subscription … --resource-group … --workspace-name …`; the schema keeps shell characters out of them."""
+    """Returns `--subscription … --resource-group … --workspace-name …` for a shell: parentheses may stand in a group."""
     azure = values.data["azure"]
-    return (
-        f"--subscription {azure['subscription_id']} --resource-group {azure['resource_group']} "
-        f"--workspace-name {azure['workspace']}"
-    )
+    words = ("--subscription", azure["subscription_id"], "--resource-group", azure["resource_group"],
+             "--workspace-name", azure["workspace"])  # fmt: skip
+    return shlex.join(words)
 
 
 def refuse_placeholders(values: Values) -> None:
     """Raises a `UserError` that names every placeholder which is still in the values."""
     azure = values.data["azure"]
-    left = [f"azure.{key}" for key, start in PLACEHOLDERS.items() if azure[key].startswith(start)]
+    left = [
+        f"azure.{key}"
+        for key, placeholder in PLACEHOLDERS.items()
+        if azure[key] in (placeholder, f"{placeholder}-{values.environment}")
+    ]
     if left:
         raise UserError(
             f"{values.where(left[0])}: {', '.join(left)}: still the placeholder; write your workspace's into "

@@ -1,5 +1,6 @@
 """Rendering: the reference notebook's run, safe YAML, provenance, and the same bytes each time."""
 
+import dataclasses
 import re
 import string
 
@@ -140,7 +141,8 @@ def test_stale_files_are_shown_and_put_right(tmp_path):
     write(files, "dev", tmp_path)
     assert stale(files, "dev", tmp_path) == []
     (tmp_path / "pipelines/dev/compute.yml").write_text("name: other\n")
-    (tmp_path / "pipelines/dev/old.yml").write_text("gone: true\n")
+    (tmp_path / "pipelines/dev/old.yml").write_text(files["pipelines/dev/data.yml"])  # of a template that is gone
+    (tmp_path / "pipelines/dev/notes.md").write_bytes(b"mine: \xff\n")
     paths = stale(files, "dev", tmp_path)
     assert paths == ["pipelines/dev/compute.yml", "pipelines/dev/old.yml"]
     shown = difference(files, paths, tmp_path)
@@ -148,6 +150,102 @@ def test_stale_files_are_shown_and_put_right(tmp_path):
     assert "+name: gpu-cluster" in shown
     assert write(files, "dev", tmp_path) == paths
     assert stale(files, "dev", tmp_path) == []
+    assert (tmp_path / "pipelines/dev/notes.md").read_bytes() == b"mine: \xff\n"
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda text: b"\xff\xfe", lambda text: text.replace(b"\n", b"\r\n"), lambda text: b""]
+)
+def test_any_other_byte_is_stale(tmp_path, damage):
+    files = rendered("dev")
+    write(files, "dev", tmp_path)
+    path = tmp_path / "pipelines/dev/compute.yml"
+    path.write_bytes(damage(path.read_bytes()))
+    assert stale(files, "dev", tmp_path) == ["pipelines/dev/compute.yml"]
+    assert "compute.yml" in difference(files, ["pipelines/dev/compute.yml"], tmp_path)
+
+
+def test_writing_replaces_a_link_and_not_what_it_points_to(tmp_path):
+    files = rendered("dev")
+    write(files, "dev", tmp_path)
+    path, other = tmp_path / "pipelines/dev/compute.yml", tmp_path / "other"
+    other.write_text("precious")
+    path.unlink()
+    path.symlink_to(other)
+    assert write(files, "dev", tmp_path) == ["pipelines/dev/compute.yml"]
+    assert other.read_text() == "precious"
+    assert sorted(each.name for each in path.parent.iterdir()) == [
+        "compute.yml",
+        "data.yml",
+        "finetune.yml",
+        "model.yml",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\nb: [[ nope ]]\n", "compute.yml.j2:2: 'nope' is undefined"),
+        ("a: 1\nb: [[ values.compute.nope ]]\n", "compute.yml.j2:2: 'dict object' has no attribute 'nope'"),
+        ("a: 1\nb: [[ values.compute ]]\n", "compute.yml.j2:2: {'name': 'gpu-cluster'"),
+        ("a: 1\nb: [[ names.cluster + 1 ]]\n", "compute.yml.j2:2: can only concatenate str"),
+        ("a: 1\nb: [[ 1 / 0 ]]\n", "compute.yml.j2:2: division by zero"),
+        ("a: 1\nb: [[ x\n", "compute.yml.j2:2: unexpected end of template"),
+        (None, "templates/: no *.yml.j2"),
+    ],
+)
+def test_a_fault_in_a_template_is_a_sentence(tmp_path, text, said):
+    template = tmp_path / "templates" / "pipelines" / "compute.yml.j2"
+    template.parent.mkdir(parents=True)
+    if text is not None:
+        template.write_text(text)
+    with pytest.raises(UserError) as caught:
+        render(load("dev"), tmp_path)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("lock", "said"),
+    [
+        ("model: 3\n", "environments/dev.lock.yaml:1: model: expected a mapping, found 3"),
+        ("sizes:\n  Standard_X: 1\n", "environments/dev.lock.yaml:2: sizes.Standard_X: expected a mapping, found 1"),
+        ("component: {inputs: 3}\n", "environments/dev.lock.yaml:1: component.inputs: expected a mapping, found 3"),
+        ("[\n", "environments/dev.lock.yaml:2: not valid YAML"),
+    ],
+)
+def test_a_broken_lock_is_named(tmp_path, lock, said):
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments" / "dev.lock.yaml").write_text(lock)
+    with pytest.raises(UserError) as caught:
+        facts_module.load(load("dev"), tmp_path)
+    assert said in str(caught.value)
+
+
+def test_a_default_of_the_model_that_is_none_is_quoted():
+    values = load("dev")
+    facts = facts_module.load(values)
+    facts = dataclasses.replace(facts, model={**facts.model, "model_specific_defaults": {"logging_steps": "ten"}})
+    with pytest.raises(
+        UserError, match="logging_steps that Phi-3-mini-4k-instruct brings: found 'ten', expected integer"
+    ):
+        parameters_module.resolve(values, facts)
+
+
+def test_names_that_azure_would_refuse_are_refused_here():
+    values = load("dev", ["dataset.name=" + "d" * 60])
+    facts = facts_module.load(values)
+    values.data["model"]["name"] = "m" * 220
+    with pytest.raises(
+        UserError, match=r"model name 'mmm.*' of 281 characters, allowed are 255; shorten model.name or dataset"
+    ):
+        names_module.build(values, facts, parameters_module.resolve(values, facts))
+
+
+def test_a_folder_that_is_not_rendered_any_more_is_gone(tmp_path):
+    write(rendered("dev", "dataset.where=azureml"), "dev", tmp_path)
+    assert (tmp_path / "pipelines/dev/prepare/component.yml").exists()
+    write(rendered("dev"), "dev", tmp_path)
+    assert not (tmp_path / "pipelines/dev/prepare").exists()
 
 
 def test_latest_without_a_lock_is_refused():

@@ -37,6 +37,23 @@ def test_a_row_that_ends_with_a_question_is_passed_over(tmp_path):
         held_out_row("dev", 0, tmp_path)
 
 
+def test_a_conversation_may_hold_any_line_separator(tmp_path):
+    folder = tmp_path / "data" / "dev"
+    folder.mkdir(parents=True)
+    row = {"messages": [{"role": "user", "content": "a\u2028b\x85c"}, {"role": "assistant", "content": "d"}]}
+    (folder / "test.jsonl").write_text(json.dumps(row, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert held_out_row("dev", 0, tmp_path) == row
+
+
+@pytest.mark.parametrize("text", ["{", "3\n", "{}\n", '{"messages": 3}\n', '{"messages": [1, 2]}\n'])
+def test_rows_that_are_none_are_a_sentence(tmp_path, text):
+    folder = tmp_path / "data" / "dev"
+    folder.mkdir(parents=True)
+    (folder / "test.jsonl").write_text(text)
+    with pytest.raises(UserError, match=r"data/dev/test\.jsonl: not what make data ENV=dev writes"):
+        held_out_row("dev", 0, tmp_path)
+
+
 def test_without_data_the_target_is_named(tmp_path):
     with pytest.raises(UserError, match="make data ENV=dev"):
         held_out_row("dev", 0, tmp_path)

@@ -50,7 +50,13 @@ ENDPOINT, DEPLOYMENT, DATA = "endpoints/dev/endpoint.yml", "endpoints/dev/deploy
         (JOB, "lr_scheduler_type: cosine", "lr_scheduler_type: cosin", "inputs.lr_scheduler_type", "did you mean 'cosine'"),
         (JOB, "task_name: ChatCompletion", "task_nam: ChatCompletion", "inputs", "task_name is required"),
         (JOB, "      mlflow_model_path: ${{", "      pytorch_model_path: ${{", "pytorch_model_path", "type mlflow_model, expected custom_model"),
+        (JOB, "      compute_finetune: gpu-cluster\n", "", "chat_completion.inputs", "serverless Standard_nc24rs_v3"),
+        (JOB, "      train_file_path: ${{parent.inputs.train_file_path}}\n", "", "chat_completion.inputs", "nothing to train on"),
+        (JOB, "chat_completion_pipeline/versions", "chat_completion_pipelin/versions", "component", "did you mean 'chat_completion_pipeline'"),
+        (JOB, "/versions/0.0.82", "/versions/0.0.81", "component", "interface known is that of 0.0.82"),
         # bindings
+        (JOB, "train_file_path:\n    type: uri_file\n    path: \"../../data/dev/train.jsonl\"", "train_file_path: train.jsonl", "inputs.train_file_path", "expected type: uri_file and path"),
+        (JOB, "train_file_path:\n    type: uri_file\n    path: \"../../data/dev/train.jsonl\"", "train_file_path:\n    type: uri_file", "inputs.train_file_path.path", "missing"),
         (JOB, "${{parent.inputs.train_file_path}}", "${{parent.inputs.train_file}}", "train_file_path", "bound to nothing"),
         (JOB, "${{parent.inputs.train_file_path}}", "${{inputs.train_file_path}}", "train_file_path", "expected ${{parent.inputs.NAME}}"),
         (JOB, "${{parent.inputs.train_file_path}}", "../train.jsonl", "train_file_path", "expected a binding"),
@@ -71,6 +77,16 @@ ENDPOINT, DEPLOYMENT, DATA = "endpoints/dev/endpoint.yml", "endpoints/dev/deploy
         (JOB, "  chat_completion:", "  chat-completion:", "jobs.chat-completion", "letters, digits and underscores"),
         (JOB, "compute_finetune: gpu-cluster", "compute_finetune: azureml:gpu-cluster:1", "compute_finetune", "write the bare name"),
         (JOB, "num_nodes_finetune: 1", "num_nodes_finetune: 2", "num_nodes_finetune", "raise compute.max_instances"),
+        (JOB, "settings:\n  force_rerun: true\n  continue_on_step_failure: false", "settings: 3", "settings", "expected a mapping"),
+        (JOB, "    component: azureml", "    compute: gpu-cluster\n    component: azureml", "chat_completion.compute", "Azure ML would ignore"),
+        (COMPUTE, "min_instances: 0", 'min_instances: "2"', "min_instances", "more than max_instances"),
+        (DATA, "type: uri_file", "type: uri_folder", "type", "expected uri_file"),
+        (MODEL, "type: mlflow_model", "type: custom_model", "type", "expected mlflow_model"),
+        (MODEL, 'version: "15"', "version: 15", "tags.base_model_version", "put it in quotes"),
+        (DEPLOYMENT, "instance_count: 1", "instance_count: 2.5", "instance_count", "whole number"),
+        (DEPLOYMENT, "request_timeout_ms: 90000", 'request_timeout_ms: "900000"', "request_timeout_ms", "between 1 and 180000"),
+        (DEPLOYMENT, "name: demo", "name: demo\nmodel: {path: azureml:m:1}", "model", "taken for a local folder"),
+        (DEPLOYMENT, "name: demo", "name: demo\nscale_settings: {type: target_utilization}", "scale_settings.type", "takes only default"),
         # what the SDK's loaders say
         (JOB, "display_name", "display_nam", "display_nam", "did you mean 'display_name'"),
         (JOB, "environment: dev", "environment: 3", "tags.environment", "put it in quotes"),
@@ -106,6 +122,31 @@ def test_a_fault_is_a_sentence_at_its_line(project, name, before, after, key, sa
     wanted = key.rpartition(".")[2]
     line = (project / name).read_text().splitlines()[int(where.rpartition(":")[2]) - 1]
     assert wanted in line, (where, line)
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "said"),
+    [
+        (JOB, "    type: mlflow_model\n    mode", "outputs.trained_model.type: found None, expected mlflow_model"),
+        (MODEL, "type: mlflow_model\n", "type: found None, expected mlflow_model"),
+        (DATA, "type: uri_file\n", "type: found None, expected uri_file"),
+        (COMPUTE, "size: Standard_NC24ads_A100_v4", "size: missing; add it"),
+        (DEPLOYMENT, "instance_count: 1\n", "instance_count: missing; add it"),
+    ],
+)  # fmt: skip
+def test_what_the_sdk_fills_in_otherwise_is_asked_for(project, name, line, said):
+    after = "    mode" if line.endswith("mode") else "#\n"
+    assert any(said in each for each in findings(project, name, line, after))
+
+
+@pytest.mark.parametrize("section", ["inputs", "outputs", "settings", "jobs"])
+@pytest.mark.parametrize("value", ["3", "text", "[a]", "true"])
+def test_no_section_of_another_kind_is_too_much(project, section, value):
+    lines = (project / JOB).read_text().splitlines()
+    start = lines.index(f"{section}:")
+    end = next((n for n in range(start + 1, len(lines)) if lines[n][:1].strip()), len(lines))
+    (project / JOB).write_text("\n".join([*lines[:start], f"{section}: {value}", *lines[end:]]) + "\n")
+    assert any(f"{JOB}:{start + 1}: {section}: found" in str(each) for each in validate(load("dev"), project))
 
 
 def test_broken_and_missing_files_are_named(project):

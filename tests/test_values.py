@@ -7,6 +7,7 @@ import pytest
 
 from scripts.errors import UserError
 from scripts.values import ROOT, Values, environments, load, read_yaml
+from scripts.workspace import options, refuse_placeholders
 
 
 @pytest.fixture
@@ -91,22 +92,82 @@ def test_every_key_of_the_values_refuses_a_typo(project):
         ("- a\n", "dev.yaml:1: expected a mapping"),
         ("azure:\n  region: eastus\n  region: westus\n", "dev.yaml:3: azure.region: written twice, first in line 2"),
         ("? [a]\n: 1\n", "dev.yaml:1: a key must be plain text"),
-        ("azure: !!python/object:os.system x\n", "dev.yaml:1: could not determine a constructor"),
+        ("azure:\n  region: !!python/object:os.system x\n", "dev.yaml:2: azure.region: a tag such as !!python/object:os.system"),
+        ("finetune:\n  seed: !!float abc\n", "dev.yaml:2: finetune.seed: a tag such as !!float"),
+        ("finetune:\n  seed: " + "1" * 5000, "dev.yaml:2: finetune.seed: found"),
+        ("finetune:\n  learning_rate: 1e999\n", "dev.yaml:2: finetune.learning_rate: found \"1e999\", no float"),
+        ("azure:\n  1: 2\n", 'dev.yaml:2: a key must be plain text, found "1"'),
+        ("azure:\n  \"a\\nb\": 2\n", 'dev.yaml:2: a key must be plain text, found "a\\nb"'),
+        ("azure: &a\n  workspace: abc\nmodel: *a\n", "dev.yaml:3: model: an alias"),
+        ("azure: &a\n  workspace: *a\n", "dev.yaml:2: azure.workspace: an alias"),
+        ("azure: " + "[" * 100_000, "dev.yaml:1: nested deeper than 50 levels"),
+        ("azure: {}\n---\nazure: {}\n", "dev.yaml:2: not valid YAML"),
     ],
-)
+)  # fmt: skip
 def test_broken_yaml_is_named_not_thrown(project, text, said):
     (project / "environments" / "dev.yaml").write_text(text)
     assert said in refused(project)
 
 
-def test_set_wants_key_equals_value(project):
-    assert "expected key=value" in refused(project, "finetune.num_train_epochs")
+def test_null_removes_only_where_it_means_nothing_itself(project):
+    (project / "environments" / "dev.yaml").write_text(
+        "dataset:\n  splits:\n    train: null\nfinetune:\n  lora_r: null\n"
+    )
+    data = load("dev", root=project).data
+    assert data["dataset"]["splits"]["train"] is None  # every row of the source
+    assert "lora_r" not in data["finetune"]  # which nobody had set
+    (project / "environments" / "dev.yaml").write_text("\nazure:\n")
+    assert "environments/dev.yaml:2: azure: missing" in refused(project)
+
+
+@pytest.mark.parametrize("text", ["8", '"8"', "'8'", " 8"])
+def test_a_shell_that_takes_quotes_away_does_not_make_text_a_number(project, text):
+    assert load("dev", [f"model.version={text}"], project).data["model"]["version"] == "8"
+
+
+@pytest.mark.parametrize("key", ["endpoint.name", "azure.workspace", "dataset.name", "model.name", "compute.name"])
+def test_a_line_break_at_the_end_is_part_of_a_name(project, key):
+    assert f'{key}: found "abc\\n"' in refused(project, f'{key}="abc\\n"')
+
+
+def test_a_union_says_what_its_own_branch_refuses(project):
+    assert "dataset.splits.validation: found 0.9, expected at most 0.5" in refused(
+        project, "dataset.splits.validation=0.9"
+    )
+    assert "expected text or a number" in refused(project, "dataset.splits.validation=[]")
+
+
+@pytest.mark.parametrize(
+    "text", ["azure.region=\ud800", "azure.region=a\nb", "azure.region=\x1b[31m", "azure", "=1", "azure..x=1"]
+)
+def test_set_wants_key_equals_value(project, text):
+    sentence = refused(project, text)
+    assert "expected key=value" in sentence
+    assert sentence.isprintable()
+
+
+def test_set_is_checked_like_a_file(project):
     assert "--set: finetune.num_train_epoch: unknown key" in refused(project, "finetune.num_train_epoch=1")
 
 
 def test_an_unknown_environment_is_suggested():
     with pytest.raises(UserError, match="did you mean 'prod'"):
         load("prd")
+
+
+@pytest.mark.parametrize("name", ["", "../dev", "my env", "a;b", "dev.lock", "-x", "de\nv", "ü", "x" * 17])
+def test_an_environment_has_a_plain_name(project, name):
+    (project / "environments" / "my env.yaml").write_text("")
+    (project / "environments" / ".#dev.yaml").symlink_to("an editor's lock")
+    assert environments(project) == ["dev"]
+    with pytest.raises(UserError, match="letters, digits, - and _") as caught:
+        load(name, root=project)
+    assert str(caught.value).isprintable()
+
+
+def test_a_broken_schema_is_named(project):
+    (project / "values.schema.json").write_text("{\n<<<<<<< HEAD\n")
+    assert "values.schema.json:2: not valid JSON" in refused(project)
 
 
 def test_the_schema_and_the_component_agree():
@@ -131,3 +192,17 @@ def test_every_key_of_values_yaml_is_commented():
     _, lines = read_yaml(ROOT / "values.yaml")
     for key, line in lines.items():
         assert rows[line - 2].strip().startswith("#") or " # " in rows[line - 1], key
+
+
+def test_the_workspace_is_quoted_for_the_shell_and_only_the_placeholders_are_refused(project):
+    values = load("dev", ["azure.resource_group=team(a)", "azure.workspace=my-workspace-of-ours"], project)
+    assert options(values).endswith("--resource-group 'team(a)' --workspace-name my-workspace-of-ours")
+    with pytest.raises(UserError, match=r"azure\.subscription_id: still the placeholder"):
+        refuse_placeholders(values)
+    refuse_placeholders(load("dev", [
+        "azure.subscription_id=11111111-0000-0000-0000-000000000000", "azure.resource_group=team-a",
+        "azure.workspace=my-workspace-of-ours",
+    ], project))  # fmt: skip
+    with pytest.raises(UserError, match=r"azure\.workspace: still the placeholder"):
+        refuse_placeholders(load("dev", ["azure.subscription_id=11111111-0000-0000-0000-000000000000",
+                                         "azure.resource_group=team-a", "azure.workspace=my-workspace-dev"], project))  # fmt: skip

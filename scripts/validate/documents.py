@@ -83,5 +83,11 @@ def read(environment: str, root: Path = ROOT) -> dict[str, Document]:
 
 def read_document(path: Path, kind: str, name: str | None = None) -> Document:
     """Reads one file."""
-    data, lines = read_yaml(path, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return Document(path, name or path.name, kind, data, lines)
+    name = name or path.name
+    data, lines = read_yaml(path, getattr(yaml, "CSafeLoader", yaml.SafeLoader), name)
+    return Document(path, name, kind, data, lines)
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """Returns a mapping as it is, and an empty one for anything else that stands where a mapping belongs."""
+    return value if isinstance(value, dict) else {}

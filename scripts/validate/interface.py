@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from scripts.errors import suggest
-from scripts.validate.documents import Document, Finding
+from scripts.validate.documents import Document, Finding, mapping
 
 _BINDING = re.compile(r"\$\{\{\s*parent\.(inputs|outputs|jobs)\.([^}]+?)\s*\}\}")
+_COMPONENT = re.compile(r"azureml://registries/[^/]+/components/([^/]+)(?:/versions/(.+))?")
 _ANY_EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
 _PYTHON_KIND = {"integer": int, "number": (int, float), "string": str}
 _FILES = ("uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model", "triton_model")
@@ -18,21 +19,44 @@ _INPUT_KEYS = ("type", "path", "mode", "default", "optional", "description", "en
 
 def check(job: Document, component: dict[str, Any]) -> Iterator[Finding]:
     """Yields every fault of the job's inputs, bindings and settings against `component` (its `inputs` and `outputs`)."""
+    yield from _mappings(job, "", job.data, ("inputs", "outputs", "settings", "jobs"))
     yield from _top_inputs(job)
     yield from _settings(job)
-    for step, node in (job.get("jobs") or {}).items():
+    steps = mapping(job.get("jobs"))
+    for step, node in steps.items():
         if not isinstance(node, dict):
             yield job.finding(f"jobs.{step}", "expected a mapping with type, component, inputs and outputs")
             continue
         key = f"jobs.{step}"
+        yield from _mappings(job, f"{key}.", node, ("inputs", "outputs"))
         yield from _node_keys(job, key, node)
+        yield from _version(job, f"{key}.component", node, component)
         if component["component"] in str(node.get("component", "")):
             yield from _inputs(job, key, node, component)
             yield from _outputs(job, key, node, component)
+    if not any(_COMPONENT.match(str(mapping(node).get("component"))) for node in steps.values()):
+        yield job.finding("jobs", f"no step runs {component['component']}; run make render")
+
+
+def _mappings(job: Document, prefix: str, data: dict[str, Any], keys: tuple[str, ...]) -> Iterator[Finding]:
+    for key in keys:
+        if not isinstance(data.get(key), dict | None):
+            yield job.finding(f"{prefix}{key}", f"found {data[key]!r}, expected a mapping")
+
+
+def _version(job: Document, key: str, node: dict[str, Any], component: dict[str, Any]) -> Iterator[Finding]:
+    match, known = _COMPONENT.fullmatch(str(node.get("component", ""))), component["component"]
+    if match and match[1] != known:
+        yield job.finding(key, f"nothing is known about '{match[1]}'{suggest(match[1], [known])}; expected {known}")
+    elif match and match[2] and match[2] != component["version"]:
+        yield job.finding(
+            key,
+            f"found version {match[2]}, but the interface known is that of {component['version']}; make lock asks anew",
+        )
 
 
 def _top_inputs(job: Document) -> Iterator[Finding]:
-    for name, spec in (job.get("inputs") or {}).items():
+    for name, spec in mapping(job.get("inputs")).items():
         if not isinstance(spec, dict):
             continue
         for word in spec:
@@ -46,11 +70,13 @@ def _top_inputs(job: Document) -> Iterator[Finding]:
             yield job.finding(
                 f"inputs.{name}.type", f"found {kind!r}, allowed: {', '.join(_FILES)}{suggest(kind, _FILES)}"
             )
+        elif kind in _FILES and not spec.get("path"):
+            yield job.finding(f"inputs.{name}.path", "missing; add it")
 
 
 def _settings(job: Document) -> Iterator[Finding]:
     allowed = ("default_datastore", "default_compute", "continue_on_step_failure", "force_rerun")
-    for word in job.get("settings") or {}:
+    for word in mapping(job.get("settings")):
         if word not in allowed:
             yield job.finding(
                 f"settings.{word}",
@@ -63,16 +89,18 @@ def _node_keys(job: Document, key: str, node: dict[str, Any]) -> Iterator[Findin
         yield job.finding(
             f"{key}.type", f"found {node.get('type')!r}; a registry's pipeline component wants type: pipeline"
         )
-    allowed = ("type", "component", "inputs", "outputs", "display_name", "description", "tags", "properties", "comment",
-               "compute", "environment", "code", "command", "environment_variables", "resources", "distribution",
-               "limits", "identity", "services", "settings", "jobs")  # fmt: skip
+    allowed = ["type", "component", "inputs", "outputs", "display_name", "description", "tags", "properties", "comment",
+               "identity", "services", "settings", "jobs"]  # fmt: skip
+    if node.get("type") != "pipeline":  # which hands these to its own steps by its inputs, such as compute_finetune
+        allowed += ["compute", "environment", "code", "command", "environment_variables", "resources", "distribution",
+                    "limits"]  # fmt: skip
     for word in node:
         if word not in allowed:
             yield job.finding(f"{key}.{word}", f"unknown key{suggest(word, allowed)}, which Azure ML would ignore")
 
 
 def _inputs(job: Document, key: str, node: dict[str, Any], component: dict[str, Any]) -> Iterator[Finding]:
-    interface, given = component["inputs"], node.get("inputs") or {}
+    interface, given = component["inputs"], mapping(node.get("inputs"))
     for name, value in given.items():
         at = f"{key}.inputs.{name}"
         spec = interface.get(name)
@@ -83,6 +111,8 @@ def _inputs(job: Document, key: str, node: dict[str, Any], component: dict[str, 
         elif isinstance(value, dict):
             if spec["type"] not in _FILES:
                 yield job.finding(at, f"found a mapping, expected {spec['type']}")
+            elif value.get("type") != spec["type"] or not value.get("path"):
+                yield job.finding(at, f"found {value!r}, expected a binding, or type: {spec['type']} and path")
         elif isinstance(value, str) and _ANY_EXPRESSION.search(value):
             yield from _bound_input(job, at, value, spec)
         else:
@@ -90,6 +120,14 @@ def _inputs(job: Document, key: str, node: dict[str, Any], component: dict[str, 
     for name, spec in interface.items():
         if not spec.get("optional", True) and name not in given:
             yield job.finding(f"{key}.inputs", f"{name} is required; add {name}: {spec.get('default', '...')}")
+    for part in ("model_import", "preprocess", "finetune"):
+        if f"compute_{part}" not in given and f"instance_type_{part}" not in given:
+            default = interface.get(f"instance_type_{part}", {}).get("default")
+            yield job.finding(
+                f"{key}.inputs", f"compute_{part} is missing, so it would run on a serverless {default}; add it"
+            )
+    if "train_file_path" not in given and "train_mltable_path" not in given:
+        yield job.finding(f"{key}.inputs", "there is nothing to train on; add train_file_path")
     sources = [name for name in ("mlflow_model_path", "pytorch_model_path", "huggingface_id") if name in given]
     if len(sources) != 1:
         found = " and ".join(sources) or "none"
@@ -138,29 +176,32 @@ def _bound_input(job: Document, at: str, value: str, spec: dict[str, Any]) -> It
     if where == "jobs":
         yield from _bound_to_step(job, at, name)
         return
-    declared = job.get(where) or {}
+    declared = mapping(job.get(where))
     if name not in declared:
         yield job.finding(
             at, f"{value} is bound to nothing: the job has no {where[:-1]} '{name}'{suggest(name, declared)}"
         )
         return
-    kind = declared[name].get("type") if isinstance(declared[name], dict) else None
-    if kind and spec["type"] in _FILES and kind != spec["type"]:
-        yield job.finding(at, f"bound to an input of type {kind}, expected {spec['type']}")
+    if spec["type"] not in _FILES:
+        return
+    if not isinstance(declared[name], dict):
+        yield job.finding(f"inputs.{name}", f"found {declared[name]!r}, expected type: {spec['type']} and path")
+    elif declared[name].get("type") != spec["type"]:
+        yield job.finding(at, f"bound to an input of type {declared[name].get('type')}, expected {spec['type']}")
 
 
 def _bound_to_step(job: Document, at: str, path: str) -> Iterator[Finding]:
     step, _, rest = path.partition(".outputs.")
-    steps = job.get("jobs") or {}
+    steps = mapping(job.get("jobs"))
     if step not in steps:
         yield job.finding(at, f"bound to the step '{step}', which the job does not have{suggest(step, steps)}")
-    elif not rest or rest not in (steps[step].get("outputs") or {rest: None}):
+    elif not rest or rest not in (mapping(mapping(steps[step]).get("outputs")) or {rest: None}):
         yield job.finding(at, f"bound to the output '{rest}', which the step '{step}' does not declare")
 
 
 def _outputs(job: Document, key: str, node: dict[str, Any], component: dict[str, Any]) -> Iterator[Finding]:
-    declared = job.get("outputs") or {}
-    for name, value in (node.get("outputs") or {}).items():
+    declared = mapping(job.get("outputs"))
+    for name, value in mapping(node.get("outputs")).items():
         at = f"{key}.outputs.{name}"
         spec = component["outputs"].get(name)
         if spec is None:
@@ -177,10 +218,10 @@ def _outputs(job: Document, key: str, node: dict[str, Any], component: dict[str,
             yield job.finding(
                 at, f"{value} is bound to nothing: the job has no output '{match[2]}'{suggest(match[2], declared)}"
             )
-        elif isinstance(declared[match[2]], dict) and declared[match[2]].get("type") not in (None, spec["type"]):
-            yield job.finding(
-                f"outputs.{match[2]}.type", f"found {declared[match[2]]['type']!r}, expected {spec['type']}"
-            )
+        else:
+            found = mapping(declared[match[2]]).get("type")
+            if (found or "uri_folder") != spec["type"]:  # the SDK's default
+                yield job.finding(f"outputs.{match[2]}.type", f"found {found!r}, expected {spec['type']}")
     bound = {match[1] for match in re.finditer(r"\$\{\{\s*parent\.outputs\.([^}\s]+)", str(job.get("jobs")))}
     for name in declared:
         if name not in bound:

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from scripts.validate.documents import Document, Finding
+from scripts.errors import suggest
+from scripts.validate.documents import Document, Finding, mapping
 
 _ENDPOINT_NAME = re.compile(r"[A-Za-z](-?[A-Za-z0-9])*")
 _REGISTRY_ASSET = re.compile(r"azureml://registries/[^/]+/(?:models|components|environments|data)/[^/]+(?:/(.*))?")
@@ -28,6 +29,9 @@ _RANGES = {  # key -> (least, most); None: no limit
     },
     "compute": {"min_instances": (0, None), "max_instances": (1, None), "idle_time_before_scale_down": (0, None)},
 }
+# What the SDK does not ask for, or takes for something else when it is left out.
+_NEEDED = {"online_deployment": ("instance_count",), "compute": ("size", "max_instances")}
+_TYPES = {"model": "mlflow_model", "data": "uri_file"}
 
 
 def check(documents: dict[str, Document]) -> Iterator[Finding]:
@@ -35,13 +39,42 @@ def check(documents: dict[str, Document]) -> Iterator[Finding]:
     for document in documents.values():
         yield from _references(document, document.data, "")
         for key, (least, most) in _RANGES.get(document.kind, {}).items():
-            value = document.get(key)
-            if isinstance(value, int) and (value < least or (most is not None and value > most)):
+            value, number = document.get(key), _whole(document.get(key))
+            if isinstance(value, bool | float):
+                yield document.finding(key, f"found {value}, expected a whole number")
+            elif number is not None and (number < least or (most is not None and number > most)):
                 bound = f"between {least} and {most}" if most else f"at least {least}"
                 yield document.finding(key, f"found {value}, expected {bound}")
+        yield from _meant(document)
     yield from _names(documents)
     yield from _traffic(documents["online_endpoint"])
     yield from _together(documents)
+
+
+def _whole(value: Any) -> int | None:
+    """Returns a whole number, or the one that text holds, as the SDK reads it; None for anything else."""
+    if isinstance(value, str) and re.fullmatch(r"[-+]?[0-9]{1,18}", value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _meant(document: Document) -> Iterator[Finding]:
+    """What is left out, or has another meaning than it seems to."""
+    for key in _NEEDED.get(document.kind, ()):
+        if document.get(key) in (None, ""):
+            yield document.finding(key, "missing; add it")
+    kind, found = _TYPES.get(document.kind), document.get("type")
+    if kind and found != kind:
+        yield document.finding("type", f"found {found!r}, expected {kind}{suggest(found, [kind])}")
+    for part in ("tags", "properties"):
+        for name, value in mapping(document.get(part)).items():
+            if not isinstance(value, str):
+                yield document.finding(f"{part}.{name}", f"found {value!r}, expected text, so put it in quotes")
+    if document.kind == "online_deployment":
+        if isinstance(document.get("model"), dict):
+            yield document.finding("model", "a model written here is taken for a local folder; make deploy sets it")
+        if document.get("scale_settings.type") not in (None, "default"):
+            yield document.finding("scale_settings.type", "a managed deployment takes only default")
 
 
 def _names(documents: dict[str, Document]) -> Iterator[Finding]:
@@ -63,7 +96,7 @@ def _names(documents: dict[str, Document]) -> Iterator[Finding]:
         name = str(documents[kind].get("name") or "")
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}", name):
             yield documents[kind].finding("name", f"'{name}': 1 to 255 letters, digits and . _ - are allowed")
-    for step in documents["job"].get("jobs") or {}:
+    for step in mapping(documents["job"].get("jobs")):
         if not str(step).isidentifier():
             yield documents["job"].finding(f"jobs.{step}", "a step name has letters, digits and underscores only")
 
@@ -117,12 +150,11 @@ def _together(documents: dict[str, Document]) -> Iterator[Finding]:
             f"found '{deployment.get('endpoint_name')}', but endpoint.yml makes '{endpoint.get('name')}'",
         )
     compute, job = documents["compute"], documents["job"]
-    least, most = compute.get("min_instances") or 0, compute.get("max_instances") or 1
-    countable = isinstance(least, int) and isinstance(most, int)  # the SDK names it where they are not
-    if countable and least > most:
+    least, most = _whole(compute.get("min_instances")), _whole(compute.get("max_instances"))
+    if least is not None and most is not None and least > most:
         yield compute.finding("min_instances", f"found {least}, more than max_instances, {most}")
-    for step, node in (job.get("jobs") or {}).items():
-        inputs = (node.get("inputs") if isinstance(node, dict) else None) or {}
+    for step, node in mapping(job.get("jobs")).items():
+        inputs = mapping(mapping(node).get("inputs"))
         for name, value in inputs.items():
             if name.startswith("compute_") and value != compute.get("name"):
                 hint = "; write the bare name" if str(value).startswith("azureml:") else ""
@@ -131,7 +163,7 @@ def _together(documents: dict[str, Document]) -> Iterator[Finding]:
                     f"found '{value}', but compute.yml makes '{compute.get('name')}'{hint}",
                 )
         nodes = inputs.get("num_nodes_finetune", 1)
-        if countable and isinstance(nodes, int) and nodes > most:
+        if most is not None and isinstance(nodes, int) and nodes > most:
             yield job.finding(
                 f"jobs.{step}.inputs.num_nodes_finetune",
                 f"found {nodes}, but the cluster has at most {most}; raise compute.max_instances",
