@@ -7,6 +7,10 @@ BACKEND ?= $(if $(filter demo,$(ENV)),local,azure)
 PYTHON  ?= python3.11
 VENV    ?= .venv
 
+ifeq ($(wildcard environments/$(ENV).yaml),)
+$(error ENV=$(ENV): there is no environments/$(ENV).yaml; there are $(basename $(notdir $(filter-out %.lock.yaml,$(wildcard environments/*.yaml)))))
+endif
+
 PY     := $(VENV)/bin/python
 RUN    := .runs/$(ENV)/$(BACKEND)
 INSTALLED_core    := $(VENV)/.installed-core
@@ -18,7 +22,7 @@ VALUES := --env $(ENV) $(if $(SET),--set $(SET))
 # Only programs that talk to Azure run behind $(online): the environment of the local Azure ML, or nothing.
 ifeq ($(BACKEND),local)
 AZ     ?= $(PY) -m scripts.az_ml
-online := $(PY) -m scripts.local run --env $(ENV) --
+online := $(PY) -m scripts.local run $(VALUES) --
 READY  := $(INSTALLED_local)
 DATA_FALLBACK := --fallback scripts/catalog/demo
 PROMOTION ?= warn
@@ -38,7 +42,7 @@ DATA        = $(call field,pipelines/$(ENV)/data.yml)
 MODEL       = $(call field,pipelines/$(ENV)/model.yml)
 ENDPOINT    = $(call field,endpoints/$(ENV)/endpoint.yml)
 DEPLOYMENT  = $(call field,endpoints/$(ENV)/deployment.yml)
-WORKSPACE   = $(eval WORKSPACE := $(shell $(PY) -m scripts.workspace --env $(ENV)))$(WORKSPACE)
+WORKSPACE   = $(eval WORKSPACE := $(shell $(PY) -m scripts.workspace $(VALUES)))$(WORKSPACE)
 IN_PIPELINE = $(wildcard pipelines/$(ENV)/prepare)
 state       = $(PY) -m scripts.state --env $(ENV) --folder $(RUN)
 
@@ -50,7 +54,7 @@ LEFT         = { echo "error: endpoint $(ENDPOINT) may be there and billed; make
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo all render render-check validate preflight gpu lock lock-check data data-check compute finetune \
-        register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare submit gate \
+        register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare submit gate promoted \
         endpoint deployment data-report real-workspace local-up local-down local-status local-fault test lint clean \
         bench-data bench-engine bench-estimates
 
@@ -89,7 +93,7 @@ data: $(if $(IN_PIPELINE),,prepare data-asset-train data-asset-validation data-a
 	@mkdir -p $(RUN) && echo $(if $(IN_PIPELINE),in-pipeline,$(DATA_VERSION)) > $(RUN)/data-version
 
 data-check: $(INSTALLED_core)  ## Check any chat data: FILE=<file, folder, glob or hub id>
-	@$(PY) -m scripts.dataset check --env $(ENV) $(if $(OUTPUT),-o $(OUTPUT)) $(or $(FILE),$(error data-check: say which file: FILE=my.jsonl))
+	@$(PY) -m scripts.dataset check $(VALUES) $(if $(OUTPUT),-o $(OUTPUT)) $(or $(FILE),$(error data-check: say which file: FILE=my.jsonl))
 
 compute: cluster-finetune $(if $(IN_PIPELINE),cluster-prepare)  ## Create the GPU cluster if it is not there
 
@@ -141,7 +145,7 @@ loadtest: $(READY) $(INSTALLED_observe)  ## How many requests the deployment bea
 
 # Steps of the targets above.
 prepare: $(READY)
-	@$(PY) -m scripts.dataset prepare $(VALUES) $(if $(DATASET),--source "$(DATASET)") $(DATA_FALLBACK)
+	@$(PY) -m scripts.dataset prepare $(VALUES) $(if $(DATASET),--source "$(DATASET)" --set dataset.percent=100) $(DATA_FALLBACK)
 
 data-asset-%: prepare
 	@$(az) ml data show $(WORKSPACE) -n $(DATA)-$* -v $(DATA_VERSION) -o none 2>/dev/null || $(az) ml data create $(WORKSPACE) \
@@ -168,9 +172,11 @@ submit: gate
 	@$(az) ml job show $(WORKSPACE) -n $(JOB) -o none 2>/dev/null || $(az) ml job create $(WORKSPACE) -f pipelines/$(ENV)/finetune.yml \
 	-n $(JOB) -o none $(if $(IN_PIPELINE),,--set $(foreach split,train validation test,inputs.$(split)_file_path.path=azureml:$(DATA)-$(split):$$(cat $(RUN)/data-version)))
 
-endpoint: gate
+promoted: gate
 	@$(state) model-version > /dev/null
 	@$(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN) --check $(if $(filter warn,$(PROMOTION)),--warn)
+
+endpoint: promoted
 	@$(az) ml online-endpoint show $(WORKSPACE) -n $(ENDPOINT) -o none 2>/dev/null || \
 	$(az) ml online-endpoint create $(WORKSPACE) -f endpoints/$(ENV)/endpoint.yml -o none
 
@@ -181,7 +187,7 @@ deployment: endpoint
 	$(az) ml online-deployment $$verb $(WORKSPACE) -f endpoints/$(ENV)/deployment.yml --set model=azureml:$(MODEL):$$($(state) model-version) > /dev/null || $(LEFT)
 
 real-workspace: $(INSTALLED_core)
-	@$(PY) -m scripts.workspace --env $(ENV) --real > /dev/null
+	@$(PY) -m scripts.workspace $(VALUES) --real > /dev/null
 
 ##@ Azure ML on localhost
 local-up: $(INSTALLED_local)  ## Start it (targets with BACKEND=local do so themselves)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError, suggest
-from scripts.values import ROOT, Values, read_yaml
+from scripts.strict_yaml import read_yaml
+from scripts.values import ROOT, Values
 
 COMPONENT = "chat_completion_pipeline"
 

@@ -21,7 +21,8 @@ from scripts.preflight import retail
 from scripts.preflight.check import CouldNotAskError
 from scripts.preflight.context import SIZE_KEYS
 from scripts.preflight.live import Live
-from scripts.values import ROOT, Values, read_yaml, scalar
+from scripts.strict_yaml import read_yaml, scalar
+from scripts.values import ROOT, Values
 
 HEAD = """\
 # What the live registry and workspace said, pinned by make lock ENV={environment}; do not edit. Rendering and preflight read

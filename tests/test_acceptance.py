@@ -52,5 +52,6 @@ def run(session: Path, project: Path) -> str:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, check=False,
         )  # fmt: skip
         shown += f"$ {line}\n{done.stdout}" + (f"[exit {done.returncode}]\n" if done.returncode else "")
-    shown = re.sub(r"^make: \*\*\* \[Makefile:\d+: ", "make: *** [Makefile: ", shown, flags=re.M)
+    # A line added to the Makefile or a comment to values.yaml is no news for a user.
+    shown = re.sub(r"\b(Makefile|values\.yaml):\d+:", r"\1:<line>:", shown)
     return shown.replace(str(project), "<project>")

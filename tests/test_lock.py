@@ -14,6 +14,7 @@ from scripts import lock, render
 from scripts import values as values_module
 from scripts.errors import UserError
 from scripts.preflight.live import Live
+from scripts.strict_yaml import read_yaml
 
 TODAY = datetime.date(2026, 11, 23)
 NOWHERE = "http://127.0.0.1:9/"
@@ -161,5 +162,5 @@ def test_text_that_looks_like_a_number_stays_text(tmp_path: Path) -> None:
     }
     text = lock.to_text(content, "dev")
     (tmp_path / "x.yaml").write_text(text)
-    assert values_module.read_yaml(tmp_path / "x.yaml")[0] == content  # the reader that render uses
+    assert read_yaml(tmp_path / "x.yaml")[0] == content  # the reader that render uses
     assert yaml.safe_load(text)["a"] == "5e-6"

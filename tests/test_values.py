@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from scripts.errors import UserError
-from scripts.values import ROOT, Values, environments, load, read_yaml
+from scripts.strict_yaml import read_yaml
+from scripts.values import ROOT, Values, environments, load
 from scripts.workspace import options, refuse_placeholders
 
 

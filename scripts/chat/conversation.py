@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError, suggest
-from scripts.values import scalar
+from scripts.strict_yaml import scalar
 
 # Parameter -> (kinds, least, most, in words). These are the values' `request` keys and what else the server takes.
 RULES: dict[str, tuple[tuple[type, ...], float, float, str]] = {

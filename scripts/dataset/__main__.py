@@ -20,7 +20,9 @@ def parser() -> argparse.ArgumentParser:
 
     top = argparse.ArgumentParser(prog="python -m scripts.dataset", description="Prepare and check chat data.")
     commands = top.add_subparsers(dest="command", required=True)
-    prepare = commands.add_parser("prepare", help="write data/<env>: train, validation, test, heldout, manifest, report")
+    prepare = commands.add_parser(
+        "prepare", help="write data/<env>: train, validation, test, heldout, manifest, report"
+    )
     add_arguments(prepare)
     prepare.add_argument("--source", help="take another source: hub id, folder, file or glob")
     prepare.add_argument("--fallback", metavar="DIR", help="take this instead where the hub cannot be reached")

@@ -89,8 +89,10 @@ def show(best: dict[str, dict[str, Any]], figures: list[dict[str, Any]], rows: i
     }
     print(f"{rows:,} conversations, {best['datasets']['bytes'] / 1e9:.2f} GB as JSON Lines; best of {ROUNDS}")
     for name, each in best.items():
-        print(f"  {names[name]:<52} {each['seconds']:7.2f} s  {each['cpu_seconds']:7.2f} s of CPU  "
-              f"{each['peak_mb']:5.0f} MB at most")
+        print(
+            f"  {names[name]:<52} {each['seconds']:7.2f} s  {each['cpu_seconds']:7.2f} s of CPU  "
+            f"{each['peak_mb']:5.0f} MB at most"
+        )
     for each in figures:
         print(f"{'ok  ' if each['met'] else 'MISS'} {each['asked']}: {each['measured']}")
 
@@ -98,7 +100,11 @@ def show(best: dict[str, dict[str, Any]], figures: list[dict[str, Any]], rows: i
 def measure(what: str, source: Path, base: Path) -> dict[str, Any]:
     """Runs one measurement in a process of its own; returns its wall seconds, peak resident MB and what it reports."""
     command = [sys.executable, "-m", "scripts.dataset.bench", what, str(source), str(base)]
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT), "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+    environment = os.environ | {
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONPATH": str(ROOT),
+        "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+    }
     begun = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, env=environment) as process:
         out = process.stdout.read() if process.stdout else b""
@@ -109,7 +115,12 @@ def measure(what: str, source: Path, base: Path) -> dict[str, Any]:
         raise UserError(f"{' '.join(command)}: ended with exit code {process.returncode}; its message is above", FAILED)
     scale = 1024 if sys.platform != "darwin" else 1024 * 1024
     cpu = usage.ru_utime + usage.ru_stime
-    return {"seconds": seconds, "cpu_seconds": cpu, "peak_mb": usage.ru_maxrss / scale, **json.loads(out.splitlines()[-1])}
+    return {
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+        "peak_mb": usage.ru_maxrss / scale,
+        **json.loads(out.splitlines()[-1]),
+    }
 
 
 def generate(rows: int, path: Path, seed: int) -> None:
@@ -162,10 +173,7 @@ def _conversation(generator: random.Random, sentences: list[str]) -> list[dict[s
 def child(what: str, source: str, base: str) -> int:
     """Does one measurement; the last line of its output is what it has to report."""
     with tempfile.TemporaryDirectory(dir=base) as work:
-        if what == "datasets":
-            report = _datasets(source, Path(work))
-        else:
-            report = _prepare(what, source, Path(work))
+        report = _datasets(source, Path(work)) if what == "datasets" else _prepare(what, source, Path(work))
     print(json.dumps(report))
     return 0
 

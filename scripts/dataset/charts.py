@@ -39,7 +39,9 @@ def curve(values: Sequence[int], label: str, across: str, mark: tuple[float, str
     """Returns the cumulative share of conversations (0 to 100 %) up to a length; `values` are the 101 percentiles."""
     reach = nice(max(values[99], (mark or (0, ""))[0] * 1.05, 1))
     wide, high = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
-    points = [(LEFT + wide * min(value, reach) / reach, HEIGHT - BOTTOM - high * at / 100) for at, value in enumerate(values)]
+    points = [
+        (LEFT + wide * min(value, reach) / reach, HEIGHT - BOTTOM - high * at / 100) for at, value in enumerate(values)
+    ]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     area = f"{LEFT},{HEIGHT - BOTTOM} {line} {points[-1][0]:.1f},{HEIGHT - BOTTOM}"
     out = [_y_axis(100, " %"), f'<polygon class="area" points="{area}"/>', f'<polyline class="line" points="{line}"/>']

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 import os
+import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any, BinaryIO
 
 from scripts.dataset.source import File, Source, kind_of, split_of
 from scripts.errors import UNREACHABLE, UserError
 
 CONNECT_SECONDS = 5
+ANSWER_SECONDS = 12  # to the one question what files there are
 READ_SECONDS = 60
 CONVERTED = "refs/convert/parquet"  # the hub's own Parquet copy of sets in other formats
 
@@ -44,7 +48,8 @@ def _info(repository: str, revision: str) -> Any:
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
     try:
-        return HfApi().dataset_info(repository, revision=revision, files_metadata=True, timeout=CONNECT_SECONDS)
+        return _within(ANSWER_SECONDS, partial(HfApi().dataset_info, repository, revision=revision, files_metadata=True,
+                                               timeout=CONNECT_SECONDS))  # fmt: skip
     except GatedRepoError:
         raise UserError(
             f"dataset.source: {repository} is gated; accept its terms on {constants.ENDPOINT}/datasets/{repository} and "
@@ -64,6 +69,27 @@ def _info(repository: str, revision: str) -> Any:
         raise Unreachable(f"dataset.source: {repository}: {constants.ENDPOINT} cannot be reached ({reason})") from None
 
 
+def _within(seconds: float, work: Callable[[], Any]) -> Any:
+    """Returns what `work` returns; raises TimeoutError after `seconds`. A name server that is silent obeys no timeout."""
+    outcome: list[tuple[Any, BaseException | None]] = []
+
+    def call() -> None:
+        try:
+            outcome.append((work(), None))
+        except BaseException as error:  # raised again below, where somebody waits for it
+            outcome.append((None, error))
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not outcome:
+        raise TimeoutError(f"no answer in {seconds:g} s")
+    result, error = outcome[0]
+    if error is not None:
+        raise error
+    return result
+
+
 def _splits(repository: str, info: Any, subset: str | None) -> dict[str, list[File]]:
     """Sorts the repository's data files into splits; `subset` is a folder in it, as the hub lays subsets out."""
     splits: dict[str, list[File]] = {}
@@ -77,7 +103,7 @@ def _splits(repository: str, info: Any, subset: str | None) -> dict[str, list[Fi
             continue
 
         def opener(name: str = label, size: int = sibling.size) -> BinaryIO:
-            return io.BufferedReader(RangeFile(repository, name, info.sha, size), 2**20)
+            return RangeFile(repository, name, info.sha, size)
 
         file = File(label, label, sibling.size, form, compression, opener, remote=True)
         splits.setdefault(split_of(label), []).append(file)

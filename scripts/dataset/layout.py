@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import orjson
 
 from scripts.dataset.checks import MAX_ROW_BYTES, ROLES, Finding, shown
-from scripts.dataset.read import Bad, Chunk
+from scripts.dataset.read import Bad, Chunk, integers
 from scripts.dataset.settings import Layout
 from scripts.dataset.streams import too_large
+from scripts.dataset.texts import MESSAGE, ROW
 
 EXTRAS = ("prompt", "prompt_id", "tools")  # what the output keeps beside `messages`; the component reads `tools`
 MESSAGES = ("messages",)
@@ -36,6 +38,8 @@ class Rows:
     texts: list[list[str]] = field(default_factory=list)
     extras: list[dict[str, Any]] = field(default_factory=list)
     bad: list[tuple[int, Finding]] = field(default_factory=list)
+    plain: bool = False  # no message holds more than role and content
+    joined: Callable[[], bytes] | None = None  # all texts as one piece of bytes, where Arrow can join them
 
 
 class Mapper:
@@ -197,36 +201,44 @@ class Mapper:
         if contents.nbytes > MAX_ROW_BYTES and _largest(contents, offsets) > MAX_ROW_BYTES:
             return False
         known = self._roles
-        texts = contents.to_numpy(zero_copy_only=False).tolist()
-        roles = [known.get(role, role) for role in values.field(self._role).to_numpy(zero_copy_only=False).tolist()]
+        try:
+            texts = contents.to_pylist()
+            roles = [known.get(role, role) for role in values.field(self._role).to_pylist()]
+            lists = [each.to_pylist() for each in extras.values()]
+        except UnicodeDecodeError:  # Parquet does not check what it calls text
+            return False
         messages = [{"role": role, "content": text} for role, text in zip(roles, texts, strict=True)]
         spans = [slice(first, last) for first, last in pairwise(offsets)]
+        rows.plain, rows.joined = True, _joiner(column, offsets, contents)
         rows.at = list(range(batch.num_rows))
         rows.messages = [messages[span] for span in spans]
         rows.texts = [texts[span] for span in spans]
         rows.roles = [tuple(roles[span]) for span in spans]
-        lists = [each.to_numpy(zero_copy_only=False).tolist() for each in extras.values()]
         names = list(extras)
-        rows.extras = [dict(zip(names, each, strict=True)) for each in zip(*lists, strict=True)] if names else [{} for _ in spans]
+        rows.extras = (
+            [dict(zip(names, each, strict=True)) for each in zip(*lists, strict=True)] if names else [{} for _ in spans]
+        )
         return True
 
 
 def _plain(batch: Any) -> list[Any]:
-    """Turns a record batch into dicts; a row too large to be a conversation is named without being decoded."""
-    items: list[Any] = []
-    limit = MAX_ROW_BYTES
-    if batch.nbytes <= limit:
-        return batch.to_pylist()
-    for at in range(batch.num_rows):
-        row = batch.slice(at, 1)
-        size = sum(_bytes_of(column) for column in row.columns)
-        items.append(Bad(too_large(size)) if size > limit else row.to_pylist()[0])
-    return items
+    """Turns a record batch into dicts; a row that is too large, or no UTF-8, is named without being decoded."""
+    if batch.nbytes <= MAX_ROW_BYTES:
+        try:
+            return batch.to_pylist()
+        except UnicodeDecodeError:
+            pass
+    return [_plain_row(batch.slice(at, 1)) for at in range(batch.num_rows)]
 
 
-def _bytes_of(array: Any) -> int:
-    """Returns the bytes that a slice of an Arrow array refers to (`get_total_buffer_size` would count the whole)."""
-    return array.nbytes
+def _plain_row(row: Any) -> Any:
+    size = sum(column.nbytes for column in row.columns)  # of the slice, not of the batch behind it
+    if size > MAX_ROW_BYTES:
+        return Bad(too_large(size))
+    try:
+        return row.to_pylist()[0]
+    except UnicodeDecodeError:
+        return Bad(Finding("encoding", "", "bytes that are not UTF-8", "UTF-8"))
 
 
 def _column(batch: Any, name: str | None) -> Any:
@@ -251,18 +263,39 @@ def _flat_messages(column: Any, names: set[str]) -> tuple[list[int], Any] | None
         return None
     if not all(_is_text(field.type) for field in kind):
         return None
-    offsets = column.offsets.to_numpy()
-    values = column.values.slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
+    offsets = column.offsets.to_pylist()  # not to_numpy, which imports pandas
+    first = offsets[0]
+    values = column.values.slice(first, offsets[-1] - first)
     if values.null_count or any(values.field(name).null_count for name in names):
         return None
-    return (offsets - offsets[0]).tolist(), values
+    return [each - first for each in offsets], values
+
+
+def _joiner(column: Any, offsets: list[int], contents: Any) -> Callable[[], bytes] | None:
+    """Returns what joins the texts as `Texts` does, in half the time because no text becomes a Python string."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_list(column.type) or not pa.types.is_string(contents.type):
+        return None
+
+    # Scalars out of an array, because `pyarrow.scalar` would import pandas.
+    marks = pa.Array.from_buffers(pa.string(), 2, [None, integers([0, 1, 2], "int32").buffers()[1],
+                                                   pa.py_buffer((MESSAGE + ROW).encode())])  # fmt: skip
+
+    def join() -> bytes:
+        rows = pc.binary_join(pa.ListArray.from_arrays(integers(offsets, "int32"), contents), marks[0])
+        whole = pc.binary_join(pa.ListArray.from_arrays(integers([0, len(rows)], "int32"), rows), marks[1])
+        return whole[0].as_buffer().to_pybytes()
+
+    return join
 
 
 def _largest(texts: Any, offsets: list[int]) -> int:
     import numpy as np
     import pyarrow.compute as pc
 
-    lengths = pc.binary_length(texts).to_numpy(zero_copy_only=False)
+    lengths = pc.binary_length(texts).to_pylist()
     ends = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))[offsets]
     return int(np.diff(ends).max(initial=0))
 

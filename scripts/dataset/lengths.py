@@ -18,7 +18,9 @@ from scripts.dataset.plan import scatter
 SAMPLE_TRAIN = 400  # conversations in the sample of training rows
 SAMPLE = 100  # and of every other file
 SAMPLED_BYTES = 64 * 1024  # a larger row stays out of memory: its length is estimated from the others
-BYTES_PER_TOKEN = 4.2  # of English in vocabularies of 32 to 100 thousand; other languages need up to three times as many
+BYTES_PER_TOKEN = (
+    4.2  # of English in vocabularies of 32 to 100 thousand; other languages need up to three times as many
+)
 TOKENS_PER_MESSAGE = 4  # what a chat template adds
 GUESSED = 1 / 3  # the error that a guess from characters is given
 
@@ -33,6 +35,10 @@ class Length:
     answers: int
     answers_lost: int
     refused: str = ""  # what the chat template said instead of writing the conversation
+
+    def numbers(self) -> tuple[int, int, int, int, int]:
+        """Returns the five numbers, as `summary` takes them."""
+        return self.tokens, self.trained, self.trained_kept, self.answers, self.answers_lost
 
     def findings(self, limit: int | None) -> list[Finding]:
         """Returns what the template and the cut at `limit` tokens do to the conversation."""
@@ -52,7 +58,9 @@ def measured(encoded: Any, limit: int | None) -> Length:
     trained = np.asarray(encoded.trained, dtype=bool)
     starts = np.flatnonzero(trained & ~np.concatenate(([False], trained[:-1]))) if trained.size else np.empty(0)
     cut = len(trained) if limit is None else limit
-    return Length(len(encoded.ids), int(trained.sum()), int(trained[:cut].sum()), len(starts), int((starts >= cut).sum()))
+    return Length(
+        len(encoded.ids), int(trained.sum()), int(trained[:cut].sum()), len(starts), int((starts >= cut).sum())
+    )
 
 
 class Sample:
@@ -109,14 +117,18 @@ def proportion(hits: int, count: int, rows: int) -> dict[str, Any]:
     return {"rows": round(share * rows), "share": share, "low": math.floor(low * rows), "high": math.ceil(high * rows)}
 
 
-def summary(lengths: list[Length], sizes: Any, total_size: int, rows: int, limit: int | None, how: str) -> dict[str, Any]:
-    """Returns the token statistics of one output file for the manifest and the report."""
-    tokens = np.array([each.tokens for each in lengths], dtype=np.float64)
-    trained = np.array([each.trained for each in lengths], dtype=np.float64)
+def summary(lengths: Any, sizes: Any, total_size: int, rows: int, limit: int | None, how: str) -> dict[str, Any]:
+    """Returns the token statistics of one output file for the manifest and the report.
+
+    `lengths` has a row of `Length.numbers` for each conversation that was counted, `sizes` the bytes of its text; how is
+    `tokenizer` or `characters`.
+    """
+    tokens, trained, kept, answers, answers_lost = lengths.T
     total, error = estimate(tokens, sizes, total_size, rows)
     trained_total, trained_error = estimate(trained, sizes, total_size, rows)
+    sampled = "exact" if len(lengths) >= rows else "sample"
     out: dict[str, Any] = {
-        "how": "exact" if how == "tokenizer" and len(lengths) >= rows else how.replace("tokenizer", "sample"),
+        "how": sampled if how == "tokenizer" else how,
         "counted": len(lengths), "tokens": total, "error": error, "trained": trained_total,
         "trained_error": trained_error,
         "histogram": histogram(tokens), "curve": _curve(tokens),
@@ -124,15 +136,13 @@ def summary(lengths: list[Length], sizes: Any, total_size: int, rows: int, limit
     if how == "characters":
         out["error"], out["trained_error"] = round(total * GUESSED), round(trained_total * GUESSED)
     if limit is not None:
-        kept = np.array([each.trained_kept for each in lengths], dtype=np.float64)
         lost, _ = estimate(trained - kept, sizes, total_size, rows)
-        answers = sum(each.answers for each in lengths)
         out["cut"] = {
             "max_seq_length": limit,
             "too_long": proportion(int((tokens > limit).sum()), len(lengths), rows),
             "answers_lost": proportion(int(((trained > 0) & (kept == 0)).sum()), len(lengths), rows),
             "trained_lost": lost,
-            "answer_share_lost": sum(each.answers_lost for each in lengths) / answers if answers else 0.0,
+            "answer_share_lost": float(answers_lost.sum() / max(answers.sum(), 1)),
         }
     return out
 

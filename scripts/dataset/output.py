@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import queue
@@ -34,6 +35,7 @@ class Outputs:
         self.partial = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{os.getpid()}-", dir=folder))
         self._files: dict[str, _File] = {}
         self._error: BaseException | None = None
+        self._closing = False
         self._waiting: queue.Queue = queue.Queue(_DEPTH)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -82,14 +84,24 @@ class Outputs:
         shutil.rmtree(self.partial, ignore_errors=True)
 
     def _finish(self) -> None:
-        if self._thread.is_alive():
-            self._waiting.put(None)
-            self._thread.join()
+        self._closing = True
+        with contextlib.suppress(queue.Full):
+            self._waiting.put_nowait(None)  # wakes the thread at once
+        self._thread.join()
         for file in self._files.values():
             file.stream.close()
 
     def _run(self) -> None:
-        while (item := self._waiting.get()) is not None:
+        while True:
+            try:
+                # Ctrl-C may hit this queue's other end between its lock and its bell, and the bell then never rings.
+                item = self._waiting.get(timeout=0.2)
+            except queue.Empty:
+                if self._closing:
+                    return
+                continue
+            if item is None:
+                return
             if self._error is not None:
                 continue
             file, data = item

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ class RowGroup:
     rows: int
     bytes: int
     numbers: np.ndarray | None = None
+    metadata: Any = field(default=None, repr=False)  # the file's footer, so that it is fetched once
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,7 @@ def _parquet(files: list[File], share: float, sample: str, seed: int, result: Pl
     result.units += list(by_file.values())
     result.bytes += sum(group.bytes for group in picked)
     drawn = f"drawn by seed {seed}" if sample == "seeded" else "from the head"
-    return (
-        f"{wanted} rows from {len(picked)} of {len(groups)} row groups in {len(by_file)} of {total_shards} files, {drawn}"
-    )
+    return f"{wanted} rows from {len(picked)} of {len(groups)} row groups in {len(by_file)} of {total_shards} files, {drawn}"
 
 
 def _groups(file: File) -> list[RowGroup]:
@@ -127,7 +127,7 @@ def _groups(file: File) -> list[RowGroup]:
     groups, first = [], 0
     for index in range(metadata.num_row_groups):
         group = metadata.row_group(index)
-        groups.append(RowGroup(file, index, first, group.num_rows, group.total_byte_size))
+        groups.append(RowGroup(file, index, first, group.num_rows, group.total_byte_size, None, metadata))
         first += group.num_rows
     return groups
 
@@ -146,7 +146,7 @@ def _pick(groups: list[RowGroup], wanted: int, sample: str, seed: int) -> list[R
             rows = np.arange(left)
             if sample == "seeded":
                 rows = np.sort(np.argsort(scatter(np.arange(group.rows, dtype=np.uint64), seed))[:left])
-            group = RowGroup(group.file, group.index, group.first, group.rows, group.bytes, rows)
+            group = replace(group, numbers=rows)
         picked[int(at)] = group
     return [picked[at] for at in sorted(picked)]
 

@@ -58,7 +58,9 @@ def prepare(
         cuts = [(part, float(bound[part])) for part in (VALIDATION, TEST, HELDOUT) if is_cut(bound[part])]
         questions = frozenset(str(bound[part]) for part in (TEST, HELDOUT) if isinstance(bound[part], str))
         progress = Progress(sum(each.plan.bytes for each in tasks), stream)
-        result = run(settings, tasks, cuts, questions, lambda lines: outputs.write(lines.part, lines.lines), progress, coder)
+        result = run(
+            settings, tasks, cuts, questions, lambda lines: outputs.write(lines.part, lines.lines), progress, coder
+        )
         manifest = _finish(settings, source, bound, tasks, inputs, outputs, result)
     except BaseException:
         outputs.abandon()

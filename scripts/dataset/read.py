@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 
 from scripts.dataset.checks import Finding
+from scripts.dataset.jsonstream import json_rows
 from scripts.dataset.plan import Block, Plan, RowGroup, Whole
 from scripts.dataset.source import File
-from scripts.dataset.streams import csv_rows, json_rows, lines, opened
+from scripts.dataset.streams import csv_rows, lines, opened
 from scripts.errors import UserError
 
-CHUNK_BYTES = 4 * 2**20
+CHUNK_BYTES = 2**20  # small enough that the many passes over a chunk find it in the cache
 CHUNK_ROWS = 4096
 PRE_BUFFER_BYTES = 64 * 2**20
 
@@ -65,10 +66,20 @@ def chunks(plan: Plan, columns: Callable[[Any], list[str] | None]) -> Iterator[C
     for unit in plan.units:
         if isinstance(unit, list):
             yield from _row_groups(unit, columns)
+        elif isinstance(unit, Whole) and unit.file.format == "arrow":
+            yield from _arrow(unit)
         elif isinstance(unit, Block):
             yield from _block(unit)
         else:
             yield from _whole(unit)
+
+
+def integers(numbers: Any, kind: str = "int64") -> Any:
+    """Returns an Arrow array of integers; `pyarrow.array` would import pandas, half a second and 60 MB."""
+    import pyarrow as pa
+
+    data = np.ascontiguousarray(numbers, kind)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(data.dtype), len(data), [None, pa.py_buffer(data)])
 
 
 def ahead(work: Iterable[Any], depth: int = 2) -> Iterator[Any]:
@@ -107,7 +118,7 @@ def ahead(work: Iterable[Any], depth: int = 2) -> Iterator[Any]:
             yield item
     finally:
         stop.set()
-        thread.join()
+        thread.join(1)  # a thread that waits for the network is left to end with the process
 
 
 def _row_groups(groups: list[RowGroup], columns: Callable[[Any], list[str] | None]) -> Iterator[Chunk]:
@@ -121,6 +132,7 @@ def _row_groups(groups: list[RowGroup], columns: Callable[[Any], list[str] | Non
         # Where a row group is small it is fetched at once; a large one is streamed page by page.
         parquet = pq.ParquetFile(
             file.open() if file.remote else file.path,
+            metadata=groups[0].metadata,
             pre_buffer=largest <= PRE_BUFFER_BYTES,
             buffer_size=0 if largest <= PRE_BUFFER_BYTES else 2**20,
         )
@@ -131,14 +143,46 @@ def _row_groups(groups: list[RowGroup], columns: Callable[[Any], list[str] | Non
             for batch in parquet.iter_batches(batch_rows, row_groups=[group.index], columns=wanted):
                 size = group.bytes * batch.num_rows // max(group.rows, 1)
                 if numbers is None:
-                    yield Chunk(Place(file.label, "row", range(group.first + at + 1, group.first + at + batch.num_rows + 1)), batch, size)
+                    yield Chunk(
+                        Place(file.label, "row", range(group.first + at + 1, group.first + at + batch.num_rows + 1)),
+                        batch,
+                        size,
+                    )
                 else:
                     taken = numbers[(numbers >= at) & (numbers < at + batch.num_rows)]
                     place = Place(file.label, "row", taken + group.first + 1)
-                    yield Chunk(place, batch.take(pa.array(taken - at)), size)
+                    yield Chunk(place, batch.take(integers(taken - at)), size)
                 at += batch.num_rows
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{file.label}: cannot be read as Parquet ({str(error).splitlines()[0]}); write it again") from None
+        raise UserError(
+            f"{file.label}: cannot be read as Parquet ({str(error).splitlines()[0]}); write it again"
+        ) from None
+
+
+def _arrow(unit: Whole) -> Iterator[Chunk]:
+    """Reads an Arrow stream as `datasets` saves it, batch by batch, and of its rows those that are drawn."""
+    import pyarrow as pa
+
+    file, number, used = unit.file, 0, 0
+    try:
+        with file.open() as raw, pa.ipc.open_stream(raw) as stream:
+            for whole in stream:
+                rows = max(1, CHUNK_BYTES * whole.num_rows // max(whole.nbytes, 1))
+                for start in range(0, whole.num_rows, rows):
+                    batch = whole.slice(start, rows)
+                    drawn = unit.draw(unit.ordinal + number, batch.num_rows)
+                    picked = np.arange(batch.num_rows) if drawn is None else np.flatnonzero(drawn)
+                    taken = batch if drawn is None else batch.take(integers(picked))
+                    now = raw.tell()
+                    yield Chunk(Place(file.label, "row", picked + number + 1), taken, now - used)
+                    used = now
+                    number += batch.num_rows
+                if unit.until is not None and used >= unit.until:
+                    return
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(
+            f"{file.label}: cannot be read as Arrow ({str(error).splitlines()[0]}); save it again"
+        ) from None
 
 
 def _block(block: Block) -> Iterator[Chunk]:
@@ -157,16 +201,17 @@ def _block(block: Block) -> Iterator[Chunk]:
             number += len(rows)
 
 
-def _lines_before(file: File, start: int) -> Callable[[], int | None]:
+def _lines_before(file: File, start: int) -> Callable[[], int]:
     """Counts the lines before a byte of a local file, when somebody asks: naming a bad row is worth a scan."""
 
     def count() -> int:
-        total, left = 0, start
-        with open(file.path, "rb") as stream:  # noqa: PTH123
+        total, left, last = 0, start, b"\n"
+        with file.open() as stream:
             while left > 0 and (piece := stream.read(min(left, 2**22))):
                 total += piece.count(b"\n")
                 left -= len(piece)
-        return total
+                last = piece[-1:]
+        return total + (last != b"\n")  # a line that the block's start divides belongs to what came before
 
     return count
 

@@ -72,12 +72,14 @@ def _splits(manifest: dict[str, Any]) -> str:
     for part, file in manifest["files"].items():
         tokens = file.get("tokens", {})
         cut = tokens.get("cut")
-        mean = f"{tokens['tokens'] / file['rows']:,.0f}" if tokens and file["rows"] else "–"
-        over = _share(cut["too_long"], tokens["how"]) if cut else "–"
-        lost = f"{100 * cut['trained_lost'] / max(tokens['trained'], 1):.1f} %" if cut else "–"
+        mean = f"{tokens['tokens'] / file['rows']:,.0f}" if tokens and file["rows"] else "-"
+        over = _share(cut["too_long"], tokens["how"]) if cut else "-"
+        lost = f"{100 * cut['trained_lost'] / max(tokens['trained'], 1):.1f} %" if cut else "-"
         cells = [f"{file['rows']:,}", _size(file["bytes"]), _about(tokens, "tokens", "error"),
                  _about(tokens, "trained", "trained_error"), mean, over, lost]  # fmt: skip
-        rows.append(f"<tr><th scope='row'>{part}</th>" + "".join(f"<td class='n'>{each}</td>" for each in cells) + "</tr>")
+        rows.append(
+            f"<tr><th scope='row'>{part}</th>" + "".join(f"<td class='n'>{each}</td>" for each in cells) + "</tr>"
+        )
     limit = f"{manifest['max_seq_length']:,}" if manifest["max_seq_length"] else "the limit"
     heads = ["rows", "size", "tokens", "learned", "tokens a row", f"rows over {limit}", "learned tokens cut"]
     head = "<th scope='col'>file</th>" + "".join(f"<th scope='col' class='n'>{each}</th>" for each in heads)
@@ -116,7 +118,9 @@ def _lengths(manifest: dict[str, Any]) -> str:
     middle, ninety = tokens["curve"][50], tokens["curve"][90]
     said = f"Half of the conversations have at most {middle:,} tokens, nine in ten at most {ninety:,}, the longest {spread['longest']:,}."
     if limit and "cut" in tokens:
-        said += f" At {limit:,} tokens the end is cut off: {_share(tokens['cut']['too_long'], tokens['how'])} of the rows."
+        said += (
+            f" At {limit:,} tokens the end is cut off: {_share(tokens['cut']['too_long'], tokens['how'])} of the rows."
+        )
         out_of_reach = limit > max(spread["longest"], (len(counts)) * width)
         said += " No conversation comes near it." if out_of_reach else ""
     first = charts.bars(counts, f"Histogram of conversation lengths. {said}", names, titles, f"tokens in a conversation{sampled}",
@@ -230,10 +234,14 @@ def _conversations(rows: list[dict[str, Any]]) -> str:
             kind = role if role in ("user", "assistant", "system", "tool") else "system"
             text = message.get("content") or ""
             cut = f" … ({len(text) - SHOWN_CHARACTERS:,} more characters)" if len(text) > SHOWN_CHARACTERS else ""
-            turns.append(f"<div class='turn {kind}'><small>{escape(role)}</small>{escape(text[:SHOWN_CHARACTERS])}{cut}</div>")
+            turns.append(
+                f"<div class='turn {kind}'><small>{escape(role)}</small>{escape(text[:SHOWN_CHARACTERS])}{cut}</div>"
+            )
         state = " open" if number <= 2 else ""
         count = len(row["messages"])
-        shown.append(f"<details{state}><summary>Conversation {number}, {count} messages</summary><div class='chat'>{''.join(turns)}</div></details>")
+        shown.append(
+            f"<details{state}><summary>Conversation {number}, {count} messages</summary><div class='chat'>{''.join(turns)}</div></details>"
+        )
     return f"<section><h2>The first conversations</h2>{''.join(shown)}</section>\n"
 
 
@@ -265,7 +273,7 @@ def _scroll(label: str, head: str, rows: list[str]) -> str:
 
 def _about(tokens: dict[str, Any], key: str, error: str) -> str:
     if not tokens:
-        return "–"
+        return "-"
     if tokens["how"] == "exact":
         return f"{tokens[key]:,}"
     return f"{_rounded(tokens[key], tokens[error])} <small>± {100 * tokens[error] / max(tokens[key], 1):.1f} %</small>"

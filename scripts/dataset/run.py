@@ -142,11 +142,14 @@ def _measure(coder: Tokenizer, limit: int | None, pool: ThreadPoolExecutor) -> C
     return measure
 
 
-def _tokens(part: str, books: Any, coder: Tokenizer | None, limit: int | None, exact: bool, tally: Tally) -> dict[str, Any]:
+def _tokens(
+    part: str, books: Any, coder: Tokenizer | None, limit: int | None, exact: bool, tally: Tally
+) -> dict[str, Any]:
     """Counts the tokens of an output file's rows, or of its sample; books what the cut does to the sample."""
     if exact:
         sizes = np.frombuffer(books.sizes, dtype="<u4").astype(np.float64)
-        return lengths.summary(books.lengths, sizes, books.characters, books.rows, limit, "tokenizer")
+        counts = np.frombuffer(books.lengths, dtype="<u4").astype(np.float64).reshape(-1, 5)
+        return lengths.summary(counts, sizes, books.characters, books.rows, limit, "tokenizer")
     counted, sizes, places = [], [], []
     for size, line, place, at in books.sample.rows():
         if line is None:  # too large to have been kept: far above any limit, so the number does not matter
@@ -154,17 +157,21 @@ def _tokens(part: str, books: Any, coder: Tokenizer | None, limit: int | None, e
         else:
             row = orjson.loads(line)
             messages = row["messages"]
-            counted.append(encode(coder, messages, row.get("tools"), limit) if coder else lengths.guessed(messages, limit))
+            counted.append(
+                encode(coder, messages, row.get("tools"), limit) if coder else lengths.guessed(messages, limit)
+            )
         sizes.append(size)
         places.append((place, at))
     how = "tokenizer" if coder else "characters"
-    out = lengths.summary(counted, np.array(sizes, dtype=np.float64), books.characters, books.rows, limit, how)
+    counts = np.array([each.numbers() for each in counted], dtype=np.float64).reshape(-1, 5)
+    out = lengths.summary(counts, np.array(sizes, dtype=np.float64), books.characters, books.rows, limit, how)
     for length, (place, at) in zip(counted, places, strict=True):
         for finding in length.findings(limit):
             tally.find(part, place(at), finding)
-    for check in ("too_long", "answers_lost") if "cut" in out and out["how"] != "exact" else ():  # from the sample to all rows
+    for check in (
+        ("too_long", "answers_lost") if "cut" in out and out["how"] != "exact" else ()
+    ):  # from the sample to all rows
         if part in tally.found.get(check, ()):
             tally.found[check][part] = max(tally.found[check][part], out["cut"][check]["rows"])
             tally.estimated.add(check)
     return out
-

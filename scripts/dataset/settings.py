@@ -97,7 +97,9 @@ def _check(settings: Settings) -> None:
     if isinstance(settings.splits["train"], int | float):
         raise UserError("dataset.splits.train: found a number, expected the name of a split; only the others are cut")
     if any(not 0 < part < 1 for part in cuts) or sum(cuts) >= 1:
-        raise UserError(f"dataset.splits: the fractions {cuts} leave nothing to train on; they must add up to less than 1")
+        raise UserError(
+            f"dataset.splits: the fractions {cuts} leave nothing to train on; they must add up to less than 1"
+        )
 
 
 def is_cut(part: object) -> bool:

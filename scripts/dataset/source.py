@@ -12,7 +12,8 @@ from typing import Any, BinaryIO
 from scripts.dataset.settings import CUT, is_cut
 from scripts.errors import MISSING, UserError, suggest
 
-FORMATS = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "csv"}
+FORMATS = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "csv",
+           ".arrow": "arrow"}  # fmt: skip  # .arrow is what `datasets` saves with save_to_disk
 COMPRESSIONS = {".gz": "gz", ".zst": "zst"}
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 ROOT = Path(__file__).resolve().parents[2]
@@ -140,7 +141,12 @@ def files_of(source: Source, split: str | None) -> list[File]:
 
 
 def _nearest(part: str, names: list[str], source: Source) -> str | float | None:
-    starts = {"train": ("train",), "validation": ("val", "dev", "eval"), "test": ("test",), "heldout": ("test_gen", "heldout")}
+    starts = {
+        "train": ("train",),
+        "validation": ("val", "dev", "eval"),
+        "test": ("test",),
+        "heldout": ("test_gen", "heldout"),
+    }
     if source.kind == "files" and len(names) == 1:
         near = []
     else:

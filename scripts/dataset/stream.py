@@ -37,8 +37,9 @@ class Statistics:
     characters: int = 0
     turns: Counter = field(default_factory=Counter)
     roles: Counter = field(default_factory=Counter)
-    sizes: array = field(default_factory=lambda: array("I"))  # characters of each conversation
-    lengths: list[Length] = field(default_factory=list)  # of every row, when tokens are counted exactly
+    # Of every conversation when tokens are counted exactly: its size in bytes, and the numbers of `Length`.
+    sizes: array = field(default_factory=lambda: array("I"))
+    lengths: array = field(default_factory=lambda: array("I"))
 
 
 @dataclass
@@ -98,7 +99,8 @@ class Sieve:
         self._structure(rows, trained, find)
         dumped = _dump(rows.messages, "messages", find, gone)
         alive = [at for at in range(len(rows.at)) if at not in gone]
-        texts = Texts([rows.texts[at] for at in alive])
+        every = len(alive) == len(rows.at)
+        texts = Texts([rows.texts[at] for at in alive], rows.joined if every and alive else None)
         for row, finding in texts.findings():
             find(alive[row], finding)
         keys = _keys(texts, alive, rows, dumped)
@@ -112,7 +114,9 @@ class Sieve:
             if at >= 0:
                 tally.drop(split, check)
         taken = np.array([at not in gone for at in alive], dtype=bool)
-        yield from self._divide(split, part, rows, alive, taken, keys, exact, texts.lengths, dumped, extras, chunk.place)
+        yield from self._divide(
+            split, part, rows, alive, taken, keys, exact, texts.lengths, dumped, extras, chunk.place
+        )
 
     def _books(self, part: str) -> Statistics:
         if part not in self.statistics:
@@ -177,13 +181,14 @@ class Sieve:
         books = self._books(part)
         books.rows += len(chosen)
         books.characters += int(sizes.sum())
-        books.sizes.frombytes(np.minimum(sizes, 2**32 - 1).astype("<u4").tobytes())
         for roles, count in Counter(rows.roles[at] for at in chosen).items():
             books.turns[min(len(roles), MAX_TURNS)] += count
             for role in roles:
                 books.roles[role] += count
         if self._measure:
-            books.lengths += [self._measured[at] for at in chosen]
+            books.sizes.extend(sizes.tolist())
+            for at in chosen:
+                books.lengths.extend(self._measured[at].numbers())
         else:
             books.sample.offer(draw, sizes, lines, place, [rows.at[at] for at in chosen])
 
@@ -219,7 +224,7 @@ def _keys(texts: Texts, alive: list[int], rows: Rows, dumped: list[bytes]) -> An
     if len(normal) != len(alive):  # no rows at all
         return np.empty((0, 2), dtype="<u8")
     for at, row in enumerate(normal):
-        if len(row) < 24 or any(len(message) > 2 for message in rows.messages[alive[at]]):
+        if len(row) < 24 or not (rows.plain or all(len(message) <= 2 for message in rows.messages[alive[at]])):
             normal[at] = dumped[alive[at]]
     return digests(normal)
 

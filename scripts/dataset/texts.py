@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,9 @@ SECRETS = {  # what services document of their own keys
     "JSON web token": rb"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
     "password": rb"(?i)\b(?:password|passwd|api[_-]?key|client_secret|access_token)[\"']?[:=][\"']?[^\s\"']{8,}",
 }
-_SECRET = re.compile(b"|".join(b"(?P<s%d>%s)" % (at, each.replace(b"(?i)", b"")) for at, each in enumerate(SECRETS.values())))
+_SECRET = re.compile(
+    b"|".join(b"(?P<s%d>%s)" % (at, each.replace(b"(?i)", b"")) for at, each in enumerate(SECRETS.values()))
+)
 _NAMES = list(SECRETS)
 _PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")
 _EMAIL = re.compile(rb"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}\b")
@@ -52,9 +54,9 @@ _EMAIL = re.compile(rb"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{
 class Texts:
     """The texts of some conversations as one piece of bytes, and where each row's begin."""
 
-    def __init__(self, texts: list[list[str]]) -> None:
+    def __init__(self, texts: list[list[str]], joined: Callable[[], bytes] | None = None) -> None:
         self.marked: set[int] = set()  # rows that hold the separators themselves
-        self._join(texts)
+        self._take(joined() if joined else self._join(texts))
         marks = (len(texts) - 1 if texts else 0, sum(map(len, texts)) - sum(map(bool, texts)))
         if (self._count(_ROW), self._count(_MESSAGE)) != marks:
             clean = []
@@ -63,14 +65,17 @@ class Texts:
                     self.marked.add(at)
                     each = [text.replace(ROW, "\x1d").replace(MESSAGE, "\x1d") for text in each]
                 clean.append(each)
-            self._join(clean)
+            self._take(self._join(clean))
         ends = self._low[self._signs == _ROW[0]]
         self.starts = np.concatenate(([0], ends + 1)) if texts else np.empty(0, np.int64)
         self.lengths = np.diff(np.concatenate((self.starts, [len(self.blob) + 1]))) - 1
 
-    def _join(self, texts: list[list[str]]) -> None:
-        rows = [MESSAGE.join(each) for each in texts]
-        self.blob = ROW.join(rows).encode("utf-8", "surrogatepass")
+    @staticmethod
+    def _join(texts: list[list[str]]) -> bytes:
+        return ROW.join([MESSAGE.join(each) for each in texts]).encode("utf-8", "surrogatepass")
+
+    def _take(self, blob: bytes) -> None:
+        self.blob = blob
         self.bytes = np.frombuffer(self.blob, np.uint8)
         self._low = np.flatnonzero(self.bytes < 32)
         self._signs = self.bytes[self._low]
@@ -83,9 +88,11 @@ class Texts:
         blob = self.blob
         plain = blob.isascii()
         if not plain:
-            first, *others = blob.split(_GENERAL_PUNCTUATION)
-            blob = b"".join([first, *(each[1:] for each in others)])
-            if _NO_BREAK_SPACE[:1] in blob:  # one byte is searched for twenty times faster than two
+            # Split at one byte, which is searched for twenty times faster than two, and looked at the next.
+            first, *others = blob.split(_GENERAL_PUNCTUATION[:1])
+            second = _GENERAL_PUNCTUATION[1]
+            blob = b"".join([first, *(each[2:] if each[0] == second else b"\xe2" + each for each in others)])
+            if _NO_BREAK_SPACE[:1] in blob:
                 blob = blob.replace(_NO_BREAK_SPACE, b"")
         rows = blob.translate(_LOWER, _DELETED).split(_ROW)
         if not plain and not blob.isascii():
@@ -213,5 +220,5 @@ def masked(secret: bytes) -> str:
     text = secret.decode("utf-8", "replace")
     name, at, host = text.partition("@")
     if at:
-        return f"{name[:1]}…@…{host[host.rfind('.'):]}"
+        return f"{name[:1]}…@…{host[host.rfind('.') :]}"
     return f"{text[:4]}… ({len(text)} characters)"

@@ -61,7 +61,9 @@ class Tokenizer:
         return self._render(messages=messages, tools=tools, documents=None, add_generation_prompt=add_generation_prompt,
                             **self._special)  # fmt: skip
 
-    def __call__(self, text: str, add_special_tokens: bool = False, return_offsets_mapping: bool = False) -> dict[str, Any]:
+    def __call__(
+        self, text: str, add_special_tokens: bool = False, return_offsets_mapping: bool = False
+    ) -> dict[str, Any]:
         """Returns `input_ids`, and with `return_offsets_mapping` where in the text each token stands."""
         encoding = self._rust.encode(text, add_special_tokens=add_special_tokens)
         offsets = {"offset_mapping": encoding.offsets} if return_offsets_mapping else {}
@@ -78,7 +80,9 @@ def find(named: str | None, model: dict[str, Any], online: bool = True) -> tuple
             path = path.parent
         if path.is_dir():
             if not (path / "tokenizer.json").is_file():
-                raise UserError(f"dataset.tokenizer: {named}: no tokenizer.json there; name a folder that has one", MISSING)
+                raise UserError(
+                    f"dataset.tokenizer: {named}: no tokenizer.json there; name a folder that has one", MISSING
+                )
             return Tokenizer(path, named), f"the tokenizer in {named}"
     wanted = named or model.get("huggingface_id") or HUB_IDS.get(str(model.get("name")))
     if wanted == SMOLLM2 and (folder := _smollm2(convert=True)):

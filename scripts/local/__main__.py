@@ -30,6 +30,8 @@ def parser() -> argparse.ArgumentParser:
     for verb, text in (("env", "print the environment as lines for a shell"), ("run", "run a program against it")):
         each = verbs.add_parser(verb, help=text)
         each.add_argument("--env", metavar="ENV", help="the environment whose values name the workspace")
+        each.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", nargs="+",
+                          help="override a value of the environment")  # fmt: skip
         for key in WORKSPACE_KEYS:
             each.add_argument(f"--{key.replace('_id', '').replace('_', '-')}", dest=key, help="instead of the values'")
         if verb == "run":
@@ -47,7 +49,7 @@ def workspace_of(arguments: argparse.Namespace) -> dict[str, str] | None:
     if arguments.env and len(given) < len(WORKSPACE_KEYS):
         from scripts import values
 
-        data = values.load(arguments.env, check=False).data.get("azure") or {}
+        data = values.load(arguments.env, values.flat(arguments.sets), check=False).data.get("azure") or {}
         given = {key: str(data[key]) for key in WORKSPACE_KEYS if data.get(key)} | given
     if not given:
         return None
@@ -105,7 +107,9 @@ def show(home: Home, output: str) -> int:
         print(json.dumps(state or {"pid": None, "home": str(home.root)}, indent=2))
         return 0 if state else FAILED
     if state is None:
-        print(f"The local Azure ML of {home.root} does not run.")
+        pid = client.holder(home)
+        reason = "does not run" if pid is None else f"(process {pid}) does not answer; `make local-down` ends it"
+        print(f"The local Azure ML of {home.root} {reason}.")
         return FAILED
     rows: list[tuple[str, Any]] = [
         ("process", state["pid"]),

@@ -6,11 +6,14 @@ from the file, so that it stays the same between ranges and across restarts.
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import contextlib
 import hashlib
 import mimetypes
 import os
 import re
+import secrets
 import shutil
 import time
 import uuid
@@ -21,7 +24,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from scripts.local import identity, workspaces
@@ -73,7 +75,8 @@ def etag(status: os.stat_result) -> str:
 
 
 def _authorise(call: Call) -> None:
-    if f"sig={call.emulator.credentials['sas_signature']}" in call.request.url.query:
+    signature = call.query.get("sig", "")
+    if secrets.compare_digest(signature.encode(), call.emulator.credentials["sas_signature"].encode()):
         return
     try:
         audience = str(identity.read_token(call).get("aud", ""))
@@ -101,6 +104,10 @@ async def dispatch(call: Call) -> Response:
         return await _blob(call, root, f"{workspace.account}/{container}/{name}", name)
     except BlobError as error:
         return error.response()
+    except OSError as error:  # not a 5xx that the client would repeat for minutes
+        return BlobError(
+            507, "OutOfSpace", f"The blob cannot be kept in {call.emulator.home.root}: {error}."
+        ).response()
 
 
 def _container(call: Call, root: Path, container: str) -> Response:
@@ -164,18 +171,15 @@ def _recall(emulator: Emulator, key: str) -> dict[str, str]:
 
 
 async def _receive(call: Call) -> Path:
+    """Returns a file with the body of the request; one that is not whole is removed, as when the client goes away."""
     temporary = call.emulator.home.uploads / uuid.uuid4().hex
     try:
         with temporary.open("wb") as file:
             async for chunk in call.request.stream():
                 file.write(chunk)
-    except ClientDisconnect:
+    except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    length = call.request.headers.get("content-length")
-    if length is not None and int(length) != temporary.stat().st_size:
-        temporary.unlink()
-        raise BlobError(400, "IncompleteBody", "The request body is shorter than its Content-Length.")
     return temporary
 
 
@@ -217,20 +221,28 @@ async def _put_block(call: Call, key: str) -> Response:
 
 
 async def _put_block_list(call: Call, path: Path, key: str) -> Response:
-    text = (await call.request.body()).decode()
+    text = (await call.request.body()).decode(errors="replace")
     blocks = _block_folder(call, key)
+    names = [_block_name(each) for each in re.findall(r"<(?:Latest|Uncommitted|Committed)>([^<]+)</", text)]
     temporary = call.emulator.home.uploads / uuid.uuid4().hex
-    with temporary.open("wb") as file:
-        for identifier in re.findall(r"<(?:Latest|Uncommitted|Committed)>([^<]+)</", text):
-            block = blocks / _block_name(identifier)
-            if not block.is_file():
-                temporary.unlink()
-                raise BlobError(400, "InvalidBlockList", "The specified block list is invalid.")
-            with block.open("rb") as source:
-                shutil.copyfileobj(source, file, CHUNK)
+    await asyncio.to_thread(_join, [blocks / name for name in names], temporary)
     response = _publish(call, temporary, path, key)
-    shutil.rmtree(blocks, ignore_errors=True)
+    await asyncio.to_thread(shutil.rmtree, blocks, ignore_errors=True)
     return response
+
+
+def _join(blocks: list[Path], target: Path) -> None:
+    """Writes blocks one after another into a file."""
+    try:
+        with target.open("wb") as file:
+            for block in blocks:
+                with block.open("rb") as source:
+                    shutil.copyfileobj(source, file, CHUNK)
+    except BaseException as error:
+        target.unlink(missing_ok=True)
+        if isinstance(error, FileNotFoundError):
+            raise BlobError(400, "InvalidBlockList", "The specified block list is invalid.") from None
+        raise
 
 
 def _status(path: Path) -> os.stat_result:
@@ -269,7 +281,7 @@ def _read(call: Call, root: Path, key: str, name: str) -> Response:
     first, last, code = 0, status.st_size - 1, 200
     if span:
         first, last, code = int(span[1]), min(int(span[2] or last), last), 206
-        if first >= status.st_size:
+        if first >= status.st_size or last < first:
             raise BlobError(416, "InvalidRange", "The range specified is invalid for the current size of the resource.")
         headers["Content-Range"] = f"bytes {first}-{last}/{status.st_size}"
     headers["Content-Length"] = str(last - first + 1)
@@ -319,9 +331,12 @@ def _list(call: Call, root: Path, container: str) -> Response:
             following = key
             break
         seen.add(key)
-        entries.append(
-            f"<BlobPrefix><Name>{escape(group)}</Name></BlobPrefix>" if group else _entry(call, container, name, path)
-        )
+        with contextlib.suppress(FileNotFoundError):  # a job renames and removes files meanwhile
+            entries.append(
+                f"<BlobPrefix><Name>{escape(group)}</Name></BlobPrefix>"
+                if group
+                else _entry(call, container, name, path)
+            )
     body = (
         f'<?xml version="1.0" encoding="utf-8"?><EnumerationResults ServiceEndpoint="https://{call.host}/" '
         f'ContainerName="{escape(container)}"><Prefix>{escape(prefix)}</Prefix><Blobs>{"".join(entries)}</Blobs>'

@@ -35,16 +35,17 @@ def request(
         connection.request(method, path, content, {"x-local-key": record["key"], "content-type": "application/json"})
         answer = connection.getresponse()
         data = json.loads(answer.read() or b"{}")
-    except (http.client.HTTPException, ValueError) as error:
+        refusal = data["error"]["message"] if answer.status >= 400 else None
+    except (http.client.HTTPException, ValueError, KeyError, TypeError) as error:
         raise ConnectionError(
             f"what listens on port {record['plain_port']} is not the local Azure ML: {error}"
         ) from None
     finally:
         connection.close()
     if answer.status == 401:
-        raise ConnectionError("another program listens on the port")
-    if answer.status >= 400:
-        raise UserError(data["error"]["message"])
+        raise ConnectionError("another local Azure ML listens on the port")
+    if refusal is not None:
+        raise UserError(refusal)
     return data
 
 
@@ -67,14 +68,22 @@ def _one_at_a_time(home: Home) -> Iterator[None]:
 def up(home: Home) -> bool:
     """Starts the emulator in the background unless it runs, and waits until it answers. Returns whether it was started.
 
-    Safe to call from two processes at once: the second one waits for the first.
+    Safe to call from two processes at once: the second one waits for the first; and while it stops: it is started after.
     """
     if healthy(home):
         return False
     home.create()
     with _one_at_a_time(home):
-        if healthy(home):
-            return False
+        deadline = time.monotonic() + START_SECONDS
+        while (pid := holder(home)) is not None:
+            if healthy(home):
+                return False
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"The local Azure ML (process {pid}) does not answer; `make local-down` ends it. Its log is {home.log}.",
+                    UNREACHABLE,
+                )
+            time.sleep(0.05)
         with home.log.open("ab") as log:
             start = log.tell()
             process = subprocess.Popen(
@@ -104,30 +113,47 @@ def up(home: Home) -> bool:
 
 def down(home: Home) -> bool:
     """Stops the emulator with its jobs and deployments and waits until it is gone. Returns whether it ran."""
-    try:
-        pid = request(home, "POST", "/control/stop")["pid"]
-    except (OSError, UserError):
+    pid = holder(home)
+    if pid is None:
         return False
+    try:
+        request(home, "POST", "/control/stop")
+    except (OSError, UserError):  # it starts, or hangs
+        _signal(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while time.monotonic() < deadline:
-        if not _alive(home):
+        if holder(home) != pid:
             return True
         time.sleep(0.05)
-    with contextlib.suppress(ProcessLookupError):  # its own lock is still held: it is the one that we asked
-        os.kill(pid, signal.SIGKILL)
+    _signal(pid, signal.SIGKILL)
     raise UserError(
         f"The local Azure ML (process {pid}) did not stop within {STOP_SECONDS:g} s and was killed.", FAILED
     )
 
 
-def _alive(home: Home) -> bool:
-    """Says whether a process holds the home; the lock goes with the process, whatever its pid was given to since."""
-    with (home.root / "serve.lock").open("a") as lock:
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if pid:
+            os.kill(pid, number)
+
+
+def holder(home: Home) -> int | None:
+    """Returns the process id of the emulator that holds the home, answering or not; None where there is none.
+
+    The lock goes with the process, whatever a file says and whatever process got its id since. 0: it gave no id.
+    """
+    for _ in range(20):
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with home.lock.open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return None
+        except FileNotFoundError:
+            return None
         except BlockingIOError:
-            return True
-    return False
+            if text := home.lock.read_text().strip():
+                return int(text)
+        time.sleep(0.05)  # the lock has just been taken
+    return 0
 
 
 def status(home: Home) -> dict[str, Any] | None:

@@ -44,7 +44,7 @@ def _resource(workspace: Workspace, document: Document) -> dict[str, Any]:
         "type": "Microsoft.MachineLearningServices/workspaces/computes",
         "location": workspace.region,
         "tags": document.body["tags"],
-        "identity": document.body["identity"],
+        **({"identity": document.body["identity"]} if document.body["identity"] else {}),
         "systemData": document.system_data(),
         "properties": {
             **properties,
@@ -80,8 +80,9 @@ async def put(call: Call) -> Any:
         scale = wanted.get("properties", wanted).get("scaleSettings", {})
         body = {**old.body, "properties": _merge(old.body["properties"], {"properties": {"scaleSettings": scale}})}
     kept = _check(call, name, body, old)
-    document = call.emulator.store.put(call.ws.scope, "computes", name, kept)
-    headers = begin(call, "compute.put", {"scope": call.ws.scope, "name": name})
+    with call.emulator.store.transaction():
+        document = call.emulator.store.put(call.ws.scope, "computes", name, kept)
+        headers = begin(call, "compute.put", {"scope": call.ws.scope, "name": name})
     return reply(_resource(call.ws, document), 200 if old else 201, headers)
 
 
@@ -133,7 +134,7 @@ def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) ->
     inner = {"vmPriority": "Dedicated", **inner, "vmSize": size["name"], "scaleSettings": scale}
     return {
         "tags": body.get("tags") or {},
-        "identity": body.get("identity") or {"type": "None"},
+        "identity": body.get("identity"),
         "properties": {
             **properties,
             "provisioningState": "Creating" if old is None else "Updating",

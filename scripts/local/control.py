@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import secrets
+from pathlib import Path
 from typing import Any
 
-from scripts.local import jobs, workspaces
-from scripts.local.web import Call, Routes
+from scripts.local import endpoints, jobs, workspaces
+from scripts.local.web import AzureError, Call, Routes
 
 routes = Routes()
 HEADER = "x-local-key"
@@ -20,7 +23,9 @@ def allowed(call: Call) -> bool:
 
 @routes("GET", "/control/health")
 async def health(call: Call) -> Any:
-    """Says that this is the emulator, and of which process."""
+    """Says that this is the emulator, and of which process; 503 while it stops."""
+    if call.emulator.stopping.is_set():
+        raise AzureError(503, "ServiceUnavailable", "The local Azure ML is stopping.")
     return {"pid": os.getpid()}
 
 
@@ -36,10 +41,11 @@ async def status(call: Call) -> Any:
     ]
     found = []
     for each in emulator.store.list("endpoints"):
-        inside = [one for one in emulator.store.list("deployments", each.scope) if one.name.startswith(each.name + "/")]
+        workspace = workspaces.by_scope(emulator, each.scope)
+        inside = endpoints.deployments_of(emulator, workspace, each.name)
         found.append(
             {
-                "workspace": names[each.scope],
+                "workspace": workspace.name,
                 "name": each.name,
                 "state": each.body["properties"]["provisioningState"],
                 "deployments": {
@@ -57,7 +63,6 @@ async def status(call: Call) -> Any:
         }
         for each in workspaces.every(emulator)
     ]
-    disk = sum(path.lstat().st_size for path in emulator.home.root.rglob("*") if not path.is_dir())
     return {
         "pid": os.getpid(),
         "home": str(emulator.home.root),
@@ -66,8 +71,16 @@ async def status(call: Call) -> Any:
         "workspaces": shown,
         "running_jobs": running,
         "endpoints": found,
-        "disk_bytes": disk,
+        "disk_bytes": await asyncio.to_thread(_disk_used, emulator.home.root),
     }
+
+
+def _disk_used(root: Path) -> int:
+    total = 0
+    for path in root.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # jobs and uploads rename and remove files meanwhile
+            total += 0 if path.is_dir() else path.lstat().st_size
+    return total
 
 
 @routes("POST", "/control/stop")

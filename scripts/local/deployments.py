@@ -65,12 +65,14 @@ async def get(call: Call) -> Any:
 @arm("PUT", DEPLOYMENT)
 async def put(call: Call) -> Any:
     """Creates a deployment, or replaces it: the new server takes over when it is ready."""
-    endpoint = endpoints.find(call.emulator, call.ws, call.words["endpoint"]).name
-    name = f"{endpoint}/{call.words['name']}"
+    endpoint = endpoints.find(call.emulator, call.ws, call.words["endpoint"])
+    endpoints.refuse_deleting(endpoint)
+    name = f"{endpoint.name}/{call.words['name']}"
     old = call.emulator.store.get(call.ws.scope, "deployments", name)
     kept = _check(call, call.words["name"], without_nulls(await call.json()), old)
-    document = call.emulator.store.put(call.ws.scope, "deployments", name, kept)
-    headers = begin(call, "deployment.put", {"scope": call.ws.scope, "name": name})
+    with call.emulator.store.transaction():
+        document = call.emulator.store.put(call.ws.scope, "deployments", name, kept)
+        headers = begin(call, "deployment.put", {"scope": call.ws.scope, "name": name})
     return reply(_resource(call.ws, document), 200 if old else 201, headers)
 
 
@@ -150,13 +152,10 @@ def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) ->
 @operation("deployment.put")
 async def provision(emulator: Emulator, words: dict[str, Any]) -> None:
     """Starts a deployment's server and waits for its probe."""
-    document = emulator.store.get(words["scope"], "deployments", words["name"])
-    if document is None:
-        return
     key = (words["scope"], words["name"].lower())
     try:
         faults.inject(emulator, "deployment.work", name=words["name"].partition("/")[2])
-        await emulator.servers.provide(key, document)
+        await emulator.servers.provide(key)
     except AzureError:
         _set_state(emulator, words, "Failed")
         raise
@@ -193,7 +192,12 @@ async def delete(call: Call) -> Any:
 async def remove(emulator: Emulator, words: dict[str, Any]) -> None:
     """Ends the deletion of a deployment: its process is gone, and its memory given back, before it is."""
     await emulator.servers.remove((words["scope"], words["name"].lower()))
-    emulator.store.delete(words["scope"], "deployments", words["name"])
+    name, _, deployment = words["name"].partition("/")
+    endpoint = emulator.store.get(words["scope"], "endpoints", name)
+    with emulator.store.transaction():
+        emulator.store.delete(words["scope"], "deployments", words["name"])
+        if endpoint is not None and endpoint.body["properties"]["traffic"].pop(deployment, None) is not None:
+            emulator.store.put(words["scope"], "endpoints", name, endpoint.body)
 
 
 @arm("POST", DEPLOYMENT + "/getLogs")

@@ -122,7 +122,7 @@ class Application:
         call = Call(self.emulator, request, dict(host_words), host)
 
         async def handle(call: Call) -> Any:
-            handler, words = self.tables[family].find(request.method, request.url.path)
+            handler, words = self.tables[family].find(request.method, request.scope["path"])
             call.words.update(words)
             if family in ("arm", "data"):
                 identity.authorise(call)

@@ -35,6 +35,12 @@ def find(emulator: Emulator, workspace: Workspace, name: str) -> Document:
     return document
 
 
+def refuse_deleting(endpoint: Document) -> None:
+    """Refuses to change an endpoint that is on its way out: what were added to it now could never be deleted."""
+    if endpoint.body["properties"]["provisioningState"] == "Deleting":
+        raise AzureError(409, "Conflict", f"Endpoint {endpoint.name} is being deleted; wait until it is gone.")
+
+
 def deployments_of(emulator: Emulator, workspace: Workspace, endpoint: str) -> list[Document]:
     """Returns the deployments of an endpoint; they are stored as `endpoint/deployment`."""
     every = emulator.store.list("deployments", workspace.scope)
@@ -81,8 +87,8 @@ async def put(call: Call) -> Any:
     given = body.get("properties") or {}
     if old is None:
         _check_name(call, name)
-    elif old.body["properties"]["provisioningState"] == "Deleting":
-        raise AzureError(409, "Conflict", f"Endpoint {name} is being deleted; wait until it is gone.")
+    else:
+        refuse_deleting(old)
     mode = given.get("authMode", "Key")
     if mode.lower() not in [each.lower() for each in MODES]:
         raise bad_request(f"Endpoint {name}: authMode is {mode!r}; allowed are {', '.join(MODES)}.")
@@ -115,8 +121,9 @@ async def put(call: Call) -> Any:
             "provisioningState": "Updating" if old else "Creating",
         },
     }
-    document = call.emulator.store.put(call.ws.scope, "endpoints", name, kept)
-    headers = begin(call, "endpoint.put", {"scope": call.ws.scope, "name": name})
+    with call.emulator.store.transaction():
+        document = call.emulator.store.put(call.ws.scope, "endpoints", name, kept)
+        headers = begin(call, "endpoint.put", {"scope": call.ws.scope, "name": name})
     return reply(_resource(call.ws, document), 200 if old else 201, headers)
 
 
@@ -159,7 +166,7 @@ def _check_traffic(call: Call, name: str, traffic: dict[str, Any], what: str, li
 async def provision(emulator: Emulator, words: dict[str, Any]) -> None:
     """Ends the creation or the change of an endpoint."""
     document = emulator.store.get(words["scope"], "endpoints", words["name"])
-    if document is not None:
+    if document is not None and document.body["properties"]["provisioningState"] != "Deleting":
         document.body["properties"]["provisioningState"] = "Succeeded"
         emulator.store.put(words["scope"], "endpoints", words["name"], document.body)
 
@@ -172,8 +179,10 @@ async def delete(call: Call) -> Any:
     if document is None:
         return reply(status=204)
     document.body["properties"]["provisioningState"] = "Deleting"
-    call.emulator.store.put(call.ws.scope, "endpoints", name, document.body)
-    return reply(status=202, headers=begin(call, "endpoint.delete", {"scope": call.ws.scope, "name": name}))
+    with call.emulator.store.transaction():
+        call.emulator.store.put(call.ws.scope, "endpoints", name, document.body)
+        headers = begin(call, "endpoint.delete", {"scope": call.ws.scope, "name": name})
+    return reply(status=202, headers=headers)
 
 
 @operation("endpoint.delete")

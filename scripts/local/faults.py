@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import UserError, suggest
+from scripts.local.home import write_private
 
 if TYPE_CHECKING:
     from scripts.local.emulator import Emulator
@@ -127,7 +128,7 @@ def write(path: Path, faults: dict[str, dict[str, Any]]) -> None:
     import yaml
 
     if faults:
-        path.write_text(yaml.safe_dump(faults))
+        write_private(path, yaml.safe_dump(faults))
     else:
         path.unlink(missing_ok=True)
 
@@ -164,6 +165,6 @@ def inject(emulator: Emulator, at: str, **words: Any) -> None:
         raise AzureError(fault.status, fault.code, fault.message.format(**words))
 
 
-def delay(emulator: Emulator, work: str) -> float:
+def delay(emulator: Emulator) -> float:
     """Returns the seconds that a long-running operation is held up on purpose."""
     return SLOW_SECONDS if happening(emulator, "operation") else 0.0

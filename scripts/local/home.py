@@ -24,6 +24,7 @@ class Home:
         self.refused = root / "refused.log"
         self.settings = root / "settings.yaml"
         self.faults = root / "faults.yaml"
+        self.lock = root / "serve.lock"  # locked by the emulator that runs, and holds its process id
         self.database = root / "state.sqlite"
         self.tracking = root / "mlflow"  # a database a workspace
         self.authority = root / "ca.pem"
@@ -46,11 +47,14 @@ class Home:
             folder.mkdir(exist_ok=True)
 
     def read_record(self) -> dict[str, Any] | None:
-        """Returns what the last emulator wrote about itself; it may be dead (see client.healthy)."""
+        """Returns what the last emulator wrote about itself, or None; it may be dead (see client.healthy)."""
         try:
-            return json.loads(self.record.read_text())
+            record = json.loads(self.record.read_text())
         except (FileNotFoundError, ValueError):
             return None
+        return (
+            record if isinstance(record, dict) and record.keys() >= {"pid", "key", "proxy_port", "plain_port"} else None
+        )
 
 
 def locate() -> Home:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import time
 from typing import Any
@@ -19,7 +20,7 @@ LIFETIME = 86399  # seconds, as Microsoft Entra ID gives a service principal
 
 
 def make_token(call: Call, audience: str) -> str:
-    """Returns an unsigned JWT for an audience. Clients do not verify signatures, but they read `aud`, `tid` and `exp`."""
+    """Returns a JWT for an audience, signed with the home's secret: clients read `aud`, `tid` and `exp` in it."""
     now = int(time.time())
     principal = call.emulator.credentials
     claims = {
@@ -33,10 +34,17 @@ def make_token(call: Call, audience: str) -> str:
         "nbf": now,
         "exp": now + LIFETIME,
     }
-    parts = ({"alg": "none", "typ": "JWT"}, claims)
-    return ".".join(
-        [base64.urlsafe_b64encode(json.dumps(each).encode()).rstrip(b"=").decode() for each in parts] + [""]
-    )
+    content = ".".join(_encode(json.dumps(each).encode()) for each in ({"alg": "HS256", "typ": "JWT"}, claims))
+    return f"{content}.{_signature(call, content)}"
+
+
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _signature(call: Call, content: str) -> str:
+    secret = call.emulator.credentials["client_secret"].encode()
+    return _encode(hmac.digest(secret, content.encode(), "sha256"))
 
 
 def read_token(call: Call) -> dict[str, Any]:
@@ -44,13 +52,13 @@ def read_token(call: Call) -> dict[str, Any]:
     scheme, _, token = call.request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise AzureError(401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
-    try:
-        part = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-        expired = claims["exp"] < time.time()
-    except (IndexError, KeyError, TypeError, ValueError):
-        raise AzureError(401, "InvalidAuthenticationToken", "The access token is invalid.") from None
-    if expired:
+    content, _, signature = token.rpartition(".")
+    # Another user of this machine reaches the loopback too, and could write a token, but not sign it.
+    if not hmac.compare_digest(signature.encode(), _signature(call, content).encode()):
+        raise AzureError(401, "InvalidAuthenticationToken", "The access token is invalid.")
+    part = content.partition(".")[2]
+    claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    if claims["exp"] < time.time():
         fault = faults.FAULTS["expired-token"]
         raise AzureError(fault.status, fault.code, fault.message)
     return claims

@@ -98,6 +98,9 @@ async def put(call: Call) -> Any:
         properties["outputs"].pop("default", None)
     Reader(call.emulator, call.ws, name, properties).steps()
     await call.emulator.tracking.create_run(call.ws, name, properties)
+    twin = call.emulator.store.get(call.ws.scope, "jobs", name)
+    if twin is not None:  # submitted by another client in the meantime: one name, one job
+        return reply(resource(call.ws, twin))
     document = call.emulator.store.put(call.ws.scope, "jobs", name, {"properties": properties, "status": "NotStarted"})
     call.emulator.runner.submit(call.ws, name)
     return reply(resource(call.ws, document), 201)
@@ -127,10 +130,11 @@ def _update(call: Call, old: Document, properties: dict[str, Any]) -> Any:
 async def cancel(call: Call) -> Any:
     """Cancels a job; on one that has ended it does nothing."""
     document = find(call.emulator, call.ws, call.words["name"])
-    if document.body["status"] not in ENDED:
-        set_status(call.emulator, call.ws.scope, document.name, "CancelRequested")
     words = {"scope": call.ws.scope, "name": document.name}
-    return reply(status=202, headers=begin(call, "job.cancel", words, location_style=True))
+    with call.emulator.store.transaction():
+        set_status(call.emulator, call.ws.scope, document.name, "CancelRequested")
+        headers = begin(call, "job.cancel", words, location_style=True)
+    return reply(status=202, headers=headers)
 
 
 @operation("job.cancel")

@@ -33,7 +33,7 @@ def check(call: Call, name: str, version: str, properties: dict[str, Any]) -> di
     from_job = uris.JOB_OUTPUT.fullmatch(uri)
     if from_job:  # kept as the place that it means, as Azure does: the SDK cannot download a model from a job's URI
         properties = {**properties, "jobName": from_job["job"], "modelUri": uris.longhand(call.emulator, call.ws, uri)}
-    return {"stage": "Development", **properties, "modelType": kind, "flavors": properties.get("flavors") or flavors}
+    return {**properties, "modelType": kind, "flavors": properties.get("flavors") or flavors}
 
 
 def files(emulator: Emulator, workspace: Workspace, uri: str) -> Path:
@@ -57,7 +57,13 @@ def _flavors(name: str, kind: str, path: Path, uri: str) -> dict[str, Any]:
     description = path / "MLmodel"
     if not description.is_file():
         raise bad_request(f"Model {name} is not an MLflow model: {uri} has no file MLmodel.")
-    flavors = (yaml.safe_load(description.read_text()) or {}).get("flavors") or {}
+    try:
+        content = yaml.safe_load(description.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError):
+        content = None
+    flavors = content.get("flavors") if isinstance(content, dict) else None
+    if not isinstance(flavors, dict):
+        raise bad_request(f"Model {name} is not an MLflow model: {uri} has a file MLmodel without flavors.")
     return {str(flavor): {"data": {}} for flavor in flavors}
 
 
@@ -112,13 +118,7 @@ def register_outputs(emulator: Emulator, workspace: Workspace, job: str, propert
             uri = f"azureml://jobs/{job}/outputs/{name}"
             flavors = _flavors(asset, kind, uris.resolve(emulator, workspace, output["uri"]), uri)
             place = uris.longhand(emulator, workspace, uri)
-            content |= {
-                "modelType": kind,
-                "modelUri": place,
-                "jobName": job,
-                "flavors": flavors,
-                "stage": "Development",
-            }
+            content |= {"modelType": kind, "modelUri": place, "jobName": job, "flavors": flavors}
         else:
             content |= {"dataType": kind, "dataUri": output["uri"]}
         emulator.store.put(workspace.scope, group, asset, {"properties": content}, version)

@@ -42,6 +42,7 @@ def operation(name: str) -> Callable[[Work], Work]:
 def begin(call: Call, name: str, words: dict[str, Any], *, location_style: bool = False) -> dict[str, str]:
     """Starts an operation and returns the headers that tell the client where to poll.
 
+    Called in one transaction with the change that it completes, so that no kill leaves a change that nothing completes.
     With `location_style` the client is sent to `Location` (202 until done), as Azure does for the cancelling of a job.
     """
     identifier = str(uuid.uuid4())
@@ -62,7 +63,7 @@ async def run(emulator: Emulator, identifier: str) -> None:
     body = document.body
     outcome: dict[str, Any]
     try:
-        await asyncio.sleep(emulator.settings.lro_seconds + faults.delay(emulator, body["work"]))
+        await asyncio.sleep(emulator.settings.lro_seconds + faults.delay(emulator))
         await WORK[body["work"]](emulator, body["words"])
         outcome = {"status": "Succeeded"}
     except AzureError as error:

@@ -57,7 +57,9 @@ class Runner:
         if task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        await self._end(workspaces.by_scope(self.emulator, scope), name, "Canceled")
+        workspace = workspaces.by_scope(self.emulator, scope)
+        if jobs.find(self.emulator, workspace, name).body["status"] not in jobs.ENDED:
+            await self._end(workspace, name, "Canceled")
 
     async def close(self) -> None:
         """Ends all jobs because the emulator stops: those that ran have failed, those that waited wait on."""
@@ -129,14 +131,19 @@ class Runner:
                 return
             try:
                 await self._run(workspace, name)
-            except StepFailed as failure:
-                await self._end(workspace, name, "Failed", failure.error)
-            except AzureError as error:
-                await self._end(workspace, name, "Failed", {"code": error.code, "message": error.message})
-            except OSError as error:
-                await self._end(workspace, name, "Failed", {"code": "SystemError", "message": f"{error}."})
+            except Exception as error:
+                await self._end(workspace, name, "Failed", self._failed(error).error)
             else:
                 await self._end(workspace, name, "Completed")
+
+    def _failed(self, error: Exception) -> StepFailed:
+        """Returns what a job reports of an exception: whatever it is, the job must end."""
+        if isinstance(error, StepFailed):
+            return error
+        if isinstance(error, AzureError):
+            return StepFailed(error.code, error.message)
+        self.emulator.log.error("a job failed", exc_info=error)
+        return StepFailed("SystemError", f"The local Azure ML could not run the job: {error}.")
 
     async def _run(self, workspace: Workspace, name: str) -> None:
         document = jobs.find(self.emulator, workspace, name)
@@ -157,9 +164,9 @@ class Runner:
             try:
                 await self._step(workspace, name, properties, steps, step, log)
                 self._step_state(workspace, name, states, step.name, "Completed")
-            except StepFailed as failure:
+            except Exception as error:
                 self._step_state(workspace, name, states, step.name, "Failed")
-                failed = failure
+                failed = self._failed(error)
                 if not (properties.get("settings") or {}).get("continue_on_step_failure", True):
                     break
         jobs.set_status(self.emulator, workspace.scope, name, "Finalizing")
@@ -234,7 +241,10 @@ class Runner:
             file.write(f"{time.strftime('%H:%M:%S')} {text}\n")
 
     async def _end(self, workspace: Workspace, name: str, status: str, error: dict[str, str] | None = None) -> None:
-        await self.emulator.tracking.end_run(workspace, name, status)
+        try:
+            await self.emulator.tracking.end_run(workspace, name, status)
+        except Exception:  # MLflow's database may be broken or full; the job has ended all the same
+            self.emulator.log.exception("the MLflow run of job %s", name)
         jobs.set_status(self.emulator, workspace.scope, name, status, error)
 
 

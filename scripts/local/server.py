@@ -36,6 +36,7 @@ from scripts.local import (
     jobs,
     models,
     operations,
+    ports,
     registry,
     runs,
     sizes,
@@ -81,39 +82,37 @@ class Server(uvicorn.Server):
 
 def _listen(port: int | None) -> socket.socket:
     """Returns a socket listening on the loopback: on the port of last time if it is free, so that shells stay valid."""
-    for wanted in (port or 0, 0):
-        sock = socket.socket()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock = ports.bind(port)
+    sock.listen(512)
+    sock.setblocking(False)
+    return sock
+
+
+def _take(home: Home) -> None:
+    """Locks the home, or raises UserError. The system unlocks it however this process ends: no stale pid can mislead."""
+    lock = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    for _ in range(20):  # whoever only looks whether it is locked holds it for a moment
         try:
-            sock.bind(("127.0.0.1", wanted))
-        except OSError:
-            sock.close()
-            continue
-        sock.listen(512)
-        sock.setblocking(False)
-        return sock
-    raise UserError("No port is free on 127.0.0.1.", FAILED)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.05)
+        else:
+            os.truncate(lock, os.pwrite(lock, f"{os.getpid()}\n".encode(), 0))
+            return
+    raise UserError(f"A local Azure ML already runs in {home.root}; see `python -m scripts.local status`.", FAILED)
 
 
 def serve(home: Home) -> None:
     """Runs the emulator until it is told to stop (SIGTERM, SIGINT or `down`); one at a time for a home."""
+    os.umask(0o077)  # models, logs and databases hold what only their owner should read, whatever the home's own mode
     home.create()
-    # Held until this process is gone, and released by the system however it ends: no stale pid can mislead.
-    lock = os.open(home.root / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UserError(
-            f"A local Azure ML already runs in {home.root}; see `python -m scripts.local status`.", FAILED
-        ) from None
+    _take(home)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     for noisy in ("httpx", "alembic", "mlflow", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     asyncio.run(_main(home))
     logging.shutdown()
-    os._exit(
-        0
-    )  # everything is stopped and stored; what may be left is MLflow's import in its thread, not worth waiting
+    os._exit(0)  # all is stopped and stored; what may be left is MLflow's import in its thread, not worth waiting for
 
 
 async def _main(home: Home) -> None:
@@ -121,9 +120,9 @@ async def _main(home: Home) -> None:
     last = home.read_record() or {}
     sockets = {name: _listen(last.get(f"{name}_port")) for name in ("proxy", "plain")}
     sockets["tls"] = _listen(None)
-    ports = {f"{name}_port": sock.getsockname()[1] for name, sock in sockets.items()}
+    numbers = {f"{name}_port": sock.getsockname()[1] for name, sock in sockets.items()}
     started = time.time()
-    emulator.record = {"pid": os.getpid(), **ports, "key": secrets.token_urlsafe(24), "started": started}
+    emulator.record = {"pid": os.getpid(), **numbers, "key": secrets.token_urlsafe(24), "started": started}
     servers = [
         _uvicorn(Application(emulator, TABLES, plain=False), ssl_context=server_context(home)),
         _uvicorn(Application(emulator, TABLES, plain=True)),
@@ -132,14 +131,14 @@ async def _main(home: Home) -> None:
         asyncio.create_task(server.serve([sockets[name]]))
         for server, name in zip(servers, ("tls", "plain"), strict=True)
     ]
-    proxy = Proxy(ports["tls_port"], emulator.is_emulated, home.refused)
+    proxy = Proxy(numbers["tls_port"], emulator.is_emulated, home.refused)
     accepting = await proxy.serve(sockets["proxy"])
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, emulator.stopping.set)
     emulator.resume()
     emulator.start(emulator.tracking.open(*workspaces.every(emulator)))
     write_private(home.record, json.dumps(emulator.record, indent=2) + "\n")
-    emulator.log.info("serving %s through the proxy on port %d", home.root, ports["proxy_port"])
+    emulator.log.info("serving %s through the proxy on port %d", home.root, numbers["proxy_port"])
     await emulator.stopping.wait()
     emulator.log.info("stopping")
     accepting.close()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import dataclasses
 import os
-import socket
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.local import models, processes, workspaces
+from scripts.local import models, ports, processes, workspaces
 from scripts.local.web import AzureError
 
 if TYPE_CHECKING:
@@ -81,9 +81,11 @@ class Server:
     async def wait_ready(self) -> None:
         """Waits until the server answers; raises AzureError when it does not come up."""
         waits = [asyncio.ensure_future(event.wait()) for event in (self.ready, self.ended)]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for each in waits:
-            each.cancel()
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
         if not self.ready.is_set():
             last = tail(self.log, 1)
             reason = (self.failure or "User container was stopped.") + (f" Its log ends with: {last}" if last else "")
@@ -109,9 +111,7 @@ class Server:
             self.ended.set()
 
     async def _run(self) -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = ports.free()
         settings = self.emulator.settings
         # Tests name another module than SCORING.
         words = ["-m", os.environ.get("AZUREML_LOCAL_SCORING", SCORING), "--model-dir", str(self.plan.model)]
@@ -155,6 +155,8 @@ class Servers:
     def __init__(self, emulator: Emulator) -> None:
         self.emulator = emulator
         self.running: dict[Key, Server] = {}
+        self.starting: dict[Key, Server] = {}
+        self.changing: dict[Key, asyncio.Lock] = collections.defaultdict(asyncio.Lock)  # one change at a time
 
     def resume(self) -> None:
         """Starts the servers of the deployments that a process that is gone had served."""
@@ -174,25 +176,35 @@ class Servers:
         self.running.clear()
 
     async def remove(self, key: Key) -> None:
-        """Ends the server of a deployment, if there is one; returns when its process is gone."""
-        server = self.running.pop(key, None)
-        if server is not None:
-            await server.stop()
-        self.emulator.store.delete(key[0], "servers", key[1])
+        """Ends the server of a deployment, even one that only starts; returns when its process is gone."""
+        starting = self.starting.get(key)
+        if starting is not None:
+            await starting.stop()
+        async with self.changing[key]:
+            server = self.running.pop(key, None)
+            if server is not None:
+                await server.stop()
+            self.emulator.store.delete(key[0], "servers", key[1])
 
-    async def provide(self, key: Key, document: Document) -> None:
+    async def provide(self, key: Key) -> None:
         """Brings up the server of a deployment, then ends the one that it replaces; one that would be the same stays."""
-        wanted = plan(self.emulator, document)
-        before = self.running.get(key)
-        if before is not None and before.plan == wanted and before.failure is None:
-            await before.wait_ready()
-            return
-        server = Server(self.emulator, key, wanted)
-        try:
-            await server.wait_ready()
-        except BaseException:
-            await server.stop()
-            raise
-        self.running[key] = server
-        if before is not None:
-            await before.stop()
+        async with self.changing[key]:
+            document = self.emulator.store.get(key[0], "deployments", key[1])
+            if document is None:
+                return
+            wanted = plan(self.emulator, document)
+            before = self.running.get(key)
+            if before is not None and before.plan == wanted and before.failure is None:
+                await before.wait_ready()
+                return
+            server = self.starting[key] = Server(self.emulator, key, wanted)
+            try:
+                await server.wait_ready()
+            except BaseException:
+                await server.stop()
+                raise
+            finally:
+                del self.starting[key]
+            self.running[key] = server
+            if before is not None:
+                await before.stop()

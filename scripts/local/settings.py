@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError, suggest
+from scripts.local.home import write_private
 
 TEMPLATE = """\
 # Settings of the local Azure ML. They change how it runs here, never the YAML that runs on Azure ML too.
@@ -100,7 +101,7 @@ def load(path: Path) -> Settings:
     import yaml
 
     if not path.exists():
-        path.write_text(TEMPLATE)
+        write_private(path, TEMPLATE)
     try:
         data = yaml.safe_load(path.read_text()) or {}
     except yaml.YAMLError as error:

@@ -19,6 +19,8 @@ from starlette.responses import Response
 from scripts.local.web import WORKSPACE, Call, Routes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from scripts.local.emulator import Emulator
     from scripts.local.workspaces import Workspace
 
@@ -84,7 +86,10 @@ class Tracking:
             from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Registry
             from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Runs
 
-            database = f"sqlite:///{self.emulator.home.tracking / workspace.identifier}.sqlite"
+            path = self.emulator.home.tracking / f"{workspace.identifier}.sqlite"
+            if not path.exists():
+                _create(path)
+            database = f"sqlite:///{path}"
             self.stores[workspace.identifier] = (Runs(database, ARTIFACT_ROOT), Registry(database))
         self.handlers._tracking_store, self.handlers._model_registry_store = self.stores[workspace.identifier]
         self.base = f"azureml://{workspace.region}.api.azureml.ms/mlflow/v2.0{workspace.path}"
@@ -148,6 +153,20 @@ class Tracking:
     def address(self, workspace: Workspace) -> str:
         """Returns the tracking URI for a job on this machine: the plain listener, which needs no token."""
         return f"http://127.0.0.1:{self.emulator.record['plain_port']}/mlflow/v2.0{workspace.path}"
+
+
+def _create(path: Path) -> None:
+    """Makes an empty database of MLflow's, whole or not at all: its migrations cannot go on where a kill ended them."""
+    import sqlalchemy
+    from mlflow.store.db.utils import _initialize_tables
+
+    partial = path.with_suffix(".partial")
+    for left in path.parent.glob(f"{partial.name}*"):
+        left.unlink()
+    engine = sqlalchemy.create_engine(f"sqlite:///{partial}")
+    _initialize_tables(engine)
+    engine.dispose()
+    partial.rename(path)
 
 
 async def forward(call: Call) -> Any:

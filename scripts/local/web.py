@@ -8,7 +8,6 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -122,7 +121,7 @@ class Routes:
         for methods, pattern, handler in self.table:
             match = pattern.fullmatch(path)
             if match and method in methods:
-                return handler, {key: unquote(value) for key, value in match.groupdict().items()}
+                return handler, match.groupdict()
             known = known or match is not None
         if known:
             raise AzureError(405, "MethodNotAllowed", f"{method} is not allowed on {path}.")

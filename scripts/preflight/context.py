@@ -127,7 +127,7 @@ def build(values: Values, live: Live | None = None, today: datetime.date | None 
 
 
 def _lock(values: Values, root: Path) -> dict[str, Any]:
-    from scripts.values import read_yaml
+    from scripts.strict_yaml import read_yaml
 
     path = facts_module.lock_path(values.environment, root)
     return read_yaml(path)[0] if path.exists() else {}

@@ -43,7 +43,7 @@ def run(arguments: list[str] | None = None) -> int:
     findings = validate(values)
     for finding in findings:
         print(f"error: {finding}", file=sys.stderr)
-    count = len(documents_module.KINDS)
+    count = len(documents_module.read(values.environment))
     print(f"{values.environment}: {count} files, {len(findings) or 'no'} fault{'' if len(findings) == 1 else 's'}")
     return INVALID if findings else 0
 

@@ -27,9 +27,13 @@ def small_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tokenizer")
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    trainer = trainers.BpeTrainer(vocab_size=400, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
     tokenizer.train_from_iterator(["what is the answer to this question word word"] * 10, trainer)
-    tokenizer.add_special_tokens([AddedToken(f"<|{each}|>", special=True) for each in ("user", "assistant", "system", "end")])
+    tokenizer.add_special_tokens(
+        [AddedToken(f"<|{each}|>", special=True) for each in ("user", "assistant", "system", "end")]
+    )
     tokenizer.save(str(folder / "tokenizer.json"))
     config = {"chat_template": TEMPLATE, "model_max_length": 8192, "eos_token": "<|end|>"}
     (folder / "tokenizer_config.json").write_text(json.dumps(config))

@@ -84,7 +84,9 @@ def test_dropping_long_rows_needs_exact_counts_and_then_does_it(tmp_path: Path, 
     source = write(tmp_path / "rows.jsonl", [*GOOD, BAD["too_long"]])
     with pytest.raises(UserError, match="tokens: exact"):
         run(source, tmp_path / "a", checks={"too_long": "drop"})
-    _, manifest = run(source, tmp_path / "b", checks={"too_long": "drop"}, tokens="exact", tokenizer=str(small_tokenizer))
+    _, manifest = run(
+        source, tmp_path / "b", checks={"too_long": "drop"}, tokens="exact", tokenizer=str(small_tokenizer)
+    )
     assert manifest["read"]["rows"]["dropped"] == {"too_long": 1}
     assert manifest["files"]["train"]["tokens"]["how"] == "exact"
 
@@ -117,7 +119,12 @@ def test_secrets_are_recognised_wherever_they_stand(tmp_path: Path, secret: str,
 
 
 def test_ordinary_long_words_are_no_secrets(tmp_path: Path) -> None:
-    rows = [*GOOD, talk("Donaudampfschifffahrtsgesellschaftskapitän?", "https://learn.microsoft.com/en-us/azure/machine-learning/")]
+    rows = [
+        *GOOD,
+        talk(
+            "Donaudampfschifffahrtsgesellschaftskapitän?", "https://learn.microsoft.com/en-us/azure/machine-learning/"
+        ),
+    ]
     verdict = check(from_values({}), [str(write(tmp_path / "rows.jsonl", rows))], stream=None)
     assert outcome(verdict, "secret")["count"] == 0
 
@@ -138,13 +145,20 @@ def test_leaks_leave_training_and_stay_in_the_test(tmp_path: Path) -> None:
 
 def test_operators_make_a_difference(tmp_path: Path) -> None:
     rows = [talk(f"How much is 3{sign}5, and how do you know it?", "Let me count.") for sign in "+-/"]
-    verdict = check(from_values({"dataset": {"checks": {"few_rows": "keep"}}}), [str(write(tmp_path / "a.jsonl", rows))], stream=None)
+    verdict = check(
+        from_values({"dataset": {"checks": {"few_rows": "keep"}}}),
+        [str(write(tmp_path / "a.jsonl", rows))],
+        stream=None,
+    )
     assert outcome(verdict, "near_duplicate")["count"] == 0
 
 
 def test_accents_and_case_of_other_alphabets_do_not(tmp_path: Path) -> None:
-    rows = [*GOOD, talk("Ça va très bien, n’est-ce pas, mon ami?", "ДА"), talk("ça va TRÈS bien n'est-ce pas mon ami", "да")]
-    rows[-2]["messages"][0]["content"] = rows[-2]["messages"][0]["content"].replace("-", "-")
+    rows = [
+        *GOOD,
+        talk("Ça va très bien, n\u2019est-ce pas, mon ami?", "ДА"),
+        talk("ça va TRÈS bien n'est-ce pas mon ami", "да"),
+    ]
     verdict = check(from_values({}), [str(write(tmp_path / "a.jsonl", rows))], stream=None)
     assert outcome(verdict, "near_duplicate")["count"] == 1
 
@@ -161,7 +175,11 @@ def test_held_out_questions_need_no_answer(tmp_path: Path) -> None:
 
 
 def test_too_few_training_rows_fail(tmp_path: Path) -> None:
-    code, manifest = run(write(tmp_path / "rows.jsonl", GOOD[:11]), tmp_path / "out", splits={"train": None, "validation": 0.3, "test": 0.3})
+    code, manifest = run(
+        write(tmp_path / "rows.jsonl", GOOD[:11]),
+        tmp_path / "out",
+        splits={"train": None, "validation": 0.3, "test": 0.3},
+    )
     assert code == 1 and outcome(manifest, "few_rows")["status"] == "fail"
 
 

@@ -78,7 +78,9 @@ def test_a_message_of_50_megabytes_is_named_and_its_neighbours_kept(tmp_path: Pa
     assert MAX_ROW_BYTES < 50 * 2**20
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "json", "csv", "tsv", "parquet", "jsonl.gz", "jsonl.zst", "csv.gz", "json.gz"])
+@pytest.mark.parametrize(
+    "suffix", ["jsonl", "json", "csv", "tsv", "parquet", "jsonl.gz", "jsonl.zst", "csv.gz", "json.gz"]
+)
 def test_random_bytes_in_every_format_end_in_a_sentence_or_a_name(tmp_path: Path, suffix: str) -> None:
     from scripts.errors import UserError
 

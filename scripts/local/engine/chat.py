@@ -7,6 +7,7 @@ trained on precisely what it has to produce when it serves, and learns to stop.
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,15 +51,18 @@ def encode(tokenizer: Any, messages: list[dict[str, Any]], tools: Any = None) ->
     whole = text(tokenizer, messages, tools)
     spans = _answer_spans(tokenizer, messages, tools, whole)
     coded = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)
+    ids, offsets = coded["input_ids"], coded["offset_mapping"]
+    starts = [first for first, _ in offsets]
     special = set(tokenizer.all_special_ids)
-    trained = [False] * len(coded["input_ids"])
+    trained = [False] * len(ids)
     for start, end in spans:
-        inside = [at for at, (first, last) in enumerate(coded["offset_mapping"]) if start <= first and last <= end]
+        first, last = bisect.bisect_left(starts, start), bisect.bisect_left(starts, end)
+        while last > first and offsets[last - 1][1] > end:  # a token that also holds what follows the turn
+            last -= 1
         # What the template writes after the token that ends the turn (a line break, often) is never generated.
-        ends = [at for at in inside if coded["input_ids"][at] in special]
-        for at in inside:
-            trained[at] = not ends or at <= ends[-1]
-    return Encoded(coded["input_ids"], trained)
+        ending = next((at for at in range(last - 1, first - 1, -1) if ids[at] in special), last - 1)
+        trained[first : ending + 1] = [True] * (ending + 1 - first)
+    return Encoded(ids, trained)
 
 
 def fold_system(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:

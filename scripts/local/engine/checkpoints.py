@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from scripts.errors import UserError
 from scripts.local.engine.job import write_json
 
 STATE = "trainer_state.json"
@@ -79,8 +80,10 @@ def restore(model: Any, path: Path) -> None:
     """Puts a checkpoint's weights into the model, which must have been made with the same parameters."""
     saved = torch.load(path / "weights.pt", weights_only=True)
     current = dict(model.named_parameters())
-    if set(saved) != set(trained_weights(model)):
-        raise ValueError(f"{path}: made with other LoRA parameters than this run's")
+    if {name: w.shape for name, w in saved.items()} != {name: w.shape for name, w in trained_weights(model).items()}:
+        raise UserError(
+            f"{path.name}: made with other LoRA inputs than this run's; resume with the inputs that it had."
+        )
     with torch.no_grad():
         for name, weight in saved.items():
             current[name].copy_(weight)

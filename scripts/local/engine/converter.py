@@ -40,6 +40,9 @@ def run(job: Job, values: dict[str, Any], base: BaseModel, data: Data, tokenizer
         pip_requirements=requirements(merged=not (values["apply_lora"] and not values["merge_lora_weights"])),
         metadata=metadata(job, values, base, data, result.summary),
     )
+    if (partial / ADAPTER).exists():
+        # mlflow wrote PEFT's wrapped layers under names that no model has: the base model is what belongs here.
+        model.unload().save_pretrained(partial / "model")
     tokenizer.save_pretrained(partial / "model")
     pytorch = job.outputs.get("pytorch_model_folder")
     if pytorch:

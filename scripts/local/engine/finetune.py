@@ -96,7 +96,6 @@ class Loop:
         self.best: tuple[float, int] = (math.inf, 0)  # evaluation loss, step
         self.worse = 0  # evaluations in a row without a better one
         self.first_loss: float | None = None
-        self.last_loss: float | None = None
         self.evaluation_seconds = 0.0
         self.losses: list[float] = []  # of the steps since the last line in the log
         self.all_losses = 0.0
@@ -205,10 +204,10 @@ class Loop:
 
     def keep_going(self) -> bool:
         """Evaluates, saves a checkpoint, and says whether early stopping lets the run continue."""
-        loss = self.last_loss = self.evaluate(f"after step {self.step}")
+        loss = self.evaluate(f"after step {self.step}")
         better = loss < self.best[0] - self.values["early_stopping_threshold"]
         self.worse = 0 if better else self.worse + 1
-        if loss < self.best[0] or self.best[1] == 0:
+        if loss < self.best[0] or self.best[1] == 0 or math.isnan(self.best[0]):
             self.best = (loss, self.step)
         state = {
             "global_step": self.step,
@@ -241,6 +240,8 @@ class Loop:
         if best and self.best[1] != self.step:
             restore(self.model, best)
             self.job.log(f"the best model is that of step {self.best[1]} (evaluation loss {self.best[0]:.4f}); taken")
+        if self.plan.deadline and self.step >= self.plan.total < self.plan.planned:
+            self.job.log(f"CAPPED: max_seconds ended the run after {self.step} of {self.plan.planned} steps")
         mean = self.all_losses / max(1, self.step)
         speed = self.tokens / max(self.seconds, 1e-9)
         change = ""

@@ -9,6 +9,7 @@ file in its order.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from scripts.local.engine.job import Job
 from scripts.local.engine.model_import import BaseModel
 
 LEAST_ROWS = 10
-CAPPED_EVALUATION_ROWS = 32  # held-out rows that a capped run evaluates, unless the settings say max_eval_rows
+CAPPED_EVALUATION_TOKENS = 8192  # held-out tokens that a capped run evaluates, unless the settings say max_eval_rows
 
 Row = tuple[str, dict[str, Any]]
 
@@ -51,7 +52,7 @@ def run(job: Job, values: dict[str, Any], base: BaseModel, tokenizer: Any) -> Da
         )
     train, validation, words = split_rows(kept["train"], kept.get("validation"), with_test="test" in paths)
     job.log(f"splits: {words}")
-    train, validation = _cap(job, values, train, validation)
+    train = _reached(job, values, train)
 
     limit = tokenizer.model_max_length
     length = min(values["max_seq_length"], limit) if values["max_seq_length"] > 0 else limit
@@ -60,7 +61,9 @@ def run(job: Job, values: dict[str, Any], base: BaseModel, tokenizer: Any) -> Da
         for name, part in (("train", train), ("validation", validation))
     ]
     _check_special_tokens(base, tokenizer, train)
-    data = Data(*encoded, length, files={split: _sha256(path) for split, path in paths.items()})
+    data = Data(
+        encoded[0], _evaluated(job, encoded[1]), length, files={split: _sha256(path) for split, path in paths.items()}
+    )
     for name, part in (("train", data.train), ("validation", data.validation)):
         data.counts[f"{name}_rows"] = len(part)
         data.counts[f"{name}_tokens"] = sum(len(row.ids) for row in part)
@@ -113,22 +116,27 @@ def _read(job: Job, split: str, path: Path) -> list[Row]:
     return kept
 
 
-def _cap(job: Job, values: dict[str, Any], train: list[Row], validation: list[Row]) -> tuple[list[Row], list[Row]]:
-    """Under a cap of the settings, leaves out rows that would never be reached, and says so."""
-    settings = job.settings
-    if settings.get("max_steps"):
-        reach = settings["max_steps"] * values["per_device_train_batch_size"] * values["gradient_accumulation_steps"]
-        if reach < len(train):
-            job.log(
-                f"CAPPED: {settings['max_steps']} steps reach {reach} of {len(train)} training rows; the first are taken"
-            )
-            train = train[: max(reach, LEAST_ROWS)]
-    if settings.get("max_steps") or settings.get("max_seconds"):
-        most = settings.get("max_eval_rows") or CAPPED_EVALUATION_ROWS
-        if most < len(validation):
-            job.log(f"CAPPED: evaluating {most} of {len(validation)} validation rows; the first are taken")
-            validation = validation[:most]
-    return train, validation
+def _reached(job: Job, values: dict[str, Any], train: list[Row]) -> list[Row]:
+    """Under a cap on the steps, leaves out training rows that would never be reached, and says so."""
+    steps = job.settings.get("max_steps")
+    if not steps:
+        return train
+    reach = steps * values["per_device_train_batch_size"] * values["gradient_accumulation_steps"]
+    if reach >= len(train):
+        return train
+    job.log(f"CAPPED: {steps} steps reach {reach} of {len(train)} training rows; the first are taken")
+    return train[: max(reach, LEAST_ROWS)]
+
+
+def _evaluated(job: Job, validation: list[Encoded]) -> list[Encoded]:
+    """Under a cap, evaluates no more of the held-out rows than leaves time to train, and says so."""
+    if not (job.settings.get("max_steps") or job.settings.get("max_seconds")):
+        return validation
+    sums = itertools.accumulate(len(row.ids) for row in validation)
+    most = job.settings.get("max_eval_rows") or max(1, sum(tokens <= CAPPED_EVALUATION_TOKENS for tokens in sums))
+    if most < len(validation):
+        job.log(f"CAPPED: evaluating {most} of {len(validation)} validation rows; the first are taken")
+    return validation[:most]
 
 
 def _encode_split(job: Job, name: str, part: list[Row], tokenizer: Any, base: BaseModel, length: int) -> list[Encoded]:

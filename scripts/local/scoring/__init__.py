@@ -1,6 +1,6 @@
 """The scoring server: `python -m scripts.local.scoring --model-dir DIR --port P --log FILE` answers POST /score.
 
-contract.py   the request and response of a chat model's deployment, checked    app.py       the routes
-batcher.py    continuous batching: who is answered when                         generator.py tokens, many at a time
-cache.py      keys and values of the conversations being answered               sampling.py  the next token
+contract   the request and the response of a chat model's deployment    app       the routes
+batcher    continuous batching: who is answered when                    generator tokens, for many at a time
+cache      keys and values of the conversations being answered          sampling  the next token
 """

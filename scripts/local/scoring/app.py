@@ -64,7 +64,7 @@ class Server:
 
     async def _whole(self, answer: Any) -> str:
         text = ""
-        async for text in self.batcher.answer(answer):  # noqa: B007 - the last one is the whole text
+        async for text, _ in self.batcher.answer(answer):  # noqa: B007 - the last one is the whole text
             pass
         if answer.parameters.return_full_text:
             return self.batcher.generator.tokenizer.decode(answer.prompt, skip_special_tokens=True) + text
@@ -77,8 +77,8 @@ class Server:
             max((len(stop) for stop in answer.parameters.stop), default=1) - 1
         )  # may be the beginning of a stop string
         try:
-            async for text in self.batcher.answer(answer):
-                safe = text if answer.reason else text[: len(text) - held].rstrip(UNFINISHED)
+            async for text, ended in self.batcher.answer(answer):
+                safe = text if ended else text[: len(text) - held].rstrip(UNFINISHED)
                 if len(safe) > len(sent):
                     yield _event({"output": safe[len(sent) :]})
                     sent = safe

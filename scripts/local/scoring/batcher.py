@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import threading
-import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -13,19 +13,18 @@ from scripts.local.scoring.generator import Answer, Generator
 
 
 class Ticket:
-    """A request's place: `answer` fills, `updates` gets an item whenever it grew and None when it ended."""
+    """A request's place: `answer` fills; `updates` gets (text, whether it ended) whenever it grew, or what went wrong."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         self.loop = asyncio.get_running_loop()
-        self.updates: asyncio.Queue[str | Exception | None] = asyncio.Queue()
+        self.updates: asyncio.Queue[tuple[str, bool] | Exception] = asyncio.Queue()
         self.gone = False  # the client no longer waits
-        self.waited = 0.0  # seconds until the first token
-        self.begun = time.monotonic()
 
-    def tell(self, item: str | Exception | None) -> None:
+    def tell(self, item: tuple[str, bool] | Exception) -> None:
         """Hands an item to the request's coroutine; from the generating thread."""
-        self.loop.call_soon_threadsafe(self.updates.put_nowait, item)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the server is shutting down
+            self.loop.call_soon_threadsafe(self.updates.put_nowait, item)
 
 
 class Batcher:
@@ -39,17 +38,20 @@ class Batcher:
         self.thread = threading.Thread(target=self._work, name="generator", daemon=True)
         self.thread.start()
 
-    async def answer(self, answer: Answer) -> AsyncIterator[str]:
-        """Yields the answer's text whenever it grew (only the whole text at the end, unless it is streamed)."""
+    async def answer(self, answer: Answer) -> AsyncIterator[tuple[str, bool]]:
+        """Yields (text so far, False) whenever it grew, if it is streamed; and at the end (whole text, True)."""
         ticket = Ticket(answer)
         with self.wake:
             self.waiting.append(ticket)
             self.wake.notify()
         try:
-            while (item := await ticket.updates.get()) is not None:
+            ended = False
+            while not ended:
+                item = await ticket.updates.get()
                 if isinstance(item, Exception):
                     raise item
                 yield item
+                ended = item[1]
         finally:
             ticket.gone = True
 
@@ -63,9 +65,7 @@ class Batcher:
                     if not ticket.gone:
                         self.running.append(ticket)
                         self.generator.add(ticket.answer)
-            self._drop_gone()
-            if self.running:
-                self._step()
+            self._step()
 
     def _drop_gone(self) -> None:
         for ticket in [ticket for ticket in self.running if ticket.gone]:
@@ -74,7 +74,8 @@ class Batcher:
 
     def _step(self) -> None:
         try:
-            ended: list[Any] = self.generator.step()
+            self._drop_gone()
+            ended: list[Any] = self.generator.step() if self.running else []
         except Exception as error:  # must not end the thread: every request in the batch is told, the next ones go on
             self.log(f"generation failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
             for ticket in self.running:
@@ -85,8 +86,7 @@ class Batcher:
         for ticket in list(self.running):
             answer = ticket.answer
             if any(answer is each for each in ended):
-                ticket.tell(answer.text)
-                ticket.tell(None)
+                ticket.tell((answer.text, True))
                 self.running.remove(ticket)
             elif answer.parameters.stream and answer.tokens:
-                ticket.tell(answer.text)
+                ticket.tell((answer.text, False))

@@ -73,6 +73,7 @@ class Generator:
         self.active.append(answer)
         self.cache.lengths[row] = 0
 
+    @torch.inference_mode()
     def drop(self, answer: Answer) -> None:
         """Frees an answer's row; the last row takes its place."""
         row = next(at for at, other in enumerate(self.active) if other is answer)

@@ -1,0 +1,317 @@
+"""The files that `prepare` leaves: whole, of one run, the same for the same input, and a page to look at."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scripts.dataset import lengths
+from scripts.dataset.prepare import prepare
+from scripts.dataset.progress import Progress, duration
+from scripts.dataset.seen import Seen
+from scripts.dataset.settings import from_values
+from scripts.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+SPLITS = {"train": None, "validation": 0.1, "test": 0.1}
+
+
+def source(path: Path, count: int = 300) -> Path:
+    lines = []
+    for at in range(count):
+        turns = [
+            ("user", f"Question {at} about a <b>bold</b> & brave subject?"),
+            ("assistant", f"Answer {at}. " + "word " * (at % 90)),
+        ]
+        lines.append(json.dumps({"messages": [{"role": role, "content": text} for role, text in turns]}))
+    path.write_text("\n".join(lines))
+    return path
+
+
+def run(
+    path: Path, folder: Path, said: list[str] | None = None, length: int = 64, **dataset: Any
+) -> tuple[int, dict, bool]:
+    values = {"dataset": {"source": str(path), "splits": SPLITS, **dataset}, "finetune": {"max_seq_length": length}}
+    return prepare(from_values(values), folder, say=(said if said is not None else []).append, stream=None)
+
+
+def test_the_manifest_describes_the_files(tmp_path: Path) -> None:
+    _, manifest, _ = run(source(tmp_path / "a.jsonl"), tmp_path / "out")
+    hashes = []
+    for part, file in manifest["files"].items():
+        data = (tmp_path / "out" / f"{part}.jsonl").read_bytes()
+        assert file["sha256"] == hashlib.sha256(data).hexdigest() and file["bytes"] == len(data)
+        assert file["rows"] == data.count(b"\n")
+        hashes.append(file["sha256"])
+    assert manifest["version"] == hashlib.sha256("".join(hashes[:3]).encode()).hexdigest()[:12]
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text("utf-8")) == json.loads(json.dumps(manifest))
+    names = {"train.jsonl", "validation.jsonl", "test.jsonl", "heldout.jsonl", "manifest.json", "report.html"}
+    assert {each.name for each in (tmp_path / "out").iterdir()} == names
+
+
+def test_a_second_run_does_nothing_until_something_changes(tmp_path: Path) -> None:
+    path = source(tmp_path / "a.jsonl")
+    _, first, fresh = run(path, tmp_path / "out")
+    stamp = (tmp_path / "out" / "train.jsonl").stat().st_mtime_ns
+    said: list[str] = []
+    _, second, again = run(path, tmp_path / "out", said)
+    assert fresh and not again and second["version"] == first["version"] and said[0].startswith("nothing to do")
+    assert (tmp_path / "out" / "train.jsonl").stat().st_mtime_ns == stamp
+    with (tmp_path / "out" / "test.jsonl").open("a") as stream:
+        stream.write("\n")
+    assert run(path, tmp_path / "out")[2]
+    assert run(path, tmp_path / "out", seed=1)[2]
+    source(path, 301)
+    assert run(path, tmp_path / "out", seed=1)[2]
+
+
+def test_a_failed_check_leaves_what_was_there(tmp_path: Path) -> None:
+    path = source(tmp_path / "a.jsonl")
+    _, first, _ = run(path, tmp_path / "out")
+    path.write_text(path.read_text() + "\n{")
+    code, manifest, _ = run(path, tmp_path / "out", checks={"json": "fail"})
+    assert code == 1 and manifest["status"] == "fail"
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text("utf-8"))["version"] == first["version"]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_run_leaves_no_half_file(tmp_path: Path, sent: signal.Signals) -> None:
+    words = [
+        "prepare",
+        "--env",
+        "demo",
+        "--source",
+        str(source(tmp_path / "a.jsonl")),
+        "--folder",
+        str(tmp_path / "out"),
+    ]
+    program = (
+        "import time\n"
+        "from scripts.dataset import run\n"
+        "from scripts.dataset.__main__ import run as command\n"
+        "from scripts.errors import main\n"
+        "original = run.chunks\n"
+        "def stalled(*arguments):\n"
+        "    yield from original(*arguments)\n"
+        "    time.sleep(600)  # as a network that does not answer\n"
+        "run.chunks = stalled\n"
+        f"main(lambda: command({words!r}))\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not list(tmp_path.glob("out/.partial-*/*.jsonl")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert list(tmp_path.glob("out/.partial-*/*.jsonl"))
+    process.send_signal(sent)
+    _, errors = process.communicate(timeout=20)
+    assert not list(tmp_path.glob("out/*.json*"))
+    if sent == signal.SIGKILL:
+        assert list(tmp_path.glob("out/.partial-*"))  # nobody could tidy up; the next run does
+        run(tmp_path / "a.jsonl", tmp_path / "out")
+    else:
+        assert process.returncode == 130 and errors.strip().endswith("interrupted") and "Traceback" not in errors
+    assert not list(tmp_path.glob("out/.partial-*"))
+
+
+def test_token_lengths_from_a_sample_are_within_their_error(tmp_path: Path, small_tokenizer: Path) -> None:
+    path = source(tmp_path / "a.jsonl", 3000)
+    exact = run(path, tmp_path / "exact", tokens="exact", tokenizer=str(small_tokenizer))[1]["files"]["train"]["tokens"]
+    sampled = run(path, tmp_path / "sample", tokenizer=str(small_tokenizer))[1]["files"]["train"]["tokens"]
+    assert exact["how"] == "exact" and exact["error"] == 0 and sampled["how"] == "sample" and sampled["counted"] == 400
+    assert 0 < sampled["error"] < 0.05 * exact["tokens"]
+    assert abs(sampled["tokens"] - exact["tokens"]) < 2 * sampled["error"]  # twice: one sample in 20,000 is further off
+    assert abs(sampled["trained"] - exact["trained"]) < 2 * sampled["trained_error"]
+    cut = sampled["cut"]["too_long"]
+    assert cut["low"] <= exact["cut"]["too_long"]["rows"] <= cut["high"] and exact["cut"]["trained_lost"] > 0
+
+
+def test_without_a_tokenizer_the_guess_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from scripts.dataset import tokenizer
+
+    monkeypatch.setattr(tokenizer, "find_spec", lambda name: None)
+    _, manifest, _ = run(source(tmp_path / "a.jsonl"), tmp_path / "out")
+    tokens = manifest["files"]["train"]["tokens"]
+    assert tokens["how"] == "characters" and tokens["error"] > 0.3 * tokens["tokens"]
+    assert "not installed" in manifest["tokens"]["counted_with"]
+    assert "4.2 bytes" in (tmp_path / "out" / "report.html").read_text("utf-8")
+    with pytest.raises(UserError, match="exact counts need a tokenizer"):
+        run(tmp_path / "a.jsonl", tmp_path / "exact", tokens="exact")
+
+
+def test_the_light_tokenizer_is_transformers_own(small_tokenizer: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    from scripts.dataset.tokenizer import Tokenizer
+    from scripts.local.engine import chat
+
+    heavy = transformers.PreTrainedTokenizerFast.from_pretrained(small_tokenizer)
+    light = Tokenizer(small_tokenizer, "small")
+    for text in ("What is this?", "Ça va 你好 🙂\n\n<|end|>", ""):
+        messages = [{"role": "user", "content": text}, {"role": "assistant", "content": f"{text} word"}]
+        assert chat.text(light, messages) == chat.text(heavy, messages)
+        assert chat.encode(light, messages).ids == chat.encode(heavy, messages).ids
+
+
+def test_the_cut_loses_answers_and_says_which(tmp_path: Path, small_tokenizer: Path) -> None:
+    _, manifest, _ = run(
+        source(tmp_path / "a.jsonl"), tmp_path / "out", length=12, tokens="exact", tokenizer=str(small_tokenizer)
+    )
+    lost = next(each for each in manifest["checks"] if each["name"] == "answers_lost")
+    assert lost["count"] > 100 and "no answer in the first 12" in lost["examples"][0]["found"]
+    assert "struck out" in (tmp_path / "out" / "report.html").read_text("utf-8")
+
+
+def test_estimates_are_exact_where_everything_was_counted() -> None:
+    values, sizes = np.array([10.0, 20.0]), np.array([40.0, 80.0])
+    assert lengths.estimate(values, sizes, 120, 2) == (30, 0)
+    total, error = lengths.estimate(values, sizes, 1200, 20)
+    assert (total, error) == (300, 0)  # every row of the sample has the same ratio
+    assert lengths.proportion(1, 2, 2)["low"] == 1 and lengths.proportion(0, 100, 1000)["high"] > 10
+
+
+def test_the_hash_table_is_exact_as_it_grows() -> None:
+    generator = np.random.default_rng(1)
+    keys = generator.integers(0, 2**63, (50_000, 2), dtype=np.uint64)
+    keys[:, 0] &= np.uint64(0xFFFF)  # crowded slots
+    drawn = generator.integers(0, len(keys), 120_000)
+    seen, first = Seen(64), {}
+    for start in range(0, len(drawn), 997):
+        part = drawn[start : start + 997]
+        numbers = np.arange(start, start + len(part))
+        splits, rows, alike = seen.add(keys[part], part.astype(np.uint64) % np.uint64(2), 3, numbers)
+        for at, key in enumerate(part.tolist()):
+            expected = first.setdefault(key, start + at)
+            assert (splits[at], rows[at]) == ((-1, -1) if expected == start + at else (3, expected))
+            assert alike[at] == (expected != start + at)
+
+
+class Page(HTMLParser):
+    """Collects what a page refers to, and checks that its tags are closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.open: list[str] = []
+        self.texts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "srcset", "data", "action")]
+        assert tag not in ("script", "link", "iframe", "img")
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A mark of a chart, closed where it opens."""
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+def test_the_report_is_one_page_that_asks_for_nothing(tmp_path: Path, small_tokenizer: Path) -> None:
+    run(source(tmp_path / "a.jsonl"), tmp_path / "out", tokenizer=str(small_tokenizer))
+    text = (tmp_path / "out" / "report.html").read_text("utf-8")
+    page = Page()
+    page.feed(text)
+    page.close()
+    assert not page.open and not page.links
+    assert not re.search(r"url\(|@import|https?://", text)
+    assert "<b>bold</b>" not in text and "<b>bold</b> & brave subject" in "".join(page.texts)
+    assert text.count('<svg role="img" aria-label=') == 4 and "<mark>" in text
+    assert "prefers-color-scheme: dark" in text and 'lang="en"' in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs a browser")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_report_fits_a_browser(tmp_path: Path, small_tokenizer: Path, width: int) -> None:
+    run(source(tmp_path / "a.jsonl"), tmp_path / "out", tokenizer=str(small_tokenizer))
+    page = tmp_path / "out" / "report.html"
+    script = "<script>document.title = [document.documentElement.scrollWidth, innerWidth].join(' ')</script>"
+    probe = tmp_path / "probe.html"
+    probe.write_text(page.read_text("utf-8").replace("</body>", script + "</body>"), encoding="utf-8")
+    dom = subprocess.run(
+        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+         f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900", "--dump-dom", f"file://{probe}"],
+        capture_output=True, text=True, timeout=60, check=True,
+    ).stdout  # fmt: skip
+    wide, inner = map(int, re.search(r"<title>(\d+) (\d+)</title>", dom).groups())
+    assert wide <= inner  # nothing sticks out: tables scroll in their own boxes
+
+
+def test_progress_is_a_line_with_speed_and_time_left() -> None:
+    bar = Progress(200, None)
+    bar.part("train")
+    bar.advance(10, 100)
+    assert re.fullmatch(r"train  50 %  10 rows  [\d,]+ rows/s  [\d,]+ MB/s  \d:\d\d left", bar.line(time.monotonic()))
+    assert duration(59.7) == "1:00" and duration(3725) == "1:02:05"
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "scripts.dataset", *words], cwd=ROOT, capture_output=True, text=True)
+
+
+def test_the_command_line_checks_and_returns_codes(tmp_path: Path, small_tokenizer: Path) -> None:
+    demo = ("--env", "demo", "--set", f"dataset.tokenizer={small_tokenizer}")
+    good = source(tmp_path / "good.jsonl")
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text(good.read_text() + '\n{"messages": [{"role": "user"}]}')
+    done = command("check", str(good), *demo)
+    assert done.returncode == 0, done.stderr
+    done = command("check", "-o", "json", str(bad), *demo)
+    assert done.returncode == 1 and json.loads(done.stdout)["status"] == "fail"
+    done = command("check", str(bad), *demo)
+    assert "bad.jsonl line 301 messages[0].content: found nothing, expected text" in done.stdout
+    done = command("check", str(tmp_path / "none.jsonl"))
+    assert done.returncode == 6 and done.stderr.startswith("error: ") and "Traceback" not in done.stderr
+
+
+def test_the_component_writes_where_azure_ml_says(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.json"
+    settings.write_text(
+        json.dumps({"dataset": {"source": "some/where", "splits": SPLITS}, "finetune": {"max_seq_length": 64}})
+    )
+    parts = {part: tmp_path / "outputs" / part / "data" for part in ("train", "validation", "test", "heldout")}
+    words = [word for part, path in parts.items() for word in (f"--{part}", str(path))]
+    done = command("component", "--settings", str(settings), "--input", str(source(tmp_path / "a.jsonl")), *words,
+                   "--report", str(tmp_path / "outputs" / "report"))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    _, manifest, _ = run(tmp_path / "a.jsonl", tmp_path / "out")
+    for part, path in parts.items():
+        assert path.read_bytes() == (tmp_path / "out" / f"{part}.jsonl").read_bytes()
+    made = json.loads((tmp_path / "outputs" / "report" / "manifest.json").read_text("utf-8"))
+    assert made["version"] == manifest["version"]
+
+
+def test_settings_refuse_what_cannot_be_meant() -> None:
+    for dataset, words in (
+        ({"percent": 0}, "more than 0"), ({"splits": {"train": 0.5}}, "found a number"), ({"checks": {"json": "keep"}}, "fail, drop"),
+        ({"chekcs": {}}, "did you mean 'checks'"), ({"splits": {"validation": 0.6, "test": 0.5}}, "nothing to train on"),
+    ):  # fmt: skip
+        with pytest.raises(UserError, match=words):
+            from_values({"dataset": {"source": "a.jsonl", **dataset}})
+
+
+@pytest.mark.slow
+def test_the_bench_measures_what_is_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from scripts.dataset.bench import bench
+
+    assert bench(3000, tmp_path / "bench", "json") in (0, 1)  # so small a set tells nothing about speed
+    report = json.loads(capsys.readouterr().out)
+    assert report["measured"]["prepare"]["in"] == report["measured"]["prepare"]["kept"] == 3000
+    assert report["measured"]["twice"]["in"] == 6000 and report["measured"]["five"]["in"] == 150
+    met = {each["asked"]: each["met"] for each in report["targets"]}
+    assert met["under 400 MB at any size"] and met["10,000 mutated rows add up"]

@@ -1,0 +1,96 @@
+"""The server as the process that the emulator starts."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Any]:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run(folder: Path) -> tuple[subprocess.Popen[bytes], str, Path]:
+        port, log = free_port(), tmp_path / "scoring.log"
+        command = [sys.executable, "-m", "scripts.local.scoring", "--model-dir", str(folder), "--port", str(port)]
+        process = subprocess.Popen([*command, "--log", str(log)], cwd=REPOSITORY, stdin=subprocess.PIPE)
+        started.append(process)
+        return process, f"http://127.0.0.1:{port}", log
+
+    yield run
+    for process in started:
+        process.kill()
+        process.wait(10)
+        process.stdin.close()
+
+
+def status(url: str) -> int:
+    try:
+        return urllib.request.urlopen(url, timeout=5).status
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except OSError:
+        return 0
+
+
+def wait_until_healthy(process: subprocess.Popen[bytes], url: str) -> None:
+    end = time.monotonic() + 120
+    while status(url) != 200:
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.1)
+
+
+def test_it_answers_and_ends_with_the_emulator(start: Any, served: Path) -> None:
+    process, url, log = start(served)
+    wait_until_healthy(process, url)
+    body = {"input_data": {"input_string": [{"role": "user", "content": "Hello"}], "parameters": {"max_new_tokens": 4}}}
+    request = urllib.request.Request(f"{url}/score", json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as response:
+        assert set(json.load(response)) == {"output"}
+    assert "model ready after" in log.read_text() and "POST /score 200" in log.read_text()
+    process.stdin.close()
+    assert process.wait(10) == 1
+
+
+def test_it_ends_on_terminate(start: Any, served: Path) -> None:
+    process, url, _ = start(served)
+    wait_until_healthy(process, url)
+    process.terminate()
+    assert process.wait(30) in (0, 143, -15)
+
+
+@pytest.mark.parametrize(
+    "missing", ["MLmodel", "model/config.json", "model/chat_template.jinja", "model/model.safetensors"]
+)
+def test_a_folder_that_cannot_be_served_fails_at_once_with_a_sentence(
+    start: Any, served: Path, tmp_path: Path, missing: str
+) -> None:
+    import shutil
+
+    broken = tmp_path / "broken"
+    shutil.copytree(served, broken)
+    (broken / missing).unlink()
+    process, _, log = start(broken)
+    assert process.wait(120) == 1
+    assert " error: " in log.read_text()
+    assert "Traceback" not in log.read_text()
