@@ -126,9 +126,9 @@ def _smollm2(convert: bool) -> Path | None:
     for folder in sorted(model_import.models_folder().glob(f"{model_import.SMOLLM2}-*")):
         if (folder / "tokenizer.json").is_file():
             return folder
-    if not convert or find_spec("torch") is None or find_spec("gguf") is None:
+    if not convert or find_spec("transformers") is None or find_spec("gguf") is None:
         return None
-    return model_import.smollm2("float32")[0]
+    return model_import.smollm2_tokenizer()
 
 
 def _json(path: Path) -> dict[str, Any]:

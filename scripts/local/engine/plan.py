@@ -64,12 +64,9 @@ def make(values: dict[str, Any], rows: int, settings: dict[str, Any]) -> tuple[P
         lines.append(f"CAPPED: {int(cap)} of {steps} steps (max_steps in the emulator's settings)")
         steps = int(cap)
     if settings.get("max_seconds"):
-        lines.append(
-            f"CAPPED: fine-tuning ends after {settings['max_seconds']} s (max_seconds in the emulator's settings)"
-        )
+        lines.append(f"at most {settings['max_seconds']} s of fine-tuning (max_seconds in the emulator's settings)")
     every = {"epoch": per_epoch, "steps": values["eval_steps"], "disable": None}[values["evaluation_strategy"]]
     if values["evaluation_strategy"] == "steps" and values["evaluation_steps_interval"] > 0:
-        every = max(
-            1, int(per_epoch * values["evaluation_steps_interval"])
-        )  # a share of an epoch; overrides eval_steps
+        # A share of an epoch; it overrides eval_steps.
+        every = max(1, int(per_epoch * values["evaluation_steps_interval"]))
     return Plan(rows, batch, per_epoch, steps, every), lines
