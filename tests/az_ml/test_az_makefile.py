@@ -122,7 +122,7 @@ def test_az_commands_are_found_wherever_they_stand():
 @pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
 @pytest.mark.parametrize(("environment", "backend"), [("dev", "azure"), ("demo", "local"), ("prod", "azure")])
 def test_the_makefile_uses_official_commands_and_options_only(environment, backend):
-    targets = ["data", "compute", "finetune", "register", "deploy", "invoke", "undeploy"]
+    targets = ["data", "compute", "finetune", "register", "deploy", "invoke", "undeploy", "data-report"]
     made = subprocess.run(
         ["make", "-n", *targets, f"ENV={environment}", f"BACKEND={backend}", "AZ=az", f"PY={sys.executable}"],
         cwd=ROOT,

@@ -8,6 +8,7 @@ import pytest
 
 from scripts.az_ml import command_line
 from scripts.az_ml.__main__ import run
+from scripts.values import ROOT
 
 WHERE = ["-g", "rg", "-w", "ws"]
 
@@ -140,5 +141,5 @@ def test_help_and_refusals_import_nothing_of_azure(line):
         "import sys; from scripts.az_ml.__main__ import run; run(sys.argv[1:]); "
         "sys.exit('azure' in sys.modules or 'yaml' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", program, *line.split()], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", program, *line.split()], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
