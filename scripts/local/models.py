@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scripts.errors import UserError
 from scripts.local import assets, jobs, registry, uris
 from scripts.local.web import Call, bad_request
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from scripts.local.workspaces import Workspace
 
 TYPES = ("mlflow_model", "custom_model", "triton_model")
+TRANSFORMERS = {"transformers", "hftransformersv2"}  # flavours of models that carry a tokenizer
 
 
 def check(call: Call, name: str, version: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -29,7 +31,10 @@ def check(call: Call, name: str, version: str, properties: dict[str, Any]) -> di
     else:
         if not uri:
             raise bad_request(f"Model {name} has no modelUri.")
-        flavors = _flavors(name, kind, files(call.emulator, call.ws, uri), uri)
+        path = files(call.emulator, call.ws, uri)
+        flavors = _flavors(name, kind, path, uri)
+        if TRANSFORMERS & flavors.keys():
+            _check_template(name, path)
     from_job = uris.JOB_OUTPUT.fullmatch(uri)
     if from_job:  # kept as the place that it means, as Azure does: the SDK cannot download a model from a job's URI
         properties = {**properties, "jobName": from_job["job"], "modelUri": uris.longhand(call.emulator, call.ws, uri)}
@@ -65,6 +70,16 @@ def _flavors(name: str, kind: str, path: Path, uri: str) -> dict[str, Any]:
     if not isinstance(flavors, dict):
         raise bad_request(f"Model {name} is not an MLflow model: {uri} has a file MLmodel without flavors.")
     return {str(flavor): {"data": {}} for flavor in flavors}
+
+
+def _check_template(name: str, path: Path) -> None:
+    """Refuses a chat model that lost its chat template, which Azure ML takes and then answers badly."""
+    from scripts.evaluate import template
+
+    try:
+        template.check(path)
+    except UserError as error:
+        raise bad_request(f"Model {name}: {error}") from None
 
 
 def named(emulator: Emulator, workspace: Workspace, reference: str) -> Document:

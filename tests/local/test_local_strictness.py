@@ -188,6 +188,22 @@ def test_a_registered_model_must_be_there_and_be_what_it_says(local):
     assert "'Phi-9'" in register(path=f"{REGISTRY}/models/Phi-9/versions/1")
 
 
+def test_a_model_that_lost_its_chat_template_is_refused(local):
+    from azure.ai.ml.entities import Model
+
+    folder = local.folder / "chat-model"
+    (folder / "model").mkdir(parents=True)
+    (folder / "MLmodel").write_text("flavors:\n  transformers: {}\n")
+    config = folder / "model" / "tokenizer_config.json"
+    config.write_text('{"eos_token": "</s>"}')
+    model = Model(name=local.name("chat"), type="mlflow_model", version="1", path=str(folder))
+    with pytest.raises(HttpResponseError, match="the chat template was lost"):
+        local.ml.models.create_or_update(model)
+    config.write_text('{"chat_template": "{% for m in messages %}{{ m.content }}{% endfor %}"}')
+    model = Model(name=local.name("chat"), type="mlflow_model", version="1", path=str(folder))
+    assert local.ml.models.create_or_update(model).version == "1"
+
+
 def test_another_workspace_is_not_found(local):
     from azure.ai.ml import MLClient
     from azure.identity import DefaultAzureCredential
