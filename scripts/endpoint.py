@@ -116,11 +116,17 @@ def _events(reply: Any, name: str) -> Iterator[str]:
         data = line.removeprefix("data: ")
         if data == line or data == "[DONE]":
             continue
-        event = json.loads(data)
+        try:
+            event = json.loads(data)
+        except ValueError:
+            event = None
+        if not isinstance(event, dict):
+            raise AskError(f"endpoint {name}: the stream has something that is no event: {data[:100]!r}", 500)
         if "error" in event:
-            raise AskError(f"endpoint {name}: {event['error'].get('message', event['error'])}", 500)
+            error = event["error"]
+            raise AskError(f"endpoint {name}: {error.get('message', error) if isinstance(error, dict) else error}", 500)
         if event.get("output"):
-            yield event["output"]
+            yield str(event["output"])
 
 
 def refusal(status: int, text: str) -> str:

@@ -33,6 +33,7 @@ details { margin: .5rem 0; } summary { cursor: pointer; padding: .25rem 0; }
 """
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 WIDTH, HEIGHT, LEFT, BOTTOM = 400, 220, 62, 28
+HUGE = 1e300
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]], numbers: Sequen
 
 
 def chart(title: str, lines: Sequence[Line], x_title: str = "step") -> str:
-    """Returns a figure with at most two lines over the same axes, as inline SVG; empty lines are left out."""
-    lines = [line for line in lines if line.points]
+    """Returns a figure with at most two lines over the same axes, as inline SVG.
+
+    Empty lines are left out, and so are points that no axis can show: a loss that has become NaN or infinite.
+    """
+    drawn = ((line.name, [(x, y) for x, y in line.points if abs(y) < HUGE]) for line in lines)
+    lines = [Line(name, points) for name, points in drawn if points]
     xs = [x for line in lines for x, _ in line.points]
     ys = [y for line in lines for _, y in line.points]
     if not lines:

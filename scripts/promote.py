@@ -27,10 +27,14 @@ def read(values: Values, version: str, folder: Path) -> dict[str, Any]:
     advice = f"make evaluate ENV={values.environment} makes it"
     if not path.is_file():
         raise UserError(f"{path}: there is no evaluation of version {version} yet; {advice}", MISSING)
-    evaluation = json.loads(path.read_text(encoding="utf-8"))
-    if (evaluation["model"], evaluation["version"]) != (evaluate.model_name(values), version):
-        raise UserError(f"{path}: is about {evaluation['model']}:{evaluation['version']}, not {version}; {advice}")
-    if evaluate.fingerprint(evaluation) != evaluation["hash"]:
+    try:
+        evaluation = json.loads(path.read_text(encoding="utf-8"))
+        about, said = (evaluation["model"], evaluation["version"]), evaluation["hash"]
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path}: is not what make evaluate writes; {advice}") from None
+    if about != (evaluate.model_name(values), version):
+        raise UserError(f"{path}: is about {about[0]}:{about[1]}, not {version}; {advice}")
+    if evaluate.fingerprint(evaluation) != said:
         raise UserError(f"{path}: was changed after it was written, so it proves nothing; {advice}")
     return evaluation
 

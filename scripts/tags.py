@@ -8,6 +8,7 @@ component wants strings; `scripts.parameters` turns them into the component's ty
 from __future__ import annotations
 
 import ast
+import datetime
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -95,7 +96,18 @@ def retirement(model: Mapping[str, Any], where: str) -> dict[str, str] | None:
         for key, value in (model.get(place) or {}).items():
             if key.endswith(("RetirementDate", "DeprecationDate", "LegacyDate")):
                 found.setdefault(key, value)
+    for key, value in found.items():
+        if str(key).endswith("Date") and value and not is_day(value):
+            raise UserError(f"{where}: {key}: expected a date, found {_shown(value)}")
     return {key: str(value) for key, value in sorted(found.items()) if value} or None
+
+
+def is_day(value: Any) -> bool:
+    """Tells whether a value begins with a date, as 2026-08-30 and 2026-08-30T00:00:00Z do."""
+    try:
+        return bool(datetime.date.fromisoformat(str(value)[:10]))
+    except ValueError:
+        return False
 
 
 def _first(model: Mapping[str, Any], *places: tuple[str, ...]) -> Any:

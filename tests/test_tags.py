@@ -91,3 +91,10 @@ def test_dates_from_every_place() -> None:
         "inferenceRetirementDate": day
     }
     assert tags.retirement({"tags": {"task": "x"}}, WHERE) is None
+
+
+def test_a_lifecycle_date_that_is_none_is_named() -> None:
+    with pytest.raises(UserError, match="finetuneRetirementDate: expected a date, found 'soon'"):
+        tags.retirement({"system_metadata": {"deprecation": {"finetuneRetirementDate": "soon"}}}, WHERE)
+    other = {"system_metadata": {"deprecation": {"replacement": "Phi-4", "finetuneRetirementDate": ""}}}
+    assert tags.retirement(other, WHERE) == {"replacement": "Phi-4"}

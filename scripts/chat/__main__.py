@@ -157,6 +157,8 @@ def run(arguments: list[str] | None = None) -> int:
     values = values_module.from_arguments(options)
     endpoint = endpoint_module.require(values, client_module.connect(values), endpoint_module.name_of(values))
 
+    sys.stdin.reconfigure(errors="replace")  # a stray byte is a wrong letter, not the end of the conversation
+
     def say(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()

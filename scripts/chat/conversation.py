@@ -72,4 +72,6 @@ def save(messages: list[dict[str, str]], path: Path) -> int:
             file.write(("\n" if content and not content.endswith("\n") else "") + row + "\n")
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from None
-    return sum(bool(line.strip()) for line in content.splitlines()) + 1
+    except ValueError:  # what stands there is not text, or the name cannot be one
+        raise UserError(f"{str(path)!r}: is no file of JSON lines, so nothing is appended; name another one") from None
+    return sum(bool(line.strip()) for line in content.split("\n")) + 1

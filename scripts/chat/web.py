@@ -101,7 +101,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def _ask(self) -> None:
         given = self._body()
-        parameters = {name: checked(name, value) for name, value in (given.get("parameters") or {}).items()}
+        wanted = given.get("parameters") or {}
+        if not isinstance(wanted, dict):
+            raise Refused(400, "parameters: send an object")
+        parameters = {name: checked(name, value) for name, value in wanted.items()}
         pieces = self.server.ask(_messages(given), parameters)
         first = next(pieces, "")
         self._head(200, "application/x-ndjson; charset=utf-8")
@@ -126,11 +129,11 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(403, "only the page that this program handed out may ask; open the address that it printed")
         if not self.headers.get("Content-Type", "").startswith("application/json"):
             raise Refused(415, "send JSON")
-        length = int(self.headers.get("Content-Length") or 0)
-        if not 0 < length <= MOST_BYTES:
+        length = self.headers.get("Content-Length") or "0"
+        if not length.isdecimal() or not 0 < int(length) <= MOST_BYTES:
             raise Refused(413, f"send between 1 and {MOST_BYTES} bytes")
         try:
-            given = json.loads(self.rfile.read(length))
+            given = json.loads(self.rfile.read(int(length)))
         except ValueError:
             raise Refused(400, "this is not JSON") from None
         if not isinstance(given, dict):
@@ -188,9 +191,10 @@ def run(arguments: list[str] | None = None) -> int:
                 options.port, title, dict(values.data["request"]),
                 lambda messages, parameters: endpoint.pieces(messages, parameters, http), transcript_of(values),
             )  # fmt: skip
-        except OSError as error:
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or "a port is at most 65535"
             raise UserError(
-                f"port {options.port} cannot be had ({error.strerror}); give another one with --port", USAGE
+                f"port {options.port} cannot be had ({reason}); give another one with --port", USAGE
             ) from None
         print(f"open {server.address}\nCtrl-C ends it", flush=True)
         try:

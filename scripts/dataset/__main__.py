@@ -67,7 +67,8 @@ def _prepare(arguments: argparse.Namespace) -> int:
     folder = arguments.folder or ROOT / "data" / arguments.env
     out = sys.stderr if arguments.output == "json" else sys.stdout
     code, manifest, fresh = prepare(settings, folder, arguments.fallback, arguments.force,
-                             lambda line: print(line, file=out, flush=True))  # fmt: skip
+                             lambda line: print(line, file=out, flush=True),
+                             foreign=arguments.source is not None)  # fmt: skip
     if fresh or arguments.output == "json":
         print_out.manifest(manifest, folder, arguments.output)
     return code
@@ -83,16 +84,15 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    import json
-
     from scripts.dataset import tokenizer
-    from scripts.dataset.prepare import MANIFEST, REPORT
+    from scripts.dataset.prepare import MANIFEST, REPORT, read_manifest
     from scripts.dataset.report import page
 
     folder = arguments.folder or ROOT / "data" / arguments.env
-    if not (folder / MANIFEST).is_file():
-        raise UserError(f"{folder / MANIFEST}: not there yet; run `make data ENV={arguments.env}` first", MISSING)
-    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    manifest = read_manifest(folder)
+    if manifest is None:
+        state = "damaged" if (folder / MANIFEST).exists() else "not there yet"
+        raise UserError(f"{folder / MANIFEST}: {state}; run `make data ENV={arguments.env}` first", MISSING)
     settings = _settings(arguments)
     coder, _ = tokenizer.find(settings.tokenizer, settings.model, online=False)
     (folder / REPORT).write_text(page(manifest, folder, coder), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,10 @@ from scripts.dataset.run import Task, enough, run
 from scripts.dataset.settings import Settings
 from scripts.dataset.source import Source, is_hub_id, local
 from scripts.errors import UserError
+
+# Splits that may be small, and those that hold questions, by the first word of their names: dev_v2, but not developer.
+_SMALL = re.compile(r"(?:test|val|valid|validation|dev|eval|evaluation|heldout)(?![a-zA-Z])")
+_TEST = re.compile(r"test(?![a-zA-Z])")
 
 
 def check(settings: Settings, sources: list[str], stream: TextIO | None = sys.stderr) -> dict[str, Any]:
@@ -28,11 +33,11 @@ def check(settings: Settings, sources: list[str], stream: TextIO | None = sys.st
         for name, files in sorted(merged.splits.items(), key=lambda item: item[0].startswith("train"))
     ]
     coder = partial(tokenizer.find, settings.tokenizer, settings.model, merged.kind == "hub")
-    questions = frozenset(name for name in merged.splits if _asks(name) or name.startswith("test"))
+    questions = frozenset(name for name in merged.splits if _asks(name) or _TEST.match(name))
     progress = Progress(sum(each.plan.bytes for each in tasks), stream)
     result = run(settings, tasks, [], questions, lambda lines: None, progress, coder)
     for name in merged.splits:
-        if not name.startswith(("test", "val", "dev", "eval", "heldout")) and not _asks(name):
+        if not _SMALL.match(name) and not _asks(name):
             enough(result.tally, name, result.tally.kept[name])
     verdict = result.tally.verdict(strict=True)
     return {

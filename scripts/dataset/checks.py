@@ -42,7 +42,7 @@ CHECKS: dict[str, Check] = {
     "near_leak": Check("near leak across splits", DROP, "remove it from one split; they differ in case, space and punctuation only"),
     "too_long": Check("longer than max_seq_length", KEEP, "raise finetune.max_seq_length, or shorten: the end is cut off"),
     "answers_lost": Check("no answer left after the cut", KEEP, "raise finetune.max_seq_length, or shorten what precedes the answer"),
-    "template": Check("refused by the chat template", KEEP, "change the roles to what the model knows: the job fails on such a row", True),
+    "template": Check("refused by the chat template", KEEP, "change its roles, or messages without text, to what the template can write: the job fails on such a row", True),
     "few_rows": Check("too few training rows", FAIL, f"give at least {MIN_TRAIN_ROWS} training rows: raise dataset.percent", True, (FAIL, KEEP)),
     "secret": Check("likely secret", KEEP, "remove it, and revoke it if it is real"),
     "email": Check("e-mail address", KEEP, "remove it, unless it is public"),

@@ -50,8 +50,6 @@ class Mapper:
         self.format = None if layout.format == "auto" else layout.format
         self._columns: dict[str, str | None] = {}
         self._roles = {role: role for role in ROLES}
-        if self.format:
-            self._bind(())
 
     def columns(self, schema: Any) -> list[str] | None:
         """Returns the columns of an Arrow schema that are worth reading, or None for all."""
@@ -111,6 +109,7 @@ class Mapper:
                 self.format = "prompt_response"
             else:
                 return False
+        if not self._columns:
             self._bind(names)
         return True
 
@@ -122,6 +121,8 @@ class Mapper:
                 "prompt": _first(names, layout.prompt, PROMPTS) or PROMPTS[0],
                 "response": _first(names, layout.response, RESPONSES) or RESPONSES[0],
             }
+            if self._columns["prompt"] == "instruction":  # Alpaca: what the instruction is about stands beside it
+                self._columns["input"] = "input"
         else:
             candidates = MESSAGES if self.format == "messages" else CONVERSATIONS
             self._columns = {"messages": layout.messages or _first(names, None, candidates) or candidates[0]}
@@ -141,6 +142,9 @@ class Mapper:
                 if not isinstance(text, str):
                     return Finding("schema", column or part, shown(text), "text")
                 messages.append({"role": role, "content": text})
+            context = row.get("input") if "input" in self._columns else None
+            if isinstance(context, str) and context.strip():
+                messages[0]["content"] += f"\n\n{context}"
         else:
             messages = self._messages(row)
             if isinstance(messages, Finding):
@@ -168,7 +172,7 @@ class Mapper:
             role, content = each.get(self._role), each.get(self._content)
             if not isinstance(role, str):
                 return Finding("schema", f"{path}.{self._role}", shown(role), "the name of a role")
-            message = {"role": self._roles.get(role, role)}
+            message = {"role": self._known_role(role)}
             if isinstance(content, str):
                 message["content"] = content
             elif content is not None or not any(each.get(call) for call in _CALLS):
@@ -178,6 +182,10 @@ class Mapper:
                     message[name] = value
             messages.append(message)
         return messages
+
+    def _known_role(self, name: str) -> str:
+        """Returns the role that a speaker's name stands for, whatever its case; a name nobody knows as it is."""
+        return self._roles.get(name) or self._roles.get(name.lower(), name)
 
     def _extras(self, row: dict[str, Any]) -> dict[str, Any]:
         if self.format == "prompt_response":
@@ -203,7 +211,7 @@ class Mapper:
         known = self._roles
         try:
             texts = contents.to_pylist()
-            roles = [known.get(role, role) for role in values.field(self._role).to_pylist()]
+            roles = [known.get(role) or self._known_role(role) for role in values.field(self._role).to_pylist()]
             lists = [each.to_pylist() for each in extras.values()]
         except UnicodeDecodeError:  # Parquet does not check what it calls text
             return False
@@ -314,5 +322,6 @@ def _not_json(line: bytes, error: Exception) -> Finding:
         return Finding("encoding", "", "bytes that are not UTF-8", "UTF-8")
     if "recursion" in reason.lower():
         return Finding("json", "", "more than a thousand nested brackets", "a flat object")
-    at = f" at character {getattr(error, 'pos', 0) + 1}" if getattr(error, "pos", None) is not None else ""
+    position = getattr(error, "pos", None)
+    at = f" at character {min(position + 1, len(line))}" if position is not None else ""
     return Finding("json", "", f"{reason}{at} of {len(line)}", "one whole JSON object")

@@ -23,7 +23,7 @@ from scripts.errors import FAILED, UserError
 MANIFEST = "manifest.json"
 REPORT = "report.html"
 PARTS = (TRAIN, VALIDATION, TEST, HELDOUT)
-FORMAT = 1  # of the manifest and of the rows: raised when the same input would give other output
+FORMAT = 2  # of the manifest and of the rows: raised when the same input would give other output
 
 
 def prepare(
@@ -33,13 +33,15 @@ def prepare(
     force: bool = False,
     say: Callable[[str], None] = print,
     stream: TextIO | None = sys.stderr,
+    foreign: bool = False,
 ) -> tuple[int, dict[str, Any], bool]:
     """Prepares the data in `folder`; returns the exit code, the manifest, and whether there was anything to do.
 
     Nothing is done if `folder` already holds what these settings and this source give. Nothing is put in place if a check
-    whose policy is `fail` found something, or if the run is interrupted.
+    whose policy is `fail` found something, or if the run is interrupted. `foreign` says that the source is not the one
+    that the values' splits were written for.
     """
-    before = _read(folder)
+    before = read_manifest(folder)
     source = _source(settings, fallback, before, folder, say)
     if source is None:
         return 0, before or {}, False
@@ -48,9 +50,10 @@ def prepare(
     if not force and before is not None and before["inputs"] == inputs and _intact(folder, before):
         say(f"nothing to do: {folder} is up to date, version {before['version']} ({_rows(before)})")
         return 0, before, False
+    _spare(source, folder)
     outputs = Outputs(folder)
     try:
-        bound = choose(source, settings.splits)
+        bound = choose(source, settings.splits, foreign)
         for note in source.notes:
             say(note)
         coder = partial(tokenizer.find, settings.tokenizer, settings.model, source.kind == "hub")
@@ -99,6 +102,17 @@ def _source(settings: Settings, fallback: str | None, before: dict[str, Any] | N
         return source
 
 
+def _spare(source: Source, folder: Path) -> None:
+    """Refuses to read from the files that would be replaced: what a check leaves out would be gone for good."""
+    replaced = {(folder / f"{part}.jsonl").resolve() for part in PARTS}
+    for each in (each for files in source.splits.values() for each in files if not each.remote):
+        if Path(each.path).resolve() in replaced:
+            raise UserError(
+                f"dataset.source: {each.path} would be overwritten by what is prepared from it; copy it to another folder, "
+                "and name the copy"
+            )
+
+
 def _finish(settings: Settings, source: Source, bound: dict[str, Any], tasks: list[Task], inputs: dict[str, Any],
             outputs: Outputs, result: Result) -> dict[str, Any]:  # fmt: skip
     for part in PARTS:
@@ -109,13 +123,13 @@ def _finish(settings: Settings, source: Source, bound: dict[str, Any], tasks: li
         shutil.copyfile(outputs.path(TEST), outputs.path(HELDOUT))
         files[HELDOUT] = files[TEST]
     enough(result.tally, TRAIN, files[TRAIN]["rows"])
+    verdict = result.tally.verdict()
     for part in (VALIDATION, TEST):
-        if not files[part]["rows"] and files[TRAIN]["rows"]:
+        if not files[part]["rows"] and verdict["status"] != "fail":
             raise UserError(
                 f"dataset.splits.{part}: no row is left for {part}; raise dataset.percent or the fraction, because without "
                 "it the component cuts a fifth off the training rows"
             )
-    verdict = result.tally.verdict()
     manifest = {
         "format": FORMAT,
         "version": version(files),
@@ -164,13 +178,14 @@ def version(files: dict[str, dict[str, Any]]) -> str:
     return hashlib.sha256(hashes.encode()).hexdigest()[:12]
 
 
-def _read(folder: Path) -> dict[str, Any] | None:
+def read_manifest(folder: Path) -> dict[str, Any] | None:
     """Returns the manifest of an earlier run, or None if there is none that can be used."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return manifest if isinstance(manifest, dict) and manifest.get("format") == FORMAT else None
+    whole = isinstance(manifest, dict) and {"version", "files", "inputs"} <= manifest.keys()
+    return manifest if whole and manifest.get("format") == FORMAT else None
 
 
 def _intact(folder: Path, manifest: dict[str, Any]) -> bool:
@@ -182,7 +197,8 @@ def _intact(folder: Path, manifest: dict[str, Any]) -> bool:
         with path.open("rb") as stream:
             if hashlib.file_digest(stream, "sha256").hexdigest() != part["sha256"]:
                 return False
-    return (folder / REPORT).is_file()
+    page = folder / REPORT
+    return page.is_file() and page.stat().st_size > 0
 
 
 def _rows(manifest: dict[str, Any]) -> str:

@@ -20,7 +20,7 @@ def verdict(result: dict[str, Any], form: str) -> None:
     _checks(result["checks"])
     for split, tokens in result["tokens"]["splits"].items():
         print(f"{split}: {_tokens(tokens)}")
-    print(f"lengths counted with: {result['tokens']['counted_with']}")
+    _counted_with(result["tokens"])
     words = {"pass": "passed: nothing was found", "warn": "passed, with warnings", "fail": "failed"}
     print(words[result["status"]])
 
@@ -37,12 +37,17 @@ def manifest(result: dict[str, Any], folder: Path, form: str) -> None:
     for part, file in result["files"].items():
         line = f"{part:<10} {file['rows']:>9,} rows {file['bytes'] / 1e6:>9,.1f} MB"
         print(f"{line}  {_tokens(file['tokens'])}" if "tokens" in file else line)
-    print(f"lengths counted with: {result['tokens']['counted_with']}")
+    _counted_with(result["tokens"])
     if failed:
         names = ", ".join(each["name"] for each in result["checks"] if each["status"] == "fail")
         print(f"failed: {names} found rows, and the policy in dataset.checks is fail; nothing was written to {folder}")
     else:
         print(f"version {result['version']}; report: {folder / 'report.html'}")
+
+
+def _counted_with(tokens: dict[str, Any]) -> None:
+    if tokens["counted_with"]:  # nothing is counted where no row is left
+        print(f"lengths counted with: {tokens['counted_with']}")
 
 
 def _checks(checks: list[dict[str, Any]]) -> None:

@@ -235,7 +235,8 @@ def _conversations(rows: list[dict[str, Any]]) -> str:
             text = message.get("content") or ""
             cut = f" … ({len(text) - SHOWN_CHARACTERS:,} more characters)" if len(text) > SHOWN_CHARACTERS else ""
             turns.append(
-                f"<div class='turn {kind}'><small>{escape(role)}</small>{escape(text[:SHOWN_CHARACTERS])}{cut}</div>"
+                f"<div class='turn {kind}'><small>{escape(role)}</small>"
+                f"<div dir='auto'>{escape(text[:SHOWN_CHARACTERS])}{cut}</div></div>"
             )
         state = " open" if number <= 2 else ""
         count = len(row["messages"])

@@ -103,17 +103,24 @@ def split_of(label: str) -> str:
     return name or "train"
 
 
-def choose(source: Source, splits: dict[str, str | float | None]) -> dict[str, str | float | None]:
+def choose(
+    source: Source, splits: dict[str, str | float | None], foreign: bool = False
+) -> dict[str, str | float | None]:
     """Binds train, validation, test and heldout to splits that the source has, or to fractions of train.
 
-    A hub set or a folder must have what the values name. Plain files and a fallback have their own names: there the
-    split of the same kind is taken, or a cut, and a note says so.
+    A hub set or a folder must have what the values name. Plain files, a fallback and a `foreign` source, which the values
+    were not written for, have their own names: there the split of the same kind is taken, or a cut, and a note says so.
     """
     names = list(source.splits)
-    lenient = source.kind == "files" or source.fallback is not None
+    lenient = foreign or source.kind == "files" or source.fallback is not None
     bound: dict[str, str | float | None] = {}
     for part, wanted in splits.items():
-        if wanted is None or is_cut(wanted) or wanted in names:
+        if lenient and is_cut(wanted) and isinstance(own := _nearest(part, names, source), str):
+            bound[part] = own
+            source.notes.append(
+                f"{source.asked} has its own split '{own}': {part} takes it, and nothing is cut from train"
+            )
+        elif wanted is None or is_cut(wanted) or wanted in names:
             bound[part] = wanted
         elif not lenient:
             raise UserError(

@@ -19,6 +19,7 @@ from scripts.dataset.source import File
 from scripts.errors import UserError
 
 LINE_BYTES = 2**14
+ZSTD_BYTES = 2**12  # read at a time: the most wasteful archive makes 128 MB of them, ordinary text some 20 KB
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -34,10 +35,38 @@ def opened(file: File) -> Iterator[BinaryIO]:
         if file.compression == "gz":
             stream = gzip.GzipFile(fileobj=raw)
         elif file.compression == "zst":
-            import zstandard
-
-            stream = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+            stream = Zstd(raw)
         yield Counted(stream, raw) if file.compression else raw
+
+
+class Zstd:
+    """Decompresses zstd frame by frame. The library's own reader takes a frame that breaks off for the end of the file."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        import zstandard
+
+        self._raw, self._ready = raw, io.BytesIO()
+        self._new_frame = zstandard.ZstdDecompressor().decompressobj
+        self._frame: Any = None
+
+    def read(self, size: int = -1) -> bytes:
+        """Returns at most `size` bytes; raises EOFError where the file ends within a frame."""
+        while not (data := self._ready.read(size)):
+            piece = self._raw.read(ZSTD_BYTES)
+            if not piece and self._frame is not None:
+                raise EOFError("the file ends within a zstd frame")
+            if not piece:
+                return b""
+            self._ready = io.BytesIO(b"".join(self._frames(piece)))
+        return data
+
+    def _frames(self, piece: bytes) -> Iterator[bytes]:
+        while piece:
+            self._frame = self._frame or self._new_frame()
+            yield self._frame.decompress(piece)
+            if not self._frame.eof:
+                return
+            piece, self._frame = self._frame.unused_data, None
 
 
 class Counted(io.RawIOBase):
@@ -143,8 +172,7 @@ def csv_rows(file: File, size: int) -> Iterator[tuple[list[Any], int, int]]:
     with opened(file) as stream:
         buffered = stream if isinstance(stream, io.BufferedIOBase) else io.BufferedReader(_Readable(stream), 2**20)
         text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        delimiter = "\t" if ".tsv" in file.path.lower() else ","
-        reader = csv.reader(text, delimiter=delimiter)
+        reader = csv.reader(text, delimiter="\t" if ".tsv" in file.path.lower() else ",")
         header: list[str] | None = None
         rows: list[Any] = []
         length = used = 0
@@ -167,7 +195,13 @@ def csv_rows(file: File, size: int) -> Iterator[tuple[list[Any], int, int]]:
             if not fields:
                 continue
             if header is None:
+                if len(fields) == 1 and ";" in fields[0]:  # as spreadsheets save it where a comma is for decimals
+                    reader = csv.reader(text, delimiter=";")
+                    fields = next(csv.reader(fields, delimiter=";"))
                 header = fields
+                twice = next((name for name in header if header.count(name) > 1), None)
+                if twice is not None:
+                    raise UserError(f"{file.label}: two columns are named '{twice}'; give every column its own name")
                 continue
             length += sum(map(len, fields))
             if len(fields) != len(header):

@@ -56,13 +56,19 @@ def general() -> list[Case]:
 def _read(path: Path) -> list[Case]:
     """Reads a file of rows; those that do not end with an answer to something have no truth to withhold."""
     cases = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split("\n"), 1):
         if not line.strip():
             continue
-        row = json.loads(line)
-        messages = row["messages"]
-        last = messages[-1]
-        if len(messages) > 1 and last["role"] == "assistant" and isinstance(last.get("content"), str):
+        try:
+            row = json.loads(line)
+            messages = row["messages"]
+            last = messages[-1]
+            answered = len(messages) > 1 and last["role"] == "assistant" and isinstance(last.get("content"), str)
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+            raise UserError(
+                f"{path}:{number}: is no conversation; make data ENV={path.parent.name} writes it anew"
+            ) from None
+        if answered:
             case = Case(f"{path.name}:{number}", messages[:-1], last["content"], tools=row.get("tools") or None)
             cases.append(case)
     return cases

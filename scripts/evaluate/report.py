@@ -92,13 +92,13 @@ def html(evaluation: dict[str, Any]) -> str:
     parts.append("<h2>Side by side</h2>")
     for at, example in enumerate(evaluation["examples"]):
         said = "".join(
-            f'<p class="soft">{who}</p><div class="said">{page.text(example[who] or "—")}</div>'
+            f'<p class="soft">{who}</p><div class="said" dir="auto">{page.text(_said(example[who]))}</div>'
             for who in ("question", "true", "base", "tuned")
         )
         parts.append(
             f"<details{' open' if at < 3 else ''}><summary>{page.text(example['name'])}</summary>{said}</details>"
         )
-    general = [[each["question"], each["base"] or "—", each["tuned"] or "—"] for each in evaluation["general"]]
+    general = [[each["question"], _said(each["base"]), _said(each["tuned"])] for each in evaluation["general"]]
     parts += ["<h2>General questions</h2>", page.table(("question", "base", "tuned"), general)]
     return page.document(title(evaluation), "\n".join(parts))
 
@@ -128,9 +128,14 @@ def _markdown_table(head: tuple[str, ...], lines: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in (list(head), ["---"] * len(head), *lines))
 
 
+def _said(answer: str | None) -> str:
+    """Tells a model that was not asked from one that had nothing to say."""
+    return "—" if answer is None else answer if answer.strip() else "(empty)"
+
+
 def _cell(answer: str | None) -> str:
-    return " ".join((answer or "—").split()).replace("|", "\\|")
+    return " ".join(_said(answer).split()).replace("|", "\\|")
 
 
 def _quoted(answer: str | None) -> str:
-    return "\n".join(f"> {line}" for line in (answer or "—").splitlines())
+    return "\n".join(f"> {line}" for line in _said(answer).splitlines())

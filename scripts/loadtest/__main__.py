@@ -75,6 +75,9 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
     options = parser.parse_args(arguments)
     concurrencies = levels_of(options.levels)
+    for option, given in (("--seconds", options.seconds), ("--target-rps", options.target_rps)):
+        if given is not None and not 0 < given < float("inf"):
+            raise UserError(f"{option} {given:g}: expected a number above 0", USAGE)
     values = values_module.from_arguments(options)
     seed = values.data["evaluation"]["seed"]
     questions = [case.messages for case in cases.held_out(values.environment, 200, seed)]

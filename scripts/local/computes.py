@@ -106,7 +106,9 @@ def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) ->
     what = f"Compute {name}"
     size = sizes.find(inner.get("vmSize", ""), what)
     sizes.refuse_retired(size, what)
-    if old is not None:
+    if (
+        old is not None and old.body["properties"]["provisioningState"] != "Failed"
+    ):  # one that never was can be anything
         for key, label in (("vmSize", "size"), ("vmPriority", "tier")):
             before, after = (
                 each.get(key) or ("Dedicated" if key == "vmPriority" else "")

@@ -63,9 +63,9 @@ class Emulator:
 
     def resume(self) -> None:
         """Picks up what the last process left: runs that died with it, deployments and operations."""
-        from scripts.local import blobs, operations
+        from scripts.local import operations, uploads
 
-        blobs.tidy(self)
+        uploads.tidy(self)
         self.runner.resume()
         self.servers.resume()
         operations.resume(self)
@@ -122,6 +122,8 @@ class Application:
         call = Call(self.emulator, request, dict(host_words), host)
 
         async def handle(call: Call) -> Any:
+            if not request.scope["path"].isprintable():
+                raise AzureError(400, "BadRequest", "The path of the request has control characters.")
             handler, words = self.tables[family].find(request.method, request.scope["path"])
             call.words.update(words)
             if family in ("arm", "data"):

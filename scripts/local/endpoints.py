@@ -98,8 +98,14 @@ async def put(call: Call) -> Any:
         raise bad_request(
             f"Endpoint {name}: authMode cannot be changed from {before} to {mode}; delete the endpoint first."
         )
-    traffic = _check_traffic(call, name, given.get("traffic") or {}, "traffic", 100)
-    mirror = _check_traffic(call, name, given.get("mirrorTraffic") or {}, "mirror traffic", 50)
+    traffic = _check_traffic(call, name, given.get("traffic") or {}, "traffic")
+    if sum(traffic.values()) not in (0, 100):
+        total = sum(traffic.values())
+        raise bad_request(f"Endpoint {name}: traffic adds up to {total}; allowed is 0 or 100.", "BadArgument")
+    mirror = _check_traffic(call, name, given.get("mirrorTraffic") or {}, "mirror traffic")
+    if sum(mirror.values()) > 50:
+        total = sum(mirror.values())
+        raise bad_request(f"Endpoint {name}: mirror traffic is {total}; allowed are at most 50.", "BadArgument")
     if len(mirror) > 1:
         raise bad_request(f"Endpoint {name}: mirror traffic goes to {len(mirror)} deployments; allowed is one.")
     identity_of = {"type": "SystemAssigned", **(body.get("identity") or {})}
@@ -141,7 +147,7 @@ def _check_name(call: Call, name: str) -> None:
             raise AzureError(409, "Conflict", message)
 
 
-def _check_traffic(call: Call, name: str, traffic: dict[str, Any], what: str, limit: int) -> dict[str, int]:
+def _check_traffic(call: Call, name: str, traffic: dict[str, Any], what: str) -> dict[str, int]:
     existing = [each.name.partition("/")[2] for each in deployments_of(call.emulator, call.ws, name)]
     # The CLI sends what stood behind --traffic as text.
     traffic = {key: int(each) if isinstance(each, str) and each.isdecimal() else each for key, each in traffic.items()}
@@ -156,9 +162,6 @@ def _check_traffic(call: Call, name: str, traffic: dict[str, Any], what: str, li
             raise bad_request(
                 f"Endpoint {name}: {what} to {deployment} is {percent!r}; allowed is 0 to 100.", "BadArgument"
             )
-    total = sum(traffic.values())
-    if total > limit:
-        raise bad_request(f"Endpoint {name}: {what} adds up to {total}; allowed are at most {limit}.", "BadArgument")
     return traffic
 
 
@@ -190,6 +193,9 @@ async def remove(emulator: Emulator, words: dict[str, Any]) -> None:
     """Ends the deletion of an endpoint: its deployments' processes are gone before it is."""
     from scripts.local import deployments, workspaces
 
+    endpoint = emulator.store.get(words["scope"], "endpoints", words["name"])
+    if endpoint is None or endpoint.body["properties"]["provisioningState"] != "Deleting":
+        return  # it was gone before a restart, and one of the same name may have been made since
     workspace = workspaces.by_scope(emulator, words["scope"])
     for each in deployments_of(emulator, workspace, words["name"]):
         await deployments.remove(emulator, {"scope": words["scope"], "name": each.name})

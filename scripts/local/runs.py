@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from scripts.local import blobs, datastores, jobs
+from scripts.local import datastores, jobs, storage
 from scripts.local.store import iso
 from scripts.local.web import WORKSPACE, Call, Routes, not_found, page
 
@@ -30,7 +30,7 @@ JUST_NOW = 10.0  # seconds
 
 def artifacts(emulator: Emulator, workspace: Workspace, job: str) -> Path:
     """Returns the folder of a job's logs and artifacts."""
-    return blobs.folder(emulator, workspace.account, "azureml") / "ExperimentRun" / f"dcid.{job}"
+    return storage.folder(emulator, workspace.account, "azureml") / "ExperimentRun" / f"dcid.{job}"
 
 
 def _artifact_url(call: Call, job: str, path: str) -> str:
@@ -172,13 +172,13 @@ async def create_artifacts(call: Call) -> Any:
 async def list_artifacts(call: Call) -> Any:
     """Lists all artifacts of a run."""
     root = artifacts(call.emulator, call.ws, call.words["name"])
-    return page(call, [{"path": name, "origin": "ExperimentRun"} for name, _ in blobs.files(root, "")], size=1000)
+    return page(call, [{"path": name, "origin": "ExperimentRun"} for name, _ in storage.files(root, "")], size=1000)
 
 
 @data("GET", EXPERIMENT + "/artifacts/contentinfo")
 async def artifact(call: Call) -> Any:
     """Says where an artifact can be downloaded."""
     path = call.query.get("path", "")
-    if not blobs.safe(artifacts(call.emulator, call.ws, call.words["name"]), path).is_file():
+    if not storage.safe(artifacts(call.emulator, call.ws, call.words["name"]), path).is_file():
         raise not_found(f"Run {call.words['name']} has no artifact {path!r}.")
     return {"contentUri": _artifact_url(call, call.words["name"], path), "origin": "ExperimentRun", "path": path}

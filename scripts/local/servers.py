@@ -72,6 +72,7 @@ class Server:
         self.slots = asyncio.Semaphore(plan.concurrent)
         self.in_flight = 0
         self.task = emulator.start(self._keep())
+        self.task.add_done_callback(lambda _: self._ended())  # also where it was cancelled before it began
 
     async def stop(self) -> None:
         """Ends the server; returns when its process is gone."""
@@ -88,27 +89,28 @@ class Server:
                 each.cancel()
         if not self.ready.is_set():
             last = tail(self.log, 1)
-            reason = (self.failure or "User container was stopped.") + (f" Its log ends with: {last}" if last else "")
+            reason = str(self.failure) + (f" Its log ends with: {last}" if last else "")
             raise AzureError(400, "ResourceNotReady", f"{reason} {GUIDE}#error-resourcenotready")
+
+    def _ended(self) -> None:
+        self.failure = self.failure or "User container was stopped."
+        self.ready.clear()
+        self.ended.set()
 
     async def _keep(self) -> None:
         ends, was_ready = 0, False
-        try:
-            while ends <= RESTARTS:
-                started = time.monotonic()
-                code = await self._run()
-                was_ready = was_ready or self.ready.is_set()
-                self.ready.clear()
-                if not was_ready:
-                    self.failure = f"User container has crashed or terminated with exit code {code}."
-                    return
-                ends = 1 if time.monotonic() - started > STEADY else ends + 1
-                self.emulator.log.warning("the server of %s ended with exit code %d", self.key[1], code)
-                await asyncio.sleep(min(ends, 5))
-            self.failure = f"User container has crashed or terminated {ends} times in a row."
-        finally:
+        while ends <= RESTARTS:
+            started = time.monotonic()
+            code = await self._run()
+            was_ready = was_ready or self.ready.is_set()
             self.ready.clear()
-            self.ended.set()
+            if not was_ready:
+                self.failure = f"User container has crashed or terminated with exit code {code}."
+                return
+            ends = 1 if time.monotonic() - started > STEADY else ends + 1
+            self.emulator.log.warning("the server of %s ended with exit code %d", self.key[1], code)
+            await asyncio.sleep(min(ends, 5))
+        self.failure = f"User container has crashed or terminated {ends} times in a row."
 
     async def _run(self) -> int:
         self.port = ports.free()

@@ -14,7 +14,7 @@ TEMPLATE = """\
 
 training:
   # Longest time that a fine-tuning step trains, in seconds, before it saves the model it has; 0 = as the job says.
-  max_seconds: 60
+  max_seconds: 75
   # Most optimiser steps of a fine-tuning step; 0 = as the job says.
   max_steps: 0
   # Threads that training computes with; 0 = as many as there are cores.
@@ -55,7 +55,7 @@ operations:
 class Settings:
     """The checked settings; see TEMPLATE for what each means."""
 
-    max_seconds: float = 60
+    max_seconds: float = 75
     max_steps: int = 0
     training_threads: int = 0
     parallel_jobs: int = 1

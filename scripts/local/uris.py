@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.local import blobs, datastores, workspaces
+from scripts.local import datastores, storage, workspaces
 from scripts.local.web import bad_request
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def longhand(emulator: Emulator, workspace: Workspace, uri: str) -> str:
     """Returns the full datastore URI of what a URI names."""
     path = resolve(emulator, workspace, uri)
     for name in (datastores.DEFAULT, datastores.ARTIFACTS):
-        root = blobs.folder(emulator, workspace.account, datastores.container(workspace, name))
+        root = storage.folder(emulator, workspace.account, datastores.container(workspace, name))
         if path.is_relative_to(root):
             place = (
                 f"subscriptions/{workspace.subscription}/resourcegroups/{workspace.group}/workspaces/{workspace.name}"
@@ -63,7 +63,7 @@ def _datastore(emulator: Emulator, workspace: Workspace, match: re.Match[str], k
         if emulator.store.get(workspaces.SCOPE, "workspaces", scope) is None:
             raise bad_request(f"Workspace {match['name']!r} of {match[0]!r} is not registered here.")
         workspace = workspaces.by_scope(emulator, scope)
-    root = blobs.folder(emulator, workspace.account, datastores.container(workspace, match["datastore"]))
+    root = storage.folder(emulator, workspace.account, datastores.container(workspace, match["datastore"]))
     return _inside(root, match["path"], match[0])
 
 
@@ -80,7 +80,7 @@ def _job_output(emulator: Emulator, workspace: Workspace, match: re.Match[str], 
     document = jobs.find(emulator, workspace, match["job"], status=400)
     outputs = document.body["properties"].get("outputs") or {}
     if match["output"] == "artifacts" and "artifacts" not in outputs:
-        root = blobs.folder(emulator, workspace.account, "azureml") / "ExperimentRun" / f"dcid.{document.name}"
+        root = storage.folder(emulator, workspace.account, "azureml") / "ExperimentRun" / f"dcid.{document.name}"
     elif match["output"] in outputs:
         root = resolve(emulator, workspace, outputs[match["output"]]["uri"])
     else:
@@ -90,14 +90,14 @@ def _job_output(emulator: Emulator, workspace: Workspace, match: re.Match[str], 
 
 
 def _run(emulator: Emulator, workspace: Workspace, match: re.Match[str], kind: str) -> Path:
-    root = blobs.folder(emulator, workspace.account, "azureml") / "ExperimentRun" / f"dcid.{match['job']}"
+    root = storage.folder(emulator, workspace.account, "azureml") / "ExperimentRun" / f"dcid.{match['job']}"
     return _inside(root, match["path"], match[0])
 
 
 def _blob(emulator: Emulator, workspace: Workspace, match: re.Match[str], kind: str) -> Path:
     if workspaces.by_account(emulator, match["account"]) is None:
         raise bad_request(f"The storage account of {match[0]!r} does not belong to a workspace here.")
-    return _inside(blobs.folder(emulator, match["account"], match["container"]), match["path"], match[0])
+    return _inside(storage.folder(emulator, match["account"], match["container"]), match["path"], match[0])
 
 
 def _asset(emulator: Emulator, workspace: Workspace, match: re.Match[str], kind: str) -> Path:

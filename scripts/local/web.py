@@ -80,11 +80,19 @@ class Call:
             body = json.loads(raw or b"{}")
         except ValueError as error:
             raise bad_request(f"The request body is not JSON: {error}.", "InvalidRequestContent") from None
-        if not isinstance(body, dict):
-            raise bad_request(
-                f"The request body must be a JSON object, not {type(body).__name__}.", "InvalidRequestContent"
-            )
+        for what, value in (("request body", body), ("key 'properties'", body.get("properties") or {})):
+            if not isinstance(value, dict):
+                raise bad_request(
+                    f"The {what} must be a JSON object, not {type(value).__name__}.", "InvalidRequestContent"
+                )
         return body
+
+    def number(self, key: str) -> int:
+        """Returns a query parameter that is a count, 0 where it is not given; anything else is refused with 400."""
+        text = self.query.get(key) or "0"
+        if not text.isdecimal():
+            raise bad_request(f"The query parameter {key} is {text!r}; allowed is a whole number.", "InvalidParameter")
+        return int(text)
 
 
 Handler = Callable[[Call], Awaitable[Any]]
@@ -147,9 +155,9 @@ async def answer(call: Call, handler: Handler) -> Response:
 
 def page(call: Call, items: list[Any], size: int = 100) -> dict[str, Any]:
     """Returns a page of a listing as Azure does: `value`, and `nextLink` (with the query kept) while there are more."""
-    top = int(call.query.get("$top") or call.query.get("count") or 0)
+    top = call.number("$top") or call.number("count")
     items = items[:top] if top else items
-    start = int(call.query.get("$skip", "0"))
+    start = call.number("$skip")
     body: dict[str, Any] = {"value": items[start : start + size]}
     if start + size < len(items):
         url = call.request.url.include_query_params(**{"$skip": start + size})

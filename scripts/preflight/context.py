@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 from scripts import facts as facts_module
 from scripts import names as names_module
 from scripts import parameters as parameters_module
+from scripts.errors import UserError
 from scripts.estimate import cards, shapes
 from scripts.estimate.cards import Card
 from scripts.estimate.shapes import Shape
 from scripts.facts import Facts
+from scripts.preflight import pinned
 from scripts.values import ROOT, Values
 
 if TYPE_CHECKING:
@@ -111,13 +113,15 @@ class Context:
 def build(values: Values, live: Live | None = None, today: datetime.date | None = None, root: Path = ROOT) -> Context:
     """Gathers the context of an environment; a `UserError` where values or facts are wrong."""
     facts = facts_module.load(values, root)
+    lock = _lock(values, root)
+    pinned.verify(lock, values.environment)
     resolved = parameters_module.resolve(values, facts)
     model = values.data["model"]
     return Context(
         values=values,
         facts=facts,
         parameters={name: parameter.value for name, parameter in resolved.items()},
-        lock=_lock(values, root),
+        lock=lock,
         data=read_data(values.environment, root),
         shape=shapes.find(model.get("huggingface_id"), model["name"]),
         today=today or datetime.date.today(),
@@ -138,8 +142,12 @@ def read_data(environment: str, root: Path = ROOT) -> dict[str, Split]:
     path = root / "data" / environment / "manifest.json"
     if not path.exists():
         return {}
-    files = json.loads(path.read_text(encoding="utf-8"))["files"]
-    return {name: _split(files[name]) for name in SPLITS if name in files}
+    try:
+        files = json.loads(path.read_text(encoding="utf-8"))["files"]
+        return {name: _split(files[name]) for name in SPLITS if name in files}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        name = path.relative_to(root).as_posix()
+        raise UserError(f"{name}: is not what make data writes; make data ENV={environment} prepares it anew") from None
 
 
 def _split(file: Mapping[str, Any]) -> Split:

@@ -45,8 +45,9 @@ def _list(context: Context, role: str) -> Finding:
     answer = listed(context.model, role, name)
     listed_sizes = context.model.get(f"{role}_computes") or []
     if answer is False:
+        near = "" if context.size(role) else suggest(name, listed_sizes)  # what exists is not misspelt
         return failed(
-            f"{where}: {name} is not in the {word} list of {context.model['name']}{suggest(name, listed_sizes)}",
+            f"{where}: {name} is not in the {word} list of {context.model['name']}{near}",
             f"take one of {', '.join(_alive(context, listed_sizes))} (make gpu ENV={context.environment})",
         )
     if answer is None and name.lower() in DENIED:

@@ -172,3 +172,26 @@ def test_a_refusal_is_a_sentence_without_the_key(status: int, text: str, words: 
 ])  # fmt: skip
 def test_the_served_model_is_known_by_name_and_version(model: str, expected: str) -> None:
     assert endpoint_module.model_reference(model) == expected
+
+
+@pytest.mark.parametrize("event", ["{", "3", "[]", '{"error": "broken"}', "\ufffd"])
+def test_what_is_no_event_is_a_sentence(event: str) -> None:
+    def handler(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, text=f"data: {event}\n\n", headers={"content-type": "text/event-stream"})
+
+    with pytest.raises(AskError, match=r"no event|broken"):
+        list(endpoint().pieces([{"role": "user", "content": "x"}], {}, client(handler)))
+
+
+def test_a_file_that_is_no_text_keeps_what_it_has(talk: Talk, tmp_path: Path) -> None:
+    talk.take("one")
+    (tmp_path / "photo").write_bytes(b"\xff\xd8\x00")
+    assert "no file of JSON lines" in talk.take(f"/save {tmp_path / 'photo'}")
+    assert "no file of JSON lines" in talk.take("/save a\0b")
+    assert (tmp_path / "photo").read_bytes() == b"\xff\xd8\x00"
+
+
+def test_rows_are_counted_by_line_breaks_alone(talk: Talk, tmp_path: Path) -> None:
+    talk.take("one\u2028two", "/save")
+    assert "2 rows" in talk.take("/save")
+    assert len((tmp_path / "saved.jsonl").read_text(encoding="utf-8").split("\n")) == 3

@@ -195,3 +195,18 @@ def test_it_is_readable_everywhere(server: web.Server, tmp_path: Path, width: in
         assert min(boxes) >= 44  # a finger's size
         page.screenshot(tmp_path / f"chat-{width}-{'dark' if dark else 'light'}.png")
         assert not page.errors
+
+
+def test_parameters_that_are_no_object_and_a_length_that_is_no_number(server: web.Server, asked: Asked) -> None:
+    assert post(server, "/ask", {**QUESTION, "parameters": [1]})[0] == 400
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=10)
+    connection.putrequest("POST", "/ask")
+    for name, value in (
+        ("Content-Type", "application/json"),
+        ("X-Chat-Token", server.token),
+        ("Content-Length", "ten"),
+    ):
+        connection.putheader(name, value)
+    connection.endheaders()
+    assert connection.getresponse().status == 413
+    assert asked.requests == []

@@ -315,3 +315,14 @@ def test_the_bench_measures_what_is_asked(tmp_path: Path, capsys: pytest.Capture
     assert report["measured"]["twice"]["in"] == 6000 and report["measured"]["five"]["in"] == 150
     met = {each["asked"]: each["met"] for each in report["targets"]}
     assert met["under 400 MB at any size"] and met["10,000 mutated rows add up"]
+
+
+def test_what_was_prepared_is_not_prepared_over_itself(tmp_path: Path) -> None:
+    mine = source(tmp_path / "train.jsonl", 40)
+    before = mine.read_bytes()
+    for given in (mine, tmp_path):
+        settings = from_values({"dataset": {"source": str(given), "splits": {"train": "train"}}})
+        with pytest.raises(UserError, match="would be overwritten"):
+            prepare(settings, tmp_path, say=lambda line: None, stream=None)
+    assert mine.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["train.jsonl"]

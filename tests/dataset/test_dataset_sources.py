@@ -21,9 +21,15 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from scripts.dataset.__main__ import run as command_line
+from scripts.dataset.check import check
+from scripts.dataset.checks import Finding
+from scripts.dataset.layout import Mapper
 from scripts.dataset.prepare import find_source, prepare
-from scripts.dataset.settings import from_values
+from scripts.dataset.read import Chunk, _lines_of
+from scripts.dataset.settings import Layout, from_values
 from scripts.dataset.source import local, split_of
+from scripts.dataset.streams import csv_rows
 from scripts.errors import UNREACHABLE, UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -444,3 +450,90 @@ def test_a_glob_takes_the_files_that_match(tmp_path: Path) -> None:
     assert sum(map(len, local(str(tmp_path / "part-*.jsonl")).splits.values())) == 3
     run(tmp_path / "part-*.jsonl", tmp_path / "out")
     assert ids(tmp_path / "out") == set(range(150))
+
+
+def mapped(settings: Layout, *items: dict[str, Any]) -> list[list[dict[str, Any]]]:
+    """Returns the conversations of some rows."""
+    mapper = Mapper(settings)
+    return mapper.rows(Chunk(None, [json.dumps(item).encode() for item in items], 0)).messages
+
+
+@pytest.mark.parametrize("layout", [Layout(), Layout(format="prompt_response")])
+def test_alpaca_keeps_what_the_instruction_is_about(layout: Layout) -> None:
+    plain, about = mapped(
+        layout,
+        {"instruction": "Greet.", "input": "", "output": "Hello."},
+        {"instruction": "Translate.", "input": "chat", "output": "cat"},
+    )
+    assert plain[0]["content"] == "Greet."
+    assert about == [{"role": "user", "content": "Translate.\n\nchat"}, {"role": "assistant", "content": "cat"}]
+
+
+def test_a_speaker_is_known_in_any_case(tmp_path: Path) -> None:
+    talk = [{"from": "Human", "value": "a"}, {"from": "GPT", "value": "b"}, {"from": "Narrator", "value": "c"}]
+    pq.write_table(pa.Table.from_pylist([{"conversations": talk}]), tmp_path / "a.parquet")
+    columns = Mapper(Layout()).rows(Chunk(None, pq.read_table(tmp_path / "a.parquet").to_batches()[0], 0))
+    assert columns.plain
+    for messages in (mapped(Layout(), {"conversations": talk})[0], columns.messages[0]):
+        assert [each["role"] for each in messages] == ["user", "assistant", "Narrator"]
+
+
+def test_a_zstd_file_of_several_frames_is_read_and_a_broken_one_is_named(tmp_path: Path) -> None:
+    frames = [zstandard.compress(json.dumps(row).encode() + b"\n") for row in rows(3)]
+    path = tmp_path / "a.jsonl.zst"
+    for cut, lost in ((None, False), (-5, True), (-len(frames[2]), False)):
+        path.write_bytes(b"".join(frames)[:cut])
+        found = [row for part, _, _ in _lines_of(local(str(path)).splits["a"][0]) for row in part]
+        whole = 3 if cut is None else 2
+        assert [json.loads(row) for row in found[:whole]] == rows(3)[:whole]
+        assert [isinstance(row, Finding) for row in found[whole:]] == [True] * lost
+
+
+def test_csv_with_semicolons_is_read_and_two_columns_of_a_name_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('prompt;response\n"a; b, c";d\n', encoding="utf-8")
+    (found, _, _), *_ = csv_rows(local(str(path)).splits["a"][0], 2**20)
+    assert found == [{"prompt": "a; b, c", "response": "d"}]
+    path.write_text("prompt,prompt,response\na,b,c\n", encoding="utf-8")
+    with pytest.raises(UserError, match="two columns are named 'prompt'"):
+        list(csv_rows(local(str(path)).splits["a"][0], 2**20))
+
+
+def test_another_source_brings_its_own_splits(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name, some in (("train", rows(40)), ("validation", rows(60)[40:]), ("test", rows(80)[60:])):
+        as_jsonl(folder / f"{name}.jsonl", some)
+    splits = {"train": "train_sft", "validation": 0.05, "test": "test_sft", "heldout": "test_gen"}
+    settings = from_values({"dataset": {"source": str(folder), "splits": splits}})
+    with pytest.raises(UserError, match="did you mean 'train'"):
+        prepare(settings, tmp_path / "out", say=lambda line: None, stream=None)
+    said: list[str] = []
+    code, manifest, _ = prepare(settings, tmp_path / "out", say=said.append, stream=None, foreign=True)
+    assert code == 0
+    assert manifest["splits"] == {"train": "train", "validation": "validation", "test": "test", "heldout": None}
+    assert [manifest["files"][part]["rows"] for part in ("train", "validation", "test")] == [40, 20, 20]
+    assert any("own split 'validation'" in line for line in said)
+
+
+def test_the_report_of_a_damaged_manifest_is_a_sentence(tmp_path: Path) -> None:
+    for text in ("{", "[]", '{"format": 2}'):
+        (tmp_path / "manifest.json").write_text(text)
+        with pytest.raises(UserError, match=r"manifest.json: damaged; run `make data ENV=demo`"):
+            command_line(["report", "--env", "demo", "--folder", str(tmp_path)])
+
+
+def test_one_row_is_too_few_to_train_on_not_to_cut(tmp_path: Path) -> None:
+    as_jsonl(tmp_path / "a.jsonl", rows(1))
+    settings = from_values({"dataset": {"source": str(tmp_path / "a.jsonl")}})
+    code, manifest, _ = prepare(settings, tmp_path / "out", say=lambda line: None, stream=None)
+    assert code == 1
+    assert [each["name"] for each in manifest["checks"] if each["status"] == "fail"] == ["few_rows"]
+
+
+def test_a_name_that_begins_like_a_test_is_still_checked_for_too_few_rows(tmp_path: Path) -> None:
+    for name in ("developer", "valuable", "testimonials", "dev", "test_v2"):
+        as_jsonl(tmp_path / f"{name}.jsonl", rows(3))
+        verdict = check(from_values({"dataset": {}}), [str(tmp_path / f"{name}.jsonl")], None)
+        few = next(each["count"] for each in verdict["checks"] if each["name"] == "few_rows")
+        assert few == (name not in ("dev", "test_v2"))

@@ -54,3 +54,14 @@ def test_general_questions_accept_their_own_answers() -> None:
     assert not any(judge.mentions(case.messages[-1]["content"], case.accepted) for case in general), (
         "the answer is in a question"
     )
+
+
+def test_a_damaged_row_is_named_and_a_line_separator_in_a_text_is_no_new_row(tmp_path: Path) -> None:
+    root = prepare(tmp_path, test=[row("Q1", "A1")])
+    path = root / "data" / "demo" / "test.jsonl"
+    path.write_text(json.dumps(row("Q\u2028 2", "A\x85 2"), ensure_ascii=False) + "\n", encoding="utf-8")
+    assert [case.truth for case in cases.held_out("demo", 10, 0, root)] == ["A\x85 2"]
+    for text in ('{"messages": [', "[]", "3", '{"messages": []}', '{"messages": [1, 2]}', "{}"):
+        path.write_text(json.dumps(row("Q", "A")) + f"\n{text}\n")
+        with pytest.raises(UserError, match=r"test\.jsonl:2: is no conversation; make data ENV=demo"):
+            cases.held_out("demo", 10, 0, root)

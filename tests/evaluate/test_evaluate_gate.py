@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scripts import promote
 from scripts import values as values_module
+from scripts.errors import UserError
 from scripts.evaluate import gate, measure
 from scripts.evaluate.cases import Case
 from scripts.evaluate.measure import Asked, Observed
@@ -100,3 +103,10 @@ def test_exact_match_is_about_short_answers_only() -> None:
     found = measure.measure(cases, BASE, tuned)["exact_match"]
     assert found.tuned is not None and (found.tuned.value, found.tuned.cases) == (100, 1)
     assert measure.measure(asked(), BASE, tuned)["exact_match"].tuned is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"model": "m", "version": "1"}'])
+def test_a_damaged_evaluation_is_a_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "evaluation.json").write_text(text)
+    with pytest.raises(UserError, match="is not what make evaluate writes; make evaluate ENV=demo"):
+        promote.read(values_module.load("demo"), "1", tmp_path)

@@ -54,3 +54,11 @@ def test_what_a_model_wrote_is_no_markup() -> None:
     text = report.markdown(evaluation())
     assert "> two\n> lines" in text and "| two lines |" in text
     assert "- NOT met: too <many>" in text and "A note." in text
+
+
+def test_an_empty_answer_is_told_from_one_that_was_not_asked_for() -> None:
+    shown = evaluation()
+    shown["examples"][0]["tuned"] = shown["general"][0]["tuned"] = ""
+    for text in (report.html(shown), report.markdown(shown)):
+        assert text.count("(empty)") == 2
+        assert text.count("—") >= 2

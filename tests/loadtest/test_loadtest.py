@@ -14,6 +14,7 @@ from scripts.endpoint import Endpoint
 from scripts.errors import UserError
 from scripts.loadtest import advice, load
 from scripts.loadtest.__main__ import levels_of, rough_tokens, row
+from scripts.loadtest.__main__ import run as command_line
 from scripts.loadtest.load import Level
 
 
@@ -134,3 +135,11 @@ def test_levels_are_checked() -> None:
 
 def test_tokens_are_estimated_without_a_tokenizer() -> None:
     assert rough_tokens("It cannot, internationally.") == 8
+
+
+@pytest.mark.parametrize(
+    "words", [["--seconds", "0"], ["--seconds", "nan"], ["--target-rps", "-3"], ["--target-rps", "inf"]]
+)
+def test_a_time_or_a_rate_that_cannot_be_is_refused(words: list[str]) -> None:
+    with pytest.raises(UserError, match=f"{words[0]} .*: expected a number above 0"):
+        command_line(["--env", "demo", *words])

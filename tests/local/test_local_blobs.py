@@ -58,6 +58,37 @@ def test_the_upload_of_a_large_file_by_the_sdk(local):
     assert stored.read_bytes() == path.read_bytes()
 
 
+def test_the_same_blocks_are_committed_by_two_clients(container, local):
+    """As two runs of one chain do at once: the second commits blocks that the first has committed already."""
+    from azure.storage.blob import BlobBlock
+
+    blob = container.get_blob_client(local.name("twice"))
+    for identifier in ("a", "b"):
+        blob.stage_block(identifier, identifier.encode() * 3)
+    both = [BlobBlock("a"), BlobBlock("b")]
+    blob.commit_block_list(both)
+    blob.commit_block_list(both)
+    assert blob.download_blob().readall() == b"aaabbb"
+    blob.stage_block("b", b"new")
+    blob.commit_block_list([BlobBlock("b"), BlobBlock("a")])
+    assert blob.download_blob().readall() == b"newaaa"
+    blob.upload_blob(b"other", overwrite=True)
+    with pytest.raises(HttpResponseError) as caught:
+        blob.commit_block_list(both)
+    assert caught.value.error_code == "InvalidBlockList"
+
+
+def test_a_blob_that_cannot_be_kept_is_refused_at_once(container, local):
+    uploads = local.emulated.home / "uploads"
+    uploads.rename(uploads.with_name("away"))
+    try:
+        with pytest.raises(HttpResponseError) as caught:
+            container.upload_blob(local.name("x"), b"1")
+    finally:
+        uploads.with_name("away").rename(uploads)
+    assert (caught.value.status_code, caught.value.error_code) == (507, "OutOfSpace")
+
+
 def test_ranges_and_empty_blobs(container, local):
     name = local.name("range")
     container.upload_blob(name, b"0123456789")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import threading
 import time
@@ -101,6 +102,8 @@ def test_traffic_follows_its_weights(served):
     traffic(served, blue=0, green=100)
     served.ml.online_deployments.begin_delete("blue", served.endpoint).result()
     assert {ask(served, key).headers["azureml-model-deployment"] for _ in range(5)} == {"green"}
+    assert served.ml.online_endpoints.get(served.endpoint).traffic == {"green": 100}
+    traffic(served, green=100)  # the map that was read can be sent again
 
 
 def put_traffic(local, shares):
@@ -130,6 +133,7 @@ def test_wrong_traffic_is_refused(served):
         assert words in answer.json()["error"]["message"]
     served.deploy("green")
     assert "adds up to 110" in put_traffic(served, {"blue": 90, "green": 20}).json()["error"]["message"]
+    assert "allowed is 0 or 100" in put_traffic(served, {"blue": 90}).json()["error"]["message"]
 
 
 def test_wrong_deployments_are_refused(served):
@@ -225,6 +229,35 @@ def test_a_deployment_that_cannot_start_has_failed(served, variable):
     assert "cannot import name" in served.ml.online_deployments.get_logs("blue", served.endpoint, lines=5)
     served.deploy()  # and it can be put right
     assert ask(served, deployment="blue").status_code == 200
+
+
+def servers(local):
+    """Returns the scoring servers of the emulator that serve, or start to serve, the endpoint."""
+    found = psutil.Process(local.emulated.record["pid"]).children()
+    return [each for each in found if local.endpoint in " ".join(each.cmdline())]
+
+
+def test_a_deployment_that_is_put_many_times_at_once_has_one_server(served):
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda n: served.deploy(environment_variables={"N": str(n)}), range(4)))
+    served.until(lambda: len(servers(served)) == 1)
+    assert ask(served, deployment="blue").status_code == 200
+
+
+def test_deleting_an_endpoint_ends_what_only_starts(served):
+    never = {"environment_variables": {"FAKE_SCORING_NEVER_READY": "1"}}
+    with concurrent.futures.ThreadPoolExecutor(3) as pool:
+        pending = [pool.submit(served.deploy, **never) for _ in range(2)]
+        served.until(lambda: servers(served))
+        poller = served.ml.online_endpoints.begin_delete(name=served.endpoint)
+        with pytest.raises(HttpResponseError, match="is being deleted|was not found"):
+            served.deploy("green")
+        served.until(poller.done)
+        assert servers(served) == []
+        for each in pending:
+            each.exception(10)  # both have ended, in whatever way
+    with pytest.raises(ResourceNotFoundError):
+        served.ml.online_endpoints.get(served.endpoint)
 
 
 def test_deleting_an_endpoint_gives_its_memory_back(served):

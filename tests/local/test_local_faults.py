@@ -38,6 +38,22 @@ def test_compute_faults(local, fault):
         poller.result()
     assert local.ml.compute.get("faulty").provisioning_state == "Failed"
     local.cluster("faulty")
+    assert local.ml.compute.get("faulty").identity is None  # none was sent
+
+
+def test_low_priority_after_dedicated_capacity_was_missing(local, fault):
+    """What the reference notebook does: the same name again, with the other tier."""
+    fault("dedicated-capacity-missing")
+    name = local.name("c")[:20]
+
+    def create(tier):
+        compute = AmlCompute(name=name, size=SIZE, tier=tier, max_instances=2)
+        local.ml.compute.begin_create_or_update(compute).wait()
+
+    with pytest.raises(HttpResponseError, match="Allocation failed"):
+        create("Dedicated")
+    create("LowPriority")
+    assert local.ml.compute.get(name).tier == "low_priority"
 
 
 def test_deployment_faults(local, fault):

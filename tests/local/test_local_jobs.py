@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
+import sqlite3
 
 import pytest
 from azure.ai.ml.exceptions import JobException
@@ -15,6 +17,7 @@ def test_a_failed_job_tells_why(local, capsys):
     job = local.submit({"seed": 2})
     with pytest.raises(JobException, match="The training file has 3 rows"):
         local.ml.jobs.stream(job)
+    assert capsys.readouterr().out.count("The training file has 3 rows") == 1
     assert local.ended(job) == "Failed"
 
 
@@ -42,6 +45,43 @@ def test_cancelling_a_running_job(local):
     local.ml.jobs.begin_cancel(job).wait()
     assert local.ml.jobs.get(job).status == "Canceled"
     local.ml.jobs.stream(job)  # prints the summary, and raises nothing
+
+
+def test_cancelling_a_job_that_has_ended_changes_nothing(local):
+    import mlflow
+
+    job = local.submit()
+    assert local.ended(job) == "Completed"
+    local.ml.jobs.begin_cancel(job).wait()
+    assert local.ml.jobs.get(job).status == "Completed"
+    assert mlflow.MlflowClient(plain_mlflow(local)).get_run(job).info.status == "FINISHED"
+
+
+def plain_mlflow(local):
+    """Returns the tracking URI of the listener for programs on this machine."""
+    words = local.emulated.workspace
+    path = f"/subscriptions/{words['subscription_id']}/resourceGroups/{words['resource_group']}"
+    path += f"/providers/Microsoft.MachineLearningServices/workspaces/{words['workspace']}"
+    return f"http://127.0.0.1:{local.emulated.record['plain_port']}/mlflow/v2.0{path}"
+
+
+def test_a_job_that_is_submitted_twice_at_once_runs_once(local):
+    local.cluster()
+    job = local.job(experiment_name=local.name("new"))  # MLflow makes the experiment, which takes a while
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        names = set(pool.map(lambda _: local.ml.jobs.create_or_update(job).name, range(4)))
+    assert names == {job.name}
+    assert local.ended(job.name) == "Completed"
+    log = next(local.emulated.home.glob(f"blobs/*/azureml/ExperimentRun/dcid.{job.name}/logs/azureml/*.txt"))
+    assert log.read_text().count("fine-tuning") == 1
+
+
+def test_a_job_ends_although_mlflow_is_broken(own):
+    job = own.submit({"seed": 4})
+    own.until(lambda: own.ml.jobs.get(job).status == "Running")
+    with sqlite3.connect(next(own.emulated.home.glob("mlflow/*.sqlite"))) as database:
+        database.execute("alter table runs rename to lost")
+    assert own.ended(job) == "Completed"
 
 
 def test_a_second_job_waits_for_the_first(local):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import psutil
 import pytest
@@ -21,6 +22,33 @@ def restart(own):
     _, alive = psutil.wait_procs(children, timeout=5)
     assert not alive
     own.emulated.up()
+
+
+def test_a_kill_while_the_first_start_makes_its_databases(own):
+    (database,) = own.until(lambda: list(own.emulated.home.glob("mlflow/*.sqlite")))
+    own.emulated.down()
+    database.unlink()
+    own.emulated.up()
+    partial = database.with_suffix(".partial")
+    own.until(partial.exists)
+    time.sleep(0.1)
+    own.emulated.kill()
+    assert not database.exists()
+    own.emulated.up()
+    assert own.ended(own.submit()) == "Completed"
+
+
+def test_a_start_while_it_stops(own):
+    from scripts.local import client
+    from scripts.local.home import Home
+
+    home = Home(own.emulated.home)
+    job = own.submit({"seed": 1})
+    own.until(lambda: own.ml.jobs.get(job).status == "Running")
+    pid = client.request(home, "POST", "/control/stop")["pid"]
+    own.emulated.up()  # waits for the end of the old one
+    assert own.emulated.record["pid"] != pid
+    assert own.ml.jobs.get(job).status == "Failed"
 
 
 def test_a_restart_while_nothing_runs(own):

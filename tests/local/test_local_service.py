@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -88,6 +89,81 @@ def test_starting_twice_at_once_stopping_and_a_stale_record(tmp_path):
     assert "is stopped" in program(home, "down").stdout
     assert gone(state["pid"])
     assert "did not run" in program(home, "down").stdout
+
+
+def test_a_record_that_is_nonsense_or_of_another_program(tmp_path):
+    with socket.socket() as other:  # it accepts, and never answers
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        for content in ("[]", "{", "{}", json.dumps({"pid": 1, "key": "k", "proxy_port": port, "plain_port": port})):
+            (tmp_path / "emulator.json").write_text(content)
+            assert "did not run" in program(tmp_path, "down").stdout
+        done = program(tmp_path, "status")
+        assert (done.returncode, "does not run" in done.stdout) == (1, True)
+        assert "started" in program(tmp_path, "up").stdout  # although its ports of last time are taken
+        assert json.loads(program(tmp_path, "status", "-o", "json").stdout)["ports"]["proxy_port"] != port
+    assert "is stopped" in program(tmp_path, "down").stdout
+
+
+def test_what_it_writes_is_the_owners_alone(local):
+    container = next(local.emulated.home.glob("mlflow/*.sqlite"))
+    for path in (container, local.emulated.home / "state.sqlite"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_a_token_cannot_be_forged(local):
+    def encode(part):
+        return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+
+    real = local.ml._credential.get_token("https://management.azure.com/.default").token
+    claims = {"aud": "https://management.azure.com", "exp": time.time() + 3600}
+    forged = (
+        f"{encode({'alg': 'none'})}.{encode(claims)}.",
+        f"{encode({'alg': 'none'})}.{encode(claims)}.{real.rpartition('.')[2]}",
+        "a.b.c",
+        "é",
+    )
+    url = f"https://management.azure.com/subscriptions/{WORKSPACE['subscription_id']}"
+    for token in (*forged, real):
+        answer = requests.get(url, headers={"Authorization": f"Bearer {token}".encode()}, timeout=10)
+        assert answer.status_code == (200 if token == real else 401), token
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/computes?$skip=abc", None, 400),
+        ("GET", "/jobs/a%00b", None, 400),
+        ("GET", "/jobs/..%252f..%252f..", None, 404),
+        ("PUT", "/jobs/odd", "[]", 400),
+        ("PUT", "/jobs/odd", "{", 400),
+        ("PUT", "/jobs/odd", '{"properties": 1}', 400),
+        ("PUT", "/computes/odd", '{"properties": []}', 400),
+        ("PUT", "/data/odd/versions/1", '{"properties": "x"}', 400),
+        ("PUT", "/models/a%2f..%2fb/versions/1", "{}", 404),
+    ],
+)
+def test_odd_requests_get_a_sentence(local, method, path, body, status):
+    words = local.emulated.workspace
+    base = f"https://management.azure.com/subscriptions/{words['subscription_id']}/resourceGroups/tests/providers"
+    base += f"/Microsoft.MachineLearningServices/workspaces/{words['workspace']}"
+    token = local.ml._credential.get_token("https://management.azure.com/.default").token
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = requests.request(method, base + path, data=body, headers=headers, timeout=10)
+    assert answer.status_code == status
+    assert answer.json()["error"]["message"].endswith(".")
+
+
+def test_artifacts_of_a_run_are_not_looked_for_elsewhere(local):
+    words = local.emulated.workspace
+    path = f"/subscriptions/{words['subscription_id']}/resourceGroups/tests/providers"
+    path += f"/Microsoft.MachineLearningServices/workspaces/{words['workspace']}/experiments/e/runs"
+    token = local.ml._credential.get_token("https://management.azure.com/.default").token
+    for name in ("x%252f..%252f..%252f..%252f..%252f..", "x%2f..%2f..%2f..%2f..%2f.."):
+        url = f"https://eastus.api.azureml.ms/history/v1.0{path}/{name}/artifacts"
+        answer = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=10)
+        assert answer.status_code == 404 or answer.json()["value"] == []
 
 
 def test_run_gives_a_program_the_environment_and_its_exit_code(fake_emulator):

@@ -138,3 +138,11 @@ def readable(seen: Any, selectors: tuple[str, ...], width: int) -> bool:
     ratios = {selector: seen.contrast(selector) for selector in selectors}
     assert min(ratios.values()) >= 4.5, ratios
     return seen.value("document.documentElement.scrollWidth") <= width
+
+
+def test_a_loss_that_became_nan_is_drawn_up_to_there() -> None:
+    points = [(0.0, 4.0), (1.0, 3.0), (2.0, float("nan")), (3.0, float("inf"))]
+    drawn = page.chart("Loss", [page.Line("training", points)])
+    assert drawn.count("<circle") == 2
+    assert "nan" not in drawn
+    assert "Nothing was logged" in page.chart("Loss", [page.Line("training", points[2:])])

@@ -15,7 +15,8 @@ from xml.etree import ElementTree
 import pytest
 
 from scripts import values as values_module
-from scripts.preflight import check, context, report
+from scripts.errors import UserError
+from scripts.preflight import check, context, pinned, report
 from scripts.preflight.check import FAIL, PASS, SKIPPED, WARN, Finding
 
 ROOT = Path(__file__).parents[2]
@@ -298,3 +299,47 @@ def test_manifest_is_read_as_the_data_preparation_writes_it(tmp_path: Path) -> N
     assert 700 < found["train"].cut(50) < 800
     assert found["validation"].tokens == 100
     assert "test" not in found
+
+
+@pytest.mark.parametrize("size", ["Standard_ND40rs_v2", "Standard_NC40ads_H100_v5"])
+def test_a_size_that_exists_is_not_taken_for_a_misspelling(size: str) -> None:
+    found = finding("finetune-size", made("dev", f"compute.size={size}"))
+    assert found.status == FAIL
+    assert "did you mean" not in found.sentence
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"files": {"train": {}}}', '{"files": {"train": {"rows": "x"}}}',
+                                  '{"files": {"train": {"rows": 5, "tokens": {"curve": 3}}}}'])  # fmt: skip
+def test_a_damaged_manifest_is_a_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "data" / "dev").mkdir(parents=True)
+    (tmp_path / "data" / "dev" / "manifest.json").write_text(text)
+    with pytest.raises(UserError, match=r"data/dev/manifest\.json: .*make data ENV=dev"):
+        context.read_data("dev", tmp_path)
+
+
+MODEL = {"name": "Phi-3-mini-4k-instruct", "version": "15"}
+SIZE = {"name": A100, "gpus_per_node": 1, "vcpus": 24, "memory_gb": 220}
+
+
+@pytest.mark.parametrize(
+    ("lock", "named"),
+    [
+        ({"seen": 2}, "seen: expected a date, found 2"),
+        ({"model": {**MODEL, "finetune_computes": A100}}, "model.finetune_computes: expected a list of sizes"),
+        ({"model": {**MODEL, "finetune_min_sku_spec": "a|b"}}, "expected vCPUs|GPUs|memory|disk, found 'a|b'"),
+        ({"model": {**MODEL, "deprecation": {"inferenceRetirementDate": "soon"}}}, "model.deprecation: expected"),
+        ({"sizes": {A100: {}}}, f"sizes.{A100}.name: expected the size's name, found nothing"),
+        ({"sizes": {A100: {**SIZE, "gpus_per_node": "x"}}}, "gpus_per_node: expected a number, found 'x'"),
+        ({"sizes": {A100: {**SIZE, "retirement_date": "never"}}}, "retirement_date: expected a date"),
+        ({"sizes": {A100: {**SIZE, "price": 3}}}, "price: expected a mapping, found 3"),
+        (
+            {"sizes": {A100: {**SIZE, "price": {"per_hour": "cheap"}}}},
+            "price.per_hour: expected a number, found 'cheap'",
+        ),
+    ],
+)
+def test_a_lock_that_a_hand_has_damaged_is_a_sentence(lock: dict[str, Any], named: str) -> None:
+    with pytest.raises(UserError) as error:
+        pinned.verify(lock, "dev")
+    assert named in str(error.value)
+    assert "make lock ENV=dev" in str(error.value)

@@ -13,13 +13,16 @@ import time
 from pathlib import Path
 
 SPINNING = "3000"  # rounds, about 20 microseconds, that a waiting thread spins before it sleeps
+# oneDNN and torch keep compiled kernels by shape, 1024 each. Every batch has other shapes, and a step uses about a hundred:
+# with the defaults a run of 100 steps grew by more than a gigabyte, for kernels that are hardly met again.
+KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128", "LRU_CACHE_CAPACITY": "64"}
 INTERVAL = 1.0  # seconds between two looks at the neighbours
 
 
 def tune(threads: int | None = None) -> None:
     """Sets what libgomp and MKL read when torch is imported; has to be called before that."""
     count = str(threads or cores())
-    os.environ.update(OMP_NUM_THREADS=count, MKL_NUM_THREADS=count, GOMP_SPINCOUNT=SPINNING)
+    os.environ.update(OMP_NUM_THREADS=count, MKL_NUM_THREADS=count, GOMP_SPINCOUNT=SPINNING, **KERNELS)
     os.environ.pop("OMP_WAIT_POLICY", None)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 

@@ -36,6 +36,7 @@ if wish == "1":
     while True:
         time.sleep(0.1)
 if wish == "2":
+    log("UserError: The training file has 3 rows.")
     (folder / "error.json").write_text(json.dumps({"code": "UserError", "message": "The training file has 3 rows."}))
     sys.exit(1)
 if wish == "3":
