@@ -250,7 +250,7 @@ def test_deleting_an_endpoint_ends_what_only_starts(served):
         pending = [pool.submit(served.deploy, **never) for _ in range(2)]
         served.until(lambda: servers(served))
         poller = served.ml.online_endpoints.begin_delete(name=served.endpoint)
-        with pytest.raises(HttpResponseError, match="is being deleted|was not found"):
+        with pytest.raises(HttpResponseError, match=r"is being deleted|was not found"):
             served.deploy("green")
         served.until(poller.done)
         assert servers(served) == []
