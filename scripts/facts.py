@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts import pinned
 from scripts.errors import UserError, suggest
-from scripts.strict_yaml import read_yaml
 from scripts.values import ROOT, Values
 
 COMPONENT = "chat_completion_pipeline"
@@ -33,16 +33,11 @@ class Facts:
         return self.sizes.get(name.lower())
 
 
-def lock_path(environment: str, root: Path = ROOT) -> Path:
-    """Returns where the lock of an environment is kept."""
-    return root / "environments" / f"{environment}.lock.yaml"
-
-
 def load(values: Values, root: Path = ROOT) -> Facts:
     """Returns the facts for these values; a `UserError` if they name a model that nothing is known about."""
     model = values.data["model"]
-    path = lock_path(values.environment, root)
-    lock = _read_lock(path) if path.exists() else {}
+    path = pinned.lock_path(values.environment, root)
+    lock = pinned.read(values.environment, root)
     sizes = {**_catalog_sizes(), **{name.lower(): size for name, size in lock.get("sizes", {}).items()}}
     component = lock.get("component") or read_catalog("chat_completion_pipeline.json")
     if model.get("huggingface_id"):
@@ -51,25 +46,6 @@ def load(values: Values, root: Path = ROOT) -> Facts:
     if locked.get("name") == model["name"] and model.get("version") in ("latest", locked.get("version")):
         return Facts(f"environments/{path.name}", locked, component, sizes)
     return Facts("catalog", _catalog_model(values), component, sizes)
-
-
-def _read_lock(path: Path) -> dict[str, Any]:
-    name = f"environments/{path.name}"
-    lock, lines = read_yaml(path, name=name)
-    expected = {
-        "model": ("model", "model.model_specific_defaults"),
-        "component": ("component", "component.inputs", "component.outputs"),
-        "sizes": ("sizes", *(f"sizes.{size}" for size in lock.get("sizes") or ())),
-    }
-    for part in sorted(expected.keys() & lock.keys()):
-        for key in expected[part]:
-            found = functools.reduce(lambda data, word: data.get(word), key.split("."), lock)
-            if not isinstance(found, dict) and not (found is None and key.endswith("_defaults")):
-                raise UserError(
-                    f"{name}:{lines.get(key, lines[part])}: {key}: expected a mapping, found {found!r:.60}; "
-                    f"make lock ENV={path.name.partition('.')[0]} writes it anew"
-                )
-    return lock
 
 
 @functools.cache

@@ -16,7 +16,8 @@ from typing import Any
 
 from scripts import values as values_module
 from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError, main, suggest
-from scripts.facts import COMPONENT, lock_path, read_catalog
+from scripts.facts import COMPONENT, read_catalog
+from scripts.pinned import lock_path
 from scripts.preflight import retail
 from scripts.preflight.check import CouldNotAskError
 from scripts.preflight.context import SIZE_KEYS

@@ -17,6 +17,7 @@ from typing import Any
 from scripts import facts as facts_module
 from scripts import names as names_module
 from scripts import parameters as parameters_module
+from scripts import pinned
 from scripts import values as values_module
 from scripts.errors import FAILED, MISSING, UserError, main
 from scripts.values import ROOT, Values
@@ -243,7 +244,7 @@ def run(arguments: list[str] | None = None) -> int:
         for sentence in parameters_module.disagreements(values, facts):
             print(f"warning: {sentence}", file=sys.stderr)
         if facts.origin == "catalog":
-            locked = facts_module.lock_path(environment).exists()
+            locked = pinned.lock_path(environment, ROOT).exists()
             lack = f"the lock of {environment} pins another model" if locked else f"{environment} has no lock"
             print(f"note: {lack}; facts come from the shipped catalog (make lock pins the live ones)")
         print(

@@ -51,7 +51,9 @@ def answer(response: str) -> str:
             found = json.loads(found)
         if isinstance(found, list):
             found = found[0]
-        return str(found["output"])
+        if not isinstance(found["output"], str):
+            raise ValueError(found)
+        return found["output"]
     except (ValueError, KeyError, IndexError, TypeError):
         raise UserError(f"the endpoint's response has no output: {response.strip()[:200]!r}", FAILED) from None
 

@@ -64,7 +64,7 @@ def test_an_answer_in_every_shape(response):
     assert answer(response) == "42"
 
 
-@pytest.mark.parametrize("response", ["", "oops", "[]", "{}", "3"])
+@pytest.mark.parametrize("response", ["", "oops", "[]", "{}", "3", '{"output": null}'])
 def test_no_answer_is_a_sentence(response):
     with pytest.raises(UserError, match="has no output"):
         answer(response)

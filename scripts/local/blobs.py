@@ -52,9 +52,9 @@ async def dispatch(call: Call) -> Response:
         return await _blob(call, root, f"{workspace.account}/{container}/{name}", name)
     except BlobError as error:
         return error.response()
-    except OSError as error:  # not a 5xx that the client would repeat for minutes
+    except OSError as error:  # not a 5xx, which the client would repeat for minutes
         return BlobError(
-            507, "OutOfSpace", f"The blob cannot be kept in {call.emulator.home.root}: {error}."
+            413, "OutOfSpace", f"The blob cannot be kept in {call.emulator.home.root}: {error}."
         ).response()
 
 

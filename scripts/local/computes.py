@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 arm = Routes()
 COMPUTE = WORKSPACE + "/computes/{name}"
+TIERS = {"dedicated": "Dedicated", "lowpriority": "LowPriority"}  # the SDK sends what a user wrote, in its own case
 
 
 def find(emulator: Emulator, workspace: Workspace, name: str) -> Document:
@@ -104,17 +105,17 @@ def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) ->
         )
     inner = properties.get("properties") or {}
     what = f"Compute {name}"
+    tier = TIERS.get(str(inner.get("vmPriority") or "Dedicated").lower())
+    if tier is None:
+        raise bad_request(f"{what}: tier is {inner['vmPriority']!r}; allowed are {', '.join(TIERS.values())}.")
+    inner = {**inner, "vmPriority": tier}
     size = sizes.find(inner.get("vmSize", ""), what)
     sizes.refuse_retired(size, what)
-    if (
-        old is not None and old.body["properties"]["provisioningState"] != "Failed"
-    ):  # one that never was can be anything
+    # A cluster whose creation failed can be created again as another: the reference notebook does so with low priority.
+    if old is not None and old.body["properties"]["provisioningState"] != "Failed":
         for key, label in (("vmSize", "size"), ("vmPriority", "tier")):
-            before, after = (
-                each.get(key) or ("Dedicated" if key == "vmPriority" else "")
-                for each in (old.body["properties"]["properties"], inner)
-            )
-            if str(before).lower() != str(after).lower():
+            before, after = (str(each.get(key)) for each in (old.body["properties"]["properties"], inner))
+            if before.lower() != after.lower():
                 message = f"The {label} of compute {name} is {before} and cannot be changed to {after}: delete it, or take another name."
                 raise bad_request(message, "ComputeUpdateNotAllowed")
     scale = inner.get("scaleSettings") or {}
@@ -133,7 +134,7 @@ def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) ->
         )
         raise bad_request(message, "ClusterMinNodesExceedCoreQuota")
     scale = {"nodeIdleTimeBeforeScaleDown": "PT2M", **scale, "minNodeCount": smallest, "maxNodeCount": largest}
-    inner = {"vmPriority": "Dedicated", **inner, "vmSize": size["name"], "scaleSettings": scale}
+    inner = {**inner, "vmSize": size["name"], "scaleSettings": scale}
     return {
         "tags": body.get("tags") or {},
         "identity": body.get("identity"),

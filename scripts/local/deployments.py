@@ -159,17 +159,14 @@ async def provision(emulator: Emulator, words: dict[str, Any]) -> None:
     except AzureError:
         _set_state(emulator, words, "Failed")
         raise
-    if not _set_state(emulator, words, "Succeeded"):  # it was deleted in the meantime
-        await emulator.servers.remove(key)
+    _set_state(emulator, words, "Succeeded")
 
 
-def _set_state(emulator: Emulator, words: dict[str, Any], state: str) -> bool:
+def _set_state(emulator: Emulator, words: dict[str, Any], state: str) -> None:
     document = emulator.store.get(words["scope"], "deployments", words["name"])
-    if document is None:
-        return False
-    document.body["properties"]["provisioningState"] = state
-    emulator.store.put(words["scope"], "deployments", words["name"], document.body)
-    return True
+    if document is not None:
+        document.body["properties"]["provisioningState"] = state
+        emulator.store.put(words["scope"], "deployments", words["name"], document.body)
 
 
 @arm("DELETE", DEPLOYMENT)

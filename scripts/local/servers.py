@@ -158,6 +158,7 @@ class Servers:
         self.emulator = emulator
         self.running: dict[Key, Server] = {}
         self.starting: dict[Key, Server] = {}
+        self.leaving: set[Key] = set()  # deployments that are being deleted: what waits to start does not
         self.changing: dict[Key, asyncio.Lock] = collections.defaultdict(asyncio.Lock)  # one change at a time
 
     def resume(self) -> None:
@@ -179,21 +180,27 @@ class Servers:
 
     async def remove(self, key: Key) -> None:
         """Ends the server of a deployment, even one that only starts; returns when its process is gone."""
-        starting = self.starting.get(key)
-        if starting is not None:
-            await starting.stop()
-        async with self.changing[key]:
-            server = self.running.pop(key, None)
-            if server is not None:
-                await server.stop()
-            self.emulator.store.delete(key[0], "servers", key[1])
+        self.leaving.add(key)
+        try:
+            starting = self.starting.get(key)
+            if starting is not None:
+                await starting.stop()
+            async with self.changing[key]:
+                server = self.running.pop(key, None)
+                if server is not None:
+                    await server.stop()
+                self.emulator.store.delete(key[0], "servers", key[1])
+        finally:
+            self.leaving.discard(key)
 
     async def provide(self, key: Key) -> None:
         """Brings up the server of a deployment, then ends the one that it replaces; one that would be the same stays."""
         async with self.changing[key]:
             document = self.emulator.store.get(key[0], "deployments", key[1])
-            if document is None:
-                return
+            if document is None or key in self.leaving:
+                raise AzureError(
+                    409, "Conflict", f"Deployment {key[1].partition('/')[2]} was deleted before it started."
+                )
             wanted = plan(self.emulator, document)
             before = self.running.get(key)
             if before is not None and before.plan == wanted and before.failure is None:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from scripts import facts as facts_module
 from scripts import names as names_module
 from scripts import parameters as parameters_module
+from scripts import pinned
 from scripts.errors import UserError
 from scripts.estimate import cards, shapes
 from scripts.estimate.cards import Card
 from scripts.estimate.shapes import Shape
 from scripts.facts import Facts
-from scripts.preflight import pinned
 from scripts.values import ROOT, Values
 
 if TYPE_CHECKING:
@@ -113,8 +113,7 @@ class Context:
 def build(values: Values, live: Live | None = None, today: datetime.date | None = None, root: Path = ROOT) -> Context:
     """Gathers the context of an environment; a `UserError` where values or facts are wrong."""
     facts = facts_module.load(values, root)
-    lock = _lock(values, root)
-    pinned.verify(lock, values.environment)
+    lock = pinned.read(values.environment, root)
     resolved = parameters_module.resolve(values, facts)
     model = values.data["model"]
     return Context(
@@ -128,13 +127,6 @@ def build(values: Values, live: Live | None = None, today: datetime.date | None 
         live=live,
         root=root,
     )
-
-
-def _lock(values: Values, root: Path) -> dict[str, Any]:
-    from scripts.strict_yaml import read_yaml
-
-    path = facts_module.lock_path(values.environment, root)
-    return read_yaml(path)[0] if path.exists() else {}
 
 
 def read_data(environment: str, root: Path = ROOT) -> dict[str, Split]:

@@ -86,7 +86,7 @@ def test_a_blob_that_cannot_be_kept_is_refused_at_once(container, local):
             container.upload_blob(local.name("x"), b"1")
     finally:
         uploads.with_name("away").rename(uploads)
-    assert (caught.value.status_code, caught.value.error_code) == (507, "OutOfSpace")
+    assert (caught.value.status_code, caught.value.error_code) == (413, "OutOfSpace")
 
 
 def test_ranges_and_empty_blobs(container, local):

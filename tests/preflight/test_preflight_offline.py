@@ -14,9 +14,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from scripts import pinned
 from scripts import values as values_module
 from scripts.errors import UserError
-from scripts.preflight import check, context, pinned, report
+from scripts.preflight import check, context, report
 from scripts.preflight.check import FAIL, PASS, SKIPPED, WARN, Finding
 
 ROOT = Path(__file__).parents[2]
