@@ -203,8 +203,8 @@ local-fault: $(INSTALLED_local)  ## Make it fail on purpose: NAME=<fault>, CLEAR
 	@$(PY) -m scripts.local fault $(NAME) $(if $(CLEAR),--clear)
 
 ##@ Develop
-test: $(INSTALLED_dev)  ## All tests, fast ones first
-	@$(PY) -m pytest
+test: $(INSTALLED_dev)  ## All tests, fast ones first, in two processes
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(INSTALLED_dev)  ## Ruff
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

@@ -34,7 +34,8 @@ def test_every_target_of_a_user_is_phony_and_helped():
 
 
 def test_help_starts_no_other_program_than_awk():
-    shown = subprocess.run(["make", "-n"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    command = ["make", "-n", "--no-print-directory"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert {line.split()[0] for line in shown.splitlines()} == {"awk", "printf"}
 
 

@@ -80,11 +80,14 @@ class Call:
             body = json.loads(raw or b"{}")
         except ValueError as error:
             raise bad_request(f"The request body is not JSON: {error}.", "InvalidRequestContent") from None
-        for what, value in (("request body", body), ("key 'properties'", body.get("properties") or {})):
-            if not isinstance(value, dict):
-                raise bad_request(
-                    f"The {what} must be a JSON object, not {type(value).__name__}.", "InvalidRequestContent"
-                )
+        if not isinstance(body, dict):
+            raise bad_request(
+                f"The request body must be a JSON object, not {type(body).__name__}.", "InvalidRequestContent"
+            )
+        if not isinstance(body.get("properties"), dict | None):
+            raise bad_request(
+                "The key 'properties' of the request body must be a JSON object.", "InvalidRequestContent"
+            )
         return body
 
     def number(self, key: str) -> int:
