@@ -315,7 +315,9 @@ def test_the_bench_measures_what_is_asked(tmp_path: Path, capsys: pytest.Capture
     assert report["measured"]["twice"]["in"] == 6000 and report["measured"]["five"]["in"] == 150
     met = {each["asked"]: each["met"] for each in report["targets"]}
     assert met["10,000 mutated rows add up"]
-    assert "under 400 MB at any size" in met  # a figure, not a promise here: a child inherits the peak of a large parent
+    assert (
+        "under 400 MB at any size" in met
+    )  # a figure, not a promise here: a child inherits the peak of a large parent
 
 
 def test_what_was_prepared_is_not_prepared_over_itself(tmp_path: Path) -> None:
