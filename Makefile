@@ -112,9 +112,9 @@ deploy: deployment  ## Create or update endpoint and deployment, and give it all
 	@echo "endpoint $(ENDPOINT): all traffic to $(DEPLOYMENT); billed until make undeploy ENV=$(ENV)"
 
 invoke: $(READY) $(if $(IN_PIPELINE),data-report)  ## Ask a held-out question and print the answer beside the true one (ROW=<number>)
-	@$(PY) -m scripts.request $(VALUES) --row $(or $(ROW),0) --write $(RUN)/request.json
+	@$(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0) --write $(RUN)/request.json
 	@$(az) ml online-endpoint invoke $(WORKSPACE) -n $(ENDPOINT) -d $(DEPLOYMENT) -r $(RUN)/request.json -o tsv > $(RUN)/response.json
-	@$(PY) -m scripts.request $(VALUES) --row $(or $(ROW),0) --show $(RUN)/response.json
+	@$(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0) --show $(RUN)/response.json
 
 undeploy: $(READY)  ## Delete the endpoint and its deployments: nothing billed is left
 	@found=$$($(az) ml online-endpoint list $(WORKSPACE) --query "[?name=='$(ENDPOINT)'].name" -o tsv) || exit 1; \

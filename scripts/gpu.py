@@ -11,17 +11,19 @@ import datetime
 import json
 from typing import Any
 
-from scripts import values as values_module
+from scripts.azure import cards
+from scripts.azure.live import Live
 from scripts.errors import FAILED, main
-from scripts.estimate import cards, component, time
+from scripts.estimate import time
+from scripts.estimate import training_step as component
 from scripts.estimate.memory import GIB, estimate
 from scripts.preflight import context as context_module
 from scripts.preflight import sizes as size_checks
 from scripts.preflight.check import CouldNotAskError
 from scripts.preflight.context import Context
 from scripts.preflight.cost import hours_of, price_of
-from scripts.preflight.live import Live
 from scripts.preflight.memory import HOST_SHARE, WARN_SHARE, longest, serving_gib
+from scripts.values.read import add_arguments, from_arguments
 
 ROLES = {"finetune": "train", "inference": "serve"}
 
@@ -149,12 +151,12 @@ def as_text(context: Context, role: str, found: list[Candidate]) -> str:
 def run(arguments: list[str] | None = None) -> int:
     """The command: exit 1 if no size is left for a role."""
     parser = argparse.ArgumentParser(prog="python -m scripts.gpu", description="Which machine could train this model?")
-    values_module.add_arguments(parser)
+    add_arguments(parser)
     parser.add_argument("--live", action="store_true", help="only sizes that the workspace's region offers")
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
     parser.add_argument("--today", type=datetime.date.fromisoformat, metavar="DATE", help="another day than today")
     options = parser.parse_args(arguments)
-    values = values_module.from_arguments(options)
+    values = from_arguments(options)
     context = context_module.build(values, Live(values) if options.live else None, options.today)
     try:
         found = {role: candidates(context, role) for role in ROLES}

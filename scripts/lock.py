@@ -14,16 +14,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from scripts import values as values_module
+from scripts.azure import retail_prices as retail
+from scripts.azure.catalog import read_catalog
+from scripts.azure.live import Live
+from scripts.azure.lock_file import lock_path
 from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError, main, suggest
-from scripts.facts import COMPONENT, read_catalog
-from scripts.pinned import lock_path
-from scripts.preflight import retail
+from scripts.files import ROOT
+from scripts.files import write as write_file
 from scripts.preflight.check import CouldNotAskError
 from scripts.preflight.context import SIZE_KEYS
-from scripts.preflight.live import Live
 from scripts.strict_yaml import read_yaml, scalar
-from scripts.values import ROOT, Values
+from scripts.values.facts import COMPONENT
+from scripts.values.read import Values, add_arguments, from_arguments
 
 HEAD = """\
 # What the live registry and workspace said, pinned by make lock ENV={environment}; do not edit. Rendering and preflight read
@@ -136,12 +138,12 @@ def _shown(value: Any) -> str:
 def run(arguments: list[str] | None = None) -> int:
     """The command: see `--help`."""
     parser = argparse.ArgumentParser(prog="python -m scripts.lock", description="Pin what the live registry says.")
-    values_module.add_arguments(parser)
+    add_arguments(parser)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 and say what is newer")
     parser.add_argument("--today", type=datetime.date.fromisoformat, metavar="DATE", default=datetime.date.today())
     parser.add_argument("--prices", default=retail.ENDPOINT, metavar="URL", help="another address of the price list")
     options = parser.parse_args(arguments)
-    values = values_module.from_arguments(options)
+    values = from_arguments(options)
     return write(values, Live(values), options.today, options.prices, options.check)
 
 
@@ -168,7 +170,7 @@ def write(values: Values, live: Live, today: datetime.date, prices: str, check: 
         return FAILED if changed else 0
     text = to_text(lock, values.environment)
     if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
+        write_file(path, text)
     print(f"{name}: pinned {_summary(lock)}; render and commit it (make render ENV={values.environment})")
     return 0
 

@@ -11,12 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from scripts import client as client_module
-from scripts import values as values_module
+from scripts.azure import client as client_module
 from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError, main
 from scripts.evaluate import __main__ as evaluate
 from scripts.evaluate import gate
-from scripts.values import Values
+from scripts.values.read import Values, add_arguments, from_arguments
 
 TAG = "promoted"  # its value is the evaluation's fingerprint, which says on what grounds
 
@@ -101,12 +100,12 @@ def run(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.promote", description="Promote an evaluated model version."
     )
-    values_module.add_arguments(parser)
+    add_arguments(parser)
     evaluate.add_version_arguments(parser)
     parser.add_argument("--check", action="store_true", help="only say whether it is promoted, if the values demand it")
     parser.add_argument("--warn", action="store_true", help="with --check: say that it is not promoted, and go on")
     options = parser.parse_args(arguments)
-    values = values_module.from_arguments(options)
+    values = from_arguments(options)
     if options.check and not values.data["evaluation"]["before_deploy"]:
         return 0
     version = evaluate.version_of(options)

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import sys
 from pathlib import Path
 from typing import Any
 
-from scripts import facts as facts_module
-from scripts import names as names_module
-from scripts import parameters as parameters_module
-from scripts import pinned
-from scripts import values as values_module
+from scripts.azure import lock_file
 from scripts.errors import FAILED, MISSING, UserError, main
-from scripts.values import ROOT, Values
+from scripts.files import ROOT
+from scripts.files import write as write_file
+from scripts.values import facts as facts_module
+from scripts.values import names as names_module
+from scripts.values import parameters as parameters_module
+from scripts.values.read import Values, add_arguments, environments, flat, load
 
 NOTICE = (
     "Rendered by make render from values.yaml, environments/{environment}.yaml and templates/: edit those, not this."
@@ -165,10 +165,7 @@ def write(files: dict[str, str], environment: str, root: Path = ROOT) -> list[st
     for path in changed:
         target = root / path
         if path in files:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_name(f".{target.name}.{os.getpid()}.part")
-            part.write_text(files[path], encoding="utf-8")
-            part.replace(target)
+            write_file(target, files[path])
         else:
             target.unlink()
             if not any(target.parent.iterdir()):  # that a folder is there can mean something, as prepare/ does
@@ -220,15 +217,15 @@ def _template_line(error: Exception) -> int:
 def run(arguments: list[str] | None = None) -> int:
     """The command: renders one environment, or with --check compares what is committed for it (or for all)."""
     parser = argparse.ArgumentParser(prog="python -m scripts.render", description="Render the YAML of an environment.")
-    values_module.add_arguments(parser)
+    add_arguments(parser)
     parser.add_argument(
         "--check", action="store_true", help="change nothing; exit 1 with the diff when files are stale"
     )
     parser.add_argument("--all", action="store_true", help="every environment instead of --env")
     options = parser.parse_args(arguments)
     code = 0
-    for environment in (options.all and values_module.environments()) or [options.env]:
-        values = values_module.load(environment, values_module.flat(options.sets))
+    for environment in (options.all and environments()) or [options.env]:
+        values = load(environment, flat(options.sets))
         files = render(values)
         if options.check:
             paths = stale(files, environment)
@@ -244,7 +241,7 @@ def run(arguments: list[str] | None = None) -> int:
         for sentence in parameters_module.disagreements(values, facts):
             print(f"warning: {sentence}", file=sys.stderr)
         if facts.origin == "catalog":
-            locked = pinned.lock_path(environment, ROOT).exists()
+            locked = lock_file.lock_path(environment, ROOT).exists()
             lack = f"the lock of {environment} pins another model" if locked else f"{environment} has no lock"
             print(f"note: {lack}; facts come from the shipped catalog (make lock pins the live ones)")
         print(

@@ -18,7 +18,8 @@ import time
 from pathlib import Path
 
 from scripts.errors import FAILED, MISSING, UserError, main
-from scripts.values import ROOT
+from scripts.files import ROOT
+from scripts.files import write as write_file
 
 ENDED_BADLY = frozenset({"failed", "canceled", "notresponding"})
 
@@ -34,10 +35,7 @@ def read(folder: Path, name: str, hint: str) -> str:
 
 def write(folder: Path, name: str, value: str) -> None:
     """Writes a value so that a reader sees the old one or the new one, never half."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{name}.part"
-    part.write_text(f"{value}\n", encoding="utf-8")
-    part.replace(folder / name)
+    write_file(folder / name, f"{value}\n")
 
 
 def plain_status(status: str) -> str:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import argparse
 import shlex
 
-from scripts import values as values_module
 from scripts.errors import UserError, main
-from scripts.values import Values
+from scripts.values.read import Values, add_arguments, from_arguments
 
 PLACEHOLDERS = {  # key -> its placeholder, which may have the environment's name appended
     "subscription_id": "00000000-0000-0000-0000-000000000000",
@@ -47,10 +46,10 @@ def run(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.workspace", description="Print the workspace's az options."
     )
-    values_module.add_arguments(parser)
+    add_arguments(parser)
     parser.add_argument("--real", action="store_true", help="refuse placeholders")
     chosen = parser.parse_args(arguments)
-    values = values_module.from_arguments(chosen)
+    values = from_arguments(chosen)
     if chosen.real:
         refuse_placeholders(values)
     print(options(values))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.values import ROOT
+from scripts.files import ROOT
 
 CASES = sorted((ROOT / "tests" / "acceptance").glob("*/session.sh"))
 AUTHORED = ("Makefile", "pyproject.toml", "constraints.txt", "values.yaml", "values.schema.json", "environments",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.values import ROOT
+from scripts.files import ROOT
 from tests.test_acceptance import AUTHORED
 
 pytestmark = pytest.mark.slow

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from scripts import gpu
-from scripts import values as values_module
 from scripts.preflight import context
+from scripts.values.read import load
 
 TODAY = datetime.date(2026, 11, 23)
 SPLIT = context.Split(2000, 2_000_000, 3000, tuple(range(0, 3001, 30)), "exact")
 
 
 def made(env: str, *sets: str) -> context.Context:
-    built = context.build(values_module.load(env, sets, check=False), today=TODAY)
+    built = context.build(load(env, sets, check=False), today=TODAY)
     return dataclasses.replace(built, data={"train": SPLIT, "validation": SPLIT, "test": SPLIT})
 
 

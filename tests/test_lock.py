@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from scripts import lock, render
-from scripts import values as values_module
+from scripts.azure.live import Live
 from scripts.errors import UserError
-from scripts.preflight.live import Live
 from scripts.strict_yaml import read_yaml
+from scripts.values.read import Values, load
 
 TODAY = datetime.date(2026, 11, 23)
 NOWHERE = "http://127.0.0.1:9/"
@@ -40,9 +40,9 @@ def pinned(
     )
 
 
-def values_of(emulator: Any, project: Path, env: str, *sets: str) -> values_module.Values:
+def values_of(emulator: Any, project: Path, env: str, *sets: str) -> Values:
     azure = [f"azure.{key}={value}" for key, value in emulator.workspace.items()]
-    return values_module.load(env, [*azure, *sets], project, check=False)
+    return load(env, [*azure, *sets], project, check=False)
 
 
 def live(emulator: Any, project: Path, env: str, *sets: str) -> Live:
@@ -143,7 +143,7 @@ def test_nobody_answers(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "AZURE_CLIENT_SECRET": "s",
     }.items():
         monkeypatch.setenv(name, value)
-    values = values_module.load("prod", [], project, check=False)
+    values = load("prod", [], project, check=False)
     with pytest.raises(UserError, match="BACKEND=local") as caught:
         lock.write(values, Live(values), TODAY, NOWHERE, False, project)
     assert caught.value.code == 5

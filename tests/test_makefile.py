@@ -3,7 +3,7 @@
 import re
 import subprocess
 
-from scripts.values import ROOT
+from scripts.files import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 

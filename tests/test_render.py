@@ -7,12 +7,12 @@ import string
 import pytest
 import yaml
 
-from scripts import facts as facts_module
-from scripts import names as names_module
-from scripts import parameters as parameters_module
 from scripts.errors import UserError
 from scripts.render import bare, difference, render, stale, to_yaml, write
-from scripts.values import environments, load
+from scripts.values import facts as facts_module
+from scripts.values import names as names_module
+from scripts.values import parameters as parameters_module
+from scripts.values.read import environments, load
 
 
 def rendered(environment: str, *sets: str) -> dict[str, str]:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from scripts.errors import UserError
+from scripts.files import ROOT
 from scripts.validate.__main__ import validate
-from scripts.values import ROOT, environments, load
+from scripts.values.read import environments, load
 
 
 @pytest.fixture

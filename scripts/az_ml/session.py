@@ -40,7 +40,7 @@ class Session:
             )
         from azure.ai.ml import MLClient
 
-        from scripts.az_ml.login import Login
+        from scripts.azure.login import Login
 
         if registry:
             more["registry_name"] = registry

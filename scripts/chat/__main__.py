@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from scripts import client as client_module
-from scripts import endpoint as endpoint_module
-from scripts import values as values_module
+from scripts.azure import client as client_module
 from scripts.chat.conversation import Conversation, save
+from scripts.conversation import endpoint as endpoint_module
 from scripts.errors import UserError, main, suggest
-from scripts.values import ROOT, Values
+from scripts.files import ROOT
+from scripts.values.read import Values, add_arguments, from_arguments
 
 HELP = """\
   /system TEXT        set the system prompt (without TEXT: take it away)
@@ -151,10 +151,10 @@ def run(arguments: list[str] | None = None) -> int:
         prog="python -m scripts.chat", description=f"Talk to the deployment.\n\n{HELP}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    values_module.add_arguments(parser)
+    add_arguments(parser)
     parser.add_argument("--system", default="", help="system prompt")
     options = parser.parse_args(arguments)
-    values = values_module.from_arguments(options)
+    values = from_arguments(options)
     endpoint = endpoint_module.require(values, client_module.connect(values), endpoint_module.name_of(values))
 
     sys.stdin.reconfigure(errors="replace")  # a stray byte is a wrong letter, not the end of the conversation

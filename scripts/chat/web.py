@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from scripts import client as client_module
-from scripts import endpoint as endpoint_module
-from scripts import values as values_module
+from scripts.azure import client as client_module
 from scripts.chat.__main__ import transcript_of
 from scripts.chat.conversation import checked, save
+from scripts.conversation import endpoint as endpoint_module
 from scripts.errors import USAGE, UserError, main
+from scripts.values.read import add_arguments, from_arguments
 
 PAGE = Path(__file__).with_name("page.html")
 MOST_BYTES = 1_000_000  # of a request from the page
@@ -179,10 +179,10 @@ def run(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.chat.web", description="Talk to the deployment in a browser."
     )
-    values_module.add_arguments(parser)
+    add_arguments(parser)
     parser.add_argument("--port", type=int, default=8010, help="on 127.0.0.1 (default 8010; 0 takes a free one)")
     options = parser.parse_args(arguments)
-    values = values_module.from_arguments(options)
+    values = from_arguments(options)
     endpoint = endpoint_module.require(values, client_module.connect(values), endpoint_module.name_of(values))
     with endpoint_module.http_client(endpoint.timeout) as http:
         title = f"{endpoint.model} at {endpoint.name}"

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import MISSING, UserError, main
-
-ROOT = Path(__file__).resolve().parents[2]
+from scripts.files import ROOT
 
 
 def parser() -> argparse.ArgumentParser:
     """Returns the parser of the five commands."""
-    from scripts.values import add_arguments
+    from scripts.values.read import add_arguments
 
     top = argparse.ArgumentParser(prog="python -m scripts.dataset", description="Prepare and check chat data.")
     commands = top.add_subparsers(dest="command", required=True)
@@ -115,7 +114,7 @@ def _bench(arguments: argparse.Namespace) -> int:
 
 def _settings(arguments: argparse.Namespace, **changes: Any) -> Any:
     from scripts.dataset.settings import from_values
-    from scripts.values import from_arguments
+    from scripts.values.read import from_arguments
 
     if getattr(arguments, "exact", False):
         changes["tokens"] = "exact"

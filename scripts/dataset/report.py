@@ -191,7 +191,7 @@ def _tokens(rows: list[dict[str, Any]], coder: Tokenizer | None, limit: int | No
     """Shows the first conversation as the model sees it: what is learned, what only conditions it, what is cut off."""
     if not rows or coder is None:
         return ""
-    from scripts.local.engine import chat
+    from scripts.conversation import tokens as chat
 
     row = min(rows, key=lambda each: sum(len(message.get("content") or "") for message in each["messages"]))
     try:

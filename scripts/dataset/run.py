@@ -126,7 +126,7 @@ def enough(tally: Tally, split: str, rows: int) -> None:
 
 def encode(coder: Tokenizer, messages: list[dict[str, Any]], tools: Any, limit: int | None) -> lengths.Length:
     """Counts a conversation by the template and the trained tokens of the engine; as characters if a template refuses."""
-    from scripts.local.engine import chat
+    from scripts.conversation import tokens as chat
 
     try:
         return lengths.measured(chat.encode(coder, messages, tools), limit)

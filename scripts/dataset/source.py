@@ -11,12 +11,12 @@ from typing import Any, BinaryIO
 
 from scripts.dataset.settings import CUT, is_cut
 from scripts.errors import MISSING, UserError, suggest
+from scripts.files import ROOT
 
 FORMATS = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "csv",
            ".arrow": "arrow"}  # fmt: skip  # .arrow is what `datasets` saves with save_to_disk
 COMPRESSIONS = {".gz": "gz", ".zst": "zst"}
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-ROOT = Path(__file__).resolve().parents[2]
 _SHARD = re.compile(r"^(?P<split>.*?)[-_.]?\d+-of-\d+.*$")
 _ANONYMOUS = re.compile(r"^(?:part|shard|chunk|data|file|batch)?[-_.]?\d*$")
 _NOT_ROWS = re.compile(r"^(?:dataset_infos?|dataset_dict|state|manifest|package|package-lock|config)\.json$|^\.")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from scripts.estimate.shapes import ALL_LINEAR, Shape
+from scripts.azure.model_shapes import ALL_LINEAR, Shape
 
 GIB = 2**30
 

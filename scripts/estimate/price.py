@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-CATALOG = Path(__file__).parents[1] / "catalog" / "prices.json"
+from scripts.azure.catalog import read_catalog
 
 
 @dataclass(frozen=True)
@@ -23,11 +20,6 @@ class Price:
         return f"{self.per_hour:.2f} {self.currency} an hour ({self.source})"
 
 
-@functools.cache
-def _catalog() -> dict[str, Any]:
-    return json.loads(CATALOG.read_text(encoding="utf-8"))
-
-
 def of(size: str, region: str, given: float | None = None, lock: dict[str, Any] | None = None) -> Price | None:
     """Returns the price of a size in a region, None where nobody knows it.
 
@@ -39,11 +31,15 @@ def of(size: str, region: str, given: float | None = None, lock: dict[str, Any] 
     pinned = (lock or {}).get("price")
     if pinned and pinned.get("region", region).lower() == region.lower():
         return Price(float(pinned["per_hour"]), pinned["currency"], f"lock, {pinned['seen']}")
-    for row in _catalog()["prices"]:
+    for row in read_catalog("prices.json")["prices"]:
         if row["size"].lower() == size.lower():
             prices = {name.lower(): value for name, value in row["usd_per_hour"].items()}
             if region.lower() in prices:
-                return Price(prices[region.lower()], _catalog()["currency"], f"catalog, {region}, {row['seen']}")
+                return Price(
+                    prices[region.lower()], read_catalog("prices.json")["currency"], f"catalog, {region}, {row['seen']}"
+                )
             name, value = max(prices.items(), key=lambda item: item[1])  # elsewhere: the dearest region known
-            return Price(value, _catalog()["currency"], f"catalog, {name} for want of {region}, {row['seen']}")
+            return Price(
+                value, read_catalog("prices.json")["currency"], f"catalog, {name} for want of {region}, {row['seen']}"
+            )
     return None

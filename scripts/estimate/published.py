@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import functools
-import json
-from pathlib import Path
 from typing import Any
 
-from scripts.estimate import shapes
+from scripts.azure import model_shapes as shapes
+from scripts.azure.catalog import read_catalog
 from scripts.estimate.memory import Step
-
-CATALOG = Path(__file__).parents[1] / "catalog" / "published_measurements.json"
 
 # What an absent key of a row means.
 DEFAULTS: dict[str, Any] = {"attention": "fused", "gpus": 1, "measure": "device", "loss": "upcast", "weights": "16"}
@@ -19,16 +15,11 @@ PASSED_ON = ("batch", "sequence", "gpus", "lora_rank", "lora_dropout", "weights"
              "optimizer_in_backward", "measure", "turing")  # fmt: skip
 
 
-@functools.cache
-def _file() -> dict[str, Any]:
-    return json.loads(CATALOG.read_text(encoding="utf-8"))
-
-
 def rows(kind: str) -> list[dict[str, Any]]:
     """Returns the rows of `memory` or `throughput`, each with what its source has in common and with the defaults."""
     return [
         {**DEFAULTS, **group["common"], **row, "source": group["source"]}
-        for group in _file()[kind]
+        for group in read_catalog("published_measurements.json")[kind]
         for row in group["rows"]
     ]
 

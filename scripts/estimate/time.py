@@ -12,10 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.estimate import cards, shapes
-from scripts.estimate.cards import Card
+from scripts.azure import cards
+from scripts.azure import model_shapes as shapes
+from scripts.azure.cards import Card
+from scripts.azure.model_shapes import Shape
 from scripts.estimate.memory import Step
-from scripts.estimate.shapes import Shape
 
 # Fitted on the published rates (the reference is an A100): share of the peak = best x hidden / (hidden + half).
 PLAIN = (1.0, 5000.0)  # Hugging Face and peft as they come: (best, half)

@@ -11,15 +11,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from scripts import client as client_module
-from scripts import endpoint as endpoint_module
-from scripts import facts, names, parameters, state
-from scripts import values as values_module
+from scripts import files, state
+from scripts.azure import client as client_module
+from scripts.conversation import endpoint as endpoint_module
 from scripts.errors import UserError, main
 from scripts.evaluate import cases as cases_module
 from scripts.evaluate import gate, measure, report, weights
 from scripts.evaluate.measure import Asked, Observed
-from scripts.values import ROOT, Values
+from scripts.files import ROOT
+from scripts.values import facts, names, parameters
+from scripts.values.read import Values, add_arguments, from_arguments
 
 RUNS = ROOT / "runs"
 FILE = "evaluation.json"
@@ -189,7 +190,7 @@ def write(evaluation: dict[str, Any], folder: Path) -> list[Path]:
         "evaluation.html": report.html(evaluation),
     }
     for name, content in contents.items():
-        (folder / name).write_text(content, encoding="utf-8")
+        files.write(folder / name, content)
     return [folder / name for name in contents]
 
 
@@ -213,12 +214,12 @@ def add_version_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: list[str] | None = None) -> int:
     """The command: see `--help`."""
     parser = argparse.ArgumentParser(prog="python -m scripts.evaluate", description=__doc__)
-    values_module.add_arguments(parser)
+    add_arguments(parser)
     add_version_arguments(parser)
     parser.add_argument("--engine", action="store_true", help="do not ask the endpoint even where one is deployed")
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
     options = parser.parse_args(arguments)
-    values = values_module.from_arguments(options)
+    values = from_arguments(options)
     version = version_of(options)
     folder = RUNS / version
     client = client_module.connect(values)

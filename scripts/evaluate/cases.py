@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import MISSING, UserError
-from scripts.request import HELD_OUT
-from scripts.values import ROOT
+from scripts.files import ROOT
+from scripts.invoke import HELD_OUT
 
 GENERAL = Path(__file__).with_name("general.json")
 

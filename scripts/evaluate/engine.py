@@ -14,7 +14,7 @@ from scripts.errors import MISSING, UserError
 from scripts.evaluate.cases import Case
 
 if TYPE_CHECKING:
-    from scripts.local.engine.chat import Encoded
+    from scripts.conversation.tokens import Encoded
 
 BATCH_TOKENS = 12_000  # tokens of prompts and answers that are generated together
 
@@ -69,14 +69,14 @@ class Model:
 
     def last_answer(self, case: Case) -> Encoded:
         """Returns the case with its true answer as tokens, and only that answer marked."""
-        from scripts.local.engine import chat
+        from scripts.conversation import tokens as chat
 
         messages = self._fold([*case.messages, {"role": "assistant", "content": case.truth}])
         return only_last(chat.encode(self.tokenizer, messages, case.tools))
 
     def prompt(self, case: Case) -> list[int]:
         """Returns the tokens that the model continues with its answer."""
-        from scripts.local.engine import chat
+        from scripts.conversation import tokens as chat
 
         return chat.prompt(self.tokenizer, self._fold(case.messages), case.tools)
 
@@ -116,19 +116,19 @@ class Model:
         return [self.tokenizer.decode(row[width:], skip_special_tokens=True).strip() for row in written]
 
     def _fold(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        from scripts.local.engine import chat
+        from scripts.conversation import tokens as chat
 
         return messages if self.system_role else chat.fold_system(messages)
 
     def _keep_end(self, row: Encoded) -> Encoded:
-        from scripts.local.engine.chat import Encoded
+        from scripts.conversation.tokens import Encoded
 
         return row if len(row.ids) <= self.length else Encoded(row.ids[-self.length :], row.trained[-self.length :])
 
 
 def only_last(row: Encoded) -> Encoded:
     """Returns the row with only its last run of trained tokens marked: the last answer."""
-    from scripts.local.engine.chat import Encoded
+    from scripts.conversation.tokens import Encoded
 
     end = max((at for at, trained in enumerate(row.trained) if trained), default=-1)
     start = end

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scripts import page
+from scripts.pages import page
 
 INTERVAL = "The interval is where the number would mostly fall with other conversations of the same kind (bootstrap over the conversations, paired for differences)."
 MARKS = {True: "met", False: "NOT met"}

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts import client as client_module
+from scripts.azure import client as client_module
 from scripts.errors import MISSING, UNREACHABLE, UserError
-from scripts.values import ROOT, Values
+from scripts.files import ROOT
+from scripts.values.read import Values
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _from_hub(name: str, revision: str | None) -> Path:
 
 
 def _from_registry(values: Values, into: Path) -> Weights:
-    from scripts import facts
+    from scripts.values import facts
 
     model = values.data["model"]
     version = facts.load(values).model["version"]

@@ -10,14 +10,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from scripts import client as client_module
-from scripts import endpoint as endpoint_module
-from scripts import values as values_module
+from scripts.azure import client as client_module
+from scripts.conversation import endpoint as endpoint_module
 from scripts.errors import FAILED, USAGE, UserError, main
 from scripts.evaluate import cases
 from scripts.loadtest import advice, load
 from scripts.loadtest.load import Level
-from scripts.values import Values
+from scripts.values.read import Values, add_arguments, from_arguments
 
 HEAD = ("at once", "requests/s", "tokens/s", "p50 s", "p95 s", "p99 s", "answered", "not answered")
 LEVELS = "1,2,4,8"
@@ -66,7 +65,7 @@ def levels_of(text: str) -> list[int]:
 def run(arguments: list[str] | None = None) -> int:
     """The command: see `--help`."""
     parser = argparse.ArgumentParser(prog="python -m scripts.loadtest", description=__doc__)
-    values_module.add_arguments(parser)
+    add_arguments(parser)
     parser.add_argument(
         "--levels", default=LEVELS, help=f"clients at once, one level after the other (default {LEVELS})"
     )
@@ -78,7 +77,7 @@ def run(arguments: list[str] | None = None) -> int:
     for option, given in (("--seconds", options.seconds), ("--target-rps", options.target_rps)):
         if given is not None and not 0 < given < float("inf"):
             raise UserError(f"{option} {given:g}: expected a number above 0", USAGE)
-    values = values_module.from_arguments(options)
+    values = from_arguments(options)
     seed = values.data["evaluation"]["seed"]
     questions = [case.messages for case in cases.held_out(values.environment, 200, seed)]
     endpoint = endpoint_module.require(values, client_module.connect(values), endpoint_module.name_of(values))

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scripts.endpoint import Endpoint, body
-from scripts.request import answer
+from scripts.conversation.endpoint import Endpoint, body
+from scripts.invoke import answer
 
 NO_ANSWER = 0  # the status of a request that got none: refused, broken off, or later than the client waits
 

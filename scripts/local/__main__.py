@@ -47,7 +47,7 @@ def workspace_of(arguments: argparse.Namespace) -> dict[str, str] | None:
     """Returns the workspace that flags, or the values of an environment, name; None where neither is given."""
     given = {key: getattr(arguments, key) for key in WORKSPACE_KEYS if getattr(arguments, key)}
     if arguments.env and len(given) < len(WORKSPACE_KEYS):
-        from scripts import values
+        from scripts.values import read as values
 
         data = values.load(arguments.env, values.flat(arguments.sets), check=False).data.get("azure") or {}
         given = {key: str(data[key]) for key in WORKSPACE_KEYS if data.get(key)} | given

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ssl
 
-from scripts.local.home import Home, write_private
+from scripts.files import write_private
+from scripts.local.home import Home
 
 # Azure's public regions with Azure ML; a workspace may lie in any of them. A wildcard covers one level only, so that
 # the scoring hosts (<endpoint>.<region>.inference.ml.azure.com) need a name a region.

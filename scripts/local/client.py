@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import FAILED, UNREACHABLE, UserError
-from scripts.local.home import REPOSITORY, Home
+from scripts.files import ROOT
+from scripts.local.home import Home
 
 START_SECONDS = 60.0
 STOP_SECONDS = 40.0
@@ -91,7 +92,7 @@ def up(home: Home) -> bool:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=REPOSITORY,
+                cwd=ROOT,
                 env=os.environ | {"AZUREML_LOCAL_HOME": str(home.root)},
                 start_new_session=True,
             )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import UserError, suggest
-from scripts.local.home import write_private
+from scripts.files import write_private
 
 if TYPE_CHECKING:
     from scripts.local.emulator import Emulator

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from scripts.files import ROOT, write_private
 
 
 class Home:
@@ -59,18 +58,7 @@ class Home:
 
 def locate() -> Home:
     """Returns the home: `AZUREML_LOCAL_HOME`, or `.local` in the repository."""
-    return Home(Path(os.environ.get("AZUREML_LOCAL_HOME") or REPOSITORY / ".local").absolute())
-
-
-def write_private(path: Path, text: str | bytes) -> None:
-    """Writes a file that only its owner may read (0600), atomically, so that a reader never sees half of it."""
-    data = text.encode() if isinstance(text, str) else text
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    temporary.replace(path)
+    return Home(Path(os.environ.get("AZUREML_LOCAL_HOME") or ROOT / ".local").absolute())
 
 
 def credentials(home: Home) -> dict[str, str]:

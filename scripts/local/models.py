@@ -74,7 +74,7 @@ def _flavors(name: str, kind: str, path: Path, uri: str) -> dict[str, Any]:
 
 def _check_template(name: str, path: Path) -> None:
     """Refuses a chat model that lost its chat template, which Azure ML takes and then answers badly."""
-    from scripts.evaluate import template
+    from scripts.conversation import template
 
     try:
         template.check(path)

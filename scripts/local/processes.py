@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from scripts.local.home import REPOSITORY
+from scripts.files import ROOT
 
 GRACE = 10.0  # seconds between asking a process to end and ending it
 PROXY_WORDS = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
@@ -51,12 +51,10 @@ def _signal(group: int, number: int) -> None:
         os.killpg(group, number)
 
 
-async def spawn(
-    arguments: list[str], log: Path, environment: dict[str, str] | None = None, cwd: Path = REPOSITORY
-) -> Child:
+async def spawn(arguments: list[str], log: Path, environment: dict[str, str] | None = None, cwd: Path = ROOT) -> Child:
     """Starts a program with our Python (`-m module …`), its output appended to a log file."""
     variables = {key: value for key, value in os.environ.items() if key.upper() not in PROXY_WORDS}
-    variables |= {"PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    variables |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
     variables |= environment or {}
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:

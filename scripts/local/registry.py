@@ -7,9 +7,9 @@ import json
 import re
 from typing import Any
 
+from scripts.azure.catalog import read_catalog
 from scripts.errors import suggest
 from scripts.local.assets import view
-from scripts.local.sizes import CATALOG
 from scripts.local.web import REGISTRY, AzureError, Call, Routes, bad_request, not_found, page
 
 data = Routes()
@@ -23,13 +23,13 @@ CREATED = {"createdAt": "2026-06-30T00:00:00+00:00", "createdBy": "Microsoft", "
 @functools.cache
 def models() -> dict[str, dict[str, Any]]:
     """Returns the catalog's models by their name in lower case."""
-    return {model["name"].lower(): model for model in json.loads((CATALOG / "chat_models.json").read_text())["models"]}
+    return {model["name"].lower(): model for model in read_catalog("chat_models.json")["models"]}
 
 
 @functools.cache
 def component() -> dict[str, Any]:
     """Returns the catalog's fine-tuning component."""
-    return json.loads((CATALOG / f"{COMPONENT}.json").read_text())
+    return read_catalog(f"{COMPONENT}.json")
 
 
 def model_named(match: re.Match[str], what: str) -> dict[str, Any]:

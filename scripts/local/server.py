@@ -23,6 +23,7 @@ from typing import Any
 import uvicorn
 
 from scripts.errors import FAILED, UserError
+from scripts.files import write_private
 from scripts.local import (
     assets,
     blobs,
@@ -45,7 +46,7 @@ from scripts.local import (
 )
 from scripts.local.certificates import server_context
 from scripts.local.emulator import Application, Emulator
-from scripts.local.home import Home, write_private
+from scripts.local.home import Home
 from scripts.local.proxy import Proxy
 from scripts.local.web import Routes
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError, suggest
-from scripts.local.home import write_private
+from scripts.files import write_private
 
 TEMPLATE = """\
 # Settings of the local Azure ML. They change how it runs here, never the YAML that runs on Azure ML too.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import json
 import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from scripts.azure.catalog import read_catalog
 from scripts.errors import suggest
 from scripts.local import faults
-from scripts.local.home import REPOSITORY
 from scripts.local.web import PROVIDER, SUBSCRIPTION, AzureError, Call, Routes
 
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
 arm = Routes()
 LOW_PRIORITY_POOL = "Total Cluster LowPriority Regional vCPUs"  # one for all families of a region
-CATALOG = REPOSITORY / "scripts" / "catalog"
 # Sizes without a GPU that pipelines use for preparing data: (name, cores, memory in GB, disk in GiB).
 CPU_SIZES = (
     ("Standard_DS2_v2", 2, 7, 14),
@@ -36,8 +34,8 @@ CPU_SIZES = (
 
 @functools.cache
 def catalog() -> dict[str, dict[str, Any]]:
-    """Returns the sizes by their name in lower case, in the shape of scripts/catalog/gpu_sizes.json."""
-    sizes = json.loads((CATALOG / "gpu_sizes.json").read_text())["sizes"]
+    """Returns the sizes by their name in lower case, in the shape of scripts/azure/catalog/gpu_sizes.json."""
+    sizes = [*read_catalog("gpu_sizes.json")["sizes"]]
     for name, cores, memory, disk in CPU_SIZES:
         facts = {"name": name, "gpus_per_node": 0, "vcpus": cores, "memory_gb": memory, "disk_gib": disk}
         sizes.append(facts | {"status": "available", "online_endpoint": True, "endpoint_quota_reserve_20pct": True})

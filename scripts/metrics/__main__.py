@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts import client as client_module
 from scripts import state
-from scripts import values as values_module
+from scripts.azure import client as client_module
 from scripts.errors import USAGE, UserError, main
+from scripts.files import ROOT
+from scripts.files import write as write_file
 from scripts.metrics import charts, table, tracking
 from scripts.metrics.tracking import RUNNING, Run
-from scripts.values import ROOT
+from scripts.values.read import add_arguments, from_arguments
 
 RUNS = ROOT / "runs"
 SECONDS = 3  # between two looks at a run that is watched
@@ -26,10 +27,7 @@ SECONDS = 3  # between two looks at a run that is watched
 def write(job: str, runs: Sequence[Run], refresh: int = 0) -> Path:
     """Writes runs/<job>/metrics.html so that a browser never loads half of it; returns its path."""
     path = RUNS / job / "metrics.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(".metrics.html.part")
-    part.write_text(charts.document(job, runs, refresh), encoding="utf-8")
-    part.replace(path)
+    write_file(path, charts.document(job, runs, refresh))
     return path
 
 
@@ -52,7 +50,7 @@ def watch(
 
 def show(options: argparse.Namespace) -> int:
     """The command without a verb: one job."""
-    values = values_module.from_arguments(options)
+    values = from_arguments(options)
     job = options.job
     if not job:
         if not options.folder:
@@ -76,7 +74,7 @@ def compare(options: argparse.Namespace) -> int:
     """The verb `compare`: several jobs."""
     from tabulate import tabulate
 
-    values = values_module.from_arguments(options)
+    values = from_arguments(options)
     store = tracking.store(values, client_module.connect(values))
     found = table.compare({job: tracking.family(store, job) for job in options.jobs})
     if options.output == "json":
@@ -96,7 +94,7 @@ def run(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.metrics" + " compare" * comparing, description=__doc__, usage=usage
     )
-    values_module.add_arguments(parser)
+    add_arguments(parser)
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
     if comparing:
         parser.add_argument("jobs", nargs="+", metavar="JOB")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from scripts import page
 from scripts.metrics import table
 from scripts.metrics.tracking import RUNNING, Run
-from scripts.page import Line
+from scripts.pages import page
+from scripts.pages.page import Line
 
 # Title of the chart -> metrics in it, under the names that Azure ML's component (transformers' Trainer) logs.
 CHARTS = {

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from scripts import client as client_module
+from scripts.azure import client as client_module
 from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError
-from scripts.values import Values
+from scripts.values.read import Values
 
 # A watched run should say within seconds that the server is gone; MLflow's own patience is minutes.
 PATIENCE = {
@@ -66,7 +66,7 @@ def store(values: Values, client: Any) -> Any:
     from mlflow.store.tracking.rest_store import RestStore
     from mlflow.utils.rest_utils import MlflowHostCreds
 
-    from scripts.az_ml.login import Login
+    from scripts.azure.login import Login
 
     host, login = address(workspace.mlflow_tracking_uri), Login()
     return RestStore(lambda: MlflowHostCreds(host, token=login.get_token(client_module.ARM).token))

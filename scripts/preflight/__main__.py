@@ -6,10 +6,10 @@ import argparse
 import datetime
 from pathlib import Path
 
-from scripts import values as values_module
+from scripts.azure.live import Live
 from scripts.errors import main
 from scripts.preflight import check, context, report
-from scripts.preflight.live import Live
+from scripts.values.read import add_arguments, from_arguments
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -17,7 +17,7 @@ def run(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.preflight", description="Check a run before it is paid for."
     )
-    values_module.add_arguments(parser)
+    add_arguments(parser)
     parser.add_argument("--offline", action="store_true", help="only the checks that need no account")
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
     parser.add_argument("--brief", action="store_true", help="only complaints, memory and money")
@@ -28,7 +28,7 @@ def run(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--warn", action="store_true", help="print failures, but exit 0: a person has decided to go on")
     options = parser.parse_args(arguments)
-    values = values_module.from_arguments(options)
+    values = from_arguments(options)
     made = context.build(values, None if options.offline else Live(values), options.today)
     results = check.run(made)
     if options.junit:

@@ -9,19 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts import facts as facts_module
-from scripts import names as names_module
-from scripts import parameters as parameters_module
-from scripts import pinned
+from scripts.azure import cards, lock_file
+from scripts.azure import model_shapes as shapes
+from scripts.azure.cards import Card
+from scripts.azure.model_shapes import Shape
 from scripts.errors import UserError
-from scripts.estimate import cards, shapes
-from scripts.estimate.cards import Card
-from scripts.estimate.shapes import Shape
-from scripts.facts import Facts
-from scripts.values import ROOT, Values
+from scripts.files import ROOT
+from scripts.values import facts as facts_module
+from scripts.values import names as names_module
+from scripts.values import parameters as parameters_module
+from scripts.values.facts import Facts
+from scripts.values.read import Values
 
 if TYPE_CHECKING:
-    from scripts.preflight.live import Live
+    from scripts.azure.live import Live
 
 SPLITS = ("train", "validation", "test")
 SIZE_KEYS = {"finetune": "compute.size", "inference": "deployment.instance_type"}
@@ -113,7 +114,7 @@ class Context:
 def build(values: Values, live: Live | None = None, today: datetime.date | None = None, root: Path = ROOT) -> Context:
     """Gathers the context of an environment; a `UserError` where values or facts are wrong."""
     facts = facts_module.load(values, root)
-    lock = pinned.read(values.environment, root)
+    lock = lock_file.read(values.environment, root)
     resolved = parameters_module.resolve(values, facts)
     model = values.data["model"]
     return Context(

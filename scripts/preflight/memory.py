@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.estimate import component
+from scripts.estimate import training_step as component
 from scripts.estimate.memory import GIB, Memory, Step, estimate
 from scripts.preflight.check import Finding, check, failed, passed, skipped, warned
 from scripts.preflight.context import Context

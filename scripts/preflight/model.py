@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime
 
-from scripts.facts import COMPONENT
+from scripts.azure.catalog import read_catalog
 from scripts.preflight.check import FAIL, WARN, Finding, check, failed, passed, skipped, warned
 from scripts.preflight.context import Context
+from scripts.values.facts import COMPONENT
 
 LOCK_DAYS = 90  # a lock older than this is worth asking again
 
@@ -41,8 +42,6 @@ def _day(model: dict, key: str) -> datetime.date | None:
 
 
 def _alternative(context: Context) -> str:
-    from scripts.facts import read_catalog
-
     for model in (context.model, *read_catalog("chat_models.json")["models"]):
         if model["name"] == context.model["name"] and model.get("maintained_alternative"):
             other = model["maintained_alternative"]

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts import files
 from scripts.preflight.check import FAIL, SKIPPED, WARN, Result
 
 WIDTH = 118
@@ -91,10 +92,10 @@ def junit(environment: str, results: Sequence[Result]) -> str:
 def write_junit(path: Path, environment: str, results: Sequence[Result]) -> None:
     """Writes the JUnit file, making its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(junit(environment, results), encoding="utf-8")
+    files.write(path, junit(environment, results))
 
 
 def write_record(path: Path, environment: str, results: Sequence[Result], overridden: bool) -> None:
     """Writes the results into the run's record, with whether a person went on in spite of them."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(as_json(environment, results, overridden=overridden) + "\n", encoding="utf-8")
+    files.write(path, as_json(environment, results, overridden=overridden) + "\n")

@@ -11,13 +11,13 @@ import gc
 import sys
 from pathlib import Path
 
-from scripts import facts as facts_module
-from scripts import values as values_module
 from scripts.errors import INVALID, main
+from scripts.files import ROOT
 from scripts.validate import documents as documents_module
 from scripts.validate import interface, limits, sdk
 from scripts.validate.documents import Finding
-from scripts.values import ROOT, Values
+from scripts.values import facts as facts_module
+from scripts.values.read import Values, add_arguments, from_arguments
 
 
 def validate(values: Values, root: Path = ROOT) -> list[Finding]:
@@ -37,9 +37,9 @@ def run(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.validate", description="Check an environment's YAML offline."
     )
-    values_module.add_arguments(parser)
+    add_arguments(parser)
     gc.disable()  # a short process that imports much: collecting meanwhile costs a tenth of the time
-    values = values_module.from_arguments(parser.parse_args(arguments))
+    values = from_arguments(parser.parse_args(arguments))
     findings = validate(values)
     for finding in findings:
         print(f"error: {finding}", file=sys.stderr)

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from scripts.errors import MISSING, UserError
+from scripts.files import ROOT
 from scripts.strict_yaml import read_yaml
-from scripts.values import ROOT
 
 # What stands in an environment's folders: file -> the SDK's loader for it (azure.ai.ml.load_<word>).
 KINDS = {

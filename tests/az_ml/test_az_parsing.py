@@ -8,7 +8,7 @@ import pytest
 
 from scripts.az_ml import command_line
 from scripts.az_ml.__main__ import run
-from scripts.values import ROOT
+from scripts.files import ROOT
 
 WHERE = ["-g", "rg", "-w", "ws"]
 

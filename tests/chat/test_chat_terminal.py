@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from scripts import endpoint as endpoint_module
 from scripts.chat.__main__ import HELP, Terminal
 from scripts.chat.conversation import Conversation
-from scripts.endpoint import AskError, Endpoint
+from scripts.conversation import endpoint as endpoint_module
+from scripts.conversation.endpoint import AskError, Endpoint
 from scripts.errors import UserError
 
 KEY = "secret-key-of-the-endpoint"

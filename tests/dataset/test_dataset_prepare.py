@@ -152,8 +152,8 @@ def test_without_a_tokenizer_the_guess_is_said_to_be_one(tmp_path: Path, monkeyp
 
 def test_the_light_tokenizer_is_transformers_own(small_tokenizer: Path) -> None:
     transformers = pytest.importorskip("transformers")
+    from scripts.conversation import tokens as chat
     from scripts.dataset.tokenizer import Tokenizer
-    from scripts.local.engine import chat
 
     heavy = transformers.PreTrainedTokenizerFast.from_pretrained(small_tokenizer)
     light = Tokenizer(small_tokenizer, "small")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local.engine import chat, gguf, model_import
+from scripts.conversation import tokens as chat
+from scripts.local.engine import gguf, model_import
 
 pytestmark = pytest.mark.slow
 

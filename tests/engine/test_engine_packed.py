@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from transformers import AutoModelForCausalLM
 
+from scripts.conversation.tokens import Encoded
 from scripts.local.engine import lora, packed
 from scripts.local.engine.batches import batches, passes
-from scripts.local.engine.chat import Encoded
 
 LORA = {"lora_r": 4, "lora_alpha": 8, "lora_dropout": 0.0}
 

@@ -6,7 +6,10 @@ import dataclasses
 
 import pytest
 
-from scripts.estimate import bench, cards, component, published, shapes
+from scripts.azure import cards
+from scripts.azure import model_shapes as shapes
+from scripts.estimate import bench, published
+from scripts.estimate import training_step as component
 from scripts.estimate.memory import GIB, Constants, Step, estimate
 
 LLAMA = shapes.find("Llama-3.1-8B")
@@ -45,7 +48,7 @@ def test_lora_counts_are_the_published_ones(name: str, rank: int, targets: tuple
 
 
 def test_every_catalog_model_has_a_shape_and_every_size_a_card() -> None:
-    from scripts.facts import read_catalog
+    from scripts.azure.catalog import read_catalog
 
     for model in read_catalog("chat_models.json")["models"]:
         assert shapes.find(model["name"]), model["name"]

@@ -6,7 +6,9 @@ import dataclasses
 
 import pytest
 
-from scripts.estimate import cards, price, published, shapes, time
+from scripts.azure import cards
+from scripts.azure import model_shapes as shapes
+from scripts.estimate import price, published, time
 from scripts.estimate.memory import Step
 
 LLAMA2 = shapes.find("Llama-2-7b")

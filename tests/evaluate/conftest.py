@@ -64,7 +64,8 @@ def tiny_tuned(tmp_path_factory: pytest.TempPathFactory, tiny_base: Path) -> Pat
     """The folder of the same model after a few steps on `pairs`."""
     import torch
 
-    from scripts.local.engine import chat, packed
+    from scripts.conversation import tokens as chat
+    from scripts.local.engine import packed
 
     torch.manual_seed(0)
     model = packed.load(tiny_base / "model", torch.float32, "cpu")

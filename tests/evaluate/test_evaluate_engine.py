@@ -51,8 +51,9 @@ def test_the_loss_is_that_of_transformers(base: engine.Model, tiny_model: Any) -
 
 def test_tokens_are_the_same_in_trainer_evaluator_data_report_and_server(base: engine.Model, tiny_base: Path) -> None:
     """One conversation, four ways to tokens; what is served is exactly what was trained up to the answer."""
+    from scripts.conversation import tokens as chat
     from scripts.dataset.tokenizer import Tokenizer
-    from scripts.local.engine import chat, model_import, preprocess
+    from scripts.local.engine import model_import, preprocess
     from scripts.local.scoring.contract import Parameters
     from scripts.local.scoring.generator import Generator
 
@@ -121,7 +122,7 @@ def test_weights_that_do_not_fit_are_refused(tiny_base: Path, monkeypatch: pytes
 def test_a_served_model_without_its_template_is_refused(tiny_base: Path, tmp_path: Path) -> None:
     import shutil
 
-    from scripts.evaluate import template
+    from scripts.conversation import template
 
     assert template.check(tiny_base)
     lost = tmp_path / "lost"

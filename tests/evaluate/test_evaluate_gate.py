@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from scripts import promote
-from scripts import values as values_module
 from scripts.errors import UserError
 from scripts.evaluate import gate, measure
 from scripts.evaluate.cases import Case
 from scripts.evaluate.measure import Asked, Observed
+from scripts.values.read import ROOT, load
 
 TRUTH = "use the second size of the list since the first one is retired"
-REQUIRE = values_module.load("demo").data["evaluation"]["require"]
+REQUIRE = load("demo").data["evaluation"]["require"]
 
 
 def asked(cases: int = 30) -> Asked:
@@ -92,7 +92,7 @@ def test_false_and_null_ask_for_nothing() -> None:
 def test_every_requirement_of_the_schema_has_a_rule() -> None:
     import json
 
-    schema = json.loads((values_module.ROOT / "values.schema.json").read_text())
+    schema = json.loads((ROOT / "values.schema.json").read_text())
     assert set(schema["properties"]["evaluation"]["properties"]["require"]["properties"]) == set(gate.RULES)
 
 
@@ -109,4 +109,4 @@ def test_exact_match_is_about_short_answers_only() -> None:
 def test_a_damaged_evaluation_is_a_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "evaluation.json").write_text(text)
     with pytest.raises(UserError, match="is not what make evaluate writes; make evaluate ENV=demo"):
-        promote.read(values_module.load("demo"), "1", tmp_path)
+        promote.read(load("demo"), "1", tmp_path)

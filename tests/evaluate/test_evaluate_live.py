@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from scripts import client as client_module
-from scripts import endpoint as endpoint_module
 from scripts import promote
-from scripts import values as values_module
+from scripts.azure import client as client_module
+from scripts.conversation import endpoint as endpoint_module
 from scripts.errors import UserError
 from scripts.evaluate import __main__ as evaluate
 from scripts.evaluate import report
 from scripts.loadtest import load
 from scripts.metrics import tracking
-from scripts.values import Values
+from scripts.values import read as values_read
+from scripts.values.read import Values
 from tests import browser as browsers
 from tests.conftest import Emulated, enter
 
@@ -61,7 +61,7 @@ def live(
         "evaluation.max_new_tokens=6",
         "evaluation.resamples=200",
     ]
-    values = values_module.load("demo", sets)
+    values = values_read.load("demo", sets)
     live = Live(values, client_module.connect(values), root)
     prepare(root)
     live.register("good", tiny_tuned)
@@ -104,7 +104,7 @@ def test_a_model_that_learned_is_promoted(live: Live) -> None:
     version = "good"
     with pytest.raises(UserError, match="no evaluation of version good yet"):
         promote.promote(live.values, version, live.folder / version, live.client)
-    prod = values_module.load(
+    prod = values_read.load(
         "prod", [f"azure.{key}={live.values.data['azure'][key]}" for key in live.values.data["azure"]]
     )
     demanding = Values("demo", {**live.values.data, "evaluation": prod.data["evaluation"]}, prod.places)

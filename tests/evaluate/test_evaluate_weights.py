@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from scripts import client as client_module
-from scripts import values as values_module
+from scripts.azure import client as client_module
 from scripts.errors import UserError
 from scripts.evaluate import weights
-from scripts.values import Values
+from scripts.values.read import Values, load
 
 
 def model_dir(folder: Path, **metadata: Any) -> Path:
@@ -26,7 +25,7 @@ def model_dir(folder: Path, **metadata: Any) -> Path:
 
 
 def values(environment: str = "demo", **evaluation: Any) -> Values:
-    loaded = values_module.load(environment)
+    loaded = load(environment)
     data = {**loaded.data, "evaluation": {**loaded.data["evaluation"], **evaluation}}
     return dataclasses.replace(loaded, data=data)
 

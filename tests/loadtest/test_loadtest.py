@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import httpx
 import pytest
 
-from scripts.endpoint import Endpoint
+from scripts.conversation.endpoint import Endpoint
 from scripts.errors import UserError
 from scripts.loadtest import advice, load
 from scripts.loadtest.__main__ import levels_of, rough_tokens, row

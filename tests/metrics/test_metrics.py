@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from scripts import page
 from scripts.errors import UserError
 from scripts.metrics import __main__ as command
 from scripts.metrics import charts, table, tracking
 from scripts.metrics.tracking import Run
+from scripts.pages import page
 from tests import browser as browsers
 
 

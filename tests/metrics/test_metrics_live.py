@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from scripts import values as values_module
 from scripts.metrics import table, tracking
+from scripts.values.read import load
 from tests.conftest import Emulated
 
 pytestmark = pytest.mark.slow
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 def test_a_job_and_its_steps_are_read(emulator: Emulated, ml_client: tuple[Any, Any]) -> None:
     from mlflow.entities import Metric, Param, RunTag
 
-    values = values_module.load("demo", [f"azure.{key}={value}" for key, value in emulator.workspace.items()])
+    values = load("demo", [f"azure.{key}={value}" for key, value in emulator.workspace.items()])
     store = tracking.store(values, ml_client[0])
     experiment = store.create_experiment(f"metrics-{time.time_ns()}")
     job = store.create_run(experiment, "user", 1_000, [], "the job").info.run_id

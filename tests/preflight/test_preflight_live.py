@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from scripts import values as values_module
+from scripts.azure.live import Live
 from scripts.preflight import check, context, quota
 from scripts.preflight.check import FAIL, PASS, SKIPPED, WARN, CouldNotAskError, Finding
-from scripts.preflight.live import Live
+from scripts.values.read import Values, load
 
 ROOT = Path(__file__).parents[2]
 WORKSPACE = {
@@ -50,10 +50,10 @@ def small(emulator: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     made.down()
 
 
-def values_of(env: str, *sets: str) -> values_module.Values:
+def values_of(env: str, *sets: str) -> Values:
     """Returns an environment's values for the emulated workspace."""
     azure = [f"azure.{key}={value}" for key, value in WORKSPACE.items()]
-    return values_module.load(env, [*azure, *sets], check=False)
+    return load(env, [*azure, *sets], check=False)
 
 
 def finding(name: str, env: str, *sets: str, **more: Any) -> Finding:

@@ -14,11 +14,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from scripts import pinned
-from scripts import values as values_module
+from scripts.azure import lock_file as pinned
 from scripts.errors import UserError
 from scripts.preflight import check, context, report
 from scripts.preflight.check import FAIL, PASS, SKIPPED, WARN, Finding
+from scripts.values.read import load
 
 ROOT = Path(__file__).parents[2]
 TODAY = datetime.date(2026, 11, 23)
@@ -31,7 +31,7 @@ DATA = {
 
 def made(env: str, *sets: str, data: dict[str, Any] | None = None, **more: Any) -> context.Context:
     """Returns the context of an environment with values overridden and with prepared data."""
-    built = context.build(values_module.load(env, sets, check=False), today=TODAY)
+    built = context.build(load(env, sets, check=False), today=TODAY)
     return dataclasses.replace(built, data=DATA if data is None else data, **more)
 
 

@@ -23,7 +23,7 @@ def show(session: Session, arguments: Any) -> dict[str, Any]:
     from azure.core.pipeline.policies import BearerTokenCredentialPolicy, RetryPolicy
     from azure.core.rest import HttpRequest
 
-    from scripts.az_ml.login import Login
+    from scripts.azure.login import Login
 
     scope = f"{_MANAGEMENT}/.default"
     policies = [RetryPolicy(), BearerTokenCredentialPolicy(Login(), scope)]

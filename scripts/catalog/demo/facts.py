@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError, suggest
+from scripts.files import ROOT
 
-CATALOG = Path(__file__).resolve().parent.parent
+CATALOG = ROOT / "scripts" / "azure" / "catalog"
 SPEC = ("vcpus", "gpus", "memory_gb", "disk_gb")  # the order in a model's "24|1|220|64"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 
-from scripts.local.engine.chat import Encoded
+from scripts.conversation.tokens import Encoded
 
 
 def batches(rows: Sequence[Encoded], size: int, seed: int, epoch: int) -> Iterator[list[Encoded]]:

@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError, main
+from scripts.files import ROOT
 from scripts.local.engine import threads
 
-DATA = Path(__file__).resolve().parents[2] / "catalog" / "demo" / "train_sft.jsonl"
+DATA = ROOT / "scripts" / "catalog" / "demo" / "train_sft.jsonl"
 BATCHES = (1, 4, 8)
 LORA = {"lora_r": 16, "lora_alpha": 32, "lora_dropout": 0.0}
 QUESTION = "Explain what the fine-tuning job of a chat model does, step by step, and what each of its steps needs. "
@@ -307,7 +308,8 @@ def _by_generate(folder: Path) -> tuple[dict[str, Any], float]:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from scripts.local.engine import chat, model_import
+    from scripts.conversation import tokens as chat
+    from scripts.local.engine import model_import
 
     tokenizer = model_import.load_tokenizer(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype="auto").eval()

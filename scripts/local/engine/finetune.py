@@ -16,10 +16,10 @@ from typing import Any
 
 import torch
 
+from scripts.conversation.tokens import Encoded
 from scripts.local.engine import lora, packed, schedule, threads
 from scripts.local.engine import plan as planning
 from scripts.local.engine.batches import batches, passes
-from scripts.local.engine.chat import Encoded
 from scripts.local.engine.checkpoints import Checkpoints, restore
 from scripts.local.engine.job import Job
 from scripts.local.engine.model_import import BaseModel

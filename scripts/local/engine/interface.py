@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import json
-from pathlib import Path
 from typing import Any
 
+from scripts.azure.catalog import read_catalog
 from scripts.errors import UserError, suggest
 
-CATALOG = Path(__file__).resolve().parents[2] / "catalog" / "chat_completion_pipeline.json"
 
-
-@functools.cache
 def interface() -> dict[str, dict[str, Any]]:
     """Returns name -> {type, default, enum, min, ...} of every input of chat_completion_pipeline."""
-    return json.loads(CATALOG.read_text(encoding="utf-8"))["inputs"]
+    return read_catalog("chat_completion_pipeline.json")["inputs"]
 
 
 def parse(inputs: dict[str, str]) -> dict[str, Any]:

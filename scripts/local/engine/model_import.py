@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError
+from scripts.files import ROOT
 from scripts.local.engine.job import Job
 
 SMOLLM2 = "SmolLM2-135M-Instruct"
@@ -109,7 +110,7 @@ def _kept(kind: str, last: str, convert: Callable[[Path], None]) -> tuple[Path, 
 
 def models_folder() -> Path:
     """Returns where converted models are kept: `models` in the emulator's home, $AZUREML_LOCAL_HOME or .local."""
-    home = os.environ.get("AZUREML_LOCAL_HOME") or Path(__file__).resolve().parents[3] / ".local"
+    home = os.environ.get("AZUREML_LOCAL_HOME") or ROOT / ".local"
     folder = Path(home) / "models"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

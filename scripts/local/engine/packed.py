@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from transformers import AttentionInterface, AutoModelForCausalLM, PreTrainedModel
 
-from scripts.local.engine.chat import Encoded
+from scripts.conversation.tokens import Encoded
 
 NAME = "packed"
 PLAIN_ATTENTION = 1024

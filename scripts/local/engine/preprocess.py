@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scripts.conversation import tokens as chat
+from scripts.conversation.tokens import Encoded
 from scripts.errors import UserError
-from scripts.local.engine import chat, rows
-from scripts.local.engine.chat import Encoded
+from scripts.local.engine import rows
 from scripts.local.engine.job import Job
 from scripts.local.engine.model_import import BaseModel
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 
+from scripts.conversation import tokens as chat
 from scripts.errors import UserError
-from scripts.local.engine import chat, threads
+from scripts.local.engine import threads
 from scripts.local.scoring import sampling
 from scripts.local.scoring.cache import NAME, Cache, Part
 from scripts.local.scoring.contract import BadRequest, Parameters

@@ -1,4 +1,4 @@
-"""`python -m scripts.request`: a question for the endpoint, and its answer beside the true one.
+"""`python -m scripts.invoke`: a question for the endpoint, and its answer beside the true one.
 
 The question is a held-out conversation without its last assistant turn, so that the answer is not in the prompt (the
 reference notebook sends it along). The body is the contract of the chat-completion models.
@@ -13,9 +13,10 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from scripts import values as values_module
 from scripts.errors import FAILED, MISSING, UserError, main
-from scripts.values import ROOT, Values
+from scripts.files import ROOT
+from scripts.files import write as write_file
+from scripts.values.read import Values, add_arguments, from_arguments
 
 HELD_OUT = ("heldout.jsonl", "test.jsonl")  # the data set's own split for generation, else the test split
 
@@ -78,21 +79,18 @@ def _wrap(text: str) -> list[str]:
 def run(arguments: list[str] | None = None) -> int:
     """The command: writes a request, or shows a response."""
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.request", description="Ask the endpoint a held-out question."
+        prog="python -m scripts.invoke", description="Ask the endpoint a held-out question."
     )
-    values_module.add_arguments(parser)
+    add_arguments(parser)
     parser.add_argument("--row", type=int, default=0, help="which held-out conversation (default 0)")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--write", type=Path, metavar="FILE", help="write the request to this file")
     what.add_argument("--show", type=Path, metavar="FILE", help="show the response in this file beside the true answer")
     options = parser.parse_args(arguments)
-    values: Values = values_module.from_arguments(options)
+    values: Values = from_arguments(options)
     row = held_out_row(values.environment, options.row)
     if options.write:
-        options.write.parent.mkdir(parents=True, exist_ok=True)
-        options.write.write_text(
-            json.dumps(body(row, values.data["request"]), ensure_ascii=False) + "\n", encoding="utf-8"
-        )
+        write_file(options.write, json.dumps(body(row, values.data["request"]), ensure_ascii=False) + "\n")
     if options.show:
         sys.stdout.write(show(row, answer(options.show.read_text(encoding="utf-8"))) + "\n")
     return 0

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from scripts.conversation import tokens as chat
 from scripts.errors import UserError
-from scripts.local.engine import chat
 
 WORDS = [
     "Azure",

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from scripts import tags
+from scripts.azure import model_tags as tags
 from scripts.errors import UserError
 
 SIZES = ["Standard_NC24ads_A100_v4", "Standard_NC96ads_A100_v4"]

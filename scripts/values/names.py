@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import asdict, dataclass
 
 from scripts.errors import UserError
-from scripts.facts import COMPONENT, Facts
-from scripts.parameters import Parameter
-from scripts.values import Values
+from scripts.values.facts import COMPONENT, Facts
+from scripts.values.parameters import Parameter
+from scripts.values.read import Values
 
 LONGEST = 255  # characters of a model's and of an experiment's name
 SUFFIX_LENGTH = 8  # hexadecimal digits: enough that endpoints of one region do not collide

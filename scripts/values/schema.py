@@ -13,7 +13,7 @@ from scripts.errors import UserError, suggest
 from scripts.strict_yaml import shown
 
 if TYPE_CHECKING:
-    from scripts.values import Values
+    from scripts.values.read import Values
 
 
 @functools.cache

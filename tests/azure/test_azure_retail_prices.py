@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from scripts.preflight import retail
+from scripts.azure import retail_prices as retail
 from scripts.preflight.check import CouldNotAskError
 
 TODAY = datetime.date(2026, 11, 23)

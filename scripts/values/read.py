@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scripts import schema
 from scripts.errors import MISSING, USAGE, UserError, suggest
+from scripts.files import ROOT
 from scripts.strict_yaml import read_yaml, scalar, shown
+from scripts.values import schema
 
-ROOT = Path(__file__).resolve().parent.parent
 COMMAND_LINE = "--set"
 
 # Its name is a folder, a tag, and the first part of the jobs' names and of the registered models' versions.

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from scripts.azure.model_tags import is_day
 from scripts.errors import UserError
 from scripts.strict_yaml import read_yaml
-from scripts.tags import is_day
 
 SPEC = re.compile(r"\d+\|\d+\|\d+\|\d+")
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from scripts.errors import UserError
-from scripts.request import answer, body, held_out_row, show
+from scripts.invoke import answer, body, held_out_row, show
 
 ROW = {
     "messages": [

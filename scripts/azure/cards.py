@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import functools
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-CATALOG = Path(__file__).parents[1] / "catalog" / "gpu_cards.json"
+from scripts.azure.catalog import read_catalog
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Card:
 @functools.cache
 def catalog() -> dict[str, Card]:
     """Returns the cards by name."""
-    rows = json.loads(CATALOG.read_text(encoding="utf-8"))["cards"]
+    rows = read_catalog("gpu_cards.json")["cards"]
     return {row["gpu"]: Card(**{key: value for key, value in row.items() if key != "source"}) for row in rows}
 
 

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from scripts.errors import MISSING, UNREACHABLE, UserError
-from scripts.values import Values
+from scripts.values.read import Values
 
 ARM = "https://management.azure.com/.default"  # the audience of everything that Azure ML's own APIs take
 
@@ -25,7 +25,7 @@ def _sdk() -> Any:
 
 def connect(values: Values) -> Any:
     """Returns an MLClient for the workspace that the values name; nothing is sent before the first call on it."""
-    from scripts.az_ml.login import Login
+    from scripts.azure.login import Login
 
     azure = values.data["azure"]
     return _sdk()(Login(), azure["subscription_id"], azure["resource_group"], azure["workspace"])
@@ -33,7 +33,7 @@ def connect(values: Values) -> Any:
 
 def registry(values: Values) -> Any:
     """Returns an MLClient for the registry that the base model comes from."""
-    from scripts.az_ml.login import Login
+    from scripts.azure.login import Login
 
     return _sdk()(Login(), values.data["azure"]["subscription_id"], registry_name=values.data["model"]["registry"])
 

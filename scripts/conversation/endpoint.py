@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scripts import client as client_module
+from scripts.azure import client as client_module
 from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError
-from scripts.request import answer
-from scripts.values import Values
+from scripts.invoke import answer
+from scripts.values.read import Values
 
 # What Azure's gateway says with a status, and what to do; the body of such a reply is often empty.
 STATUSES = {
@@ -199,7 +199,7 @@ def http_client(timeout: float, kind: str = "Client", **options: Any) -> Any:
 
 def name_of(values: Values) -> str:
     """Returns the name of the environment's endpoint."""
-    from scripts import names
+    from scripts.values import names
 
     return f"{values.data['endpoint']['name']}-{names.suffix(values)}"
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from scripts.errors import UserError
+from scripts.files import ROOT
 from scripts.strict_yaml import read_yaml
-from scripts.values import ROOT, Values, environments, load
+from scripts.values.read import Values, environments, load
 from scripts.workspace import options, refuse_placeholders
 
 
@@ -173,8 +174,8 @@ def test_a_broken_schema_is_named(project):
 
 def test_the_schema_and_the_component_agree():
     """Every training parameter of the component is a key under `finetune`, of the same kind; no others are."""
-    from scripts.facts import read_catalog
-    from scripts.parameters import NOT_PARAMETERS
+    from scripts.azure.catalog import read_catalog
+    from scripts.values.parameters import NOT_PARAMETERS
 
     schema = json.loads((ROOT / "values.schema.json").read_text())["properties"]["finetune"]["properties"]
     inputs = read_catalog("chat_completion_pipeline.json")["inputs"]

@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from scripts.az_ml import login
+from scripts.azure import login
 from scripts.errors import UserError
 
 

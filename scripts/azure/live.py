@@ -12,10 +12,10 @@ import logging
 import re
 from typing import Any
 
-from scripts import tags
+from scripts.azure import model_tags as tags
 from scripts.errors import UserError
 from scripts.preflight.check import CouldNotAskError
-from scripts.values import Values
+from scripts.values.read import Values
 
 UNLIMITED = 10**9  # cores: what a limit of -1 means
 
@@ -30,7 +30,7 @@ class Live:
 
     @functools.cached_property
     def _credential(self) -> Any:
-        from scripts.az_ml.login import Login
+        from scripts.azure.login import Login
 
         return Login()
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import functools
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
-CATALOG = Path(__file__).parents[1] / "catalog" / "model_shapes.json"
+from scripts.azure.catalog import read_catalog
 
 # A decoder layer's linear modules, by the names that LoRA targets go by.
 ATTENTION = ("q", "k", "v", "o")
@@ -92,7 +90,7 @@ class Shape:
 def catalog() -> dict[str, Shape]:
     """Returns every known shape by every name it goes by, in lower case."""
     found: dict[str, Shape] = {}
-    for row in json.loads(CATALOG.read_text(encoding="utf-8"))["shapes"]:
+    for row in read_catalog("model_shapes.json")["shapes"]:
         fields = {key: row[key] for key in Shape.__dataclass_fields__ if key in row}
         shape = Shape(**fields)
         for name in (shape.name, *row.get("also", ())):

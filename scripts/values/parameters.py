@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.errors import UserError
-from scripts.facts import Facts
-from scripts.values import Values
+from scripts.values.facts import Facts
+from scripts.values.read import Values
 
 # Better than the component's default for every model: its default precision "32" takes twice the memory and turns flash
 # attention off, and its default of keeping all checkpoints fills the disk.

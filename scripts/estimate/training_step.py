@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scripts.estimate.cards import Card
+from scripts.azure.cards import Card
+from scripts.azure.model_shapes import Shape
 from scripts.estimate.memory import Step
-from scripts.estimate.shapes import Shape
 
 
 def truncation(parameters: Mapping[str, Any], shape: Shape) -> int:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.conversation import template
 from scripts.errors import UserError
-from scripts.evaluate import template
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}"

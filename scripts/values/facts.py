@@ -6,15 +6,15 @@ the catalog's shape. Rendering reads these files and never the network.
 
 from __future__ import annotations
 
-import functools
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts import pinned
+from scripts.azure import lock_file
+from scripts.azure.catalog import read_catalog
 from scripts.errors import UserError, suggest
-from scripts.values import ROOT, Values
+from scripts.files import ROOT
+from scripts.values.read import Values
 
 COMPONENT = "chat_completion_pipeline"
 
@@ -36,8 +36,8 @@ class Facts:
 def load(values: Values, root: Path = ROOT) -> Facts:
     """Returns the facts for these values; a `UserError` if they name a model that nothing is known about."""
     model = values.data["model"]
-    path = pinned.lock_path(values.environment, root)
-    lock = pinned.read(values.environment, root)
+    path = lock_file.lock_path(values.environment, root)
+    lock = lock_file.read(values.environment, root)
     sizes = {**_catalog_sizes(), **{name.lower(): size for name, size in lock.get("sizes", {}).items()}}
     component = lock.get("component") or read_catalog("chat_completion_pipeline.json")
     if model.get("huggingface_id"):
@@ -46,12 +46,6 @@ def load(values: Values, root: Path = ROOT) -> Facts:
     if locked.get("name") == model["name"] and model.get("version") in ("latest", locked.get("version")):
         return Facts(f"environments/{path.name}", locked, component, sizes)
     return Facts("catalog", _catalog_model(values), component, sizes)
-
-
-@functools.cache
-def read_catalog(name: str) -> dict[str, Any]:
-    """Reads a file of `scripts/catalog`."""
-    return json.loads((ROOT / "scripts" / "catalog" / name).read_text(encoding="utf-8"))
 
 
 def _catalog_sizes() -> dict[str, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 Models carry their compute lists, parameter defaults and retirement dates in tags (a list as a Python literal, a mapping
 as JSON, a date as text) or, since 2026, in `system_metadata`; some also in properties. Numbers come as numbers where the
-component wants strings; `scripts.parameters` turns them into the component's types.
+component wants strings; `scripts.values.parameters` turns them into the component's types.
 """
 
 from __future__ import annotations

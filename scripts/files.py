@@ -1,0 +1,29 @@
+"""Where the project is, and the one way to write a file: whoever reads it meanwhile sees the old one or the new one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def write(path: Path, content: str | bytes, mode: int = 0o666) -> None:
+    """Writes a file (text as UTF-8) beside its place and moves it there; its folder is made where it is not there.
+
+    `mode` is what the file may be used for, less the user's umask.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_private(path: Path, content: str | bytes) -> None:
+    """Writes a file that only its owner may read."""
+    write(path, content, 0o600)
