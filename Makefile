@@ -1,5 +1,5 @@
 # The chain over the rendered YAML. `make` prints what there is.
-#   ENV      environment: demo, dev, prod (default dev)
+#   ENV      environment: a file of environments/ (default dev)
 #   BACKEND  azure, or local: Azure ML on localhost (default azure; demo: local)
 #   AZ       the program that answers to az (default az; local: this project's own az ml verbs)
 ENV     ?= dev
@@ -7,8 +7,9 @@ BACKEND ?= $(if $(filter demo,$(ENV)),local,azure)
 PYTHON  ?= python3.11
 VENV    ?= .venv
 
+ENVIRONMENTS := $(basename $(notdir $(filter-out %.lock.yaml,$(wildcard environments/*.yaml))))
 ifeq ($(wildcard environments/$(ENV).yaml),)
-$(error ENV=$(ENV): there is no environments/$(ENV).yaml; there are $(basename $(notdir $(filter-out %.lock.yaml,$(wildcard environments/*.yaml)))))
+$(error ENV=$(ENV): there is no environments/$(ENV).yaml; there are $(ENVIRONMENTS))
 endif
 
 PY     := $(VENV)/bin/python
@@ -55,7 +56,7 @@ LEFT         = { echo "error: endpoint $(ENDPOINT) may be there and billed; make
 .NOTPARALLEL:
 .PHONY: help demo all render render-check validate preflight gpu lock lock-check data data-check compute finetune \
         register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare submit gate promoted \
-        endpoint deployment data-report real-workspace local-up local-down local-status local-fault test lint clean \
+        endpoint deployment data-report real-workspace local-up local-down local-status local-fault check test lint clean \
         bench-data bench-engine bench-estimates
 
 ##@ Author
@@ -203,11 +204,17 @@ local-fault: $(INSTALLED_local)  ## Make it fail on purpose: NAME=<fault>, CLEAR
 	@$(PY) -m scripts.local fault $(NAME) $(if $(CLEAR),--clear)
 
 ##@ Develop
+check: lint render-check  ## All that a pull request must pass: lint, render-check, validate of every environment, test
+	@for environment in $(ENVIRONMENTS); do $(MAKE) --no-print-directory validate ENV=$$environment || exit; done
+	@$(MAKE) --no-print-directory test
+
 test: $(INSTALLED_dev)  ## All tests, fast ones first, in two processes
 	@$(PY) -m pytest --numprocesses 2 --dist loadfile
 
-lint: $(INSTALLED_dev)  ## Ruff
+lint: $(INSTALLED_dev)  ## Style, types, the layers of imports, the workflows
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy && $(VENV)/bin/lint-imports --no-cache --no-logo
+	@$(VENV)/bin/zizmor --offline --no-progress --quiet --pedantic .github/workflows
 
 bench-data: $(INSTALLED_dev)  ## Data preparation against the datasets library alone: time and memory
 	@$(PY) -m scripts.dataset bench

@@ -1,0 +1,1 @@
+"""What Azure ML is: its facts, its client, its login."""

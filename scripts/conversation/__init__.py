@@ -1,0 +1,1 @@
+"""What a chat is: template, trained tokens, request, answer, questions."""

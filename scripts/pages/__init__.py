@@ -1,0 +1,1 @@
+"""The HTML pages' one style and one chart."""
