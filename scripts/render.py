@@ -21,48 +21,14 @@ from scripts.values import facts as facts_module
 from scripts.values import names as names_module
 from scripts.values import parameters as parameters_module
 from scripts.values.read import Values, add_arguments, environments, flat, load
+from scripts.yaml_quoting import bare, to_yaml
 
 NOTICE = (
     "Rendered by make render from values.yaml, environments/{environment}.yaml and templates/: edit those, not this."
 )
 _NOTICE_STARTS = f"# {NOTICE.partition('{')[0]}".encode()
 _WITHOUT_NOTICE = ("finetune_config.json", "settings.json")  # JSON has no comments
-SPLITS = ("train", "validation", "test")
 PREPARE = "prepare"  # folder of the templates for data that is prepared by a step of the pipeline
-
-# Text that YAML 1.1 and 1.2 readers alike take for what it is, without quotes.
-_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./\-]*(?::[A-Za-z0-9_./\-]+)*")
-_WORDS_OF_YAML = frozenset("y n yes no on off true false null".split())
-
-
-class Bare(str):
-    """Text for a comment, which needs no quotes; `bare` makes sure that it stays on its line."""
-
-
-def to_yaml(value: Any) -> str:
-    """Returns a scalar as YAML that reads back as the same type and value under YAML 1.1 and 1.2."""
-    if isinstance(value, Bare):
-        return value
-    if value is None or isinstance(value, dict | list | tuple):
-        raise UserError(f"{value!r:.60} is not a single value; a template may only insert text, numbers and booleans")
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):  # 5e-06 is text to a YAML 1.1 reader such as the SDK's; 5.0e-06 is a number to all
-        text = repr(value)
-        return text.replace("e", ".0e") if "e" in text and "." not in text else text
-    text = str(value)  # raises here where the template names what there is not
-    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS_OF_YAML:
-        return text
-    import yaml
-
-    return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=float("inf")).rstrip("\n")
-
-
-def bare(value: Any) -> Bare:
-    """Marks text for a comment: what could end the line, or may not stand in YAML, is replaced by a blank."""
-    return Bare(" ".join("".join(each if each.isprintable() else " " for each in str(value)).split()))
 
 
 def render(values: Values, root: Path = ROOT) -> dict[str, str]:
@@ -103,7 +69,7 @@ def render(values: Values, root: Path = ROOT) -> dict[str, str]:
 
 def in_pipeline(values: Values) -> bool:
     """Says whether the data is prepared by a step of the pipeline, and not by `make data`."""
-    return values.data["dataset"].get("where") == "azureml"
+    return bool(values.data["dataset"].get("where") == "azureml")
 
 
 def raw_input(source: str) -> dict[str, str] | None:
@@ -120,7 +86,7 @@ def requirements(root: Path = ROOT) -> list[str]:
     import tomllib
 
     groups = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
-    return [each for each in groups["core"] if not each.startswith("azure-")]
+    return [package for package in groups["core"] if not package.startswith("azure-")]
 
 
 def _json(data: Any) -> str:
@@ -146,7 +112,7 @@ def context(values: Values, root: Path = ROOT) -> dict[str, Any]:
         "base_model_version": facts.model.get("version") or model.get("huggingface_id", ""),
         "description": f"Fine-tune {model['name']} on {data['percent']} % of {data['source']}",
         "data": {
-            **{split: f"../../data/{environment}/{split}.jsonl" for split in SPLITS},
+            **{split: f"../../data/{environment}/{split}.jsonl" for split in names_module.SPLITS},
             "description": f"{data['percent']} % of {data['source']} as conversations",
         },
         "in_pipeline": in_pipeline(values),
@@ -223,31 +189,34 @@ def run(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--all", action="store_true", help="every environment instead of --env")
     options = parser.parse_args(arguments)
-    code = 0
-    for environment in (options.all and environments()) or [options.env]:
-        values = load(environment, flat(options.sets))
-        files = render(values)
-        if options.check:
-            paths = stale(files, environment)
-            if paths:
-                print(difference(files, paths), end="")
-                print(
-                    f"error: {', '.join(paths)}: stale; run make render ENV={environment} and commit", file=sys.stderr
-                )
-                code = FAILED
-            continue
-        changed = write(files, environment)
-        facts = facts_module.load(values)
-        for sentence in parameters_module.disagreements(values, facts):
-            print(f"warning: {sentence}", file=sys.stderr)
-        if facts.origin == "catalog":
-            locked = lock_file.lock_path(environment, ROOT).exists()
-            lack = f"the lock of {environment} pins another model" if locked else f"{environment} has no lock"
-            print(f"note: {lack}; facts come from the shipped catalog (make lock pins the live ones)")
-        print(
-            f"{environment}: " + (f"rendered {', '.join(changed)}" if changed else f"{len(files)} files are up to date")
-        )
-    return code
+    act = _check if options.check else _render
+    chosen = (options.all and environments()) or [options.env]
+    return max([act(load(environment, flat(options.sets))) for environment in chosen])
+
+
+def _check(values: Values) -> int:
+    files = render(values)
+    paths = stale(files, values.environment)
+    if not paths:
+        return 0
+    print(difference(files, paths), end="")
+    print(f"error: {', '.join(paths)}: stale; run make render ENV={values.environment} and commit", file=sys.stderr)
+    return FAILED
+
+
+def _render(values: Values) -> int:
+    environment = values.environment
+    files = render(values)
+    changed = write(files, environment)
+    facts = facts_module.load(values)
+    for sentence in parameters_module.disagreements(values, facts):
+        print(f"warning: {sentence}", file=sys.stderr)
+    if facts.origin == "catalog":
+        locked = lock_file.lock_path(environment, ROOT).exists()
+        lack = f"the lock of {environment} pins another model" if locked else f"{environment} has no lock"
+        print(f"note: {lack}; facts come from the shipped catalog (make lock pins the live ones)")
+    print(f"{environment}: " + (f"rendered {', '.join(changed)}" if changed else f"{len(files)} files are up to date"))
+    return 0
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ _DEEPEST = 50
 try:  # libyaml, where PyYAML was built with it, reads four times faster
     from yaml import CSafeLoader as _BaseLoader
 except ImportError:  # pragma: no cover
-    from yaml import SafeLoader as _BaseLoader
+    from yaml import SafeLoader as _BaseLoader  # type: ignore[assignment]
 
 
 class Loader(_BaseLoader):
@@ -88,7 +88,7 @@ def scalar(text: str) -> Any:
 def shown(value: Any) -> str:
     """Returns a value as an error shows it: as JSON, short, and printable."""
     text = json.dumps(value, ensure_ascii=False, default=str)
-    text = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
+    text = "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in text)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -100,10 +100,8 @@ def _read(text: str, name: str, loader: type) -> tuple[Any, dict[str, int]]:
         for event in yaml.parse(text, Loader=loader):  # composing takes the program's stack a level of the text
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > _DEEPEST:
-                line = event.start_mark.line + 1
-                raise UserError(
-                    f"{name}:{line}: nested deeper than {_DEEPEST} levels; nothing here needs more than a few"
-                )
+                at = f"{name}:{event.start_mark.line + 1}" if event.start_mark else name
+                raise UserError(f"{at}: nested deeper than {_DEEPEST} levels; nothing here needs more than a few")
         node = yaml.compose(text, Loader=loader)
         if node is None:
             return None, {}

@@ -8,11 +8,12 @@ import pytest
 import yaml
 
 from scripts.errors import UserError
-from scripts.render import bare, difference, render, stale, to_yaml, write
+from scripts.render import difference, render, stale, write
 from scripts.values import facts as facts_module
 from scripts.values import names as names_module
 from scripts.values import parameters as parameters_module
 from scripts.values.read import environments, load
+from scripts.yaml_quoting import bare, to_yaml
 
 
 def rendered(environment: str, *sets: str) -> dict[str, str]:

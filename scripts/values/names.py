@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from scripts.errors import UserError
 from scripts.values.facts import COMPONENT, Facts
@@ -12,6 +12,7 @@ from scripts.values.read import Values
 
 LONGEST = 255  # characters of a model's and of an experiment's name
 SUFFIX_LENGTH = 8  # hexadecimal digits: enough that endpoints of one region do not collide
+SPLITS = ("train", "validation", "test")  # of the data, a file and a data asset each
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,6 @@ class Names:
     endpoint: str
     endpoint_description: str
     deployment: str
-
-    def as_dict(self) -> dict[str, str]:
-        """Returns the names as a plain mapping."""
-        return asdict(self)
 
 
 def build(values: Values, facts: Facts, parameters: dict[str, Parameter]) -> Names:
@@ -57,10 +54,15 @@ def build(values: Values, facts: Facts, parameters: dict[str, Parameter]) -> Nam
         model_description=f"{base} fine tuned model for {dataset['name'].replace('-', ' ')} chat-completion",
         data=dataset["name"],
         cluster=data["compute"]["name"],
-        endpoint=f"{data['endpoint']['name']}-{suffix(values)}",
+        endpoint=endpoint_name(values),
         endpoint_description=f"Online endpoint for {model}, fine tuned model for {dataset['name']}-chat-completion",
         deployment=data["deployment"]["name"],
     )
+
+
+def endpoint_name(values: Values) -> str:
+    """Returns the endpoint's name, which has to be the only one of its kind in the region."""
+    return f"{values.data['endpoint']['name']}-{suffix(values)}"
 
 
 def suffix(values: Values) -> str:

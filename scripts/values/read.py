@@ -7,6 +7,7 @@ checked against `values.schema.json`.
 
 from __future__ import annotations
 
+import argparse
 import copy
 import re
 from collections.abc import Iterable, Sequence
@@ -77,13 +78,13 @@ def load(environment: str, sets: Sequence[str] = (), root: Path = ROOT, check: b
         _merge(values, values.data, data, "", places)
     _remove_nulls(values.data, schema.read(root))
     if check:
-        faults = schema.faults(values, root)
+        faults = schema.faults(values.data, values.where, root)
         if faults:
             raise UserError("\n".join(faults))
     return values
 
 
-def _assignment(text: str, rules: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+def _assignment(text: str, rules: schema.Schema) -> tuple[dict[str, Any], dict[str, str]]:
     key, equals, value = text.partition("=")
     path = key.split(".")
     if not equals or not all(path) or not text.isprintable():
@@ -111,7 +112,7 @@ def _merge(values: Values, target: dict[str, Any], data: dict[str, Any], prefix:
             values.places.update({at: place for at, place in places.items() if at == key or at.startswith(f"{key}.")})
 
 
-def _remove_nulls(data: dict[str, Any], rules: dict[str, Any]) -> None:
+def _remove_nulls(data: dict[str, Any], rules: schema.Schema) -> None:
     """Removes the keys that are null where the schema has no meaning for null."""
     for name, spec in rules.get("properties", {}).items():
         if isinstance(data.get(name), dict):
@@ -121,11 +122,11 @@ def _remove_nulls(data: dict[str, Any], rules: dict[str, Any]) -> None:
 
 
 def _forget(places: dict[str, str], key: str) -> None:
-    for each in [each for each in places if each == key or each.startswith(f"{key}.")]:
-        del places[each]
+    for at in [at for at in places if at == key or at.startswith(f"{key}.")]:
+        del places[at]
 
 
-def add_arguments(parser: Any) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds `--env` and `--set`, the two options that every command about values has."""
     known = environments()
     parser.add_argument(
@@ -135,7 +136,7 @@ def add_arguments(parser: Any) -> None:
                         help="override a value, for example finetune.num_train_epochs=1")  # fmt: skip
 
 
-def from_arguments(arguments: Any) -> Values:
+def from_arguments(arguments: argparse.Namespace) -> Values:
     """Loads the values that `--env` and `--set` name."""
     return load(arguments.env, flat(arguments.sets))
 

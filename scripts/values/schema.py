@@ -5,27 +5,28 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from scripts.errors import UserError, suggest
 from scripts.strict_yaml import shown
 
-if TYPE_CHECKING:
-    from scripts.values.read import Values
+Schema = dict[str, Any]
+Where = Callable[[str], str]  # dotted key -> file:line
 
 
 @functools.cache
-def read(root: Path) -> dict[str, Any]:
+def read(root: Path) -> Schema:
     """Returns the schema."""
     try:
-        return json.loads((root / "values.schema.json").read_text(encoding="utf-8"))
+        schema: Schema = json.loads((root / "values.schema.json").read_text(encoding="utf-8"))
+        return schema
     except json.JSONDecodeError as error:
         raise UserError(f"values.schema.json:{error.lineno}: not valid JSON: {error.msg}; restore it") from None
 
 
-def faults(values: Values, root: Path) -> list[str]:
+def faults(data: dict[str, Any], where: Where, root: Path) -> list[str]:
     """Returns a sentence for everything in the values that the schema does not allow, in the order of the files."""
     from jsonschema import Draft202012Validator, ValidationError, validators
 
@@ -34,8 +35,8 @@ def faults(values: Values, root: Path) -> list[str]:
         if isinstance(found, str) and not re.search(re.sub(r"\$$", r"\\Z", wanted), found):
             yield ValidationError(f"does not match {wanted}")
 
-    errors = validators.extend(Draft202012Validator, {"pattern": pattern})(read(root)).iter_errors(values.data)
-    return sorted((each for error in errors for each in _explain(values, error)), key=_place)
+    errors = validators.extend(Draft202012Validator, {"pattern": pattern})(read(root)).iter_errors(data)
+    return sorted((sentence for error in errors for sentence in _explain(error, where)), key=_place)
 
 
 def _place(sentence: str) -> tuple[str, int]:
@@ -44,7 +45,7 @@ def _place(sentence: str) -> tuple[str, int]:
     return file, int(line) if line.isdigit() else 0
 
 
-def _explain(values: Values, error: Any) -> Iterator[str]:
+def _explain(error: Any, where: Where) -> Iterator[str]:
     key = ".".join(str(part) for part in error.absolute_path)
     rule, found = error.validator, error.instance
     if rule == "additionalProperties":
@@ -55,24 +56,22 @@ def _explain(values: Values, error: Any) -> Iterator[str]:
                 hint = suggest(name, allowed)
                 long = hint and len(allowed) > 12
                 listed = "values.schema.json lists what is allowed" if long else f"allowed: {', '.join(allowed)}"
-                yield f"{values.where(path)}: {path}: unknown key{hint}; {listed}"
+                yield f"{where(path)}: {path}: unknown key{hint}; {listed}"
         return
     if rule == "required":
         for name in error.validator_value:
             if name not in found:
                 path = f"{key}.{name}".lstrip(".")
-                yield f"{values.where(path)}: {path}: missing; add it{_described(error.schema, name)}"
+                yield f"{where(path)}: {path}: missing; add it{_described(error.schema, name)}"
         return
     if rule == "anyOf":  # the branch of the right type, if there is one, else what may stand here
-        near = [each for each in error.context if each.validator != "type"]
+        near = [branch for branch in error.context if branch.validator != "type"]
         if near:
-            yield from _explain(values, near[0])
+            yield from _explain(near[0], where)
             return
-        kinds = [_kind_word(branch) for branch in error.validator_value]
-        expected = " or ".join(kinds)
+        expected = " or ".join(_kind_word(branch) for branch in error.validator_value)
     elif rule == "enum":
-        allowed = ", ".join(json.dumps(each) for each in error.validator_value)
-        expected = f"one of {allowed}{suggest(found, error.validator_value)}"
+        expected = f"{_kind_word(error.schema)}{suggest(found, error.validator_value)}"
     elif rule == "type":
         expected = _kind_word({"type": error.validator_value})
         if error.validator_value == "string" and isinstance(found, int | float):
@@ -88,23 +87,23 @@ def _explain(values: Values, error: Any) -> Iterator[str]:
         expected = words[0].lower() + words[1:]
     else:
         expected = error.message
-    yield f"{values.where(key)}: {key or 'values'}: found {shown(found)}, expected {expected}"
+    yield f"{where(key)}: {key or 'values'}: found {shown(found)}, expected {expected}"
 
 
-def _described(schema: dict[str, Any], name: str) -> str:
+def _described(schema: Schema, name: str) -> str:
     text = schema.get("properties", {}).get(name, {}).get("description", "")
     return f" ({text.rstrip('.')})" if text else ""
 
 
-def _kind_word(schema: dict[str, Any]) -> str:
+def _kind_word(schema: Schema) -> str:
     if "enum" in schema or "const" in schema:
-        return "one of " + ", ".join(json.dumps(each) for each in schema.get("enum", [schema.get("const")]))
+        return "one of " + ", ".join(json.dumps(value) for value in schema.get("enum", [schema.get("const")]))
     kinds = schema.get("type", "a value")
     words = {"object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number", "number": "a number",
              "boolean": "true or false", "null": "nothing"}  # fmt: skip
     return " or ".join(words.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds))
 
 
-def takes_null(spec: dict[str, Any]) -> bool:
+def takes_null(spec: Schema) -> bool:
     """Says whether null has a meaning of its own at a key."""
-    return any("null" in each.get("type", ()) for each in (spec, *spec.get("anyOf", ())))
+    return any("null" in branch.get("type", ()) for branch in (spec, *spec.get("anyOf", ())))
