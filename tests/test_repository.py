@@ -1,0 +1,95 @@
+"""The repository itself: line ends, licence, pins, packages that the linter sees, and one list of checks."""
+
+import re
+import subprocess
+import tomllib
+from importlib.metadata import distribution
+from pathlib import Path
+
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from scripts.files import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+
+
+def test_a_clone_of_git_for_windows_has_the_same_bytes(tmp_path: Path):
+    """`core.autocrlf=true` there would otherwise make every rendered file stale, and every script's first line wrong."""
+    names = [".gitattributes", "pipelines/dev/compute.yml", "endpoints/dev/endpoint.yml", ".ci/run", "values.yaml"]
+    origin = tmp_path / "origin"
+    for name in names:
+        (origin / name).parent.mkdir(parents=True, exist_ok=True)
+        (origin / name).write_bytes((ROOT / name).read_bytes())
+
+    def git(*words: str) -> None:
+        identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
+        subprocess.run(["git", *identity, *words], cwd=origin, check=True, capture_output=True)
+
+    git("init", "-q")
+    git("add", "--all")
+    git("commit", "-qm", "all")
+    git("clone", "-q", "-c", "core.autocrlf=true", ".", str(tmp_path / "clone"))
+    for name in names:
+        assert (tmp_path / "clone" / name).read_bytes() == (ROOT / name).read_bytes(), name
+
+
+def test_the_licence_is_the_one_that_the_project_names():
+    assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith(f"{PROJECT['project']['license']} License\n")
+
+
+def direct() -> list[Requirement]:
+    """Returns every package that a group of pyproject.toml names."""
+    groups = PROJECT["dependency-groups"].values()
+    return [Requirement(entry) for group in groups for entry in group if isinstance(entry, str)]
+
+
+def test_every_package_is_pinned_and_the_constraints_agree():
+    pinned = {canonicalize_name(name): version for name, version in (line.split("==") for line in CONSTRAINTS)}
+    for requirement in direct():
+        assert str(requirement.specifier) == f"=={pinned[canonicalize_name(requirement.name)]}", requirement
+
+
+def test_the_constraints_pin_all_that_the_packages_bring_along():
+    pinned = {canonicalize_name(line.split("==")[0]) for line in CONSTRAINTS}
+    waiting, seen = direct(), set()
+    while waiting:
+        requirement = waiting.pop()
+        name = canonicalize_name(requirement.name)
+        for extra in {"", *requirement.extras} - {extra for known, extra in seen if known == name}:
+            seen.add((name, extra))
+            for text in distribution(name).requires or ():
+                needed = Requirement(text)
+                if needed.marker is None or needed.marker.evaluate({"extra": extra}):
+                    waiting.append(needed)
+    assert {name for name, _ in seen} - pinned - {"setuptools"} == set()  # which every environment of Python 3.11 has
+
+
+def test_the_constraints_are_sorted_and_name_a_package_once():
+    assert sorted(CONSTRAINTS, key=str.lower) == CONSTRAINTS
+    assert len({canonicalize_name(line.split("==")[0]) for line in CONSTRAINTS}) == len(CONSTRAINTS)
+
+
+def test_the_linter_of_imports_sees_every_module():
+    """It sees only packages, so that a folder of modules without `__init__.py` would be under no contract."""
+    folders = {path.parent for path in (ROOT / "scripts").rglob("*.py") if "catalog/demo" not in path.as_posix()}
+    assert sorted(folder for folder in folders if not (folder / "__init__.py").exists()) == []
+
+
+def test_continuous_integration_and_a_pull_request_run_make_check():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    workflow = yaml.safe_load((ROOT / ".github/workflows/pull-request.yml").read_text(encoding="utf-8"))
+    runs = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    assert re.findall(r"^make .*", script, re.M) == runs == ["make check"]
+
+
+def test_make_check_validates_every_environment():
+    command = ["make", "-n", "--no-print-directory", "check"]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for path in (ROOT / "environments").glob("*.yaml"):
+        if not path.name.endswith(".lock.yaml"):
+            assert f"-m scripts.validate --env {path.stem}" in shown, path
+    for program in ("ruff check", "ruff format --check", "mypy", "lint-imports", "zizmor", "render --check", "pytest"):
+        assert program in shown, program
