@@ -1,7 +1,8 @@
 """Acceptance: each folder of tests/acceptance/ is a session of a user, and what the user saw.
 
-`session.sh` runs in a fresh copy of the project's authored files; `expected.txt` is its output, standard error included,
-with the exit code of each line that ends badly. `UPDATE=1 make test` rewrites what is expected, to be reviewed in the diff.
+`session.sh` runs in a fresh copy of the project's authored files; `expected.txt` is its output, standard error
+included, with the exit code of each line that ends badly. `UPDATE=1 make test` rewrites what is expected, to be
+reviewed in the diff.
 """
 
 import os
@@ -22,7 +23,16 @@ AUTHORED = ("Makefile", "pyproject.toml", "constraints.txt", "values.yaml", "val
 
 @pytest.mark.parametrize("session", CASES, ids=[case.parent.name for case in CASES])
 def test_session(session: Path, tmp_path: Path):
-    project = tmp_path / "project"
+    shown = run(session, copy_of_the_project(tmp_path))
+    expected = session.with_name("expected.txt")
+    if os.environ.get("UPDATE"):
+        expected.write_text(shown, encoding="utf-8")
+    assert shown == expected.read_text(encoding="utf-8")
+
+
+def copy_of_the_project(folder: Path) -> Path:
+    """Returns a fresh copy of the project's authored files."""
+    project = folder / "project"
     project.mkdir()
     for name in AUTHORED:
         source, target = ROOT / name, project / name
@@ -30,18 +40,14 @@ def test_session(session: Path, tmp_path: Path):
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copy2)
         else:
             shutil.copy2(source, target)
-    shown = run(session, project)
-    expected = session.with_name("expected.txt")
-    if os.environ.get("UPDATE"):
-        expected.write_text(shown, encoding="utf-8")
-    assert shown == expected.read_text(encoding="utf-8")
+    return project
 
 
 def run(session: Path, project: Path) -> str:
     """Runs every line of a session by itself, and returns what a terminal would have shown."""
     environment = {
-        "PATH": os.environ["PATH"], "HOME": str(project), "LANG": "C.UTF-8", "VENV": str(Path(sys.executable).parent.parent),
-        "PYTHONWARNINGS": "ignore", "MAKEFLAGS": "--no-print-directory",
+        "PATH": os.environ["PATH"], "HOME": str(project), "LANG": "C.UTF-8",
+        "VENV": str(Path(sys.executable).parent.parent), "PYTHONWARNINGS": "ignore", "MAKEFLAGS": "--no-print-directory",
     }  # fmt: skip
     shown = ""
     for line in session.read_text(encoding="utf-8").splitlines():

@@ -1,4 +1,4 @@
-"""Help and rendering load nothing heavy, and checking offline only what reads the YAML: each answers in a fresh interpreter.
+"""Help and rendering load nothing heavy, and checking offline only what reads the YAML, in a fresh interpreter.
 
 The linter's contract (pyproject.toml) sees every import that is written down; this sees those that are carried out.
 """

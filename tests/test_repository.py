@@ -17,7 +17,7 @@ CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines(
 
 
 def test_a_clone_of_git_for_windows_has_the_same_bytes(tmp_path: Path):
-    """`core.autocrlf=true` there would otherwise make every rendered file stale, and every script's first line wrong."""
+    """`core.autocrlf=true` there would make every rendered file stale, and every script's first line wrong."""
     names = [".gitattributes", "pipelines/dev/compute.yml", "endpoints/dev/endpoint.yml", ".ci/run", "values.yaml"]
     origin = tmp_path / "origin"
     for name in names:
@@ -40,10 +40,24 @@ def test_the_licence_is_the_one_that_the_project_names():
     assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith(f"{PROJECT['project']['license']} License\n")
 
 
-def direct() -> list[Requirement]:
-    """Returns every package that a group of pyproject.toml names."""
-    groups = PROJECT["dependency-groups"].values()
-    return [Requirement(entry) for group in groups for entry in group if isinstance(entry, str)]
+def direct(*groups: str) -> list[Requirement]:
+    """Returns the packages that groups of pyproject.toml name, or all of them."""
+    chosen = [PROJECT["dependency-groups"][name] for name in groups or PROJECT["dependency-groups"]]
+    return [Requirement(entry) for group in chosen for entry in group if isinstance(entry, str)]
+
+
+def closure(*groups: str) -> set[str]:
+    """Returns the names of the packages of groups, with all that they bring along on this machine."""
+    waiting, seen = direct(*groups), set()
+    while waiting:
+        requirement = waiting.pop()
+        for extra in {"", *requirement.extras}:
+            wanted = (canonicalize_name(requirement.name), extra)
+            if wanted not in seen:
+                seen.add(wanted)
+                needed = [Requirement(text) for text in distribution(wanted[0]).requires or ()]
+                waiting += [each for each in needed if not each.marker or each.marker.evaluate({"extra": extra})]
+    return {name for name, _ in seen}
 
 
 def test_every_package_is_pinned_and_the_constraints_agree():
@@ -54,17 +68,7 @@ def test_every_package_is_pinned_and_the_constraints_agree():
 
 def test_the_constraints_pin_all_that_the_packages_bring_along():
     pinned = {canonicalize_name(line.split("==")[0]) for line in CONSTRAINTS}
-    waiting, seen = direct(), set()
-    while waiting:
-        requirement = waiting.pop()
-        name = canonicalize_name(requirement.name)
-        for extra in {"", *requirement.extras} - {extra for known, extra in seen if known == name}:
-            seen.add((name, extra))
-            for text in distribution(name).requires or ():
-                needed = Requirement(text)
-                if needed.marker is None or needed.marker.evaluate({"extra": extra}):
-                    waiting.append(needed)
-    assert {name for name, _ in seen} - pinned - {"setuptools"} == set()  # which every environment of Python 3.11 has
+    assert closure() - pinned - {"setuptools"} == set()  # which every environment of Python 3.11 has
 
 
 def test_the_constraints_are_sorted_and_name_a_package_once():
