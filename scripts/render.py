@@ -28,6 +28,7 @@ NOTICE = (
 )
 _NOTICE_STARTS = f"# {NOTICE.partition('{')[0]}".encode()
 _WITHOUT_NOTICE = ("finetune_config.json", "settings.json")  # JSON has no comments
+SPLITS = ("train", "validation", "test")
 PREPARE = "prepare"  # folder of the templates for data that is prepared by a step of the pipeline
 
 
@@ -112,7 +113,7 @@ def context(values: Values, root: Path = ROOT) -> dict[str, Any]:
         "base_model_version": facts.model.get("version") or model.get("huggingface_id", ""),
         "description": f"Fine-tune {model['name']} on {data['percent']} % of {data['source']}",
         "data": {
-            **{split: f"../../data/{environment}/{split}.jsonl" for split in names_module.SPLITS},
+            **{split: f"../../data/{environment}/{split}.jsonl" for split in SPLITS},
             "description": f"{data['percent']} % of {data['source']} as conversations",
         },
         "in_pipeline": in_pipeline(values),

@@ -46,8 +46,8 @@ def plain_status(status: str) -> str:
 def job_name(folder: Path, environment: str, again: bool = False, root: Path = ROOT) -> str:
     """Returns the name for the job of today's YAML and data, and keeps it.
 
-    It is `<env>-<hash>-<attempt>`. The attempt counts up when the last one ended badly; `again` takes the clock, so that
-    it is new in the workspace too, where others may have run the same YAML and data.
+    It is `<env>-<hash>-<attempt>`. The attempt counts up when the last one ended badly; `again` takes the clock, so
+    that it is new in the workspace too, where others may have run the same YAML and data.
     """
     version = read(folder, "data-version", f"make data ENV={environment} prepares the data")
     path = root / "pipelines" / environment / "finetune.yml"

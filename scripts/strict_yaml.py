@@ -54,8 +54,8 @@ for _tag in ("int", "float"):
 def read_yaml(path: Path, loader: type = Loader, name: str = "") -> tuple[dict[str, Any], dict[str, int]]:
     """Reads a YAML mapping; returns it with the line of every dotted key. A `UserError` names file, line and fault.
 
-    `loader` says by which rules: ours (YAML 1.2's scalars) unless given, PyYAML's SafeLoader for what the SDK will read.
-    `name` is what errors call the file.
+    `loader` says by which rules: ours (YAML 1.2's scalars) unless given, PyYAML's SafeLoader for what the SDK will
+    read. `name` is what errors call the file.
     """
     name = name or path.name
     try:

@@ -15,8 +15,9 @@ from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-extensions",
-    "--disable-component-update", "--disable-sync", "--no-default-browser-check", "--hide-scrollbars", "--remote-debugging-pipe",
+    "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-extensions", "--disable-component-update", "--disable-sync", "--no-default-browser-check",
+    "--hide-scrollbars", "--remote-debugging-pipe",
 )  # fmt: skip
 SECONDS = 30.0
 
@@ -27,7 +28,7 @@ def find() -> str | None:
 
 
 class Browser:
-    """One page of a browser; `requests` has every address it asked for, `errors` what its console and scripts complained."""
+    """One page of a browser; `requests` has every address it asked for, `errors` what console and scripts complained."""
 
     def __init__(self, write: Any, read: Any) -> None:
         self._write, self._read, self._rest = write, read, b""
@@ -127,13 +128,21 @@ class Browser:
         return self.value(
             """(() => {
               const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
-              const light = (c) => { const [r, g, b] = c.slice(0, 3).map((v) => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
-                return .2126 * r + .7152 * g + .0722 * b; };
-              let at = document.querySelector(SELECTOR); const ink = rgb(getComputedStyle(at).color); let paper = [255, 255, 255];
-              for (; at; at = at.parentElement) { const c = rgb(getComputedStyle(at).backgroundColor); if (c.length < 4 || c[3] > 0) { paper = c; break; } }
-              const [a, b] = [light(ink), light(paper)].sort((x, y) => y - x); return (a + .05) / (b + .05); })()""".replace(
-                "SELECTOR", json.dumps(selector)
-            )
+              const linear = (v) => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+              const light = (c) => {
+                const [r, g, b] = c.slice(0, 3).map(linear);
+                return .2126 * r + .7152 * g + .0722 * b;
+              };
+              let at = document.querySelector(SELECTOR);
+              const ink = rgb(getComputedStyle(at).color);
+              let paper = [255, 255, 255];
+              for (; at; at = at.parentElement) {
+                const c = rgb(getComputedStyle(at).backgroundColor);
+                if (c.length < 4 || c[3] > 0) { paper = c; break; }
+              }
+              const [a, b] = [light(ink), light(paper)].sort((x, y) => y - x);
+              return (a + .05) / (b + .05);
+            })()""".replace("SELECTOR", json.dumps(selector))
         )
 
 
@@ -153,7 +162,8 @@ def browser(profile: Path) -> Iterator[Browser]:
 
     process = subprocess.Popen(
         [program, *FLAGS, f"--user-data-dir={profile}"],
-        preexec_fn=place, close_fds=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        preexec_fn=place, close_fds=False,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     os.close(to_read)
     os.close(from_write)

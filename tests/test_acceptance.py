@@ -47,7 +47,8 @@ def run(session: Path, project: Path) -> str:
     """Runs every line of a session by itself, and returns what a terminal would have shown."""
     environment = {
         "PATH": os.environ["PATH"], "HOME": str(project), "LANG": "C.UTF-8",
-        "VENV": str(Path(sys.executable).parent.parent), "PYTHONWARNINGS": "ignore", "MAKEFLAGS": "--no-print-directory",
+        "VENV": str(Path(sys.executable).parent.parent), "PYTHONWARNINGS": "ignore",
+        "MAKEFLAGS": "--no-print-directory",
     }  # fmt: skip
     shown = ""
     for line in session.read_text(encoding="utf-8").splitlines():

@@ -2,18 +2,16 @@
 
 import dataclasses
 import re
-import string
 
 import pytest
 import yaml
 
 from scripts.errors import UserError
-from scripts.render import difference, render, stale, write
+from scripts.render import difference, raw_input, render, stale, write
 from scripts.values import facts as facts_module
 from scripts.values import names as names_module
 from scripts.values import parameters as parameters_module
 from scripts.values.read import environments, load
-from scripts.yaml_quoting import bare, to_yaml
 
 
 def rendered(environment: str, *sets: str) -> dict[str, str]:
@@ -110,31 +108,6 @@ def test_names_are_stable_and_within_azures_limits():
     assert names_module.suffix(load("dev")) == names_module.suffix(load("dev"))
     assert names_module.suffix(load("dev")) != names_module.suffix(load("dev", ["azure.workspace=other"]))
     assert names_module.suffix(load("dev")) != names_module.suffix(load("prod"))
-
-
-NASTY = [
-    "", " ", "a: b", "a #b", "# x", "- x", "? x", "yes", "No", "on", "null", "~", "1", "1.0", "1e3", "5e-6", "012", "1:30", "0x1f",
-    "true", "y", "=", "<<", "*a", "&a", "!x", "%x", "@x", "`x`", "{a}", "[a]", "a\nb: c", "a\r\nb", "tab\there", "'", '"', "\\",
-    "a\u2028b", "a\u0085b", "\x7f", "\ufeffx", "ü", "日本", "😀", "2026-11-23", "azureml:a:1", "${{parent.inputs.x}}", "a" * 3000,
-    *string.punctuation,
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("text", NASTY)
-def test_no_text_can_change_the_structure(text):
-    line = f"before: 1\nkey: {to_yaml(text)}  # {bare(text)}\nafter: 2\n"
-    assert yaml.safe_load(line) == {"before": 1, "key": text, "after": 2}
-
-
-@pytest.mark.parametrize("value", [0, -1, 3, True, False, 0.0, 5e-6, 1e-8, 2e-5, 0.999, 1e22, 123456.789])
-def test_numbers_read_back_the_same(value):
-    found = yaml.safe_load(f"key: {to_yaml(value)}")["key"]
-    assert (found, type(found)) == (value, type(value))
-
-
-def test_only_single_values_may_be_inserted():
-    with pytest.raises(UserError, match="not a single value"):
-        to_yaml({"a": 1})
 
 
 def test_stale_files_are_shown_and_put_right(tmp_path):
@@ -237,7 +210,7 @@ def test_names_that_azure_would_refuse_are_refused_here():
     facts = facts_module.load(values)
     values.data["model"]["name"] = "m" * 220
     with pytest.raises(
-        UserError, match=r"model name 'mmm.*' of 281 characters, allowed are 255; shorten model.name or dataset"
+        UserError, match=r"model name 'm{20}…' of 281 characters, allowed are 255; shorten model.name or dataset"
     ):
         names_module.build(values, facts, parameters_module.resolve(values, facts))
 
@@ -257,3 +230,29 @@ def test_latest_without_a_lock_is_refused():
 def test_an_unknown_model_is_suggested():
     with pytest.raises(UserError, match="did you mean 'Phi-3-mini-4k-instruct'"):
         rendered("dev", "model.name=Phi-3-mini-4k-instrukt")
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("HuggingFaceH4/ultrachat_200k", None),
+        ("data/mine.jsonl", {"type": "uri_file", "path": "../../data/mine.jsonl"}),
+        ("data/mine.csv.gz", {"type": "uri_file", "path": "../../data/mine.csv.gz"}),
+        ("a/folder/of/files", {"type": "uri_folder", "path": "../../a/folder/of/files"}),
+        ("/there/mine.parquet", {"type": "uri_file", "path": "/there/mine.parquet"}),
+        ("azureml:chats:3", {"type": "uri_folder", "path": "azureml:chats:3"}),
+    ],
+)
+def test_what_the_preparing_step_reads_is_an_input_unless_it_is_a_hub_id(source, expected):
+    assert raw_input(source) == expected
+
+
+def test_the_preparing_step_gets_the_core_packages_without_azures():
+    conda = yaml.safe_load(rendered("dev", "dataset.where=azureml")["pipelines/dev/prepare/conda.yml"])
+    (packages,) = (entry["pip"] for entry in conda["dependencies"] if isinstance(entry, dict))
+    assert {"datasets", "tokenizers", "orjson"} <= {package.split("==")[0] for package in packages}
+    assert not [package for package in packages if package.startswith("azure-")]
+
+
+def test_a_version_that_the_catalog_does_not_have_is_rendered_as_written():
+    assert job("dev", 'model.version="14"')["inputs"]["mlflow_model_path"]["path"].endswith("/versions/14")

@@ -12,7 +12,6 @@ from scripts.values.read import Values
 
 LONGEST = 255  # characters of a model's and of an experiment's name
 SUFFIX_LENGTH = 8  # hexadecimal digits: enough that endpoints of one region do not collide
-SPLITS = ("train", "validation", "test")  # of the data, a file and a data asset each
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ def suffix(values: Values) -> str:
 
 
 def display_name(model: str, dataset: str, parameters: dict[str, Parameter]) -> str:
-    """Returns the job's display name: `get_pipeline_display_name` of the reference notebook over the final parameters."""
+    """Returns the job's display name, as the reference notebook's `get_pipeline_display_name` makes it."""
 
     def value(name: str) -> str:
         return str(parameters[name].value)

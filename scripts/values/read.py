@@ -58,8 +58,8 @@ def load(environment: str, sets: Sequence[str] = (), root: Path = ROOT, check: b
     known = environments(root)
     if not _ENVIRONMENT.fullmatch(environment):
         raise UserError(
-            f"environment {shown(environment)}: a name has 1 to 16 letters, digits, - and _, and begins with a letter or "
-            f"digit; there are {', '.join(known) or 'none'}",
+            f"environment {shown(environment)}: a name has 1 to 16 letters, digits, - and _, and begins with a letter "
+            f"or digit; there are {', '.join(known) or 'none'}",
             USAGE,
         )
     if environment not in known:

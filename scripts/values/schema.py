@@ -15,6 +15,16 @@ from scripts.strict_yaml import shown
 Schema = dict[str, Any]
 Where = Callable[[str], str]  # dotted key -> file:line
 
+_KINDS = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "null": "nothing",
+}
+
 
 @functools.cache
 def read(root: Path) -> Schema:
@@ -99,9 +109,7 @@ def _kind_word(schema: Schema) -> str:
     if "enum" in schema or "const" in schema:
         return "one of " + ", ".join(json.dumps(value) for value in schema.get("enum", [schema.get("const")]))
     kinds = schema.get("type", "a value")
-    words = {"object": "a mapping", "array": "a list", "string": "text", "integer": "a whole number", "number": "a number",
-             "boolean": "true or false", "null": "nothing"}  # fmt: skip
-    return " or ".join(words.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds))
+    return " or ".join(_KINDS.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds))
 
 
 def takes_null(spec: Schema) -> bool:
