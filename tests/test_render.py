@@ -6,8 +6,8 @@ import re
 import pytest
 import yaml
 
-from scripts.errors import UserError
-from scripts.render import difference, raw_input, render, stale, write
+from scripts.errors import FAILED, UserError
+from scripts.render import difference, raw_input, render, run, stale, write
 from scripts.values import facts as facts_module
 from scripts.values import names as names_module
 from scripts.values import parameters as parameters_module
@@ -256,3 +256,32 @@ def test_the_preparing_step_gets_the_core_packages_without_azures():
 
 def test_a_version_that_the_catalog_does_not_have_is_rendered_as_written():
     assert job("dev", 'model.version="14"')["inputs"]["mlflow_model_path"]["path"].endswith("/versions/14")
+
+
+def test_the_difference_is_a_unified_diff_of_lines(tmp_path):
+    (tmp_path / "a.yml").write_text("same\nold\n")
+    assert difference({"a.yml": "same\nnew\n"}, ["a.yml"], tmp_path) == (
+        "--- committed/a.yml\n+++ rendered/a.yml\n@@ -1,2 +1,2 @@\n same\n-old\n+new\n"
+    )
+
+
+def test_the_command_says_what_it_did_and_whose_facts_it_took(capsys):
+    assert run(["--env", "dev"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == (
+        "note: dev has no lock; facts come from the shipped catalog (make lock pins the live ones)\n"
+        f"dev: {len(rendered('dev'))} files are up to date\n"
+    )
+    assert shown.err.startswith("warning: ")
+    assert shown.err.count("\n") == 1
+    assert run(["--check", "--all"]) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_command_counts_as_failed_when_a_file_is_stale(capsys):
+    assert run(["--check", "--set", "azure.region=westus", "compute.name=other"]) == FAILED
+    shown = capsys.readouterr()
+    assert "+name: other\n" in shown.out
+    assert shown.err == (
+        "error: pipelines/dev/compute.yml, pipelines/dev/finetune.yml: stale; run make render ENV=dev and commit\n"
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.errors import UserError
+from scripts.errors import MISSING, USAGE, UserError
 from scripts.files import ROOT
 from scripts.strict_yaml import read_yaml
 from scripts.values.read import Values, environments, load
@@ -214,3 +214,60 @@ def test_the_workspace_is_quoted_for_the_shell_and_only_the_placeholders_are_ref
             "azure.subscription_id=11111111-0000-0000-0000-000000000000", "azure.resource_group=team-a",
             "azure.workspace=my-workspace-dev",
         ], project))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sets", "sentence"),
+    [
+        (
+            ["azure.regoin=eastus"],
+            "--set: azure.regoin: unknown key (did you mean 'region'?); "
+            "allowed: region, resource_group, subscription_id, workspace",
+        ),
+        (
+            ["finetune.learning_rat=1"],
+            "--set: finetune.learning_rat: unknown key (did you mean 'learning_rate'?); "
+            "values.schema.json lists what is allowed",
+        ),
+        (
+            ["azure.tenant=x"],
+            "--set: azure.tenant: unknown key; allowed: region, resource_group, subscription_id, workspace",
+        ),
+        (
+            ["endpoint.auth_mode=keys"],
+            '--set: endpoint.auth_mode: found "keys", expected one of "key", "aml_token", "aad_token" (did you mean \'key\'?)',
+        ),
+    ],
+)
+def test_a_fault_is_said_in_full(project, sets, sentence):
+    assert refused(project, *sets) == sentence
+
+
+def test_what_a_pattern_allows_and_what_is_missing_are_said_in_the_schemas_words(project):
+    azure = json.loads((ROOT / "values.schema.json").read_text())["properties"]["azure"]["properties"]
+    words = azure["region"]["description"].rstrip(".")
+    assert refused(project, "azure.region=East US").endswith(f"expected {words[0].lower()}{words[1:]}")
+    assert refused(project, "azure.region=null") == f"--set: azure.region: missing; add it ({words})"
+
+
+def test_every_fault_is_said_in_the_order_of_the_files(project):
+    text = "".join(f"# {number}\n" for number in range(8)) + "azure:\n  regoin: x\n  workspac: y\n"
+    (project / "environments" / "dev.yaml").write_text(text)
+    (project / "values.yaml").write_text((project / "values.yaml").read_text().replace("seed: 42", "sed: 42"))
+    places = [line.split(": ")[0] for line in refused(project, "azure.subscription=1").splitlines()]
+    assert places[0] == "--set"
+    assert places[1:3] == ["environments/dev.yaml:10", "environments/dev.yaml:11"]
+    assert places[3].startswith("values.yaml:")
+
+
+def test_an_unknown_environment_is_told_what_there_is(project):
+    with pytest.raises(UserError, match="there are dev; take one") as caught:
+        load("stage", root=project)
+    assert caught.value.code == MISSING
+    with pytest.raises(UserError, match=r"there are dev$") as caught:
+        load("a b", root=project)
+    assert caught.value.code == USAGE
+    (project / "environments" / "dev.yaml").unlink()
+    for name in ("stage", "a b"):
+        with pytest.raises(UserError, match="there are none"):
+            load(name, root=project)
