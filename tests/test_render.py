@@ -165,6 +165,7 @@ def test_writing_replaces_a_link_and_not_what_it_points_to(tmp_path):
         ("a: 1\nb: [[ names.cluster + 1 ]]\n", "compute.yml.j2:2: can only concatenate str"),
         ("a: 1\nb: [[ 1 / 0 ]]\n", "compute.yml.j2:2: division by zero"),
         ("a: 1\nb: [[ x\n", "compute.yml.j2:2: unexpected end of template"),
+        ("a: \xff\n", "compute.yml.j2:1: 'utf-8' codec can't decode"),
         (None, "templates/: no *.yml.j2"),
     ],
 )
@@ -172,7 +173,7 @@ def test_a_fault_in_a_template_is_a_sentence(tmp_path, text, said):
     template = tmp_path / "templates" / "pipelines" / "compute.yml.j2"
     template.parent.mkdir(parents=True)
     if text is not None:
-        template.write_text(text)
+        template.write_text(text, encoding="latin-1")
     with pytest.raises(UserError) as caught:
         render(load("dev"), tmp_path)
     assert said in str(caught.value)
@@ -208,11 +209,14 @@ def test_a_default_of_the_model_that_is_none_is_quoted():
 def test_names_that_azure_would_refuse_are_refused_here():
     values = load("dev", ["dataset.name=" + "d" * 60])
     facts = facts_module.load(values)
-    values.data["model"]["name"] = "m" * 220
+    parameters = parameters_module.resolve(values, facts)
+    values.data["model"]["name"] = "m" * 194
+    assert len(names_module.build(values, facts, parameters).model) == 255
+    values.data["model"]["name"] = "m" * 195
     with pytest.raises(
-        UserError, match=r"model name 'm{20}…' of 281 characters, allowed are 255; shorten model.name or dataset"
+        UserError, match=r"model name 'm{20}…' of 256 characters, allowed are 255; shorten .* or dataset"
     ):
-        names_module.build(values, facts, parameters_module.resolve(values, facts))
+        names_module.build(values, facts, parameters)
 
 
 def test_a_folder_that_is_not_rendered_any_more_is_gone(tmp_path):

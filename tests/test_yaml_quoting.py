@@ -29,6 +29,10 @@ def test_numbers_read_back_the_same(value):
     assert (found, type(found)) == (value, type(value))
 
 
+def test_text_stays_readable():
+    assert [to_yaml(text) for text in ("a-b/c.d:1", "für 日本", "a b")] == ["a-b/c.d:1", '"für 日本"', '"a b"']
+
+
 def test_only_single_values_may_be_inserted():
     with pytest.raises(UserError, match="not a single value"):
         to_yaml({"a": 1})

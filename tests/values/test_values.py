@@ -235,7 +235,8 @@ def test_the_workspace_is_quoted_for_the_shell_and_only_the_placeholders_are_ref
         ),
         (
             ["endpoint.auth_mode=keys"],
-            '--set: endpoint.auth_mode: found "keys", expected one of "key", "aml_token", "aad_token" (did you mean \'key\'?)',
+            '--set: endpoint.auth_mode: found "keys", '
+            'expected one of "key", "aml_token", "aad_token" (did you mean \'key\'?)',
         ),
     ],
 )
@@ -271,3 +272,11 @@ def test_an_unknown_environment_is_told_what_there_is(project):
     for name in ("stage", "a b"):
         with pytest.raises(UserError, match="there are none"):
             load(name, root=project)
+
+
+def test_what_the_command_line_sets_has_its_place_with_all_above_it(project):
+    values = load("dev", ["new.inner.key=1"], project, check=False)
+    assert values.data["new"] == {"inner": {"key": 1}}
+    for key in ("new", "new.inner", "new.inner.key", "new.inner.other"):
+        assert (values.where(key), values.source(key)) == ("--set", "--set" if not key.endswith("other") else "")
+    assert values.where("nobody.wrote.this") == "values.yaml"
