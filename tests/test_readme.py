@@ -18,7 +18,7 @@ from tests.test_acceptance import copy_of_the_project
 from tests.test_repository import PROJECT, closure
 
 README, CONTRIBUTING, LOCAL = ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "scripts" / "local" / "README.md"
-DOCUMENTS = [README, CONTRIBUTING, LOCAL, ROOT / "SECURITY.md"]
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "scripts").rglob("*.md"))]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 MADE = (".venv", ".runs", ".local", "data/", "my.jsonl")  # on the user's machine, or by the user
 SLOT = re.compile(r"<[\w ]+>|…")
@@ -42,7 +42,8 @@ def commands(program: str) -> list[tuple[str, list[str]]]:
     return found
 
 
-def test_commands_are_found():
+def test_commands_and_paths_are_found():
+    assert all(paths(document) for document in (README, CONTRIBUTING, LOCAL))
     assert ["make", "demo"] in [words for _, words in commands("make")]
     assert len(commands("make")) > 20
     assert len(commands("python")) > 3
@@ -108,7 +109,6 @@ def paths(document: Path) -> list[str]:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_path_is_there(document):
     code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "scripts" / "local").rglob("*.py"))
-    assert paths(document)
     for path in paths(document):
         pattern = SLOT.sub("*", path).rstrip("/")
         below = LOCAL.parent if document == LOCAL else ROOT / "scripts"
