@@ -16,8 +16,8 @@ import pytest
 
 from scripts.azure import lock_file as pinned
 from scripts.errors import UserError
-from scripts.preflight import check, context, report
-from scripts.preflight.check import FAIL, PASS, SKIPPED, WARN, Finding
+from scripts.preflight import checklist, context, results
+from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN, Finding, Result
 from scripts.values.read import load
 
 ROOT = Path(__file__).parents[2]
@@ -37,8 +37,7 @@ def made(env: str, *sets: str, data: dict[str, Any] | None = None, **more: Any) 
 
 def finding(name: str, where: context.Context) -> Finding:
     """Runs one check."""
-    check.run(where)  # registers them all
-    return check.REGISTRY[name].work(where)
+    return checklist.named(name).work(where)
 
 
 T4 = "Standard_NC4as_T4_v3"
@@ -128,12 +127,11 @@ def test_check(name: str, status: str, words: str, env: str, sets: list[str]) ->
 
 
 def test_every_offline_check_has_a_failing_or_warning_and_a_passing_case() -> None:
-    check.run(made("dev"))
     covered: dict[str, set[str]] = {}
     for name, status, *_ in CASES:
         covered.setdefault(name, set()).add(status)
     always = {"data-files", "training-rows", "lock", "endpoint-cost"}  # their other cases are tests of their own, below
-    for each in check.REGISTRY.values():
+    for each in checklist.CHECKS:
         if not each.live and each.name not in always:
             assert PASS in covered[each.name], each.name
             assert covered[each.name] & {FAIL, WARN}, each.name
@@ -178,25 +176,25 @@ def test_unknown_price_is_not_guessed() -> None:
 
 def test_retirement_is_seen_coming() -> None:
     where = made("prod")
-    size = {**where.facts.size("Standard_NC40ads_H100_v5"), "retirement_date": "2027-01-31"}
+    size = dataclasses.replace(where.facts.sizes["standard_nc40ads_h100_v5"], retirement_date="2027-01-31")
     facts = dataclasses.replace(where.facts, sizes={**where.facts.sizes, "standard_nc40ads_h100_v5": size})
     assert finding("finetune-size-alive", dataclasses.replace(where, facts=facts)).status == WARN
     later = dataclasses.replace(where, facts=facts, today=datetime.date(2027, 2, 1))
     assert finding("finetune-size-alive", later).status == FAIL
-    soon = {**where.model, "deprecation": {"inferenceRetirementDate": "2026-12-31T00:00:00.000000Z"}}
+    soon = dataclasses.replace(where.model, deprecation={"inferenceRetirementDate": "2026-12-31T00:00:00.000000Z"})
     facts = dataclasses.replace(where.facts, model=soon)
     assert finding("model-lifecycle", dataclasses.replace(where, facts=facts)).status == WARN
 
 
 def test_lock_is_judged_by_its_age_and_its_model() -> None:
     where = made("prod")
-    lock = {"seen": "2026-11-01", "model": {"name": "Phi-4", "version": "8"}}
-    locked = dataclasses.replace(where.facts, origin="environments/prod.lock.yaml")
-    fresh = dataclasses.replace(where, lock=lock, facts=locked)
+    lock = pinned.typed({"seen": "2026-11-01", "model": {"name": "Phi-4", "version": "8"}})
+    locked = dataclasses.replace(where.facts, origin="environments/prod.lock.yaml", lock=lock)
+    fresh = dataclasses.replace(where, facts=locked)
     assert finding("lock", fresh).status == PASS
     assert finding("lock", dataclasses.replace(fresh, today=datetime.date(2027, 6, 1))).status == WARN
-    other = {"seen": "2026-11-01", "model": {"name": "Phi-3-mini-4k-instruct", "version": "15"}}
-    found = finding("lock", dataclasses.replace(where, lock=other))
+    other = pinned.typed({"seen": "2026-11-01", "model": {"name": "Phi-3-mini-4k-instruct", "version": "15"}})
+    found = finding("lock", dataclasses.replace(where, facts=dataclasses.replace(where.facts, lock=other)))
     assert found.status == FAIL
     assert "make lock ENV=prod" in found.todo
 
@@ -279,11 +277,11 @@ def test_brief_leaves_out_what_is_well_but_memory_and_money() -> None:
 
 def test_exit_codes() -> None:
     ok, bad = Finding(PASS, "", ""), Finding(FAIL, "", "")
-    asked = check.Result("a", "g", ok)
-    unasked = check.Result("b", "g", Finding(SKIPPED, "could not ask", ""), unasked=True)
-    assert report.exit_code([asked]) == 0
-    assert report.exit_code([asked, unasked]) == 2
-    assert report.exit_code([asked, unasked, check.Result("c", "g", bad)]) == 1
+    asked = Result("a", "g", ok)
+    unasked = Result("b", "g", Finding(SKIPPED, "could not ask", ""), unasked=True)
+    assert results.exit_code([asked]) == 0
+    assert results.exit_code([asked, unasked]) == 2
+    assert results.exit_code([asked, unasked, Result("c", "g", bad)]) == 1
 
 
 def test_manifest_is_read_as_the_data_preparation_writes_it(tmp_path: Path) -> None:
