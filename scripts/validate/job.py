@@ -15,7 +15,7 @@ from scripts.validate.documents import Document, Finding, mapping
 
 _BINDING = re.compile(r"\$\{\{\s*parent\.(inputs|outputs|jobs)\.([^}]+?)\s*\}\}")
 _ANY_EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
-_PYTHON_KIND = {"integer": int, "number": (int, float), "string": str}
+_PYTHON_KIND: dict[str, Any] = {"integer": int, "number": (int, float), "string": str}
 _INPUT_KEYS = ("type", "path", "mode", "default", "optional", "description", "enum", "min", "max")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.azure.component import Wire
+from scripts.azure.component import Input, Wire
 from scripts.errors import UserError
 from scripts.values.facts import Facts
 from scripts.values.read import Values
@@ -56,16 +56,25 @@ def resolve(values: Values, facts: Facts) -> dict[str, Parameter]:
     for source, layer in layers:
         for name, value in layer.items():
             if name in chosen:  # models also carry hints that are no inputs, such as learning_rate_min
-                try:
-                    chosen[name] = Parameter(interface[name].typed(value), source)
-                except ValueError:
-                    raise UserError(
-                        f"{facts.origin}: the default {name} that {facts.model.name} brings: found {value!r:.60}, expected "
-                        f"{interface[name].type}; set finetune.{name} and correct it there"
-                    ) from None
+                chosen[name] = Parameter(_default(facts, interface[name], value), source)
     for name, value in values.data["finetune"].items():
         chosen[name] = Parameter(interface[name].typed(value), values.source(f"finetune.{name}"))
     return chosen
+
+
+def _default(facts: Facts, of: Input, value: Any) -> Wire:
+    """Returns a default that the model brings, typed; a `UserError` for one that the component would not take."""
+    try:
+        typed = of.typed(value)
+        expected = of.fault(typed)
+    except ValueError:
+        expected = of.type
+    if expected:
+        raise UserError(
+            f"{facts.origin}: the default {of.name} that {facts.model.name} brings: found {value!r:.60}, expected "
+            f"{expected}; set finetune.{of.name} and correct it there"
+        )
+    return typed
 
 
 def disagreements(values: Values, facts: Facts) -> list[str]:
