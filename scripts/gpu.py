@@ -122,9 +122,8 @@ def as_text(context: Context, role: str, found: list[Candidate]) -> str:
         memory = f"{each.memory_gib:.1f} of {each.usable_gib:.1f}" if each.memory_gib and each.usable_gib else "?"
         hours = "{1:.1f} ({0:.1f}-{2:.1f})".format(*each.hours) if each.hours else ("-" if role == "inference" else "?")
         cost, price = (f"{value:.2f}" if value is not None else "?" for value in (each.cost, each.per_hour))
-        lines.append(
-            f"{mark} {each.size:<28} {each.gpus:<20} {memory:>16} {hours:>18} {cost:>12} {price:>12}  {each.note}".rstrip()
-        )
+        row = f"{mark} {each.size:<28} {each.gpus:<20} {memory:>16} {hours:>18} {cost:>12} {price:>12}  {each.note}"
+        lines.append(row.rstrip())
     if all(each.reason for each in found):
         lines.append("  none")
     lines += ["", "Left out:"]

@@ -30,10 +30,10 @@ from scripts.preflight.finding import CouldNotAskError
 from scripts.strict_yaml import read_yaml, scalar
 from scripts.values.read import Values, add_arguments, from_arguments
 
-HEAD = """\
-# What the live registry and workspace said, pinned by make lock ENV={environment}; do not edit. Rendering and preflight read
-# it instead of the network. make lock-check reports what is newer.
-"""
+HEAD = (
+    "# What the live registry and workspace said, pinned by make lock ENV={environment}; do not edit. Rendering and "
+    "preflight read\n# it instead of the network. make lock-check reports what is newer.\n"
+)
 FROM_CATALOG = (
     "finetune_computes",
     "inference_computes",

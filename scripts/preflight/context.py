@@ -1,4 +1,4 @@
-"""What the checks look at: one environment's values, facts, parameters and data, and who can be asked about the rest."""
+"""What the checks look at: an environment's values, facts, parameters and data, and who can be asked for the rest."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def endpoint_cost(context: Context) -> Finding:
     if size is None or known is None:
         return skipped(f"the price of {context.size_name('inference')} is not known", "give deployment.price_per_hour")
     day = known.per_hour * instances * 24
+    until = f"until make undeploy ENV={context.environment}, asked or not"
     return passed(
-        f"the endpoint costs {day:.2f} {known.currency} a day until make undeploy ENV={context.environment}, asked or not",
-        f"assumes {instances} x {size.name}: {known}",
+        f"the endpoint costs {day:.2f} {known.currency} a day {until}", f"assumes {instances} x {size.name}: {known}"
     )

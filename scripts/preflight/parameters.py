@@ -62,7 +62,7 @@ def checkpointing(context: Context) -> Finding:
 
 
 def precision(context: Context) -> Finding:
-    """Fails for precision 32 with a model that wants 16 (flash attention refuses 32); warns where a card has no bf16."""
+    """Fails for precision 32 with a model that wants 16, for flash attention; warns where a card has no bf16."""
     card, where = context.card("finetune"), context.at("finetune.precision")
     wanted = str(context.model.model_specific_defaults.get("precision", ""))
     if applies("32-bit", context.given):

@@ -1,4 +1,4 @@
-"""Azure's limits that the SDK lets through: names, counts, timeouts, probes and traffic. The facts are scripts/azure's."""
+"""Azure's limits that the SDK lets through: names, counts, timeouts, probes and traffic, as scripts/azure has them."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _INPUT_KEYS = ("type", "path", "mode", "default", "optional", "description", "en
 
 
 def check(job: Document, component: Component) -> Iterator[Finding]:
-    """Yields every fault of the job's inputs, bindings and settings against `component` (its `inputs` and `outputs`)."""
+    """Yields every fault of the job's inputs, bindings and settings against the component's inputs and outputs."""
     yield from _mappings(job, "", job.data, ("inputs", "outputs", "settings", "jobs"))
     yield from _top_inputs(job)
     yield from _settings(job)
@@ -89,7 +89,8 @@ def _settings(job: Document) -> Iterator[Finding]:
         if word not in allowed:
             yield job.finding(
                 f"settings.{word}",
-                f"unknown key{suggest(word, allowed)}, which Azure ML would silently ignore; allowed: {', '.join(allowed)}",
+                f"unknown key{suggest(word, allowed)}, which Azure ML would silently ignore; "
+                f"allowed: {', '.join(allowed)}",
             )
 
 

@@ -97,9 +97,14 @@ def _allowed(kind: str, parent: str) -> list[str]:
     from azure.ai.ml._schema.pipeline.pipeline_job import PipelineJobSchema
 
     schemas: dict[str, Any] = {
-        "component": CommandComponentSchema, "compute": AmlComputeSchema, "data": DataSchema, "job": PipelineJobSchema, "model": ModelSchema,
-        "online_endpoint": ManagedOnlineEndpointSchema, "online_deployment": ManagedOnlineDeploymentSchema,
-    }  # fmt: skip
+        "component": CommandComponentSchema,
+        "compute": AmlComputeSchema,
+        "data": DataSchema,
+        "job": PipelineJobSchema,
+        "model": ModelSchema,
+        "online_endpoint": ManagedOnlineEndpointSchema,
+        "online_deployment": ManagedOnlineDeploymentSchema,
+    }
     fields: dict[str, Any] = schemas[kind]._declared_fields
     for part in filter(None, parent.split(".")):
         nested = getattr(fields.get(part), "nested", None)

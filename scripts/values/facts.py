@@ -61,14 +61,14 @@ def _catalog_model(values: Values) -> Model:
     known = models.get(wanted["name"])
     if version == "latest":
         raise UserError(
-            f"{where}: model.version: 'latest' means what the lock pinned, and environments/{values.environment}.lock.yaml "
-            f"does not pin {wanted['name']}; run make lock ENV={values.environment}, or write an exact version"
+            f"{where}: model.version: 'latest' means what the lock pinned, and "
+            f"environments/{values.environment}.lock.yaml does not pin {wanted['name']}; run make lock ENV={values.environment}, or write an exact version"
             + (f' (the catalog knows "{known.version}")' if known else "")
         )
     if known is None:
         raise UserError(
             f"{values.where('model.name')}: model.name: nothing is known about '{wanted['name']}'"
-            f"{suggest(wanted['name'], models)}; run make lock ENV={values.environment} to ask the registry, or take one "
-            f"of the catalog: {', '.join(sorted(models))}"
+            f"{suggest(wanted['name'], models)}; run make lock ENV={values.environment} to ask the registry, or take "
+            f"one of the catalog: {', '.join(sorted(models))}"
         )
     return dataclasses.replace(known, version=version)

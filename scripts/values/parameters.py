@@ -32,7 +32,7 @@ NOT_PARAMETERS = frozenset(
 
 @dataclass(frozen=True)
 class Parameter:
-    """A value in the component's own type, and its source: component, project, model, size, values, environment, --set."""
+    """A value in the component's own type, and who decided: component, project, model, size, values or --set."""
 
     value: Wire
     source: str

@@ -1,4 +1,4 @@
-"""The catalog: facts about Azure that ship with the project, each file with its sources and dates, and its one reader."""
+"""The catalog: facts about Azure that ship with the project, with their sources and dates, and its one reader."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read_catalog(name: str) -> dict[str, Any]:
 
 
 def record(kind: type[Record], row: Mapping[str, Any]) -> Record:
-    """Returns a row of the catalog or of a lock as a dataclass; what is no field of it, such as a note, is left aside."""
+    """Returns a row of the catalog or a lock as a dataclass; what is no field of it, such as a note, is left aside."""
     fields = dataclasses.fields(kind)  # type: ignore[arg-type]
     given = {field.name: row[field.name] for field in fields if field.name in row}
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})

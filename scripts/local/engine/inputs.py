@@ -1,4 +1,4 @@
-"""The component's inputs: texts as they come over the wire, checked and turned into values by the component's interface."""
+"""The component's inputs: texts as they come over the wire, checked and turned into values by its interface."""
 
 from __future__ import annotations
 

@@ -76,7 +76,8 @@ def _check_model_source(job: Job, values: dict[str, Any]) -> None:
 def _check_training(values: dict[str, Any]) -> None:
     if applies("early-stopping-without-evaluation", values):
         raise UserError(
-            "inputs.apply_early_stopping: early stopping needs evaluations; set evaluation_strategy to 'epoch' or 'steps'."
+            "inputs.apply_early_stopping: early stopping needs evaluations; set evaluation_strategy to 'epoch' or "
+            "'steps'."
         )
     if applies("deepspeed-with-batch-search", values):
         raise UserError(
