@@ -9,20 +9,16 @@ import argparse
 import dataclasses
 import datetime
 import json
-from typing import Any
+import sys
 
-from scripts.azure import cards
 from scripts.azure.live import Live
+from scripts.azure.machine_sizes import Size
 from scripts.errors import FAILED, main
-from scripts.estimate import time
-from scripts.estimate import training_step as component
-from scripts.estimate.memory import GIB, estimate
 from scripts.preflight import context as context_module
-from scripts.preflight import sizes as size_checks
-from scripts.preflight.check import CouldNotAskError
 from scripts.preflight.context import Context
-from scripts.preflight.cost import hours_of, price_of
-from scripts.preflight.memory import HOST_SHARE, WARN_SHARE, longest, serving_gib
+from scripts.preflight.finding import CouldNotAskError
+from scripts.preflight.sizes import WORDS
+from scripts.preflight.what_if import price_of, serving_on, training_on
 from scripts.values.read import add_arguments, from_arguments
 
 ROLES = {"finetune": "train", "inference": "serve"}
@@ -45,8 +41,10 @@ class Candidate:
 
 
 def candidates(context: Context, role: str) -> list[Candidate]:
-    """Returns every known size with what it takes and costs, cheapest first; those left out come last, with the reason."""
-    found = [_candidate(context, role, size) for size in context.facts.sizes.values()]
+    """Returns every known size with GPUs, what it takes and costs, cheapest first; those left out come last, with the
+    reason.
+    """
+    found = [_candidate(context, role, size) for size in context.facts.sizes.values() if size.gpus_per_node]
     endless = float("inf")
     return sorted(
         found,
@@ -54,9 +52,8 @@ def candidates(context: Context, role: str) -> list[Candidate]:
     )
 
 
-def _candidate(context: Context, role: str, size: dict[str, Any]) -> Candidate:
-    name = size["name"]
-    plain = Candidate(name, role, f"{size['gpus_per_node']} x {size.get('gpu', '?')}")
+def _candidate(context: Context, role: str, size: Size) -> Candidate:
+    plain = Candidate(size.name, role, f"{size.gpus_per_node} x {size.gpu or '?'}")
     reason = _left_out(context, role, size)
     if reason:
         return dataclasses.replace(plain, reason=reason)
@@ -65,62 +62,49 @@ def _candidate(context: Context, role: str, size: dict[str, Any]) -> Candidate:
     return _serving(context, size, plain) if role == "inference" else _training(context, size, plain)
 
 
-def _left_out(context: Context, role: str, size: dict[str, Any]) -> str:
-    day = size_checks.retirement(size)
-    if day and day <= context.today:
-        return f"retired {day}"
-    if not size["gpus_per_node"]:
-        return "no GPU"
-    if size_checks.listed(context.model, role, size["name"]) is False:
-        return f"not in the {size_checks.WORDS[role]} list of {context.model['name']}"
-    short = size_checks.too_small(size, context.model.get(f"{role}_min_sku_spec"))
+def _left_out(context: Context, role: str, size: Size) -> str:
+    model = context.model
+    if size.is_retired(context.today):
+        return f"retired {size.retires}"
+    if model.lists(role, size.name) is False:
+        return f"not in the {WORDS[role]} list of {model.name}"
+    short = size.below(model.minimum(role))
     if short:
         return f"too small: {', '.join(short)}"
-    if role == "inference" and not size.get("online_endpoint", True):
+    if role == "inference" and not size.online_endpoint:
         return "not documented for managed online endpoints"
-    if context.live is not None and size["name"].lower() not in context.live.sizes:
+    if context.live is not None and size.name.lower() not in context.live.sizes:
         return f"not offered in {context.live.region}"
     return ""
 
 
-def _training(context: Context, size: dict[str, Any], plain: Candidate) -> Candidate:
-    card, shape = cards.of_size(size), context.shape
-    if card is None or shape is None:
+def _training(context: Context, size: Size, plain: Candidate) -> Candidate:
+    training = training_on(context, size, all_gpus=True)
+    if training is None:
         return dataclasses.replace(plain, note="memory and time not known")
-    parameters = {**context.parameters, "number_of_gpu_to_use_finetuning": size["gpus_per_node"]}
-    step = component.step(parameters, shape, card, longest(context))
-    gib = estimate(step).total / GIB
+    card, gib, hours = training.card, training.gib, training.hours
     plain = dataclasses.replace(plain, memory_gib=round(gib, 1), usable_gib=card.usable_gib)
-    if gib > card.usable_gib:
-        return dataclasses.replace(
-            plain, reason=f"needs {gib:.1f} GiB on each GPU, {card.gpu} has {card.usable_gib:.1f}"
-        )
-    host = component.host_gib(step, size["gpus_per_node"])
-    if host > HOST_SHARE * size["memory_gb"] * 1e9 / GIB:
-        return dataclasses.replace(plain, reason=f"DeepSpeed keeps {host:.0f} GiB on a host of {size['memory_gb']} GB")
-    note = "tight" if gib > WARN_SHARE * card.usable_gib else ""
-    hours = _hours(context, size, step)
-    nodes = context.number("num_nodes_finetune")
-    cost = hours.likely * nodes * plain.per_hour if hours and plain.per_hour else None
+    if not training.fits:
+        reason = f"needs {gib:.1f} GiB on each GPU, {card.gpu} has {card.usable_gib:.1f}"
+        return dataclasses.replace(plain, reason=reason)
+    if not training.host_fits:
+        reason = f"DeepSpeed keeps {training.host_gib:.0f} GiB on a host of {size.memory_gb} GB"
+        return dataclasses.replace(plain, reason=reason)
     return dataclasses.replace(
-        plain, note=note, hours=(hours.low, hours.likely, hours.high) if hours else None, cost=cost
+        plain,
+        note="tight" if training.is_tight else "",
+        hours=(hours.low, hours.likely, hours.high) if hours else None,
+        cost=training.cost(hours.likely) if hours else None,
     )
 
 
-def _hours(context: Context, size: dict[str, Any], step: Any) -> time.Hours | None:
-    data = {**context.values.data, "compute": {**context.values.data["compute"], "size": size["name"]}}
-    values = dataclasses.replace(context.values, data=data)
-    return hours_of(dataclasses.replace(context, values=values), step)
-
-
-def _serving(context: Context, size: dict[str, Any], plain: Candidate) -> Candidate:
-    card, need = cards.of_size(size), serving_gib(context)
-    if card is None or need is None:
+def _serving(context: Context, size: Size, plain: Candidate) -> Candidate:
+    serving = serving_on(context, size)
+    if serving is None:
         return dataclasses.replace(plain, note="memory not known")
-    have = card.usable_gib * size["gpus_per_node"]
-    plain = dataclasses.replace(plain, memory_gib=round(need, 1), usable_gib=round(have, 1))
-    if need > have:
-        return dataclasses.replace(plain, reason=f"needs {need:.1f} GiB, has {have:.1f}")
+    plain = dataclasses.replace(plain, memory_gib=round(serving.gib, 1), usable_gib=round(serving.has_gib, 1))
+    if not serving.fits:
+        return dataclasses.replace(plain, reason=f"needs {serving.gib:.1f} GiB, has {serving.has_gib:.1f}")
     day = plain.per_hour * 24 * context.value("deployment.instance_count") if plain.per_hour else None
     return dataclasses.replace(plain, cost=day)
 
@@ -129,7 +113,7 @@ def as_text(context: Context, role: str, found: list[Candidate]) -> str:
     """Returns the candidates as a table, and a line for each that is left out."""
     chosen = context.size_name(role).lower()
     unit = "a run" if role == "finetune" else "a day"
-    lines = [f"To {ROLES[role]} {context.model['name']} ({context.environment}):", ""]
+    lines = [f"To {ROLES[role]} {context.model.name} ({context.environment}):", ""]
     lines.append(
         f"  {'size':<28} {'GPUs':<20} {'GiB of GiB':>16} {'hours':>18} {'USD ' + unit:>12} {'USD an hour':>12}"
     )
@@ -138,9 +122,8 @@ def as_text(context: Context, role: str, found: list[Candidate]) -> str:
         memory = f"{each.memory_gib:.1f} of {each.usable_gib:.1f}" if each.memory_gib and each.usable_gib else "?"
         hours = "{1:.1f} ({0:.1f}-{2:.1f})".format(*each.hours) if each.hours else ("-" if role == "inference" else "?")
         cost, price = (f"{value:.2f}" if value is not None else "?" for value in (each.cost, each.per_hour))
-        lines.append(
-            f"{mark} {each.size:<28} {each.gpus:<20} {memory:>16} {hours:>18} {cost:>12} {price:>12}  {each.note}".rstrip()
-        )
+        row = f"{mark} {each.size:<28} {each.gpus:<20} {memory:>16} {hours:>18} {cost:>12} {price:>12}  {each.note}"
+        lines.append(row.rstrip())
     if all(each.reason for each in found):
         lines.append("  none")
     lines += ["", "Left out:"]
@@ -161,7 +144,7 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         found = {role: candidates(context, role) for role in ROLES}
     except CouldNotAskError as error:
-        print(f"error: Azure ML could not be asked: {error}")
+        print(f"error: Azure ML could not be asked: {error}", file=sys.stderr)
         return 2
     if options.output == "json":
         print(

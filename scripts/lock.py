@@ -8,29 +8,32 @@ the network. `--check` changes nothing and reports what is newer; exit 1 if anyt
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scripts.azure import machine_sizes
 from scripts.azure import retail_prices as retail
-from scripts.azure.catalog import read_catalog
+from scripts.azure.chat_models import Model
+from scripts.azure.component import COMPONENT
 from scripts.azure.live import Live
 from scripts.azure.lock_file import lock_path
+from scripts.azure.machine_sizes import PinnedPrice, Size
 from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError, main, suggest
 from scripts.files import ROOT
 from scripts.files import write as write_file
-from scripts.preflight.check import CouldNotAskError
 from scripts.preflight.context import SIZE_KEYS
+from scripts.preflight.finding import CouldNotAskError
 from scripts.strict_yaml import read_yaml, scalar
-from scripts.values.facts import COMPONENT
 from scripts.values.read import Values, add_arguments, from_arguments
 
-HEAD = """\
-# What the live registry and workspace said, pinned by make lock ENV={environment}; do not edit. Rendering and preflight read
-# it instead of the network. make lock-check reports what is newer.
-"""
+HEAD = (
+    "# What the live registry and workspace said, pinned by make lock ENV={environment}; do not edit. Rendering and "
+    "preflight read\n# it instead of the network. make lock-check reports what is newer.\n"
+)
 FROM_CATALOG = (
     "finetune_computes",
     "inference_computes",
@@ -45,41 +48,41 @@ def pin(
     values: Values, live: Live, today: datetime.date, prices: str = retail.ENDPOINT
 ) -> tuple[dict[str, Any], list[str]]:
     """Returns the lock's content, and a note for everything that could not be read."""
-    day, notes = today.isoformat(), []
+    day = today.isoformat()
+    notes: list[str] = []
     lock: dict[str, Any] = {"seen": day}
     model = values.data["model"]
     if not model.get("huggingface_id"):
-        lock["model"] = {**_model(values, live, notes), "seen": day}
+        lock["model"] = dataclasses.replace(_model(values, live), seen=day).as_row()
     component = live.component(COMPONENT)
     if component is None:
         raise UserError(f"registry {model['registry']} has no component {COMPONENT}; check model.registry", UNREACHABLE)
-    lock["component"] = {**component, "seen": day}
+    lock["component"] = dataclasses.replace(component, seen=day).as_row()
     lock["sizes"] = {}
     for key in SIZE_KEYS.values():
         section, name = key.split(".")
         size = _size(values, live, key, values.data[section][name], notes)
-        if size is None or size["name"] in lock["sizes"]:
+        if size is None or size.name in lock["sizes"]:
             continue
-        size["seen"] = day
+        price = None
         try:
-            price = retail.per_hour(size["name"], live.region, today, prices)
-            if price:
-                size["price"] = price
-            else:
-                notes.append(f"{size['name']}: Azure's price list has no price of it in {live.region}")
+            price = retail.per_hour(size.name, live.region, today, prices)
+            if price is None:
+                notes.append(f"{size.name}: Azure's price list has no price of it in {live.region}")
         except CouldNotAskError as error:
-            notes.append(f"{size['name']}: no price pinned ({error}); the dated catalog's counts")
-        lock["sizes"][size["name"]] = size
+            notes.append(f"{size.name}: no price pinned ({error}); the dated catalog's counts")
+        pinned = dataclasses.replace(size, seen=day, price=PinnedPrice(**price) if price else None)
+        lock["sizes"][size.name] = pinned.as_row()
     return lock, list(dict.fromkeys(notes))
 
 
-def _model(values: Values, live: Live, notes: list[str]) -> dict[str, Any]:
+def _model(values: Values, live: Live) -> Model:
     wanted, where = values.data["model"], values.where("model.version")
     version = None if wanted.get("version") in (None, "latest") else wanted["version"]
     found = live.model(wanted["name"], version)
     if found is None:
         newest = live.model(wanted["name"]) if version else None
-        hint = f'; its newest is "{newest["version"]}"' if newest else ", or the name is misspelt"
+        hint = f'; its newest is "{newest.version}"' if newest else ", or the name is misspelt"
         raise UserError(
             f"{where}: model.version: registry {wanted['registry']} has no {wanted['name']} version {version}{hint}",
             MISSING,
@@ -87,19 +90,19 @@ def _model(values: Values, live: Live, notes: list[str]) -> dict[str, Any]:
     return found
 
 
-def _size(values: Values, live: Live, key: str, name: str, notes: list[str]) -> dict[str, Any] | None:
-    known = {size["name"].lower(): size for size in read_catalog("gpu_sizes.json")["sizes"]}.get(name.lower())
+def _size(values: Values, live: Live, key: str, name: str, notes: list[str]) -> Size | None:
     offered = live.sizes.get(name.lower())
     if offered is None:
         notes.append(
             f"{values.where(key)}: {key}: {live.region} does not offer {name}"
-            f"{suggest(name, (size['name'] for size in live.sizes.values()))}; not pinned"
+            f"{suggest(name, (size.name for size in live.sizes.values()))}; not pinned"
         )
         return None
-    unknown = {"name": offered["name"], "gpu": "GPU of a kind not in the catalog", "gpu_memory_gb": 0, "status": "available",
-               "online_endpoint": True, "endpoint_quota_reserve_20pct": True, "retirement_date": None}  # fmt: skip
-    live_facts = {each: value for each, value in offered.items() if value not in (None, "", 0) and each != "name"}
-    return {**(known or unknown), **live_facts}
+    known = machine_sizes.catalog().get(name.lower())
+    if known is None:
+        return dataclasses.replace(offered, gpu="GPU of a kind not in the catalog")
+    told = ("family", "gpus_per_node", "vcpus", "memory_gb", "disk_gib", "low_priority")  # by the live region
+    return dataclasses.replace(known, **{each: value for each in told if (value := getattr(offered, each))})
 
 
 def to_text(lock: dict[str, Any], environment: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.azure import lock_file
+from scripts.azure.component import SPLITS
 from scripts.errors import FAILED, MISSING, UserError, main
 from scripts.files import ROOT
 from scripts.files import write as write_file
@@ -28,7 +29,6 @@ NOTICE = (
 )
 _NOTICE_STARTS = f"# {NOTICE.partition('{')[0]}".encode()
 _WITHOUT_NOTICE = ("finetune_config.json", "settings.json")  # JSON has no comments
-SPLITS = ("train", "validation", "test")
 PREPARE = "prepare"  # folder of the templates for data that is prepared by a step of the pipeline
 
 
@@ -107,10 +107,10 @@ def context(values: Values, root: Path = ROOT) -> dict[str, Any]:
         "values": values.data,
         "names": names,
         "parameters": parameters,
-        "size_note": f"{size['gpus_per_node']} x {size['gpu']}, {size['gpu_memory_gb']} GB each"
-        if size
+        "size_note": f"{size.gpus_per_node} x {size.gpu}, {size.gpu_memory_gb} GB each"
+        if size and size.gpus_per_node
         else "not in the catalog",
-        "base_model_version": facts.model.get("version") or model.get("huggingface_id", ""),
+        "base_model_version": facts.model.version or model.get("huggingface_id", ""),
         "description": f"Fine-tune {model['name']} on {data['percent']} % of {data['source']}",
         "data": {
             **{split: f"../../data/{environment}/{split}.jsonl" for split in SPLITS},

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from scripts.azure.catalog import FOLDER as CATALOG
 from scripts.catalog.demo import build
-from scripts.catalog.demo.facts import CATALOG, Facts
+from scripts.catalog.demo.facts import Facts
 from scripts.errors import FAILED, UserError
 
 # A conversation may share a command with another (`az ml job show -n NAME --query status -o tsv` is ten words long, so

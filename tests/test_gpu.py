@@ -28,10 +28,10 @@ def test_training_sizes_are_the_listed_alive_and_large_enough_ones_cheapest_firs
     costs = [each.cost for each in left]
     assert all(costs)
     assert costs == sorted(costs)  # type: ignore[type-var]
-    assert {each.size for each in left} <= set(made("prod").model["finetune_computes"])
+    assert {each.size for each in left} <= set(made("prod").model.finetune_computes)
     assert all(each.memory_gib and each.usable_gib and each.memory_gib <= each.usable_gib for each in left)
     assert all(each.hours and each.hours[0] < each.hours[1] < each.hours[2] for each in left)
-    assert len(found) == len(made("prod").facts.sizes)
+    assert len(found) == sum(size.gpus_per_node > 0 for size in made("prod").facts.sizes.values())
 
 
 @pytest.mark.parametrize(("env", "role", "size", "reason"), [
@@ -50,7 +50,7 @@ def test_left_out_with_the_reason(env: str, role: str, size: str, reason: str) -
 
 def test_too_small_is_a_reason() -> None:
     where = made("dev")
-    model = {**where.model, "inference_computes": [], "inference_min_sku_spec": "24|1|220|64"}
+    model = dataclasses.replace(where.model, inference_computes=(), inference_min_sku_spec="24|1|220|64")
     where = dataclasses.replace(where, facts=dataclasses.replace(where.facts, model=model))
     found = {each.size: each for each in gpu.candidates(where, "inference")}
     assert "4 vCPUs of 24" in found["Standard_NC4as_T4_v3"].reason

@@ -199,7 +199,9 @@ def test_a_broken_lock_is_named(tmp_path, lock, said):
 def test_a_default_of_the_model_that_is_none_is_quoted():
     values = load("dev")
     facts = facts_module.load(values)
-    facts = dataclasses.replace(facts, model={**facts.model, "model_specific_defaults": {"logging_steps": "ten"}})
+    facts = dataclasses.replace(
+        facts, model=dataclasses.replace(facts.model, model_specific_defaults={"logging_steps": "ten"})
+    )
     with pytest.raises(
         UserError, match="logging_steps that Phi-3-mini-4k-instruct brings: found 'ten', expected integer"
     ):

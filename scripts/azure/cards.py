@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any
 
-from scripts.azure.catalog import read_catalog
+from scripts.azure.catalog import read_catalog, record
+from scripts.azure.machine_sizes import Size
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,11 @@ class Card:
 @functools.cache
 def catalog() -> dict[str, Card]:
     """Returns the cards by name."""
-    rows = read_catalog("gpu_cards.json")["cards"]
-    return {row["gpu"]: Card(**{key: value for key, value in row.items() if key != "source"}) for row in rows}
+    return {row["gpu"]: record(Card, row) for row in read_catalog("gpu_cards.json")["cards"]}
 
 
-def of_size(size: dict[str, Any]) -> Card | None:
+def of_size(size: Size) -> Card | None:
     """Returns the card of a machine size of the catalog or the lock."""
-    if size.get("gpu") == "V100" and size.get("gpu_memory_gb") == 32:
+    if size.gpu == "V100" and size.gpu_memory_gb == 32:
         return catalog()["V100 32GB"]
-    return catalog().get(size.get("gpu", ""))
+    return catalog().get(size.gpu)

@@ -12,9 +12,13 @@ import logging
 import re
 from typing import Any
 
+from scripts.azure import chat_models, component
 from scripts.azure import model_tags as tags
+from scripts.azure.chat_models import Model
+from scripts.azure.component import Component
+from scripts.azure.machine_sizes import Size
 from scripts.errors import UserError
-from scripts.preflight.check import CouldNotAskError
+from scripts.preflight.finding import CouldNotAskError
 from scripts.values.read import Values
 
 UNLIMITED = 10**9  # cores: what a limit of -1 means
@@ -69,10 +73,10 @@ class Live:
         return str(found.location)
 
     @functools.cached_property
-    def sizes(self) -> dict[str, dict[str, Any]]:
-        """The sizes that the region offers, by lower-case name, in the catalog's words."""
+    def sizes(self) -> dict[str, Size]:
+        """The sizes that the region offers, by lower-case name."""
         found = _asked("the region's sizes", lambda: list(self._workspace.compute.list_sizes()))
-        return {size["name"].lower(): size for size in map(_size, found or ())}
+        return {size.name.lower(): size for size in map(_size, found or ())}
 
     @functools.cached_property
     def usage(self) -> list[dict[str, Any]]:
@@ -107,21 +111,21 @@ class Live:
         return {"size": str(found.instance_type), "instances": int(found.instance_count or 1)}
 
     @functools.cache  # noqa: B019
-    def model(self, name: str, version: str | None = None) -> dict[str, Any] | None:
-        """Returns a registry model in the catalog's words, its newest version if none is named; None if it is not there."""
+    def model(self, name: str, version: str | None = None) -> Model | None:
+        """Returns a registry model, its newest version if none is named; None if it is not there."""
         which = {"version": version} if version else {"label": "latest"}
         found = _asked(f"model {name}", lambda: self._registry.models.get(name, **which))
         if found is None:
             return None
         wire = _asked(f"model {name}", lambda: _on_the_wire(self._registry.models, name, str(found.version)))
-        return model_facts(found, wire or {}, self._registry_name)
+        return chat_models.read(model_facts(found, wire or {}, self._registry_name))
 
     @functools.cache  # noqa: B019
-    def component(self, name: str, version: str | None = None) -> dict[str, Any] | None:
+    def component(self, name: str, version: str | None = None) -> Component | None:
         """Returns a registry component with its typed interface, the newest if no version is named."""
         which = {"version": version} if version else {"label": "latest"}
         found = _asked(f"component {name}", lambda: self._registry.components.get(name, **which))
-        return None if found is None else _component(found)
+        return None if found is None else component.read(_component(found))
 
 
 def _on_the_wire(models: Any, name: str, version: str) -> dict[str, Any]:
@@ -165,20 +169,20 @@ def _plain(value: Any) -> Any:
     return dict(value) if hasattr(value, "items") else value
 
 
-def _size(entity: Any) -> dict[str, Any]:
+def _size(entity: Any) -> Size:
     def read(*names: str) -> Any:
         return next((getattr(entity, name) for name in names if getattr(entity, name, None) is not None), None)
 
     disk = read("maxResourceVolumeMB", "max_resource_volume_mb")
-    return {
-        "name": str(entity.name),
-        "family": str(read("family") or ""),
-        "gpus_per_node": int(read("gpus") or 0),
-        "vcpus": int(read("vCPUs", "v_cp_us") or 0),
-        "memory_gb": _whole(read("memoryGB", "memory_gb") or 0),
-        "disk_gib": None if disk is None else round(float(disk) / 1024),
-        "low_priority": bool(read("lowPriorityCapable", "low_priority_capable")),
-    }
+    return Size(
+        name=str(entity.name),
+        family=str(read("family") or ""),
+        gpus_per_node=int(read("gpus") or 0),
+        vcpus=int(read("vCPUs", "v_cp_us") or 0),
+        memory_gb=_whole(read("memoryGB", "memory_gb") or 0),
+        disk_gib=None if disk is None else round(float(disk) / 1024),
+        low_priority=bool(read("lowPriorityCapable", "low_priority_capable")),
+    )
 
 
 def _whole(number: Any) -> int | float:

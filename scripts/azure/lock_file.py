@@ -1,15 +1,21 @@
-"""The lock: where it is, and whether it is what `make lock` writes.
+"""The lock: where it is, what it holds, and whether it is what `make lock` writes.
 
 A hand that edited it, or a merge, is named before rendering or a check trips over it.
 """
 
 from __future__ import annotations
 
+import datetime
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scripts.azure import chat_models, component, machine_sizes
+from scripts.azure.chat_models import Model
+from scripts.azure.component import Component
+from scripts.azure.machine_sizes import Size
 from scripts.azure.model_tags import is_day
 from scripts.errors import UserError
 from scripts.strict_yaml import read_yaml
@@ -17,12 +23,20 @@ from scripts.strict_yaml import read_yaml
 SPEC = re.compile(r"\d+\|\d+\|\d+\|\d+")
 
 
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_text, value))
+
+
+def _number_of_any_sign(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
-
-
-def _sizes(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return _number_of_any_sign(value) and value >= 0
 
 
 def _spec(value: Any) -> bool:
@@ -39,14 +53,25 @@ def _dates(value: Any) -> bool:
 Rule = tuple[str, Callable[[Any], bool], str, bool]
 TOP: tuple[Rule, ...] = (("seen", is_day, "a date", False),)
 MODEL: tuple[Rule, ...] = (
-    ("finetune_computes", _sizes, "a list of sizes", False),
-    ("inference_computes", _sizes, "a list of sizes", False),
+    ("name", _text, "the model's name", True),
+    ("finetune_computes", _texts, "a list of sizes", False),
+    ("inference_computes", _texts, "a list of sizes", False),
     ("finetune_min_sku_spec", _spec, "vCPUs|GPUs|memory|disk", False),
     ("inference_min_sku_spec", _spec, "vCPUs|GPUs|memory|disk", False),
     ("deprecation", _dates, "a mapping with dates", False),
 )
+COMPONENT: tuple[Rule, ...] = (
+    ("component", _text, "the component's name", True),
+    ("version", _text, "the component's version", True),
+)
+INPUT: tuple[Rule, ...] = (
+    ("type", _text, "a type", True),
+    ("enum", _texts, "a list of texts", False),
+    ("min", _number_of_any_sign, "a number", False),
+    ("max", _number_of_any_sign, "a number", False),
+)
 SIZE: tuple[Rule, ...] = (
-    ("name", lambda value: isinstance(value, str), "the size's name", True),
+    ("name", _text, "the size's name", True),
     ("gpus_per_node", _number, "a number", True),
     ("vcpus", _number, "a number", True),
     ("memory_gb", _number, "a number", True),
@@ -56,9 +81,19 @@ SIZE: tuple[Rule, ...] = (
 )
 PRICE: tuple[Rule, ...] = (
     ("per_hour", _number, "a number", True),
-    ("currency", lambda value: isinstance(value, str), "USD, for example", True),
+    ("currency", _text, "USD, for example", True),
     ("seen", is_day, "a date", True),
 )
+
+
+@dataclass(frozen=True)
+class Lock:
+    """What `make lock` pinned; `sizes` by their name in lower case."""
+
+    seen: datetime.date | None = None
+    model: Model | None = None
+    component: Component | None = None
+    sizes: Mapping[str, Size] = field(default_factory=dict)
 
 
 def lock_path(environment: str, root: Path) -> Path:
@@ -66,14 +101,32 @@ def lock_path(environment: str, root: Path) -> Path:
     return root / "environments" / f"{environment}.lock.yaml"
 
 
-def read(environment: str, root: Path) -> dict[str, Any]:
-    """Returns the lock of an environment, verified; an empty mapping where there is none."""
+def read(environment: str, root: Path) -> Lock | None:
+    """Returns the lock of an environment, verified; None where there is none."""
     path = lock_path(environment, root)
     if not path.exists():
-        return {}
-    lock, lines = read_yaml(path, name=f"environments/{path.name}")
-    verify(lock, environment, lines)
-    return lock
+        return None
+    content, lines = read_yaml(path, name=f"environments/{path.name}")
+    if not content:
+        return None
+    verify(content, environment, lines)
+    try:
+        return typed(content)
+    except ValueError as error:  # a default that is not of its input's type
+        raise UserError(
+            f"environments/{path.name}: component.inputs: {error}; make lock ENV={environment} writes it anew"
+        ) from None
+
+
+def typed(content: Mapping[str, Any]) -> Lock:
+    """Returns the content of a lock, which was verified, as dataclasses."""
+    seen, sizes = content.get("seen"), content.get("sizes", {})
+    return Lock(
+        seen=datetime.date.fromisoformat(str(seen)[:10]) if seen else None,
+        model=chat_models.read(content["model"]) if "model" in content else None,
+        component=component.read(content["component"]) if "component" in content else None,
+        sizes={name.lower(): machine_sizes.read(size) for name, size in sizes.items()},
+    )
 
 
 def verify(lock: dict[str, Any], environment: str, lines: dict[str, int] | None = None) -> None:
@@ -99,9 +152,10 @@ def verify(lock: dict[str, Any], environment: str, lines: dict[str, int] | None 
         parts.append(("model.", mapping("model"), MODEL))
         mapping("model.model_specific_defaults", needed=False)
     if "component" in lock:
-        mapping("component")
-        mapping("component.inputs")
-        mapping("component.outputs")
+        parts.append(("component.", mapping("component"), COMPONENT))
+        for side in ("inputs", "outputs"):
+            for name in mapping(f"component.{side}"):
+                parts.append((f"component.{side}.{name}.", mapping(f"component.{side}.{name}"), INPUT))
     for name in mapping("sizes") if "sizes" in lock else ():
         size = mapping(f"sizes.{name}")
         parts.append((f"sizes.{name}.", size, SIZE))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
-from scripts.azure.catalog import read_catalog
+from scripts.azure.catalog import read_catalog, record
 
 # A decoder layer's linear modules, by the names that LoRA targets go by.
 ATTENTION = ("q", "k", "v", "o")
@@ -91,8 +91,7 @@ def catalog() -> dict[str, Shape]:
     """Returns every known shape by every name it goes by, in lower case."""
     found: dict[str, Shape] = {}
     for row in read_catalog("model_shapes.json")["shapes"]:
-        fields = {key: row[key] for key in Shape.__dataclass_fields__ if key in row}
-        shape = Shape(**fields)
+        shape = record(Shape, row)
         for name in (shape.name, *row.get("also", ())):
             found[name.lower()] = shape
     return found

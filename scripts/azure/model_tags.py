@@ -1,8 +1,8 @@
 """What a registry model says of itself in its tags: parsed in every form seen, from both places where it may stand.
 
 Models carry their compute lists, parameter defaults and retirement dates in tags (a list as a Python literal, a mapping
-as JSON, a date as text) or, since 2026, in `system_metadata`; some also in properties. Numbers come as numbers where the
-component wants strings; `scripts.values.parameters` turns them into the component's types.
+as JSON, a date as text) or, since 2026, in `system_metadata`; some also in properties. Numbers come as numbers where
+the component wants strings; `scripts.azure.component` turns them into the component's types.
 """
 
 from __future__ import annotations

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from scripts.azure.component_rules import FEWEST_ROWS
+
 FAIL, DROP, KEEP = "fail", "drop", "keep"
 ROLES = ("system", "user", "assistant", "tool")
 MAX_ROW_BYTES = 8 * 2**20  # far above any context window; what is larger is not a conversation but an accident
-MIN_TRAIN_ROWS = 10  # chat_completion_datapreprocess refuses fewer
 EXAMPLES = 5  # how many bad rows of a check and split are named
 
 
@@ -43,7 +44,7 @@ CHECKS: dict[str, Check] = {
     "too_long": Check("longer than max_seq_length", KEEP, "raise finetune.max_seq_length, or shorten: the end is cut off"),
     "answers_lost": Check("no answer left after the cut", KEEP, "raise finetune.max_seq_length, or shorten what precedes the answer"),
     "template": Check("refused by the chat template", KEEP, "change its roles, or messages without text, to what the template can write: the job fails on such a row", True),
-    "few_rows": Check("too few training rows", FAIL, f"give at least {MIN_TRAIN_ROWS} training rows: raise dataset.percent", True, (FAIL, KEEP)),
+    "few_rows": Check("too few training rows", FAIL, f"give at least {FEWEST_ROWS} training rows: raise dataset.percent", True, (FAIL, KEEP)),
     "secret": Check("likely secret", KEEP, "remove it, and revoke it if it is real"),
     "email": Check("e-mail address", KEEP, "remove it, unless it is public"),
 }  # fmt: skip

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import orjson
 
+from scripts.azure.component_rules import FEWEST_ROWS
 from scripts.dataset import lengths
-from scripts.dataset.checks import MIN_TRAIN_ROWS, Finding, shown
+from scripts.dataset.checks import Finding, shown
 from scripts.dataset.layout import Mapper
 from scripts.dataset.plan import Plan, plan
 from scripts.dataset.progress import Progress
@@ -120,8 +121,8 @@ def _limit(settings: Settings, coder: Tokenizer | None) -> int | None:
 
 def enough(tally: Tally, split: str, rows: int) -> None:
     """Books a training split that the component would refuse for having too few rows."""
-    if rows < MIN_TRAIN_ROWS:
-        tally.find(split, (split, "all rows"), Finding("few_rows", "", f"{rows} rows", f"at least {MIN_TRAIN_ROWS}"))
+    if rows < FEWEST_ROWS:
+        tally.find(split, (split, "all rows"), Finding("few_rows", "", f"{rows} rows", f"at least {FEWEST_ROWS}"))
 
 
 def encode(coder: Tokenizer, messages: list[dict[str, Any]], tools: Any, limit: int | None) -> lengths.Length:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from scripts.azure import name_rules
 from scripts.local import datastores, uris
 from scripts.local.store import Document
 from scripts.local.web import WORKSPACE, AzureError, Call, Routes, bad_request, not_found, page, reply
@@ -138,14 +138,12 @@ def serve(kind: str, check: Check) -> None:
     @arm("PUT", f"{base}/{{name}}/versions/{{version}}")
     async def put(call: Call) -> Any:
         name, version = call.words["name"], call.words["version"]
-        if not re.fullmatch(r"[a-zA-Z0-9_][\w.-]{0,254}", name):
-            raise bad_request(
-                f"The {SINGULAR[kind]} name {name!r} is not allowed: letters, digits, '_', '-' and '.', at most 255."
-            )
-        if not re.fullmatch(r"[\w.-]{1,64}", version):
-            raise bad_request(
-                f"The version {version!r} of {SINGULAR[kind]} {name} is not allowed: letters, digits, '_', '-' and '.', at most 64."
-            )
+        if name_rules.fault(SINGULAR[kind], name):
+            allowed = name_rules.rule(SINGULAR[kind]).allowed
+            raise bad_request(f"The {SINGULAR[kind]} name {name!r} is not allowed: {allowed}.")
+        if name_rules.fault("version", version):
+            allowed = name_rules.rule("version").allowed
+            raise bad_request(f"The version {version!r} of {SINGULAR[kind]} {name} is not allowed: {allowed}.")
         body = await call.json()
         properties = {"tags": {}, "properties": {}, "isArchived": False, **without_nulls(body.get("properties") or {})}
         old = call.emulator.store.get(call.ws.scope, kind, name, version)

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import ssl
 
+from scripts.azure.regions import REGIONS
 from scripts.files import write_private
 from scripts.local.home import Home
 
-# Azure's public regions with Azure ML; a workspace may lie in any of them. A wildcard covers one level only, so that
-# the scoring hosts (<endpoint>.<region>.inference.ml.azure.com) need a name a region.
-REGIONS = (
-    "australiacentral australiaeast australiasoutheast brazilsouth brazilsoutheast canadacentral canadaeast centralindia "
-    "centralus eastasia eastus eastus2 francecentral francesouth germanynorth germanywestcentral israelcentral italynorth "
-    "japaneast japanwest jioindiawest koreacentral koreasouth mexicocentral newzealandnorth northcentralus northeurope "
-    "norwayeast norwaywest polandcentral qatarcentral southafricanorth southafricawest southcentralus southeastasia "
-    "southindia spaincentral swedencentral swedensouth switzerlandnorth switzerlandwest uaecentral uaenorth uksouth ukwest "
-    "westcentralus westeurope westindia westus westus2 westus3"
-).split()
-
+# A wildcard covers one level only, so that the scoring hosts (<endpoint>.<region>.inference.ml.azure.com) need a name a
+# region.
 HOSTS = [
     "management.azure.com",
     "login.microsoftonline.com",

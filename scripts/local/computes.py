@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
+from scripts.azure import limits, name_rules
 from scripts.local import faults, sizes
 from scripts.local.operations import begin, operation
 from scripts.local.store import Document
@@ -99,10 +99,8 @@ def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) ->
     kind = properties.get("computeType")
     if kind != "AmlCompute":
         raise bad_request(f"Compute {name} is of type {kind!r}; the local Azure ML has AmlCompute clusters only.")
-    if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9-]{0,30}[a-zA-Z0-9]", name):
-        raise bad_request(
-            f"Compute name {name!r} is not allowed: 2 to 32 letters, digits and dashes, a letter first, no dash last."
-        )
+    if name_rules.fault("cluster", name):
+        raise bad_request(f"Compute name {name!r} is not allowed: {name_rules.rule('cluster').allowed}.")
     inner = properties.get("properties") or {}
     what = f"Compute {name}"
     tier = TIERS.get(str(inner.get("vmPriority") or "Dedicated").lower())
@@ -120,7 +118,8 @@ def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) ->
                 raise bad_request(message, "ComputeUpdateNotAllowed")
     scale = inner.get("scaleSettings") or {}
     smallest, largest = scale.get("minNodeCount", 0), scale.get("maxNodeCount", 1)
-    if not 0 <= smallest <= largest or largest < 1:
+    counts = (("cluster.min_instances", smallest), ("cluster.max_instances", largest))
+    if not all(limits.limit(of).holds(number) for of, number in counts) or smallest > largest:
         raise bad_request(
             f"Compute {name} scales from {smallest} to {largest} nodes; allowed is 0 <= minimum <= maximum, with a maximum of at least 1."
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from scripts.azure import name_rules
+from scripts.azure.limits import limit
 from scripts.local import endpoints, faults, models, registry, servers, sizes, uris
 from scripts.local.assets import without_nulls
 from scripts.local.operations import begin, operation
@@ -86,11 +88,9 @@ def seconds(duration: Any) -> float:
 
 
 def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) -> dict[str, Any]:
-    if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9-]{1,30}[a-zA-Z0-9]", name):
-        raise bad_request(
-            f"Deployment name {name!r} is not allowed: 3 to 32 letters, digits and dashes, a letter first.",
-            "BadArgument",
-        )
+    if name_rules.fault("deployment", name):
+        allowed = name_rules.rule("deployment").allowed
+        raise bad_request(f"Deployment name {name!r} is not allowed: {allowed}.", "BadArgument")
     properties, what = body.get("properties") or {}, f"Deployment {name}"
     if properties.get("endpointComputeType", "Managed") != "Managed":
         raise bad_request(
@@ -101,16 +101,16 @@ def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) ->
     if not size["online_endpoint"]:
         raise bad_request(f"{what} asks for size {size['name']}, which online endpoints do not offer.", "BadArgument")
     count = (body.get("sku") or {}).get("capacity") or 1
-    if not 1 <= count <= 50:
-        raise bad_request(f"{what}: instance_count is {count}; allowed is 1 to 50.", "BadArgument")
+    if not limit("deployment.instance_count").holds(count):
+        allowed = limit("deployment.instance_count").words
+        raise bad_request(f"{what}: instance_count is {count}; allowed is {allowed}.", "BadArgument")
     requests = {"maxConcurrentRequestsPerInstance": 1, "requestTimeout": "PT5S", "maxQueueWait": "PT0.5S"}
     requests |= properties.get("requestSettings") or {}
-    if not 0 < seconds(requests["requestTimeout"]) <= 180:
-        raise bad_request(
-            f"{what}: request_timeout_ms is {seconds(requests['requestTimeout']) * 1000:g}; allowed is 1 to 180000.",
-            "BadArgument",
-        )
-    if requests["maxConcurrentRequestsPerInstance"] < 1:
+    timeout, concurrent = seconds(requests["requestTimeout"]) * 1000, requests["maxConcurrentRequestsPerInstance"]
+    if not limit("deployment.request_timeout_ms").holds(timeout):
+        allowed = limit("deployment.request_timeout_ms").words
+        raise bad_request(f"{what}: request_timeout_ms is {timeout:g}; allowed is {allowed}.", "BadArgument")
+    if not limit("deployment.max_concurrent_requests_per_instance").holds(concurrent):
         raise bad_request(f"{what}: max_concurrent_requests_per_instance must be at least 1.", "BadArgument")
     if not properties.get("model"):
         raise bad_request(

@@ -11,8 +11,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from scripts.azure.regions import REGIONS
 from scripts.local import settings as settings_module
-from scripts.local.certificates import REGIONS
 from scripts.local.home import Home, credentials
 from scripts.local.store import Store
 from scripts.local.web import AzureError, Call, Routes, answer, reply

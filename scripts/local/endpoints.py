@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
+from scripts.azure import name_rules
+from scripts.azure.limits import limit, traffic_adds_up
 from scripts.errors import suggest
 from scripts.local import identity
 from scripts.local.assets import without_nulls
@@ -99,14 +100,14 @@ async def put(call: Call) -> Any:
             f"Endpoint {name}: authMode cannot be changed from {before} to {mode}; delete the endpoint first."
         )
     traffic = _check_traffic(call, name, given.get("traffic") or {}, "traffic")
-    if sum(traffic.values()) not in (0, 100):
+    if not traffic_adds_up(sum(traffic.values())):
         total = sum(traffic.values())
         raise bad_request(f"Endpoint {name}: traffic adds up to {total}; allowed is 0 or 100.", "BadArgument")
     mirror = _check_traffic(call, name, given.get("mirrorTraffic") or {}, "mirror traffic")
-    if sum(mirror.values()) > 50:
+    if not limit("endpoint.mirror_traffic").holds(sum(mirror.values())):
         total = sum(mirror.values())
         raise bad_request(f"Endpoint {name}: mirror traffic is {total}; allowed are at most 50.", "BadArgument")
-    if len(mirror) > 1:
+    if not limit("endpoint.mirror_traffic.deployments").holds(len(mirror)):
         raise bad_request(f"Endpoint {name}: mirror traffic goes to {len(mirror)} deployments; allowed is one.")
     identity_of = {"type": "SystemAssigned", **(body.get("identity") or {})}
     identity_of |= {
@@ -134,11 +135,9 @@ async def put(call: Call) -> Any:
 
 
 def _check_name(call: Call, name: str) -> None:
-    if not re.fullmatch(r"[a-zA-Z](?:[a-zA-Z0-9]|-(?!-)){1,30}[a-zA-Z0-9]", name):
-        raise bad_request(
-            f"Endpoint name {name!r} is not allowed: 3 to 32 letters, digits and single dashes, a letter first, no dash last.",
-            "BadArgument",
-        )
+    if name_rules.fault("endpoint", name):
+        allowed = name_rules.rule("endpoint").allowed
+        raise bad_request(f"Endpoint name {name!r} is not allowed: {allowed}.", "BadArgument")
     from scripts.local import workspaces
 
     for document in call.emulator.store.list("endpoints", name=name):
@@ -158,7 +157,8 @@ def _check_traffic(call: Call, name: str, traffic: dict[str, Any], what: str) ->
                 f"its deployments are: {', '.join(existing) or 'none'}.",
                 "BadArgument",
             )
-        if isinstance(percent, bool) or not isinstance(percent, int) or not 0 <= percent <= 100:
+        whole = isinstance(percent, int) and not isinstance(percent, bool)
+        if not whole or not limit("endpoint.traffic").holds(percent):
             raise bad_request(
                 f"Endpoint {name}: {what} to {deployment} is {percent!r}; allowed is 0 to 100.", "BadArgument"
             )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
+from scripts.azure import name_rules
 from scripts.local import faults
 from scripts.local.assets import view, without_nulls
 from scripts.local.operations import begin, operation
@@ -83,7 +83,7 @@ async def get(call: Call) -> Any:
 async def put(call: Call) -> Any:
     """Submits a job, after refusing what Azure ML refuses; a job that exists can only be renamed, tagged and archived."""
     name = call.words["name"]
-    if not re.fullmatch(r"[a-zA-Z0-9][\w-]{0,254}", name):
+    if name_rules.fault("job", name):
         raise bad_request(f"The job name {name!r} is not allowed: letters, digits, '_' and '-', at most 255.")
     body = await call.json()
     properties = {"tags": {}, "properties": {}, "isArchived": False, **without_nulls(body.get("properties") or {})}

@@ -8,6 +8,8 @@ import re
 from typing import Any
 
 from scripts.azure.catalog import read_catalog
+from scripts.azure.component import COMPONENT
+from scripts.azure.references import registry_asset
 from scripts.errors import suggest
 from scripts.local.assets import view
 from scripts.local.web import REGISTRY, AzureError, Call, Routes, bad_request, not_found, page
@@ -16,7 +18,6 @@ data = Routes()
 NAME = "azureml"
 SUBSCRIPTION_ID = "9c1b2d3e-0000-4000-8000-617a7572656d"
 GROUP_NAME = "azureml-rg"
-COMPONENT = "chat_completion_pipeline"
 CREATED = {"createdAt": "2026-06-30T00:00:00+00:00", "createdBy": "Microsoft", "createdByType": "Application"}
 
 
@@ -89,7 +90,7 @@ def _model(model: dict[str, Any]) -> dict[str, Any]:
         tags |= {"inference-min-sku-spec": model["inference_min_sku_spec"]}
     if defaults:
         tags["model_specific_defaults"] = defaults
-    identifier = f"azureml://registries/{NAME}/models/{model['name']}/versions/{model['version']}"
+    identifier = registry_asset(NAME, "models", model["name"], model["version"])
     return {
         "id": identifier,
         "name": model["name"],
@@ -130,7 +131,7 @@ def _component() -> dict[str, Any]:
         }
 
     return {
-        "id": f"azureml://registries/{NAME}/components/{COMPONENT}/versions/{facts['version']}",
+        "id": registry_asset(NAME, "components", COMPONENT, facts["version"]),
         "name": COMPONENT,
         "type": "Microsoft.MachineLearningServices/registries/components/versions",
         "systemData": CREATED,
@@ -211,8 +212,6 @@ async def version(call: Call) -> Any:
     """Returns a version of a model or component."""
     asset = _assets(call).get(call.words["name"].lower())
     if asset is None or asset["id"].rpartition("/")[2] != call.words["version"]:
-        identifier = (
-            f"azureml://registries/{NAME}/{call.words['kind']}/{call.words['name']}/versions/{call.words['version']}"
-        )
+        identifier = registry_asset(NAME, call.words["kind"], call.words["name"], call.words["version"])
         raise AzureError(404, "UserError", f"Could not find asset with ID: {identifier}")
     return asset

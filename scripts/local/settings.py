@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from scripts.azure.machine_sizes import family_key
 from scripts.errors import UserError, suggest
 from scripts.files import write_private
 
@@ -74,8 +75,8 @@ class Settings:
 
     def family_limit(self, family: str) -> int:
         """Returns the cores that may be used in a family of sizes."""
-        limits = {name.lower(): cores for name, cores in self.family_cores.items()}
-        return limits.get(family.lower(), self.cores_per_family)
+        limits = {family_key(name): cores for name, cores in self.family_cores.items()}
+        return limits.get(family_key(family), self.cores_per_family)
 
 
 # section -> key -> (field, smallest allowed value); a whole number where the smallest is an int.

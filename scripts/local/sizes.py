@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-import math
-import re
 from typing import TYPE_CHECKING, Any
 
-from scripts.azure.catalog import read_catalog
+from scripts.azure import machine_sizes
 from scripts.errors import suggest
 from scripts.local import faults
 from scripts.local.web import PROVIDER, SUBSCRIPTION, AzureError, Call, Routes
@@ -16,37 +15,13 @@ if TYPE_CHECKING:
     from scripts.local.emulator import Emulator
 
 arm = Routes()
-LOW_PRIORITY_POOL = "Total Cluster LowPriority Regional vCPUs"  # one for all families of a region
-# Sizes without a GPU that pipelines use for preparing data: (name, cores, memory in GB, disk in GiB).
-CPU_SIZES = (
-    ("Standard_DS2_v2", 2, 7, 14),
-    ("Standard_DS3_v2", 4, 14, 28),
-    ("Standard_DS4_v2", 8, 28, 56),
-    ("Standard_D2as_v4", 2, 8, 16),
-    ("Standard_D4as_v4", 4, 16, 32),
-    ("Standard_D8as_v4", 8, 32, 64),
-    ("Standard_D12_v2", 4, 28, 200),
-    ("Standard_D13_v2", 8, 56, 400),
-    ("Standard_E4s_v3", 4, 32, 64),
-    ("Standard_F4s_v2", 4, 8, 32),
-)
+LOW_PRIORITY_POOL = machine_sizes.POOLS["low priority"][0]  # one for all families of a region
 
 
 @functools.cache
 def catalog() -> dict[str, dict[str, Any]]:
-    """Returns the sizes by their name in lower case, in the shape of scripts/azure/catalog/gpu_sizes.json."""
-    sizes = [*read_catalog("gpu_sizes.json")["sizes"]]
-    for name, cores, memory, disk in CPU_SIZES:
-        facts = {"name": name, "gpus_per_node": 0, "vcpus": cores, "memory_gb": memory, "disk_gib": disk}
-        sizes.append(facts | {"status": "available", "online_endpoint": True, "endpoint_quota_reserve_20pct": True})
-    return {size["name"].lower(): size | {"family": family(size["name"])} for size in sizes}
-
-
-def family(name: str) -> str:
-    """Returns the quota family of a size, such as `standardNCADSA100v4Family` for Standard_NC24ads_A100_v4."""
-    words = name.removeprefix("Standard_").split("_")
-    series = re.sub(r"\d+", "", words[0]).upper()
-    return f"standard{series}{''.join(words[1:])}Family"
+    """Returns the sizes by their name in lower case, in the shape of scripts/azure/catalog/sizes.json."""
+    return {name: dataclasses.asdict(size) for name, size in machine_sizes.catalog().items()}
 
 
 def find(name: str, what: str) -> dict[str, Any]:
@@ -93,8 +68,7 @@ def refuse_over_quota(call: Call, size: dict[str, Any], instances: int, held: in
 
     Azure reserves a fifth on top for upgrades, except for sizes that it exempts. `held`: cores that it has already.
     """
-    factor = 1.2 if size["endpoint_quota_reserve_20pct"] else 1.0
-    needed = math.ceil(round(factor * instances, 6)) * size["vcpus"]
+    needed = machine_sizes.read(size).serving_cores(instances)
     used = usage(call.emulator, call.ws.subscription, call.ws.region).get(size["family"], 0) - held
     limit = call.emulator.settings.family_limit(size["family"])
     if used + needed > limit:

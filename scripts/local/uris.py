@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts.azure import references
 from scripts.local import datastores, storage, workspaces
 from scripts.local.web import bad_request
 
@@ -18,14 +19,12 @@ DATASTORE = re.compile(rf"azureml://{OTHER_WORKSPACE}datastores/(?P<datastore>[^
 JOB_OUTPUT = re.compile(r"azureml://jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths)?(?:/(?P<path>.*))?")
 RUN = re.compile(r"runs:/+(?P<job>[^/]+)/(?P<path>.*)")
 BLOB = re.compile(r"https://(?P<account>[a-z0-9]+)\.blob\.core\.windows\.net/(?P<container>[a-z0-9-]+)/(?P<path>[^?]*)")
-REGISTRY = re.compile(
-    r"azureml://registries/(?P<registry>[^/]+)/(?P<kind>\w+)/(?P<name>[^/]+)(?:/(?P<by>versions|labels)/(?P<version>[^/]+))?"
-)
+REGISTRY = references.REGISTRY
 ASSET = re.compile(
     r"(?:azureml:)?/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers/[^/]+/workspaces/(?P<workspace>[^/]+)/(?P<kind>\w+)/(?P<name>[^/]+)/versions/(?P<version>[^/]+)",
     re.I,
 )
-SHORT = re.compile(r"(?:azureml:)?(?P<name>[A-Za-z0-9][\w.-]*)(?P<by>[:@])(?P<version>[\w.-]+)")
+SHORT = re.compile(f"(?:azureml:)?{references.SHORT.pattern}")
 
 
 def output_path(job: str, output: str) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from scripts.azure import name_rules
+from scripts.azure.regions import REGIONS
 from scripts.errors import suggest
-from scripts.local.certificates import REGIONS
 from scripts.local.web import (
     GROUP,
     PROVIDER,
@@ -61,14 +61,14 @@ class Workspace:
 
 def register(emulator: Emulator, subscription: str, group: str, name: str, region: str) -> Workspace:
     """Makes a workspace known (again), so that it is served; raises AzureError for names that Azure would not take."""
-    if not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", subscription.lower()):
+    if name_rules.fault("subscription", subscription):
         raise bad_request(f"azure.subscription_id is {subscription!r}; allowed is a GUID.")
-    if not re.fullmatch(r"[-\w.()]{0,89}[-\w()]", group):
+    if name_rules.fault("resource group", group):
         raise bad_request(
-            f"azure.resource_group is {group!r}; allowed are 1 to 90 letters, digits and -_.(), with no . at the end."
+            f"azure.resource_group is {group!r}; allowed are {name_rules.rule('resource group').allowed}."
         )
-    if not re.fullmatch(r"[a-zA-Z0-9][\w-]{2,32}", name):
-        raise bad_request(f"azure.workspace is {name!r}; allowed are 3 to 33 letters, digits, - and _.")
+    if name_rules.fault("workspace", name):
+        raise bad_request(f"azure.workspace is {name!r}; allowed are {name_rules.rule('workspace').allowed}.")
     region = region.lower().replace(" ", "")
     if region not in REGIONS:
         raise bad_request(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scripts.azure.live import Live
 from scripts.errors import main
-from scripts.preflight import check, context, report
+from scripts.preflight import checklist, context, results
 from scripts.values.read import add_arguments, from_arguments
 
 
@@ -30,17 +30,15 @@ def run(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     values = from_arguments(options)
     made = context.build(values, None if options.offline else Live(values), options.today)
-    results = check.run(made)
+    found = checklist.run(made)
     if options.junit:
-        report.write_junit(options.junit, values.environment, results)
+        results.write_junit(options.junit, values.environment, found)
     print(
-        report.as_json(values.environment, results)
-        if options.output == "json"
-        else report.table(results, options.brief)
+        results.as_json(values.environment, found) if options.output == "json" else results.table(found, options.brief)
     )
-    code = report.exit_code(results)
+    code = results.exit_code(found)
     if options.record:
-        report.write_record(options.record, values.environment, results, overridden=bool(code) and options.warn)
+        results.write_record(options.record, values.environment, found, overridden=bool(code) and options.warn)
     if code and options.warn:
         print(f"PREFLIGHT=warn: going on although preflight ends with {code}")
         return 0

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from scripts.preflight.check import Finding, check, failed, passed, warned
 from scripts.preflight.context import Context
+from scripts.preflight.finding import Finding, failed, passed, warned
 
 
-@check("cluster-nodes")
 def nodes(context: Context) -> Finding:
     """Fails when a job wants more nodes than the cluster may have."""
     wanted, most = context.number("num_nodes_finetune"), context.value("compute.max_instances")
@@ -19,7 +18,6 @@ def nodes(context: Context) -> Finding:
     return passed(f"{wanted} of at most {most} nodes")
 
 
-@check("cluster-idle-cost")
 def idle(context: Context) -> Finding:
     """Warns about nodes that are billed around the clock."""
     least = context.value("compute.min_instances")
@@ -31,7 +29,6 @@ def idle(context: Context) -> Finding:
     return passed("no node is kept when nothing runs")
 
 
-@check("cluster", live=True)
 def cluster(context: Context) -> Finding:
     """Fails for an existing cluster in a failed state, of another size or tier, or with too few nodes."""
     assert context.live

@@ -1,4 +1,4 @@
-"""What the checks look at: one environment's values, facts, parameters and data, and who can be asked about the rest."""
+"""What the checks look at: an environment's values, facts, parameters and data, and who can be asked for the rest."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.azure import cards, lock_file
+from scripts.azure import cards
 from scripts.azure import model_shapes as shapes
 from scripts.azure.cards import Card
+from scripts.azure.chat_models import Model
+from scripts.azure.component import SPLITS
+from scripts.azure.lock_file import Lock
+from scripts.azure.machine_sizes import Size
 from scripts.azure.model_shapes import Shape
 from scripts.errors import UserError
 from scripts.files import ROOT
@@ -24,7 +28,6 @@ from scripts.values.read import Values
 if TYPE_CHECKING:
     from scripts.azure.live import Live
 
-SPLITS = ("train", "validation", "test")
 SIZE_KEYS = {"finetune": "compute.size", "inference": "deployment.instance_type"}
 
 
@@ -49,12 +52,14 @@ class Split:
 
 @dataclass
 class Context:
-    """Everything that a check may look at; `live` is None offline, `today` decides what is retired."""
+    """Everything that a check may look at; `live` is None offline, `today` decides what is retired.
+
+    `given` are the component's parameters as Python has them: switches are bools, numbers are numbers.
+    """
 
     values: Values
     facts: Facts
-    parameters: dict[str, Any]
-    lock: dict[str, Any]
+    given: dict[str, Any]
     data: dict[str, Split]
     shape: Shape | None
     today: datetime.date
@@ -62,9 +67,14 @@ class Context:
     root: Path = ROOT
 
     @property
-    def model(self) -> dict[str, Any]:
+    def model(self) -> Model:
         """The model's facts."""
         return self.facts.model
+
+    @property
+    def lock(self) -> Lock | None:
+        """What is pinned."""
+        return self.facts.lock
 
     @property
     def environment(self) -> str:
@@ -86,9 +96,9 @@ class Context:
 
     def size_name(self, role: str) -> str:
         """Returns the size that trains (`finetune`) or serves (`inference`)."""
-        return self.value(SIZE_KEYS[role])
+        return str(self.value(SIZE_KEYS[role]))
 
-    def size(self, role: str) -> dict[str, Any] | None:
+    def size(self, role: str) -> Size | None:
         """Returns the facts of that size, None where nothing is known about it."""
         return self.facts.size(self.size_name(role))
 
@@ -99,11 +109,7 @@ class Context:
 
     def number(self, name: str) -> int:
         """Returns a parameter that is a whole number."""
-        return int(self.parameters[name])
-
-    def true(self, name: str) -> bool:
-        """Tells whether a parameter is the component's "true"."""
-        return str(self.parameters.get(name, "false")).lower() == "true"
+        return int(self.given[name])
 
     @property
     def names(self) -> names_module.Names:
@@ -114,14 +120,12 @@ class Context:
 def build(values: Values, live: Live | None = None, today: datetime.date | None = None, root: Path = ROOT) -> Context:
     """Gathers the context of an environment; a `UserError` where values or facts are wrong."""
     facts = facts_module.load(values, root)
-    lock = lock_file.read(values.environment, root)
     resolved = parameters_module.resolve(values, facts)
     model = values.data["model"]
     return Context(
         values=values,
         facts=facts,
-        parameters={name: parameter.value for name, parameter in resolved.items()},
-        lock=lock,
+        given=facts.component.native({name: parameter.value for name, parameter in resolved.items()}),
         data=read_data(values.environment, root),
         shape=shapes.find(model.get("huggingface_id"), model["name"]),
         today=today or datetime.date.today(),

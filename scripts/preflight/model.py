@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import datetime
 
-from scripts.azure.catalog import read_catalog
-from scripts.preflight.check import FAIL, WARN, Finding, check, failed, passed, skipped, warned
+from scripts.azure import chat_models
+from scripts.azure.component import COMPONENT
 from scripts.preflight.context import Context
-from scripts.values.facts import COMPONENT
+from scripts.preflight.finding import FAIL, WARN, Finding, failed, passed, skipped, warned
 
+SOON = datetime.timedelta(days=90)  # a retirement nearer than this is worth a plan
 LOCK_DAYS = 90  # a lock older than this is worth asking again
 
 
-@check("model-lifecycle")
 def lifecycle(context: Context) -> Finding:
     """Fails for a model that is archived or past its fine-tuning or inference retirement."""
     model = context.model
     if context.value("model.huggingface_id"):
-        return passed(f"{model['name']} comes from the Hugging Face hub, which retires nothing")
-    past = [(each, day) for each in ("finetune", "inference") if (day := _day(model, f"{each}RetirementDate"))]
-    over = [f"{each} retired {day}" for each, day in past if day <= context.today]
-    if model.get("archived"):
+        return passed(f"{model.name} comes from the Hugging Face hub, which retires nothing")
+    dates = [(role, day) for role in ("finetune", "inference") if (day := model.retires(role))]
+    over = [f"{role} retired {day}" for role, day in dates if day <= context.today]
+    if model.archived:
         over.append("archived in the registry")
-    name = f"{context.at('model.name')}: {model['name']} version {model.get('version')}"
+    name = f"{context.at('model.name')}: {model.name} version {model.version}"
     if over:
         strict = context.value("preflight.retired_model", FAIL) == FAIL
         finding = failed if strict else warned
@@ -30,78 +30,69 @@ def lifecycle(context: Context) -> Finding:
         if strict:
             todo += "; or accept a model that is no longer maintained: preflight.retired_model: warn"
         return finding(f"{name}: {', '.join(over)}", todo)
-    soon = [f"{each} retires {day}" for each, day in past if day <= context.today + datetime.timedelta(days=90)]
+    soon = [f"{role} retires {day}" for role, day in dates if day <= context.today + SOON]
     if soon:
         return warned(f"{name}: {', '.join(soon)}", f"plan the move to {_alternative(context)}")
-    return passed(f"{model['name']} version {model.get('version')} is maintained ({context.facts.origin})")
-
-
-def _day(model: dict, key: str) -> datetime.date | None:
-    text = (model.get("deprecation") or {}).get(key)
-    return datetime.date.fromisoformat(str(text)[:10]) if text else None
+    return passed(f"{model.name} version {model.version} is maintained ({context.facts.origin})")
 
 
 def _alternative(context: Context) -> str:
-    for model in (context.model, *read_catalog("chat_models.json")["models"]):
-        if model["name"] == context.model["name"] and model.get("maintained_alternative"):
-            other = model["maintained_alternative"]
+    for model in (context.model, chat_models.catalog().get(context.model.name)):
+        if model and model.maintained_alternative:
+            other = model.maintained_alternative
             return f'{other["name"]} (model.name: {other["name"]}, model.version: "{other["version"]}")'
     return "a maintained model of the registry"
 
 
-@check("lock")
 def lock(context: Context) -> Finding:
     """Warns where facts are not pinned, or were pinned long ago."""
     path = f"environments/{context.environment}.lock.yaml"
     command = f"make lock ENV={context.environment}"
-    if not context.lock:
+    if context.lock is None:
         return warned(f"{path}: there is none: facts come from the shipped catalog", f"{command}, and commit the file")
-    pinned = context.lock.get("model") or {}
     if not context.value("model.huggingface_id") and context.facts.origin == "catalog":
+        model = context.lock.model
+        pinned = f"{model.name} version {model.version}" if model else "no model"
         wanted = f"{context.value('model.name')} version {context.value('model.version')}"
-        return failed(
-            f"{path}: pins {pinned.get('name')} version {pinned.get('version')}, the values want {wanted}", command
-        )
-    seen = datetime.date.fromisoformat(str(context.lock["seen"]))
+        return failed(f"{path}: pins {pinned}, the values want {wanted}", command)
+    seen = context.lock.seen
+    if seen is None:
+        return warned(f"{path}: does not say when it was made", f"{command}-check, then {command}")
     days = (context.today - seen).days
     if days > LOCK_DAYS:
         return warned(f"{path}: seen {seen}, {days} days ago", f"{command}-check, then {command}")
     return passed(f"{path}: seen {seen}")
 
 
-@check("model-exists", live=True)
 def exists(context: Context) -> Finding:
     """Fails when the registry does not have the model's version."""
     assert context.live
     model = context.value("model")
     if model.get("huggingface_id"):
         return skipped(f"{model['huggingface_id']} is not in the registry; the job fetches it from the hub")
-    version = context.model.get("version")
+    version = context.model.version
     found = context.live.model(model["name"], version)
     name = f"{context.at('model.version')}: {model['registry']} "
     if found is None:
         newest = context.live.model(model["name"])
-        todo = (
-            f'take version "{newest["version"]}"' if newest else "mind its spelling: az ml model list --registry-name"
-        )
+        todo = f'take version "{newest.version}"' if newest else "mind its spelling: az ml model list --registry-name"
         return failed(f"{name}has no {model['name']} version {version}", todo)
-    if found["archived"] and not context.model.get("archived"):
+    if found.archived and not context.model.archived:
         return Finding(WARN, f"{name}has archived {model['name']} since", f"make lock ENV={context.environment}")
     return passed(f"{model['registry']} has {model['name']} version {version}")
 
 
-@check("drift", live=True)
 def drift(context: Context) -> Finding:
     """Warns when the registry has something newer than what is pinned."""
     assert context.live
     model, newer = context.value("model"), []
     if not model.get("huggingface_id"):
         newest = context.live.model(model["name"])
-        if newest and newest["version"] != context.model.get("version"):
-            newer.append(f"{model['name']} {newest['version']} (pinned {context.model.get('version')})")
-    component = context.live.component(COMPONENT)
-    if component and component["version"] != context.facts.component["version"]:
-        newer.append(f"{COMPONENT} {component['version']} (pinned {context.facts.component['version']})")
+        if newest and newest.version != context.model.version:
+            newer.append(f"{model['name']} {newest.version} (pinned {context.model.version})")
+    component, pinned = context.live.component(COMPONENT), context.facts.component
+    if component and component.version != pinned.version:
+        newer.append(f"{COMPONENT} {component.version} (pinned {pinned.version})")
     if newer:
         return warned(
             f"the registry has {' and '.join(newer)}", f"make lock ENV={context.environment}, and review what changes"
@@ -109,7 +100,6 @@ def drift(context: Context) -> Finding:
     return passed("nothing in the registry is newer than what is pinned")
 
 
-@check("chat-tokens")
 def chat_tokens(context: Context) -> Finding:
     """Fails for a hub model without the chat tokens that the component insists on."""
     if not context.value("model.huggingface_id"):

@@ -1,59 +1,58 @@
-"""Checks of training parameters that fight each other, the machine or the data; the rules are the component's own."""
+"""Checks of training parameters that fight each other, the machine or the data.
+
+What the component refuses, and what it makes of parameters, stands in scripts/azure/component_rules.py.
+"""
 
 from __future__ import annotations
 
-from scripts.estimate import training_step as component
-from scripts.preflight.check import Finding, check, failed, passed, skipped, warned
+from scripts.azure.component import SPLITS
+from scripts.azure.component_rules import FEWEST_ROWS, applies
+from scripts.estimate import training_step
 from scripts.preflight.context import Context
+from scripts.preflight.finding import Finding, failed, passed, skipped, warned
 
-FEWEST_ROWS = 10  # chat_completion_datapreprocess refuses fewer
 
-
-@check("gpus-per-node")
 def gpus_per_node(context: Context) -> Finding:
     """Fails when the job would not use the GPUs that a node has: more stops it, fewer are paid for and idle."""
     size, asked = context.size("finetune"), context.number("number_of_gpu_to_use_finetuning")
     if size is None:
         return skipped(f"nothing is known about {context.size_name('finetune')}")
-    have = size["gpus_per_node"]
+    have = size.gpus_per_node
     if asked != have:
         return failed(
-            f"{context.at('finetune.number_of_gpu_to_use_finetuning')}: {asked}, but {size['name']} has {have} a node",
+            f"{context.at('finetune.number_of_gpu_to_use_finetuning')}: {asked}, but {size.name} has {have} a node",
             f"remove the key, or set it to {have}",
         )
-    return passed(f"all {asked} GPUs of a node, as {size['name']} has")
+    return passed(f"all {asked} GPUs of a node, as {size.name} has")
 
 
-@check("deepspeed")
 def deepspeed(context: Context) -> Finding:
     """Fails for what DeepSpeed refuses: auto_find_batch_size, and ONNX Runtime with stage 3."""
-    if not context.true("apply_deepspeed"):
+    if not context.given["apply_deepspeed"]:
         return passed("DeepSpeed is off")
-    if context.true("auto_find_batch_size"):
+    if applies("deepspeed-with-batch-search", context.given):
         return failed(
             f"{context.at('finetune.auto_find_batch_size')}: true together with apply_deepspeed: the job refuses both",
             "set finetune.auto_find_batch_size to false, or finetune.apply_deepspeed to false",
         )
-    if str(context.parameters.get("deepspeed_stage")) == "3" and context.true("apply_ort"):
+    if applies("stage-3-with-onnx-runtime", context.given):
         return failed(
             f"{context.at('finetune.apply_ort')}: true together with DeepSpeed stage 3: the job refuses both",
             "set finetune.apply_ort to false: it has no effect anyway",
         )
-    return passed(f"DeepSpeed stage {context.parameters.get('deepspeed_stage')} and the other parameters agree")
+    return passed(f"DeepSpeed stage {context.given['deepspeed_stage']} and the other parameters agree")
 
 
-@check("onnx-runtime")
 def onnx_runtime(context: Context) -> Finding:
     """Warns about apply_ort, which the component has ignored since 2023."""
-    if context.true("apply_ort"):
+    if applies("onnx-runtime", context.given):
         return warned(f"{context.at('finetune.apply_ort')}: true has no effect", "remove the key")
     return passed("apply_ort is off")
 
 
-@check("checkpointing")
 def checkpointing(context: Context) -> Finding:
     """Warns about LoRA without DeepSpeed: the component then keeps all activations."""
-    if context.true("apply_lora") and not context.true("apply_deepspeed"):
+    if applies("activations-kept", context.given):
         return warned(
             f"{context.at('finetune.apply_deepspeed')}: LoRA without DeepSpeed keeps all activations: the component "
             "switches gradient checkpointing off, and long conversations take many times the memory",
@@ -62,15 +61,14 @@ def checkpointing(context: Context) -> Finding:
     return passed("activations are computed again, not kept")
 
 
-@check("precision")
 def precision(context: Context) -> Finding:
-    """Fails for precision 32 with a model that wants 16 (flash attention refuses 32); warns where a card has no bf16."""
+    """Fails for precision 32 with a model that wants 16, for flash attention; warns where a card has no bf16."""
     card, where = context.card("finetune"), context.at("finetune.precision")
-    wanted = str((context.model.get("model_specific_defaults") or {}).get("precision", ""))
-    if str(context.parameters["precision"]) == "32":
+    wanted = str(context.model.model_specific_defaults.get("precision", ""))
+    if applies("32-bit", context.given):
         if wanted == "16":
             return failed(
-                f"{where}: 32, but {context.model['name']} is trained with 16: with flash attention the job stops "
+                f"{where}: 32, but {context.model.name} is trained with 16: with flash attention the job stops "
                 "('Flash Attention is not supported with 32-bit precision.')",
                 'set finetune.precision to "16"',
             )
@@ -83,14 +81,11 @@ def precision(context: Context) -> Finding:
     return passed("16 bits, as bfloat16 with flash attention" if card else "16 bits")
 
 
-@check("data-files")
 def data_files(context: Context) -> Finding:
     """Fails for a split without rows: without a test file the component cuts a fifth off the training data."""
     if not context.data:
         return skipped("no data yet", f"make data ENV={context.environment} prepares them")
-    missing = [
-        name for name in ("train", "validation", "test") if not context.data.get(name) or not context.data[name].rows
-    ]
+    missing = [name for name in SPLITS if name not in context.data or not context.data[name].rows]
     if "train" in missing:
         return failed("dataset: there is no training row", "look at dataset.source and dataset.percent, then make data")
     if missing:
@@ -99,10 +94,9 @@ def data_files(context: Context) -> Finding:
             "training data instead, without shuffling",
             "give dataset.splits a part for each, or raise dataset.percent, then make data",
         )
-    return passed(", ".join(f"{context.data[name].rows} {name}" for name in ("train", "validation", "test")) + " rows")
+    return passed(", ".join(f"{context.data[name].rows} {name}" for name in SPLITS) + " rows")
 
 
-@check("training-rows")
 def training_rows(context: Context) -> Finding:
     """Fails for fewer than ten training conversations, which the component refuses."""
     if "train" not in context.data:
@@ -116,16 +110,15 @@ def training_rows(context: Context) -> Finding:
     return passed(f"{rows} training rows")
 
 
-@check("sequence-length")
 def sequence_length(context: Context) -> Finding:
     """Compares max_seq_length with what the model takes and with the data's longest conversation."""
     asked, where = context.number("max_seq_length"), context.at("finetune.max_seq_length")
     if context.shape is None:
-        return skipped(f"the longest sequence of {context.model['name']} is not known")
+        return skipped(f"the longest sequence of {context.model.name} is not known")
     most = context.shape.context
     if asked > most:
-        return warned(f"{where}: {asked}, but {context.model['name']} takes {most}", f"set it to {most} or less")
-    cut = component.truncation(context.parameters, context.shape)
+        return warned(f"{where}: {asked}, but {context.model.name} takes {most}", f"set it to {most} or less")
+    cut = training_step.truncation(context.given, context.shape)
     train = context.data.get("train")
     longest = max(train.percentiles, default=0) if train else 0
     if train and train.answers_lost:
@@ -142,11 +135,10 @@ def sequence_length(context: Context) -> Finding:
     return passed(f"cut off after {cut} tokens" + (f", the longest has {longest}" if longest else ""))
 
 
-@check("evaluation")
 def evaluation(context: Context) -> Finding:
     """Fails for early stopping without evaluation, which the component refuses."""
-    strategy = str(context.parameters.get("evaluation_strategy", "epoch"))
-    if context.true("apply_early_stopping") and strategy not in ("epoch", "steps"):
+    strategy = str(context.given["evaluation_strategy"])
+    if applies("early-stopping-without-evaluation", context.given):
         return failed(
             f"{context.at('finetune.apply_early_stopping')}: true needs evaluations, evaluation_strategy is {strategy}",
             "set finetune.evaluation_strategy to epoch",
@@ -154,31 +146,29 @@ def evaluation(context: Context) -> Finding:
     return passed(f"evaluated every {strategy.removesuffix('s')}" if strategy != "disable" else "not evaluated")
 
 
-@check("learning-rate")
 def learning_rate(context: Context) -> Finding:
     """Fails for a rate that is not positive, warns for one outside the model's own bounds."""
-    rate, where = float(context.parameters["learning_rate"]), context.at("finetune.learning_rate")
-    if rate <= 0:
+    rate, where = context.given["learning_rate"], context.at("finetune.learning_rate")
+    if context.facts.component.inputs["learning_rate"].fault(rate):
         return failed(f"{where}: {rate:g}; the component refuses what is not above 0", "set it to 5e-6, for example")
-    defaults = context.model.get("model_specific_defaults") or {}
+    defaults = context.model.model_specific_defaults
     low, high = defaults.get("learning_rate_min"), defaults.get("learning_rate_max")
     if (low and rate < float(low)) or (high and rate > float(high)):
-        return warned(f"{where}: {rate:g}, outside {low} to {high}, the bounds of {context.model['name']}", "check it")
+        return warned(f"{where}: {rate:g}, outside {low} to {high}, the bounds of {context.model.name}", "check it")
     return passed(f"{rate:g}")
 
 
-@check("saved-models")
 def saved_models(context: Context) -> Finding:
     """Warns when every checkpoint is kept, and when the adapter is not merged into the model that is served."""
-    if context.number("save_total_limit") <= 0:
+    if applies("all-checkpoints-kept", context.given):
         return warned(
             f"{context.at('finetune.save_total_limit')}: every checkpoint is kept: each is a whole model",
             "set finetune.save_total_limit to 1",
         )
-    if context.true("apply_lora") and not context.true("merge_lora_weights"):
+    if applies("adapter-left-beside", context.given):
         return warned(
             f"{context.at('finetune.merge_lora_weights')}: false leaves an adapter beside the model; "
             "deploying that is not documented",
             "set finetune.merge_lora_weights to true",
         )
-    return passed("one merged model is kept" if context.true("apply_lora") else "one model is kept")
+    return passed("one merged model is kept" if context.given["apply_lora"] else "one model is kept")

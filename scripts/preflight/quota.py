@@ -2,56 +2,35 @@
 
 from __future__ import annotations
 
-import math
-import re
 from typing import Any
 
-from scripts.preflight.check import CouldNotAskError, Finding, check, failed, passed, skipped, warned
+from scripts.azure.machine_sizes import RESERVE, Size, family_key, is_pool
 from scripts.preflight.context import Context
+from scripts.preflight.finding import CouldNotAskError, Finding, failed, passed, skipped, warned
 
 ASK = "ask for more (Azure ML studio > Quota, or a support request), or choose a size of a family with cores left"
-LOW_PRIORITY = "lowpriority"
-TOTAL = "totalclusterdedicatedregional"
-
-
-def key(name: str) -> str:
-    """Returns what the names of a family have in common: `Standard NCADSA100v4 Family Cluster Dedicated vCPUs` is
-    `standardNCADSA100v4Family` is `ncadsa100v4`.
-    """
-    text = re.sub(r"[^a-z0-9]", "", name.lower())
-    text = re.sub(r"(clusterdedicated)?vcpus$", "", text)
-    return re.sub(r"^standard|family$", "", text)
-
-
-def serving_cores(instances: int, size: dict[str, Any]) -> int:
-    """Returns the cores that a deployment needs: Azure keeps a fifth on top for upgrades, but for sizes it exempts."""
-    reserve = size.get("endpoint_quota_reserve_20pct", True)
-    machines = math.ceil(round(1.2 * instances, 6)) if reserve else instances
-    return machines * size["vcpus"]
 
 
 def family_of(context: Context, role: str) -> str:
     """Returns the quota family of a size: as the region names it, else as the lock or catalog does."""
     assert context.live
-    offered = context.live.sizes.get(context.size_name(role).lower(), {})
-    known = context.size(role) or {}
-    return offered.get("family") or known.get("family") or ""
+    offered, known = context.live.sizes.get(context.size_name(role).lower()), context.size(role)
+    return (offered.family if offered else "") or (known.family if known else "")
 
 
 def _left(context: Context, family: str) -> dict[str, Any]:
     assert context.live
     for usage in context.live.usage:
-        if key(usage["name"]) == key(family):
+        if family_key(usage["name"]) == family_key(family):
             return usage
     raise CouldNotAskError(f"the region's quota has no entry for family {family or '(unknown)'}")
 
 
-def _low_priority(context: Context) -> dict[str, Any] | None:
+def _pool(context: Context, pool: str) -> dict[str, Any] | None:
     assert context.live
-    return next((each for each in context.live.usage if LOW_PRIORITY in key(each["name"])), None)
+    return next((usage for usage in context.live.usage if is_pool(usage["name"], pool)), None)
 
 
-@check("quota-training", live=True)
 def training(context: Context) -> Finding:
     """Fails when the family's cores do not hold the training nodes; a cluster's running nodes count as held."""
     assert context.live
@@ -59,10 +38,10 @@ def training(context: Context) -> Finding:
     if size is None:
         return skipped(f"nothing is known about {context.size_name('finetune')}")
     nodes = max(context.number("num_nodes_finetune"), context.value("compute.min_instances"))
-    need, where = nodes * size["vcpus"], context.at("compute.size")
-    sum_ = f"{nodes} x {size['vcpus']} = {need} cores"
+    need, where = nodes * size.vcpus, context.at("compute.size")
+    sum_ = f"{nodes} x {size.vcpus} = {need} cores"
     if context.value("compute.tier") == "low_priority":
-        pool = _low_priority(context)
+        pool = _pool(context, "low priority")
         if pool is None:
             return skipped("the region's quota has no entry for low priority cores")
         if pool["used"] + need > pool["limit"]:
@@ -70,32 +49,29 @@ def training(context: Context) -> Finding:
         return passed(f"{sum_} of low priority needed, {_counts(pool)}")
     family = family_of(context, "finetune")
     usage = _left(context, family)
-    total = next((each for each in context.live.usage if key(each["name"]).startswith(TOTAL)), None)
     held = _held_by_cluster(context, size)
-    for pool in filter(None, (usage, total)):
+    for pool in filter(None, (usage, _pool(context, "dedicated"))):
         if pool["used"] - held + need > pool["limit"]:
-            return _short(context, where, sum_, family, pool)
+            return _short(context, where, sum_, family, pool, size)
     return passed(f"{sum_} of {family} needed, {_counts(usage)}")
 
 
-def _short(context: Context, where: str, sum_: str, family: str, pool: dict[str, Any]) -> Finding:
+def _short(context: Context, where: str, sum_: str, family: str, pool: dict[str, Any], size: Size) -> Finding:
     sentence = f"{where}: training needs {sum_} of {family}, {_counts(pool)}"
-    spare, nodes = _low_priority(context), context.number("num_nodes_finetune")
-    size = context.size("finetune") or {}
-    room = spare is None or spare["used"] + nodes * size["vcpus"] <= spare["limit"]
+    spare, nodes = _pool(context, "low priority"), context.number("num_nodes_finetune")
+    room = spare is None or spare["used"] + nodes * size.vcpus <= spare["limit"]
     if context.value("compute.low_priority_allowed") and room:
         return failed(sentence, f"set compute.tier to low_priority, which the values allow; or {ASK}")
     return failed(sentence, f"{ASK}; or allow low priority (compute.low_priority_allowed: true, compute.tier)")
 
 
-def _held_by_cluster(context: Context, size: dict[str, Any]) -> int:
+def _held_by_cluster(context: Context, size: Size) -> int:
     assert context.live
     found = context.live.cluster(context.value("compute.name"))
-    same = found and found["size"].lower() == size["name"].lower() and found["tier"] == "dedicated"
-    return found["min"] * size["vcpus"] if found and same else 0
+    same = found and found["size"].lower() == size.name.lower() and found["tier"] == "dedicated"
+    return int(found["min"]) * size.vcpus if found and same else 0
 
 
-@check("quota-serving", live=True)
 def serving(context: Context) -> Finding:
     """Fails when the family's cores do not hold the deployment, upgrade reserve included."""
     assert context.live
@@ -103,22 +79,25 @@ def serving(context: Context) -> Finding:
     if size is None:
         return skipped(f"nothing is known about {context.size_name('inference')}")
     instances = context.value("deployment.instance_count")
-    need = serving_cores(instances, size)
-    reserve = "ceil(1.2 x {}) x {}" if size.get("endpoint_quota_reserve_20pct", True) else "{} x {}"
-    sum_ = f"{reserve.format(instances, size['vcpus'])} = {need} cores"
+    need = size.serving_cores(instances)
+    machines = f"ceil({RESERVE} x {instances})" if size.endpoint_quota_reserve_20pct else f"{instances}"
+    sum_ = f"{machines} x {size.vcpus} = {need} cores"
     family = family_of(context, "inference")
     usage = _left(context, family)
     names = context.names
     present = context.live.deployment(names.endpoint, names.deployment)
-    same = present and present["size"].lower() == size["name"].lower()
-    held = present["instances"] * size["vcpus"] if present and same else 0
+    same = present and present["size"].lower() == size.name.lower()
+    held = present["instances"] * size.vcpus if present and same else 0
     if usage["used"] - held + need > usage["limit"]:
         return failed(
             f"{context.at('deployment.instance_type')}: serving needs {sum_} of {family}, {_counts(usage)}", ASK
         )
-    trains = context.size("finetune") or {}
-    together = need + context.number("num_nodes_finetune") * trains.get("vcpus", 0)
-    shared = key(family_of(context, "finetune")) == key(family) and context.value("compute.tier") == "dedicated"
+    trains = context.size("finetune")
+    together = need + context.number("num_nodes_finetune") * (trains.vcpus if trains else 0)
+    shared = (
+        family_key(family_of(context, "finetune")) == family_key(family)
+        and context.value("compute.tier") == "dedicated"
+    )
     if shared and usage["used"] - held + together > usage["limit"]:
         return warned(
             f"{sum_} of {family} needed, {_counts(usage)}: enough, but not for training at the same time",

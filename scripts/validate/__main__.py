@@ -13,8 +13,8 @@ from pathlib import Path
 
 from scripts.errors import INVALID, main
 from scripts.files import ROOT
+from scripts.validate import bounds, job, references, sdk
 from scripts.validate import documents as documents_module
-from scripts.validate import interface, limits, sdk
 from scripts.validate.documents import Finding
 from scripts.values import facts as facts_module
 from scripts.values.read import Values, add_arguments, from_arguments
@@ -24,7 +24,11 @@ def validate(values: Values, root: Path = ROOT) -> list[Finding]:
     """Returns every finding, in the order of files and lines; what our own checks say of a line, the SDK need not."""
     documents = documents_module.read(values.environment, root)
     facts = facts_module.load(values, root)
-    findings = [*interface.check(documents["job"], facts.component), *limits.check(documents)]
+    findings = [
+        *job.check(documents["job"], facts.component),
+        *bounds.check(documents),
+        *references.check(documents),
+    ]
     said = {finding.where for finding in findings}
     findings += [finding for finding in sdk.check(list(documents.values())) if finding.where not in said]
     return sorted(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from scripts.azure import name_rules
+from scripts.azure.references import registry_asset
 from scripts.errors import UserError
-from scripts.values.facts import COMPONENT, Facts
+from scripts.values.facts import Facts
 from scripts.values.parameters import Parameter
 from scripts.values.read import Values
 
-LONGEST = 255  # characters of a model's and of an experiment's name
 SUFFIX_LENGTH = 8  # hexadecimal digits: enough that endpoints of one region do not collide
 
 
@@ -38,17 +39,18 @@ def build(values: Values, facts: Facts, parameters: dict[str, Parameter]) -> Nam
     model = f"{base}-{dataset['name']}".replace("/", "-")
     experiment = f"chat_completion_{base}"
     for what, name in (("model", model), ("experiment", experiment)):
-        if len(name) > LONGEST:
+        longest = name_rules.rule(what).most
+        if len(name) > longest:
             raise UserError(
                 f"{values.where('model.name')}: model.name: makes {what} name '{name[:20]}…' of {len(name)} characters, "
-                f"allowed are {LONGEST}; shorten model.name" + " or dataset.name" * (what == "model")
+                f"allowed are {longest}; shorten model.name" + " or dataset.name" * (what == "model")
             )
-    registry = f"azureml://registries/{data['model']['registry']}"
+    registry = data["model"]["registry"]
     return Names(
         experiment=experiment,
         display=display_name(base, dataset["label"], parameters),
-        base_model=f"{registry}/models/{base}/versions/{facts.model.get('version', '')}",
-        component=f"{registry}/components/{COMPONENT}/versions/{facts.component['version']}",
+        base_model=registry_asset(registry, "models", base, facts.model.version),
+        component=registry_asset(registry, "components", facts.component.name, facts.component.version),
         model=model,
         model_description=f"{base} fine tuned model for {dataset['name'].replace('-', ' ')} chat-completion",
         data=dataset["name"],

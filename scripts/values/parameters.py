@@ -7,9 +7,11 @@ defaults win over what the user wrote; here the user wins, and a warning says wh
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scripts.azure.component import Input, Wire
 from scripts.errors import UserError
 from scripts.values.facts import Facts
 from scripts.values.read import Values
@@ -30,57 +32,60 @@ NOT_PARAMETERS = frozenset(
 
 @dataclass(frozen=True)
 class Parameter:
-    """A value in the component's own type, and its source: component, project, model, size, values, environment, --set."""
+    """A value in the component's own type, and who decided: component, project, model, size, values or --set."""
 
-    value: str | int | float
+    value: Wire
     source: str
 
 
 def resolve(values: Values, facts: Facts) -> dict[str, Parameter]:
     """Returns every training parameter in the component's order; strings where the component wants strings."""
-    interface = facts.component["inputs"]
+    interface = facts.component.inputs
     chosen: dict[str, Parameter] = {
-        name: Parameter(_typed(spec["default"], spec), "component")
-        for name, spec in interface.items()
-        if name not in NOT_PARAMETERS and "default" in spec
+        name: Parameter(each.default, "component")
+        for name, each in interface.items()
+        if name not in NOT_PARAMETERS and each.default is not None
     }
     size = facts.size(values.data["compute"]["size"])
-    layers = [("project", PROJECT_DEFAULTS), ("model", facts.model.get("model_specific_defaults") or {})]
-    if size:
-        layers.append(("size", {"number_of_gpu_to_use_finetuning": size["gpus_per_node"]}))
+    layers: list[tuple[str, Mapping[str, Any]]] = [
+        ("project", PROJECT_DEFAULTS),
+        ("model", facts.model.model_specific_defaults),
+    ]
+    if size and size.gpus_per_node:
+        layers.append(("size", {"number_of_gpu_to_use_finetuning": size.gpus_per_node}))
     for source, layer in layers:
         for name, value in layer.items():
             if name in chosen:  # models also carry hints that are no inputs, such as learning_rate_min
-                try:
-                    chosen[name] = Parameter(_typed(value, interface[name]), source)
-                except (TypeError, ValueError):
-                    raise UserError(
-                        f"{facts.origin}: the default {name} that {facts.model['name']} brings: found {value!r:.60}, expected "
-                        f"{interface[name]['type']}; set finetune.{name} and correct it there"
-                    ) from None
+                chosen[name] = Parameter(_default(facts, interface[name], value), source)
     for name, value in values.data["finetune"].items():
-        chosen[name] = Parameter(_typed(value, interface[name]), values.source(f"finetune.{name}"))
+        chosen[name] = Parameter(interface[name].typed(value), values.source(f"finetune.{name}"))
     return chosen
+
+
+def _default(facts: Facts, of: Input, value: Any) -> Wire:
+    """Returns a default that the model brings, typed; a `UserError` for one that the component would not take."""
+    try:
+        typed = of.typed(value)
+        expected = of.fault(typed)
+    except ValueError:
+        expected = of.type
+    if expected:
+        raise UserError(
+            f"{facts.origin}: the default {of.name} that {facts.model.name} brings: found {value!r:.60}, expected "
+            f"{expected}; set finetune.{of.name} and correct it there"
+        )
+    return typed
 
 
 def disagreements(values: Values, facts: Facts) -> list[str]:
     """Returns a sentence for each parameter whose value in the values replaces another one of the model's own."""
-    defaults = facts.model.get("model_specific_defaults") or {}
+    defaults = facts.model.model_specific_defaults
     resolved = resolve(values, facts)
     sentences = []
     for name in values.data["finetune"]:
-        if name in defaults and _typed(defaults[name], facts.component["inputs"][name]) != resolved[name].value:
+        if name in defaults and facts.component.inputs[name].typed(defaults[name]) != resolved[name].value:
             sentences.append(
                 f"{values.where(f'finetune.{name}')}: finetune.{name}: {resolved[name].value} replaces "
-                f"{defaults[name]}, the default that {facts.model['name']} brings"
+                f"{defaults[name]}, the default that {facts.model.name} brings"
             )
     return sentences
-
-
-def _typed(value: Any, spec: dict[str, Any]) -> str | int | float:
-    """Turns a value into the type of the component's input: tags and values may carry "2", 2 or true for the string "2"."""
-    if spec["type"] == "integer":
-        return int(value)
-    if spec["type"] == "number":
-        return float(value)
-    return str(value).lower() if isinstance(value, bool) else str(value)

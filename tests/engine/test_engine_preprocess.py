@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from scripts.errors import UserError
-from scripts.local.engine import interface, preprocess
+from scripts.local.engine import preprocess
+from scripts.local.engine.inputs import parse
 from scripts.local.engine.job import Job
 from scripts.local.engine.model_import import BaseModel
 
@@ -40,7 +41,7 @@ def process(make_job: Callable[..., Path], tiny: Path, tokenizer: Any, tmp_path:
         Path(described["train_file_path"]).write_text("\n".join(json.dumps(row) for row in rows))
         job = Job(folder)
         base = BaseModel(tiny, "tiny", False, config or {})
-        data = preprocess.run(job, interface.parse(job.inputs), base, tokenizer)
+        data = preprocess.run(job, parse(job.inputs), base, tokenizer)
         return data, (folder / "logs" / "executionlogs.txt").read_text()
 
     return run

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
-from scripts.azure import cards
+from scripts.azure import cards, chat_models, machine_sizes
 from scripts.azure import model_shapes as shapes
-from scripts.estimate import bench, published
-from scripts.estimate import training_step as component
+from scripts.azure.cards import Card
+from scripts.azure.component import catalog
+from scripts.azure.model_shapes import Shape
+from scripts.estimate import bench, published, training_step
 from scripts.estimate.memory import GIB, Constants, Step, estimate
 
 LLAMA = shapes.find("Llama-3.1-8B")
@@ -48,14 +51,12 @@ def test_lora_counts_are_the_published_ones(name: str, rank: int, targets: tuple
 
 
 def test_every_catalog_model_has_a_shape_and_every_size_a_card() -> None:
-    from scripts.azure.catalog import read_catalog
-
-    for model in read_catalog("chat_models.json")["models"]:
-        assert shapes.find(model["name"]), model["name"]
-    for size in read_catalog("gpu_sizes.json")["sizes"]:
+    for model in chat_models.catalog():
+        assert shapes.find(model), model
+    for size in machine_sizes.catalog().values():
         card = cards.of_size(size)
-        assert card, size["name"]
-        assert card.usable_gib <= size["gpu_memory_gb"]
+        assert bool(card) == bool(size.gpus_per_node), size.name
+        assert card is None or card.usable_gib <= size.gpu_memory_gb
     assert shapes.find("nobody/knows-this") is None
 
 
@@ -134,39 +135,44 @@ LORA = {"apply_lora": "true", "lora_r": 8, "precision": "16"}
 DEEPSPEED = {**LORA, "apply_deepspeed": "true", "deepspeed_stage": "2"}
 
 
+def step_of(parameters: dict[str, Any], shape: Shape, card: Card, longest: int | None = None) -> Step:
+    """Returns the step that the component makes of parameters, the rest being its defaults."""
+    return training_step.step(catalog().native(parameters), shape, card, longest)
+
+
 def test_checkpointing_is_off_for_lora_alone_only() -> None:
-    assert not component.step(LORA, PHI, A100).checkpointing
-    assert component.step(DEEPSPEED, PHI, A100).checkpointing
-    assert component.step({"precision": "16"}, PHI, A100).checkpointing
+    assert not step_of(LORA, PHI, A100).checkpointing
+    assert step_of(DEEPSPEED, PHI, A100).checkpointing
+    assert step_of({"precision": "16"}, PHI, A100).checkpointing
 
 
 def test_stages_shard_and_offload_as_the_components_configurations_do() -> None:
-    two = component.step(DEEPSPEED, PHI, A100)
+    two = step_of(DEEPSPEED, PHI, A100)
     assert (two.sharding, two.offload_optimizer, two.offload_weights) == ("zero2", True, False)
-    three = component.step({**DEEPSPEED, "deepspeed_stage": 3}, PHI, A100)
+    three = step_of({**DEEPSPEED, "deepspeed_stage": 3}, PHI, A100)
     assert (three.sharding, three.offload_optimizer, three.offload_weights) == ("zero3", True, True)
-    assert component.host_gib(three, 1) == pytest.approx(2 * PHI.parameters / GIB, rel=0.02)
-    full = component.step({**DEEPSPEED, "apply_lora": "false"}, PHI, A100)
-    assert component.host_gib(full, 1) == pytest.approx(16 * PHI.parameters / GIB)
+    assert training_step.host_gib(three, 1) == pytest.approx(2 * PHI.parameters / GIB, rel=0.02)
+    full = step_of({**DEEPSPEED, "apply_lora": "false"}, PHI, A100)
+    assert training_step.host_gib(full, 1) == pytest.approx(16 * PHI.parameters / GIB)
 
 
 def test_length_is_the_truncation_or_the_longest_conversation() -> None:
-    assert component.step(LORA, PHI, A100).sequence == 16384
-    assert component.step({**LORA, "max_seq_length": 2048}, PHI, A100).sequence == 2048
-    assert component.step({**LORA, "max_seq_length": 2048}, PHI, A100, longest=900).sequence == 900
+    assert step_of(LORA, PHI, A100).sequence == 16384
+    assert step_of({**LORA, "max_seq_length": 2048}, PHI, A100).sequence == 2048
+    assert step_of({**LORA, "max_seq_length": 2048}, PHI, A100, longest=900).sequence == 900
     padded = {**LORA, "max_seq_length": 2048, "pad_to_max_length": "true"}
-    assert component.step(padded, PHI, A100, longest=900).sequence == 2048
-    assert component.step({**LORA, "max_seq_length": 99999}, PHI, A100).sequence == 16384
+    assert step_of(padded, PHI, A100, longest=900).sequence == 2048
+    assert step_of({**LORA, "max_seq_length": 99999}, PHI, A100).sequence == 16384
 
 
 def test_precision_and_card_decide_the_weights() -> None:
-    assert component.step(LORA, PHI, A100).weights == "16"
-    assert component.step({**LORA, "precision": "32"}, PHI, A100).weights == "32"
-    assert component.step(LORA, PHI, T4).weights == "32"  # mixed precision keeps 32-bit weights without bfloat16
-    assert component.step(DEEPSPEED, PHI, T4).weights == "16"
+    assert step_of(LORA, PHI, A100).weights == "16"
+    assert step_of({**LORA, "precision": "32"}, PHI, A100).weights == "32"
+    assert step_of(LORA, PHI, T4).weights == "32"  # mixed precision keeps 32-bit weights without bfloat16
+    assert step_of(DEEPSPEED, PHI, T4).weights == "16"
 
 
 def test_gpus_are_all_of_all_nodes() -> None:
-    step = component.step({**DEEPSPEED, "number_of_gpu_to_use_finetuning": 4, "num_nodes_finetune": 2}, PHI, A100)
+    step = step_of({**DEEPSPEED, "number_of_gpu_to_use_finetuning": 4, "num_nodes_finetune": 2}, PHI, A100)
     assert step.gpus == 8
-    assert component.host_gib(step, 4) == pytest.approx(component.host_gib(step, 8) / 2)
+    assert training_step.host_gib(step, 4) == pytest.approx(training_step.host_gib(step, 8) / 2)

@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
-from scripts.azure import cards
+from scripts.azure import cards, machine_sizes
 from scripts.azure import model_shapes as shapes
+from scripts.azure.machine_sizes import PinnedPrice
 from scripts.estimate import price, published, time
 from scripts.estimate.memory import Step
 
@@ -79,12 +80,13 @@ def test_tokens_are_cut_at_the_sequence() -> None:
 
 
 def test_price_precedence() -> None:
-    size = "Standard_NC24ads_A100_v4"
-    lock = {"price": {"per_hour": 3.5, "currency": "USD", "region": "eastus", "seen": "2026-11-20"}}
-    given = price.of(size, "eastus", 9.0, lock)
-    pinned = price.of(size, "EastUS", None, lock)
+    size = machine_sizes.catalog()["standard_nc24ads_a100_v4"]
+    pin = PinnedPrice(3.5, "USD", "2026-11-20", "eastus")
+    locked = dataclasses.replace(size, price=pin)
+    given = price.of(locked, "eastus", 9.0)
+    pinned = price.of(locked, "EastUS")
     catalog = price.of(size, "eastus")
-    elsewhere = price.of(size, "mars", None, lock)
+    elsewhere = price.of(locked, "mars")
     assert given
     assert pinned
     assert catalog
@@ -95,7 +97,7 @@ def test_price_precedence() -> None:
     assert "2026-11-09" in catalog.source
     assert elsewhere.per_hour == 4.775  # the dearest region of the catalog
     assert "for want of mars" in elsewhere.source
-    assert price.of("Standard_NC8as_T4_v3", "eastus") is None
+    assert price.of(machine_sizes.catalog()["standard_nc8as_t4_v3"], "eastus") is None
 
 
 def test_catalog_has_no_windows_price() -> None:
@@ -104,6 +106,6 @@ def test_catalog_has_no_windows_price() -> None:
         ("Standard_NC96ads_A100_v4", 14.692),
         ("Standard_NC80adis_H100_v5", 13.96),
     ):
-        found = price.of(size, "eastus")
+        found = price.of(machine_sizes.catalog()[size.lower()], "eastus")
         assert found
         assert found.per_hour == linux

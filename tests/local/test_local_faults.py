@@ -119,7 +119,7 @@ def test_the_quota_of_the_settings(own):
     with pytest.raises(HttpResponseError, match="vCPU quota of 12"):
         own.cluster()
     usage = {each.name["value"]: each for each in own.ml.compute.list_usage()}
-    assert usage["standardNCADSA100v4Family"].limit == 12
+    assert usage["StandardNCADSA100v4Family"].limit == 12
 
 
 def test_long_running_operations_end_soon(local):

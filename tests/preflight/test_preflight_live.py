@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from scripts.azure.live import Live
-from scripts.preflight import check, context, quota
-from scripts.preflight.check import FAIL, PASS, SKIPPED, WARN, CouldNotAskError, Finding
+from scripts.azure.machine_sizes import family_key
+from scripts.preflight import checklist, context
+from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN, CouldNotAskError, Finding
 from scripts.values.read import Values, load
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +29,7 @@ WORKSPACE = {
 SETTINGS = """
 quota:
   cores_per_family: 100
-  families: {standardNCADSA100v4Family: 30, standardNCAST4v3Family: 6}
+  families: {standardNCADSA100v4Family: 30, Standard NCASv3_T4 Family: 6}
 operations: {lro_seconds: 0}
 """
 
@@ -60,8 +61,7 @@ def finding(name: str, env: str, *sets: str, **more: Any) -> Finding:
     """Runs one check against the emulator."""
     values = values_of(env, *sets)
     where = context.build(values, Live(values))
-    check.run(dataclasses.replace(where, live=None))  # registers them
-    return check.REGISTRY[name].work(dataclasses.replace(where, **more))
+    return checklist.named(name).work(dataclasses.replace(where, **more))
 
 
 def cluster(name: str, size: str, most: int = 1, tier: str = "dedicated") -> None:
@@ -82,8 +82,8 @@ def test_all_is_well_with_enough_quota(small: Any) -> None:
     values = values_of(
         "prod", "compute.size=Standard_NC24ads_A100_v4", "deployment.instance_type=Standard_NC24ads_A100_v4"
     )
-    results = check.run(context.build(values, Live(values)))
-    live = {each.check: each.finding.status for each in results if check.REGISTRY[each.check].live}
+    results = checklist.run(context.build(values, Live(values)))
+    live = {each.check: each.finding.status for each in results if checklist.named(each.check).live}
     assert live == {
         "model-exists": PASS, "drift": PASS, "sizes-in-region": PASS, "region": PASS, "cluster": PASS,
         "quota-training": PASS,
@@ -142,7 +142,7 @@ def test_quota_of_six_cores_for_eight(small: Any) -> None:
     found = finding("quota-serving", "demo")
     assert found.status == FAIL
     assert "ceil(1.2 x 1) x 4 = 8 cores" in found.sentence
-    assert "standardNCAST4v3Family" in found.sentence
+    assert "Standard NCASv3_T4 Family" in found.sentence
     assert "0 of 6" in found.sentence
     assert "ask for more" in found.todo
     assert "choose a size of a family" in found.todo
@@ -172,15 +172,14 @@ def test_low_priority_draws_on_its_own_pool(small: Any) -> None:
 def test_deployment_that_is_there_already_counts_once(small: Any) -> None:
     values = values_of("demo")
     live = Live(values)
-    usage = [{**each, "used": 8, "limit": 8} if quota.key(each["name"]) == "ncast4v3" else each for each in live.usage]
+    usage = [{**each, "used": 8, "limit": 8} if family_key(each["name"]) == "ncasv3t4" else each for each in live.usage]
     live.__dict__["usage"] = usage
     live.deployment = lambda endpoint, name: {"size": "Standard_NC4as_T4_v3", "instances": 1}  # type: ignore[method-assign]
     where = context.build(values, live)
-    check.run(dataclasses.replace(where, live=None))
-    found = check.REGISTRY["quota-serving"].work(where)
+    found = checklist.named("quota-serving").work(where)
     assert found.status == FAIL  # 4 of its 8 cores are held by this deployment: 8 - 4 + 8 is above 8
     usage[:] = [{**each, "used": 4} if each["used"] == 8 else each for each in usage]
-    assert check.REGISTRY["quota-serving"].work(where).status != FAIL
+    assert checklist.named("quota-serving").work(where).status != FAIL
 
 
 @pytest.mark.parametrize(
@@ -188,7 +187,7 @@ def test_deployment_that_is_there_already_counts_once(small: Any) -> None:
     ["Standard NCADSA100v4 Family Cluster Dedicated vCPUs", "StandardNCADSA100v4Family", "standardNCADSA100v4Family"],
 )
 def test_family_names_are_one(name: str) -> None:
-    assert quota.key(name) == "ncadsa100v4"
+    assert family_key(name) == "ncadsa100v4"
 
 
 def test_size_that_the_region_does_not_offer(small: Any) -> None:
@@ -201,7 +200,7 @@ def test_size_that_the_region_does_not_offer(small: Any) -> None:
 def test_lock_that_says_another_number_of_gpus(small: Any) -> None:
     values = values_of("dev")
     where = context.build(values, Live(values))
-    wrong = {**where.facts.size("Standard_NC24ads_A100_v4"), "gpus_per_node": 2}
+    wrong = dataclasses.replace(where.facts.sizes["standard_nc24ads_a100_v4"], gpus_per_node=2)
     facts = dataclasses.replace(where.facts, sizes={**where.facts.sizes, "standard_nc24ads_a100_v4": wrong})
     found = finding("sizes-in-region", "dev", facts=facts)
     assert found.status == FAIL
@@ -224,7 +223,7 @@ def test_model_version_that_the_registry_does_not_have(small: Any) -> None:
 def test_model_that_was_archived_since(small: Any) -> None:
     values = values_of("dev")
     where = context.build(values, Live(values))
-    facts = dataclasses.replace(where.facts, model={**where.model, "archived": False})
+    facts = dataclasses.replace(where.facts, model=dataclasses.replace(where.model, archived=False))
     found = finding("model-exists", "dev", facts=facts)
     assert found.status == WARN
     assert "archived" in found.sentence
@@ -233,7 +232,7 @@ def test_model_that_was_archived_since(small: Any) -> None:
 def test_drift_names_what_is_newer(small: Any) -> None:
     values = values_of("dev")
     where = context.build(values, Live(values))
-    old = dataclasses.replace(where.facts, component={**where.facts.component, "version": "0.0.80"})
+    old = dataclasses.replace(where.facts, component=dataclasses.replace(where.facts.component, version="0.0.80"))
     found = finding("drift", "dev", facts=old)
     assert found.status == WARN
     assert "0.0.82 (pinned 0.0.80)" in found.sentence
@@ -305,4 +304,4 @@ def test_existing_cluster_of_another_size_stops_the_command(small: Any) -> None:
 def test_six_of_eight_cores_stop_the_command(small: Any) -> None:
     ended = command(small, "demo")
     assert ended.returncode == 1
-    assert "= 8 cores of standardNCAST4v3Family, 0 of 6 in use" in " ".join(ended.stdout.split())
+    assert "= 8 cores of Standard NCASv3_T4 Family, 0 of 6 in use" in " ".join(ended.stdout.split())

@@ -1,6 +1,6 @@
 """What a placeholder in the demo's conversations stands for: a fact of the catalog, as text for a sentence.
 
-<<size.Standard_NC24ads_A100_v4.vcpus>>        a field of gpu_sizes.json; also retired, total_gpu_memory_gb,
+<<size.Standard_NC24ads_A100_v4.vcpus>>        a field of sizes.json; also retired, total_gpu_memory_gb,
                                                cores.N (N nodes), endpoint_cores.N (N instances, with the reserve)
 <<model.Phi-4.version>>                        a field of chat_models.json; also finetune_retired,
                                                inference_retired, finetune_min.gpus, defaults.learning_rate
@@ -11,17 +11,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from scripts.azure import machine_sizes
+from scripts.azure.catalog import read_catalog
 from scripts.errors import UserError, suggest
-from scripts.files import ROOT
 
-CATALOG = ROOT / "scripts" / "azure" / "catalog"
 SPEC = ("vcpus", "gpus", "memory_gb", "disk_gb")  # the order in a model's "24|1|220|64"
 
 
@@ -32,11 +29,11 @@ class Facts:
     kinds: dict[str, dict[str, dict[str, Any]]]
 
     @classmethod
-    def load(cls, folder: Path = CATALOG) -> Facts:
+    def load(cls) -> Facts:
         """Reads the three catalog files."""
-        sizes = _read(folder / "gpu_sizes.json")["sizes"]
-        models = _read(folder / "chat_models.json")["models"]
-        component = _read(folder / "chat_completion_pipeline.json")
+        sizes = read_catalog("sizes.json")["sizes"]
+        models = read_catalog("chat_models.json")["models"]
+        component = read_catalog("chat_completion_pipeline.json")
         return cls(
             {
                 "size": {each["name"]: _size(each) for each in sizes},
@@ -67,10 +64,6 @@ class Facts:
         raise UserError(f"the {kind} '{name}' has no field '{field}'{suggest(field, fields)}")
 
 
-def _read(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def _text(value: object) -> str:
     """Returns a fact as it stands in a sentence: lists with commas and a final 'and'."""
     if isinstance(value, list):
@@ -93,9 +86,7 @@ def _size(size: Mapping[str, Any]) -> dict[str, Any]:
     if size["status"].startswith("retired "):
         fields["retired"] = size["status"].removeprefix("retired ")
     if size["online_endpoint"]:
-        # Azure keeps a fifth of the instances free for upgrades, rounded up to whole instances, on most families.
-        fifths = 6 if size["endpoint_quota_reserve_20pct"] else 5
-        fields["endpoint_cores"] = lambda instances: math.ceil(instances * fifths / 5) * size["vcpus"]
+        fields["endpoint_cores"] = machine_sizes.read(size).serving_cores
     return fields
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scripts.azure.component import SPLITS
+from scripts.azure.component_rules import FEWEST_ROWS
 from scripts.conversation import tokens as chat
 from scripts.conversation.tokens import Encoded
 from scripts.errors import UserError
@@ -21,7 +23,6 @@ from scripts.local.engine import rows
 from scripts.local.engine.job import Job
 from scripts.local.engine.model_import import BaseModel
 
-LEAST_ROWS = 10
 CAPPED_EVALUATION_TOKENS = 8192  # held-out tokens that a capped run evaluates, unless the settings say max_eval_rows
 
 Row = tuple[str, dict[str, Any]]
@@ -42,14 +43,14 @@ def run(job: Job, values: dict[str, Any], base: BaseModel, tokenizer: Any) -> Da
     """Returns the encoded training and validation conversations, and logs how many rows and tokens there are."""
     paths = {
         split: Path(path)
-        for split in ("train", "validation", "test")
+        for split in SPLITS
         if (path := values[f"{split}_mltable_path"] or values[f"{split}_file_path"])
     }
     kept = {split: _read(job, split, path) for split, path in paths.items() if split != "test" or len(paths) < 3}
-    if len(kept["train"]) < LEAST_ROWS:
+    if len(kept["train"]) < FEWEST_ROWS:
         raise UserError(
             f"inputs.train_file_path: {len(kept['train'])} row(s) left after dropping invalid ones; the component needs at "
-            f"least {LEAST_ROWS} to train."
+            f"least {FEWEST_ROWS} to train."
         )
     train, validation, words = split_rows(kept["train"], kept.get("validation"), with_test="test" in paths)
     job.log(f"splits: {words}")
@@ -126,7 +127,7 @@ def _reached(job: Job, values: dict[str, Any], train: list[Row]) -> list[Row]:
     if reach >= len(train):
         return train
     job.log(f"CAPPED: {steps} steps reach {reach} of {len(train)} training rows; the first are taken")
-    return train[: max(reach, LEAST_ROWS)]
+    return train[: max(reach, FEWEST_ROWS)]
 
 
 def _evaluated(job: Job, validation: list[Encoded]) -> list[Encoded]:

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scripts.azure.component_rules import FORMATS
 from scripts.errors import UserError
-
-FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt")
 
 
 def read(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

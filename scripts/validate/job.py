@@ -6,19 +6,21 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from scripts.azure.component import FILE_TYPES, Component, Input
+from scripts.azure.component_rules import FORBIDDEN, MODEL_SOURCES, TRAINING_SOURCES
+from scripts.azure.references import REGISTRY
 from scripts.errors import suggest
+from scripts.validate.bounds import bound
 from scripts.validate.documents import Document, Finding, mapping
 
 _BINDING = re.compile(r"\$\{\{\s*parent\.(inputs|outputs|jobs)\.([^}]+?)\s*\}\}")
-_COMPONENT = re.compile(r"azureml://registries/[^/]+/components/([^/]+)(?:/versions/(.+))?")
 _ANY_EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
-_PYTHON_KIND = {"integer": int, "number": (int, float), "string": str}
-_FILES = ("uri_file", "uri_folder", "mltable", "mlflow_model", "custom_model", "triton_model")
+_PYTHON_KIND: dict[str, Any] = {"integer": int, "number": (int, float), "string": str}
 _INPUT_KEYS = ("type", "path", "mode", "default", "optional", "description", "enum", "min", "max")
 
 
-def check(job: Document, component: dict[str, Any]) -> Iterator[Finding]:
-    """Yields every fault of the job's inputs, bindings and settings against `component` (its `inputs` and `outputs`)."""
+def check(job: Document, component: Component) -> Iterator[Finding]:
+    """Yields every fault of the job's inputs, bindings and settings against the component's inputs and outputs."""
     yield from _mappings(job, "", job.data, ("inputs", "outputs", "settings", "jobs"))
     yield from _top_inputs(job)
     yield from _settings(job)
@@ -31,11 +33,16 @@ def check(job: Document, component: dict[str, Any]) -> Iterator[Finding]:
         yield from _mappings(job, f"{key}.", node, ("inputs", "outputs"))
         yield from _node_keys(job, key, node)
         yield from _version(job, f"{key}.component", node, component)
-        if component["component"] in str(node.get("component", "")):
+        if component.name in str(node.get("component", "")):
             yield from _inputs(job, key, node, component)
             yield from _outputs(job, key, node, component)
-    if not any(_COMPONENT.match(str(mapping(node).get("component"))) for node in steps.values()):
-        yield job.finding("jobs", f"no step runs {component['component']}; run make render")
+    if not any(_registry_component(mapping(node)) for node in steps.values()):
+        yield job.finding("jobs", f"no step runs {component.name}; run make render")
+
+
+def _registry_component(node: dict[str, Any]) -> re.Match[str] | None:
+    match = REGISTRY.match(str(node.get("component", "")))
+    return match if match and match["kind"] == "components" else None
 
 
 def _mappings(job: Document, prefix: str, data: dict[str, Any], keys: tuple[str, ...]) -> Iterator[Finding]:
@@ -44,14 +51,16 @@ def _mappings(job: Document, prefix: str, data: dict[str, Any], keys: tuple[str,
             yield job.finding(f"{prefix}{key}", f"found {data[key]!r}, expected a mapping")
 
 
-def _version(job: Document, key: str, node: dict[str, Any], component: dict[str, Any]) -> Iterator[Finding]:
-    match, known = _COMPONENT.fullmatch(str(node.get("component", ""))), component["component"]
-    if match and match[1] != known:
-        yield job.finding(key, f"nothing is known about '{match[1]}'{suggest(match[1], [known])}; expected {known}")
-    elif match and match[2] and match[2] != component["version"]:
+def _version(job: Document, key: str, node: dict[str, Any], component: Component) -> Iterator[Finding]:
+    match, known = _registry_component(node), component.name
+    if match and match["name"] != known:
+        name = match["name"]
+        yield job.finding(key, f"nothing is known about '{name}'{suggest(name, [known])}; expected {known}")
+    elif match and match["by"] == "versions" and match["version"] != component.version:
         yield job.finding(
             key,
-            f"found version {match[2]}, but the interface known is that of {component['version']}; make lock asks anew",
+            f"found version {match['version']}, but the interface known is that of {component.version}; "
+            "make lock asks anew",
         )
 
 
@@ -66,11 +75,11 @@ def _top_inputs(job: Document) -> Iterator[Finding]:
                     f"unknown key{suggest(word, _INPUT_KEYS)}; allowed: {', '.join(_INPUT_KEYS)}",
                 )
         kind = spec.get("type")
-        if "path" in spec and kind not in _FILES:
+        if "path" in spec and kind not in FILE_TYPES:
             yield job.finding(
-                f"inputs.{name}.type", f"found {kind!r}, allowed: {', '.join(_FILES)}{suggest(kind, _FILES)}"
+                f"inputs.{name}.type", f"found {kind!r}, allowed: {', '.join(FILE_TYPES)}{suggest(kind, FILE_TYPES)}"
             )
-        elif kind in _FILES and not spec.get("path"):
+        elif kind in FILE_TYPES and not spec.get("path"):
             yield job.finding(f"inputs.{name}.path", "missing; add it")
 
 
@@ -80,7 +89,8 @@ def _settings(job: Document) -> Iterator[Finding]:
         if word not in allowed:
             yield job.finding(
                 f"settings.{word}",
-                f"unknown key{suggest(word, allowed)}, which Azure ML would silently ignore; allowed: {', '.join(allowed)}",
+                f"unknown key{suggest(word, allowed)}, which Azure ML would silently ignore; "
+                f"allowed: {', '.join(allowed)}",
             )
 
 
@@ -99,57 +109,53 @@ def _node_keys(job: Document, key: str, node: dict[str, Any]) -> Iterator[Findin
             yield job.finding(f"{key}.{word}", f"unknown key{suggest(word, allowed)}, which Azure ML would ignore")
 
 
-def _inputs(job: Document, key: str, node: dict[str, Any], component: dict[str, Any]) -> Iterator[Finding]:
-    interface, given = component["inputs"], mapping(node.get("inputs"))
+def _inputs(job: Document, key: str, node: dict[str, Any], component: Component) -> Iterator[Finding]:
+    interface, given = component.inputs, mapping(node.get("inputs"))
     for name, value in given.items():
         at = f"{key}.inputs.{name}"
         spec = interface.get(name)
         if spec is None:
-            yield job.finding(
-                at, f"{component['component']} {component['version']} has no such input{suggest(name, interface)}"
-            )
+            yield job.finding(at, f"{component.name} {component.version} has no such input{suggest(name, interface)}")
         elif isinstance(value, dict):
-            if spec["type"] not in _FILES:
-                yield job.finding(at, f"found a mapping, expected {spec['type']}")
-            elif value.get("type") != spec["type"] or not value.get("path"):
-                yield job.finding(at, f"found {value!r}, expected a binding, or type: {spec['type']} and path")
+            if not spec.takes_files:
+                yield job.finding(at, f"found a mapping, expected {spec.type}")
+            elif value.get("type") != spec.type or not value.get("path"):
+                yield job.finding(at, f"found {value!r}, expected a binding, or type: {spec.type} and path")
         elif isinstance(value, str) and _ANY_EXPRESSION.search(value):
             yield from _bound_input(job, at, value, spec)
         else:
             yield from _literal(job, at, value, spec)
     for name, spec in interface.items():
-        if not spec.get("optional", True) and name not in given:
-            yield job.finding(f"{key}.inputs", f"{name} is required; add {name}: {spec.get('default', '...')}")
+        if not spec.optional and name not in given:
+            default = "..." if spec.default is None else spec.default
+            yield job.finding(f"{key}.inputs", f"{name} is required; add {name}: {default}")
     for part in ("model_import", "preprocess", "finetune"):
         if f"compute_{part}" not in given and f"instance_type_{part}" not in given:
-            default = interface.get(f"instance_type_{part}", {}).get("default")
-            yield job.finding(
-                f"{key}.inputs", f"compute_{part} is missing, so it would run on a serverless {default}; add it"
-            )
-    if "train_file_path" not in given and "train_mltable_path" not in given:
+            kind = interface.get(f"instance_type_{part}")
+            serverless = f"a serverless {kind.default}" if kind else "a serverless compute"
+            yield job.finding(f"{key}.inputs", f"compute_{part} is missing, so it would run on {serverless}; add it")
+    if not any(name in given for name in TRAINING_SOURCES):
         yield job.finding(f"{key}.inputs", "there is nothing to train on; add train_file_path")
-    sources = [name for name in ("mlflow_model_path", "pytorch_model_path", "huggingface_id") if name in given]
+    sources = [name for name in MODEL_SOURCES if name in given]
     if len(sources) != 1:
         found = " and ".join(sources) or "none"
-        yield job.finding(
-            f"{key}.inputs", f"found {found}; give exactly one of mlflow_model_path, pytorch_model_path, huggingface_id"
-        )
+        yield job.finding(f"{key}.inputs", f"found {found}; give exactly one of {', '.join(MODEL_SOURCES)}")
 
 
-def _literal(job: Document, at: str, value: Any, spec: dict[str, Any]) -> Iterator[Finding]:
-    kind = spec["type"]
-    if kind in _FILES:
+def _literal(job: Document, at: str, value: Any, spec: Input) -> Iterator[Finding]:
+    kind = spec.type
+    if spec.takes_files:
         yield job.finding(
             at, f"found {value!r}, expected a binding to an input of type {kind}: ${{{{parent.inputs.NAME}}}}"
         )
         return
-    if "enum" in spec:
-        shown = ", ".join(f'"{each}"' for each in spec["enum"])
-        unquoted = str(value).lower() if isinstance(value, bool) else str(value)
-        if not isinstance(value, str) and unquoted in spec["enum"]:
+    if spec.enum:
+        shown = ", ".join(f'"{each}"' for each in spec.enum)
+        unquoted = spec.typed(value)
+        if not isinstance(value, str) and not spec.fault(unquoted):
             yield job.finding(at, f'found {unquoted} without quotes, expected the text "{unquoted}"; put it in quotes')
-        elif value not in spec["enum"]:
-            yield job.finding(at, f"found {value!r}, allowed: {shown}{suggest(value, spec['enum'])}")
+        elif value not in spec.enum:
+            yield job.finding(at, f"found {value!r}, allowed: {shown}{suggest(value, spec.enum)}")
         return
     if isinstance(value, bool) or not isinstance(value, _PYTHON_KIND[kind]):
         hint = ""
@@ -157,15 +163,13 @@ def _literal(job: Document, at: str, value: Any, spec: dict[str, Any]) -> Iterat
             hint = f"; YAML reads {value} as text, write {value.replace('e', '.0e')}"
         yield job.finding(at, f"found {value!r}, expected {'text' if kind == 'string' else kind}{hint}")
         return
-    if "min" in spec and value < spec["min"]:
-        yield job.finding(at, f"found {value}, expected at least {spec['min']}")
-    if "max" in spec and value > spec["max"]:
-        yield job.finding(at, f"found {value}, expected at most {spec['max']}")
-    if kind == "string" and ("\\" in value or "'" in value):
+    if spec.limit and spec.fault(value):
+        yield job.finding(at, f"found {value}, expected {bound(spec.limit)}")
+    if kind == "string" and any(sign in value for sign in FORBIDDEN):
         yield job.finding(at, f"found {value!r}; the component refuses backslashes and single quotes")
 
 
-def _bound_input(job: Document, at: str, value: str, spec: dict[str, Any]) -> Iterator[Finding]:
+def _bound_input(job: Document, at: str, value: str, spec: Input) -> Iterator[Finding]:
     match = _BINDING.fullmatch(value.strip())
     if not match:
         yield job.finding(
@@ -182,12 +186,12 @@ def _bound_input(job: Document, at: str, value: str, spec: dict[str, Any]) -> It
             at, f"{value} is bound to nothing: the job has no {where[:-1]} '{name}'{suggest(name, declared)}"
         )
         return
-    if spec["type"] not in _FILES:
+    if not spec.takes_files:
         return
     if not isinstance(declared[name], dict):
-        yield job.finding(f"inputs.{name}", f"found {declared[name]!r}, expected type: {spec['type']} and path")
-    elif declared[name].get("type") != spec["type"]:
-        yield job.finding(at, f"bound to an input of type {declared[name].get('type')}, expected {spec['type']}")
+        yield job.finding(f"inputs.{name}", f"found {declared[name]!r}, expected type: {spec.type} and path")
+    elif declared[name].get("type") != spec.type:
+        yield job.finding(at, f"bound to an input of type {declared[name].get('type')}, expected {spec.type}")
 
 
 def _bound_to_step(job: Document, at: str, path: str) -> Iterator[Finding]:
@@ -199,16 +203,16 @@ def _bound_to_step(job: Document, at: str, path: str) -> Iterator[Finding]:
         yield job.finding(at, f"bound to the output '{rest}', which the step '{step}' does not declare")
 
 
-def _outputs(job: Document, key: str, node: dict[str, Any], component: dict[str, Any]) -> Iterator[Finding]:
+def _outputs(job: Document, key: str, node: dict[str, Any], component: Component) -> Iterator[Finding]:
     declared = mapping(job.get("outputs"))
     for name, value in mapping(node.get("outputs")).items():
         at = f"{key}.outputs.{name}"
-        spec = component["outputs"].get(name)
+        spec = component.outputs.get(name)
         if spec is None:
             yield job.finding(
                 at,
-                f"{component['component']} has no such output{suggest(name, component['outputs'])}; "
-                f"it has {', '.join(component['outputs'])}",
+                f"{component.name} has no such output{suggest(name, component.outputs)}; "
+                f"it has {', '.join(component.outputs)}",
             )
             continue
         match = _BINDING.fullmatch(str(value).strip())
@@ -220,8 +224,8 @@ def _outputs(job: Document, key: str, node: dict[str, Any], component: dict[str,
             )
         else:
             found = mapping(declared[match[2]]).get("type")
-            if (found or "uri_folder") != spec["type"]:  # the SDK's default
-                yield job.finding(f"outputs.{match[2]}.type", f"found {found!r}, expected {spec['type']}")
+            if (found or "uri_folder") != spec.type:  # the SDK's default
+                yield job.finding(f"outputs.{match[2]}.type", f"found {found!r}, expected {spec.type}")
     bound = {match[1] for match in re.finditer(r"\$\{\{\s*parent\.outputs\.([^}\s]+)", str(job.get("jobs")))}
     for name in declared:
         if name not in bound:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts import files
-from scripts.preflight.check import FAIL, SKIPPED, WARN, Result
+from scripts.preflight.finding import FAIL, SKIPPED, WARN, Result
 
 WIDTH = 118
 HEADLINES = ("gpu-memory", "time-and-cost", "endpoint-cost")

@@ -1,0 +1,167 @@
+"""What if: memory, hours and money of this run on a machine size, the chosen one or any other.
+
+The checks of memory and cost ask for the sizes of the values, `make gpu` for every size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from scripts.azure import cards
+from scripts.azure.cards import Card
+from scripts.azure.machine_sizes import Size
+from scripts.azure.model_shapes import Shape
+from scripts.estimate import price, time, training_step
+from scripts.estimate.memory import GIB, Memory, Step, estimate
+from scripts.estimate.price import Price
+from scripts.estimate.time import Hours
+from scripts.preflight.context import Context
+
+TIGHT = 0.9  # of a card's memory: above it an estimate is too near to be sure
+HOST_SHARE = 0.85  # of the host's memory that training may take; the rest is the system's and the data loader's
+SERVING_CONTEXT = 2.0  # GiB: CUDA context, kernels and workspaces of a server
+SERVING_MARGIN = 1.1
+SERVED_TOKENS = 4096  # of one conversation, whose keys and values a server keeps
+
+
+@dataclass(frozen=True)
+class Training:
+    """This run on a size: its step, what that takes, how long it is and what it costs."""
+
+    size: Size
+    card: Card
+    step: Step
+    hours: Hours | None  # None where the data are not prepared
+    price: Price | None  # of one node and hour
+    nodes: int
+
+    @cached_property
+    def memory(self) -> Memory:
+        """The memory of one GPU, term by term."""
+        return estimate(self.step)
+
+    @property
+    def gib(self) -> float:
+        """GiB of one GPU at the peak."""
+        return self.memory.total / GIB
+
+    @property
+    def fits(self) -> bool:
+        """Whether the card holds it."""
+        return self.gib <= self.card.usable_gib
+
+    @property
+    def is_tight(self) -> bool:
+        """Whether it is nearer to the card's memory than an estimate can tell."""
+        return self.gib > TIGHT * self.card.usable_gib
+
+    @property
+    def host_gib(self) -> float:
+        """GiB of the host's memory that DeepSpeed takes."""
+        return training_step.host_gib(self.step, self.size.gpus_per_node)
+
+    @property
+    def host_has_gib(self) -> float:
+        """GiB of the host's memory."""
+        return self.size.memory_gb * 1e9 / GIB
+
+    @property
+    def host_fits(self) -> bool:
+        """Whether the host holds it."""
+        return self.host_gib <= HOST_SHARE * self.host_has_gib
+
+    def cost(self, hours: float) -> float | None:
+        """Returns what so many hours cost, None where the price is not known."""
+        return hours * self.nodes * self.price.per_hour if self.price else None
+
+    def at_stage_2(self) -> Training:
+        """Returns the same run with DeepSpeed stage 2, which keeps the weights on the GPU."""
+        return replace(self, step=replace(self.step, sharding="zero2", offload_weights=False))
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The deployment on a size: what the model takes there, and what it costs."""
+
+    size: Size
+    card: Card
+    gib: float
+
+    @property
+    def has_gib(self) -> float:
+        """GiB of all GPUs of the machine."""
+        return self.card.usable_gib * self.size.gpus_per_node
+
+    @property
+    def fits(self) -> bool:
+        """Whether the GPUs hold it."""
+        return self.gib <= self.has_gib
+
+    @property
+    def is_tight(self) -> bool:
+        """Whether it is nearer to their memory than an estimate can tell."""
+        return self.gib > TIGHT * self.has_gib
+
+
+def training_on(context: Context, size: Size | None, all_gpus: bool = False) -> Training | None:
+    """Returns this run on a size, None where the model's shape or the size's card is not known.
+
+    `all_gpus` takes every GPU of a node, whatever the values say of the chosen size.
+    """
+    card = cards.of_size(size) if size else None
+    if size is None or card is None or context.shape is None:
+        return None
+    given = {**context.given, "number_of_gpu_to_use_finetuning": size.gpus_per_node} if all_gpus else context.given
+    step = training_step.step(given, context.shape, card, longest(context))
+    hours, nodes = _hours(context, step, card), context.given["num_nodes_finetune"]
+    return Training(size, card, step, hours, price_of(context, size, "finetune"), nodes)
+
+
+def serving_on(context: Context, size: Size | None) -> Serving | None:
+    """Returns the deployment on a size, None where the model's shape or the size's card is not known."""
+    card = cards.of_size(size) if size else None
+    if size is None or card is None or context.shape is None:
+        return None
+    return Serving(size, card, _serving_gib(context, context.shape))
+
+
+def price_of(context: Context, size: Size, role: str) -> Price | None:
+    """Returns the price an hour of a size: from the values for the chosen one, else from the lock, else the catalog."""
+    section = {"finetune": "compute", "inference": "deployment"}[role]
+    given = context.value(f"{section}.price_per_hour") if size.name == context.size_name(role) else None
+    return price.of(size, context.value("azure.region"), given)
+
+
+def longest(context: Context) -> int | None:
+    """Returns the longest conversation that a step may see, None where the data do not say for certain."""
+    lengths = [context.data[name].longest for name in ("train", "validation") if name in context.data]
+    return max(lengths) if lengths and all(lengths) else None
+
+
+def _hours(context: Context, step: Step, card: Card) -> Hours | None:
+    train, held = context.data.get("train"), context.data.get("validation")
+    if train is None or not train.rows:
+        return None
+    work = time.Work(
+        rows=train.rows,
+        tokens=train.cut(step.sequence),
+        epochs=_epochs(context, step, train.rows),
+        validation_rows=held.rows if held else 0,
+        validation_tokens=held.cut(step.sequence) if held else 0,
+    )
+    return time.hours(step, card, work, context.given["gradient_accumulation_steps"])
+
+
+def _epochs(context: Context, step: Step, rows: int) -> float:
+    epochs, most = float(context.given["num_train_epochs"]), context.given["max_steps"]
+    per_step = step.batch * step.gpus * context.given["gradient_accumulation_steps"]
+    return min(epochs, most * per_step / rows) if most > 0 else epochs
+
+
+def _serving_gib(context: Context, shape: Shape) -> float:
+    """Returns GiB that serving takes: 16-bit weights, and keys and values of one full-length conversation a request."""
+    tokens = min(shape.context, SERVED_TOKENS)
+    cache = 2 * 2 * shape.layers * shape.kv_heads * shape.head_dim * tokens
+    requests = int(context.value("deployment.max_concurrent_requests_per_instance", 1))
+    return (2 * shape.parameters + requests * cache) / GIB * SERVING_MARGIN + SERVING_CONTEXT

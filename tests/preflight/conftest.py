@@ -1,0 +1,29 @@
+"""What the tests of preflight share: the context of an environment, with prepared data and a day that never changes."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from typing import Any
+
+from scripts.preflight import checklist, context
+from scripts.preflight.finding import Finding
+from scripts.values.read import load
+
+TODAY = datetime.date(2026, 11, 23)
+DATA = {
+    "train": context.Split(2000, 2_000_000, 3000, tuple(range(0, 3001, 30)), "exact"),
+    "validation": context.Split(200, 200_000, 3000, tuple(range(0, 3001, 30)), "exact"),
+    "test": context.Split(200, 200_000, 3000, tuple(range(0, 3001, 30)), "exact"),
+}
+
+
+def made(env: str, *sets: str, data: dict[str, Any] | None = None, **more: Any) -> context.Context:
+    """Returns the context of an environment with values overridden and with prepared data."""
+    built = context.build(load(env, sets, check=False), today=TODAY)
+    return dataclasses.replace(built, data=DATA if data is None else data, **more)
+
+
+def finding(name: str, where: context.Context) -> Finding:
+    """Runs one check."""
+    return checklist.named(name).work(where)

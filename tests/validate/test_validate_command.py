@@ -1,0 +1,51 @@
+"""What is committed is valid; files that are missing, not YAML, or of another kind are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts.errors import UserError
+from scripts.validate.__main__ import validate
+from scripts.values.read import environments, load
+from tests.validate.conftest import COMPUTE, DATA, DEPLOYMENT, JOB, MODEL, Broken
+
+
+@pytest.mark.parametrize("environment", environments())
+def test_what_is_committed_is_valid(environment: str) -> None:
+    assert validate(load(environment)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "said"),
+    [
+        (JOB, "    type: mlflow_model\n    mode", "outputs.trained_model.type: found None, expected mlflow_model"),
+        (MODEL, "type: mlflow_model\n", "type: found None, expected mlflow_model"),
+        (DATA, "type: uri_file\n", "type: found None, expected uri_file"),
+        (COMPUTE, "size: Standard_NC24ads_A100_v4", "size: missing; add it"),
+        (DEPLOYMENT, "instance_count: 1\n", "instance_count: missing; add it"),
+    ],
+)  # fmt: skip
+def test_what_the_sdk_fills_in_otherwise_is_asked_for(broken: Broken, name: str, line: str, said: str) -> None:
+    after = "    mode" if line.endswith("mode") else "#\n"
+    assert any(said in each for each in broken(name, line, after))
+
+
+@pytest.mark.parametrize("section", ["inputs", "outputs", "settings", "jobs"])
+@pytest.mark.parametrize("value", ["3", "text", "[a]", "true"])
+def test_no_section_of_another_kind_is_too_much(project: Path, section: str, value: str) -> None:
+    lines = (project / JOB).read_text().splitlines()
+    start = lines.index(f"{section}:")
+    end = next((n for n in range(start + 1, len(lines)) if lines[n][:1].strip()), len(lines))
+    (project / JOB).write_text("\n".join([*lines[:start], f"{section}: {value}", *lines[end:]]) + "\n")
+    assert any(f"{JOB}:{start + 1}: {section}: found" in str(each) for each in validate(load("dev"), project))
+
+
+def test_broken_and_missing_files_are_named(project: Path) -> None:
+    (project / JOB).write_text("type: [\n")
+    with pytest.raises(UserError, match=r"finetune\.yml:2: not valid YAML"):
+        validate(load("dev"), project)
+    (project / JOB).unlink()
+    with pytest.raises(UserError, match="run make render ENV=dev"):
+        validate(load("dev"), project)
