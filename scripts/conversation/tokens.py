@@ -34,12 +34,14 @@ def text(tokenizer: Any, messages: list[dict[str, Any]], tools: Any = None, answ
             "chat_template.jinja (or `chat_template` in tokenizer_config.json) to the model's folder, or set "
             "`finetune_chat_template` in the file of finetune_config_path."
         )
-    return tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=answer)
+    written: str = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=answer)
+    return written
 
 
 def prompt(tokenizer: Any, messages: list[dict[str, Any]], tools: Any = None) -> list[int]:
     """Returns the tokens that the model continues with its answer."""
-    return tokenizer(text(tokenizer, messages, tools, answer=True), add_special_tokens=False)["input_ids"]
+    coded = tokenizer(text(tokenizer, messages, tools, answer=True), add_special_tokens=False)
+    return list(coded["input_ids"])
 
 
 def encode(tokenizer: Any, messages: list[dict[str, Any]], tools: Any = None) -> Encoded:

@@ -7,16 +7,19 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from scripts.azure import client as client_module
 from scripts.conversation import endpoint as endpoint_module
+from scripts.conversation import held_out, model_folder
+from scripts.conversation.endpoint import Endpoint, Messages
 from scripts.errors import FAILED, USAGE, UserError, main
-from scripts.evaluate import cases
+from scripts.evaluate import model_version
 from scripts.loadtest import advice, load
 from scripts.loadtest.load import Level
-from scripts.values.read import Values, add_arguments, from_arguments
+from scripts.values.read import add_arguments, from_arguments
 
 HEAD = ("at once", "requests/s", "tokens/s", "p50 s", "p95 s", "p99 s", "answered", "not answered")
 LEVELS = "1,2,4,8"
@@ -28,16 +31,15 @@ def rough_tokens(text: str) -> int:
     return len(_PIECE.findall(text))
 
 
-def counter(values: Values, endpoint: Any) -> tuple[Callable[[str], int], str]:
+def counter(endpoint: Endpoint) -> tuple[Callable[[str], int], str]:
     """Returns what counts tokens, and what it is: the evaluated model's tokenizer where one lies here, else an estimate."""
-    from scripts.evaluate.__main__ import RUNS
-
-    folder = RUNS / endpoint.model.rpartition(":")[2] / "model" / "model"
-    if not (folder / "tokenizer.json").is_file():
+    downloaded = model_version.folder(endpoint.model.rpartition(":")[2]) / "model"
+    files = [folder / "tokenizer.json" for folder in model_folder.tokenizers(downloaded)]
+    if not any(file.is_file() for file in files):
         return rough_tokens, "tokens are estimated from the text (make evaluate brings the model's own tokenizer)"
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(next(filter(Path.is_file, files))))
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids), "tokens by the model's own tokenizer"
 
 
@@ -56,10 +58,10 @@ def levels_of(text: str) -> list[int]:
     parts = text.split(",")
     if not all(part.strip().isdecimal() for part in parts):
         raise UserError(f"--levels {text}: expected whole numbers with commas between them, such as {LEVELS}", USAGE)
-    found = [int(part) for part in parts]
-    if found != sorted(set(found)) or not 1 <= found[0] <= found[-1] <= 256:
+    levels = [int(part) for part in parts]
+    if levels != sorted(set(levels)) or not 1 <= levels[0] <= levels[-1] <= 256:
         raise UserError(f"--levels {text}: expected growing numbers from 1 to 256, such as {LEVELS}", USAGE)
-    return found
+    return levels
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -79,10 +81,10 @@ def run(arguments: list[str] | None = None) -> int:
             raise UserError(f"{option} {given:g}: expected a number above 0", USAGE)
     values = from_arguments(options)
     seed = values.data["evaluation"]["seed"]
-    questions = [case.messages for case in cases.held_out(values.environment, 200, seed)]
+    questions = [case.messages for case in held_out.drawn(values.environment, 200, seed)]
     endpoint = endpoint_module.require(values, client_module.connect(values), endpoint_module.name_of(values))
-    tokens_of, counted = counter(values, endpoint)
-    levels = asyncio.run(_ramp(endpoint, questions, values, concurrencies, options.seconds, tokens_of))
+    tokens_of, counted = counter(endpoint)
+    levels = asyncio.run(_ramp(endpoint, questions, values.data["request"], concurrencies, options.seconds, tokens_of))
     found = advice.advise(levels, endpoint.places, endpoint.instances, options.target_rps)
     if options.output == "json":
         recommended = (
@@ -102,19 +104,16 @@ def run(arguments: list[str] | None = None) -> int:
 
 
 async def _ramp(
-    endpoint: Any,
-    questions: Any,
-    values: Values,
+    endpoint: Endpoint,
+    questions: Sequence[Messages],
+    parameters: dict[str, Any],
     concurrencies: list[int],
     seconds: float,
     tokens_of: Callable[[str], int],
 ) -> list[Level]:
-    import httpx
-
-    limits = httpx.Limits(max_connections=concurrencies[-1], max_keepalive_connections=concurrencies[-1])
-    async with endpoint_module.http_client(endpoint.timeout, "AsyncClient", limits=limits) as http:
+    async with endpoint_module.async_http_client(endpoint.timeout, concurrencies[-1]) as http:
         return await load.run(
-            endpoint, questions, values.data["request"], concurrencies, seconds, tokens_of, http,
+            endpoint, questions, parameters, concurrencies, seconds, tokens_of, http,
             lambda level: print("  ".join(row(level)), file=sys.stderr, flush=True),
         )  # fmt: skip
 

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from scripts.chat.__main__ import HELP, Terminal
-from scripts.chat.conversation import Conversation
+from scripts.chat.terminal import HELP, Terminal
+from scripts.chat.turns import Conversation
 from scripts.conversation import endpoint as endpoint_module
 from scripts.conversation.endpoint import AskError, Endpoint
 from scripts.errors import UserError

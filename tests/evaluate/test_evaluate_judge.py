@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.evaluate import judge
+from scripts.evaluate import general, judge
 
 
 @pytest.mark.parametrize("answer", [
@@ -38,3 +38,12 @@ def test_an_accepted_word_stands_alone() -> None:
     assert not judge.mentions("The marshes", ["Mars"])
     assert judge.mentions("Water is H2O!", ["H2O"])
     assert judge.mentions("2 + 2 = 4", ["four", "4"]) and not judge.mentions("44", ["4"])
+
+
+def test_general_questions_accept_their_own_answers() -> None:
+    questions = general.questions()
+    assert len(questions) >= 20
+    assert all(judge.mentions(case.truth, case.accepted) for case in questions)
+    assert not any(judge.mentions(case.messages[-1]["content"], case.accepted) for case in questions), (
+        "the answer is in a question"
+    )

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from scripts.errors import UserError
-from scripts.local.engine.job import write_json
+from scripts.local.engine.job_folder import write_json
 
 STATE = "trainer_state.json"
 

@@ -17,14 +17,13 @@ from typing import Any
 import torch
 
 from scripts.conversation.tokens import Encoded
-from scripts.local.engine import lora, packed, schedule, threads
-from scripts.local.engine import plan as planning
+from scripts.local.engine import learning_rate, lora, packed, step_plan, threads
 from scripts.local.engine.batches import batches, passes
 from scripts.local.engine.checkpoints import Checkpoints, restore
-from scripts.local.engine.job import Job
+from scripts.local.engine.job_folder import Job
+from scripts.local.engine.mlflow_metrics import Tracker
 from scripts.local.engine.model_import import BaseModel
 from scripts.local.engine.preprocess import Data
-from scripts.local.engine.tracking import Tracker
 
 # Tokens that are computed at once; more is no faster on a CPU, and takes more memory.
 PASS_TOKENS = {"cpu": 1024, "cuda": 16384}
@@ -48,11 +47,11 @@ def run(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype, words = precision(values["precision"], device)
     job.log(f"device: {device}, {follower.adjust()} of {follower.most} thread(s) as others leave them, {words}")
-    plan, capped = planning.make(values, len(data.train), job.settings)
+    plan, capped = step_plan.make(values, len(data.train), job.settings)
     for line in capped:
         job.log(line)
 
-    model = packed.load(base.folder, dtype, device)
+    model: Any = packed.load(base.folder, dtype, device)
     adapted = model
     if values["apply_lora"]:
         adapted = lora.add_adapters(model, values, base.config.get("lora_target_modules"))
@@ -81,7 +80,7 @@ class Loop:
         self,
         job: Job,
         values: dict[str, Any],
-        plan: planning.Plan,
+        plan: step_plan.Plan,
         model: Any,
         optimizer: torch.optim.Optimizer,
         data: Data,
@@ -129,7 +128,7 @@ class Loop:
         """One optimizer step on a batch; the loss is the mean over its trained tokens."""
         begun = time.monotonic()
         values, step = self.values, self.step
-        rate = values["learning_rate"] * schedule.factor(
+        rate = values["learning_rate"] * learning_rate.factor(
             values["lr_scheduler_type"], step, values["warmup_steps"], self.plan.total, values["learning_rate"]
         )
         for group in self.optimizer.param_groups:

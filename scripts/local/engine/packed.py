@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,10 +24,10 @@ PLAIN_ATTENTION = 1024
 HEAD_ROWS = 256  # rows of logits at a time
 
 
-def load(folder: Any, dtype: torch.dtype, device: str) -> PreTrainedModel:
+def load(folder: Path, dtype: torch.dtype, device: str) -> PreTrainedModel:
     """Loads a model of transformers with packed attention."""
     AttentionInterface.register(NAME, _attend)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation=NAME)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation=NAME)
     model.config.use_cache = False
     return model.to(device)
 
@@ -54,10 +55,9 @@ def trained_loss(model: PreTrainedModel, rows: Sequence[Encoded], scale: float) 
     head = model.get_output_embeddings()
     if _plain_head(model) and not head.weight.requires_grad:
         return _FrozenHeadLoss.apply(states, head.weight, targets, scale)
-    return scale * sum(
-        F.cross_entropy(_logits(model, part), targets_part, reduction="sum")
-        for part, targets_part in zip(states.split(HEAD_ROWS), targets.split(HEAD_ROWS), strict=True)
-    )
+    parts = zip(states.split(HEAD_ROWS), targets.split(HEAD_ROWS), strict=True)
+    total: Any = sum(F.cross_entropy(_logits(model, part), goal, reduction="sum") for part, goal in parts)
+    return scale * total
 
 
 @torch.no_grad()

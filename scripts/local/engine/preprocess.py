@@ -18,7 +18,7 @@ from scripts.conversation import tokens as chat
 from scripts.conversation.tokens import Encoded
 from scripts.errors import UserError
 from scripts.local.engine import rows
-from scripts.local.engine.job import Job
+from scripts.local.engine.job_folder import Job
 from scripts.local.engine.model_import import BaseModel
 
 LEAST_ROWS = 10

@@ -55,8 +55,8 @@ class Follower:
     def adjust(self) -> int:
         """Looks at the time since the last look, if that is long enough to tell; returns the number of threads."""
         now = time.monotonic()
-        if now - self.since >= INTERVAL and self.busy is not None:
-            busy, own = _busy(), time.process_time()
+        if now - self.since >= INTERVAL and self.busy is not None and (busy := _busy()) is not None:
+            own = time.process_time()
             others = (busy - self.busy - (own - self.own)) / (now - self.since)
             self.since, self.busy, self.own = now, busy, own
             self.current = max(1, min(self.most, round(self.most - others)))

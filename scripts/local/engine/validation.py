@@ -12,7 +12,7 @@ from typing import Any
 
 from scripts.errors import UserError
 from scripts.local.engine.interface import parse
-from scripts.local.engine.job import Job
+from scripts.local.engine.job_folder import Job
 from scripts.local.engine.rows import FORMATS
 
 FILES = ("train_file_path", "validation_file_path", "test_file_path")

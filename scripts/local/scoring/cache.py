@@ -81,7 +81,7 @@ class Part:
 
 
 def attend(
-    module: torch.nn.Module,
+    module: Any,  # a layer's attention, which knows its `layer_idx`
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,

@@ -1,18 +1,21 @@
-"""Held-out conversations as cases: what is asked, and the true answer that nobody is shown."""
+"""Held-out questions: conversations of the prepared data up to their last question, and the true answer to it.
+
+Nobody who asks is shown the answer (the reference notebook sends it along).
+"""
 
 from __future__ import annotations
 
 import json
 import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from scripts.errors import MISSING, UserError
 from scripts.files import ROOT
-from scripts.invoke import HELD_OUT
 
-GENERAL = Path(__file__).with_name("general.json")
+FILES = ("heldout.jsonl", "test.jsonl")  # the data set's own split for generation, then the test split
 
 
 @dataclass(frozen=True)
@@ -26,36 +29,31 @@ class Case:
     tools: Any = None
 
 
-def held_out(environment: str, most: int, seed: int, root: Path = ROOT) -> list[Case]:
-    """Returns at most `most` held-out conversations of the prepared data, drawn by the seed, each one once."""
+def cases(environment: str, root: Path = ROOT) -> list[Case]:
+    """Returns the held-out conversations of an environment's prepared data in the files' order, each one once."""
     folder = root / "data" / environment
-    cases: dict[str, Case] = {}
-    for name in HELD_OUT:
-        if (folder / name).exists():
-            for case in _read(folder / name):
-                cases.setdefault(json.dumps([case.messages, case.truth], sort_keys=True), case)
-    if not cases:
+    unique: dict[str, Case] = {}
+    for path in (folder / name for name in FILES):
+        for case in _read(path) if path.exists() else ():
+            unique.setdefault(json.dumps([case.messages, case.truth], sort_keys=True), case)
+    if not unique:
         raise UserError(
             f"data/{environment}/: no held-out conversation that ends with an answer; make data ENV={environment} "
             "prepares them",
             MISSING,
         )
-    found = list(cases.values())
-    return random.Random(f"cases/{seed}").sample(found, min(most, len(found)))
+    return list(unique.values())
 
 
-def general() -> list[Case]:
-    """Returns the questions that have nothing to do with any training data, with the words that a right answer has."""
-    questions = json.loads(GENERAL.read_text(encoding="utf-8"))["questions"]
-    return [
-        Case(f"general:{number}", [{"role": "user", "content": each["question"]}], each["answer"], each["accepted"])
-        for number, each in enumerate(questions, 1)
-    ]
+def drawn(environment: str, most: int, seed: int, root: Path = ROOT) -> list[Case]:
+    """Returns at most `most` of them, drawn by the seed."""
+    every = cases(environment, root)
+    return random.Random(f"cases/{seed}").sample(every, min(most, len(every)))
 
 
-def _read(path: Path) -> list[Case]:
+def _read(path: Path) -> Iterator[Case]:
     """Reads a file of rows; those that do not end with an answer to something have no truth to withhold."""
-    cases = []
+    # Split at \n alone: a conversation may hold other line separators.
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split("\n"), 1):
         if not line.strip():
             continue
@@ -69,6 +67,4 @@ def _read(path: Path) -> list[Case]:
                 f"{path}:{number}: is no conversation; make data ENV={path.parent.name} writes it anew"
             ) from None
         if answered:
-            case = Case(f"{path.name}:{number}", messages[:-1], last["content"], tools=row.get("tools") or None)
-            cases.append(case)
-    return cases
+            yield Case(f"{path.name}:{number}", messages[:-1], last["content"], tools=row.get("tools") or None)
