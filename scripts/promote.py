@@ -20,7 +20,7 @@ TAG = "promoted"  # its value is the evaluation's fingerprint, which says on wha
 
 
 def read(values: Values, version: str, folder: Path) -> Evaluation:
-    """Returns the evaluation of a model version; a `UserError` if it is missing, another model's, or was changed by hand."""
+    """Returns a model version's evaluation; a `UserError` if it is missing, another model's, or changed by hand."""
     found = evaluation.read(folder, version, values.environment)
     if (found.model, found.version) != (model_version.name(values), version):
         raise UserError(
@@ -49,8 +49,8 @@ def promote(values: Values, version: str, folder: Path, client: Any) -> list[str
     name = evaluated.model
     if not verdicts:
         raise UserError(
-            f"{values.where('evaluation.require')}: evaluation.require asks for nothing, so a promotion would mean nothing; "
-            "set at least one requirement"
+            f"{values.where('evaluation.require')}: evaluation.require asks for nothing, so a promotion would mean "
+            "nothing; set at least one requirement"
         )
     failed = [line for verdict, line in zip(verdicts, said, strict=True) if not verdict.met]
     if failed:

@@ -1,7 +1,7 @@
 """`python -m scripts.chat.web`: one page on this machine to talk to the deployment.
 
-The page knows no key: it asks this process, which asks the endpoint. Only the page that this process handed out may ask:
-every request carries a token that is drawn at the start, comes from this origin, and names this host.
+The page knows no key: it asks this process, which asks the endpoint. Only the page that this process handed out may
+ask: every request carries a token that is drawn at the start, comes from this origin, and names this host.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ class Handler(BaseHTTPRequestHandler):
         shown = json.dumps(settings, ensure_ascii=False).replace("<", "\\u003c")
         page = PAGE.read_text(encoding="utf-8").replace("{nonce}", nonce).replace("{settings}", shown)
         policy = (
-            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; "
-            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; img-src "
+            "data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
         self._send(200, page.encode(), "text/html; charset=utf-8", {"Content-Security-Policy": policy})
 

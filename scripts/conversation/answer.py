@@ -1,4 +1,4 @@
-"""What a chat model's endpoint answers: {"output": text}, whole or as server-sent events, written and read in one place."""
+"""What a chat model's endpoint answers: {"output": text}, whole or as server-sent events; written and read here."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Endpoint:
         return {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}
 
     def ask(self, messages: Messages, parameters: dict[str, Any], http: httpx.Client) -> str:
-        """Returns the answer to a conversation; an `AskError` says why there is none. A refused token is fetched anew once."""
+        """Returns the answer to a conversation; an `AskError` says why there is none. A refused key is fetched anew."""
         import httpx
 
         for attempt in (1, 2):
@@ -115,7 +115,7 @@ class Endpoint:
 
 
 def refusal(status: int, text: str) -> str:
-    """Returns a sentence for a reply that is no answer: the server's own words where it has some, else what it means."""
+    """Returns a sentence for a reply that is no answer: the server's own words if it has some, else what it means."""
     try:
         said = json.loads(text)["error"]["message"]
     except (ValueError, KeyError, TypeError):

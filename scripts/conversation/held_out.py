@@ -20,7 +20,7 @@ FILES = ("heldout.jsonl", "test.jsonl")  # the data set's own split for generati
 
 @dataclass(frozen=True)
 class Case:
-    """A conversation up to its last question (`messages`), the true answer, and what counts as right if that is short."""
+    """A conversation up to its last question (`messages`), the true answer, and what else counts as right."""
 
     name: str
     messages: list[dict[str, Any]]

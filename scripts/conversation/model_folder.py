@@ -1,4 +1,4 @@
-"""A chat model's folder, as transformers or MLflow lay it out: where weights and tokenizer are, what it says of itself."""
+"""A chat model's folder, as transformers or MLflow lay it out: weights, tokenizer, and what it says of itself."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def metadata(folder: Path) -> dict[str, Any]:
 
 
 def system_role_supported(folder: Path) -> bool:
-    """Whether the model's template knows a system role; one that does not gets the message before the first question."""
+    """Whether the model's template knows a system role; if not, its message goes in front of the first question."""
     return bool(metadata(folder).get("system_role_supported", True))
 
 

@@ -33,7 +33,7 @@ class Rule:
         return isinstance(value, int | float) and self.least <= value <= self.most and value > self.above
 
 
-# How to answer. The limits are those of the local scoring server; what Azure's own server takes beyond them is unverified.
+# How to answer. The limits are the local scoring server's; what Azure's own takes beyond them is unverified.
 PARAMETERS = {
     "temperature": Rule((int, float), "a number from 0 to 100", 0, 100),
     "top_p": Rule((int, float), "a number above 0, up to 1", above=0, most=1),
@@ -47,6 +47,6 @@ PARAMETERS = {
 
 
 def body(messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]) -> bytes:
-    """Returns the bytes of a request, as `az ml online-endpoint invoke` writes them too; other keys of messages stay here."""
+    """Returns a request's bytes, as `az ml online-endpoint invoke` writes them; messages' other keys stay here."""
     kept = [{key: message[key] for key in SENT if key in message} for message in messages]
     return json.dumps({"input_data": {"input_string": kept, "parameters": {**parameters}}, "params": {}}).encode()

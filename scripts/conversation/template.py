@@ -1,7 +1,7 @@
 """A chat template: how a conversation becomes text, rendered as transformers does, without importing it (3 s).
 
 And whether a model folder still has the one that its training used: without it a server falls back on joining texts, or
-on nothing, and a well-trained model answers badly, the most common way to lose a fine-tuning between training and serving.
+on nothing, and a well-trained model answers badly: the most common way to lose a fine-tuning before it serves.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def read(folder: Path) -> str | None:
 
 
 def renderer(source: str) -> Callable[..., str]:
-    """Returns what writes a conversation by a template: `render(messages=…, tools=…, add_generation_prompt=…, bos_token=…)`.
+    """Returns what writes a conversation by a template: `render(messages=…, tools=…, add_generation_prompt=…, …)`.
 
-    Sandbox, functions and the mark `{% generation %}` are those of transformers, and so is the error: jinja2's, with the
-    template's own words where it refuses a conversation.
+    Sandbox, functions and the mark `{% generation %}` are those of transformers, and so is the error: jinja2's, with
+    the template's own words where it refuses a conversation.
     """
     import datetime
 
@@ -93,8 +93,8 @@ def check(model_dir: Path) -> str:
     missing = [message["content"] for message in CONVERSATION if message["content"] not in written]
     if missing:
         raise UserError(
-            f"{folders[0]}: the chat template leaves out {missing[0]!r} of a conversation, so the model would not be asked "
-            "what the user asked; restore the template that the training used"
+            f"{folders[0]}: the chat template leaves out {missing[0]!r} of a conversation, so the model would not be "
+            "asked what the user asked; restore the template that the training used"
         )
     return template
 

@@ -31,7 +31,7 @@ def is_refusal(answer: str) -> bool:
 
 
 def normalized(text: str) -> str:
-    """Returns a text without case, articles, punctuation and surplus blanks, as question-answering benchmarks compare."""
+    """Returns a text without case, articles, punctuation and surplus blanks, as benchmarks of questions compare."""
     kept = "".join(" " if letter in string.punctuation else letter for letter in text.lower())
     return " ".join(word for word in kept.split() if word not in ("a", "an", "the"))
 

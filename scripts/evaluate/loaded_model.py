@@ -144,7 +144,7 @@ def _fits(folder: Path) -> None:
     free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else psutil.virtual_memory().available
     if size * 1.3 > free:
         raise UserError(
-            f"{folder}: {size / 1e9:.1f} GB of weights do not fit into the {free / 1e9:.1f} GB of memory that are free here; "
-            "evaluate on a machine with more, or set evaluation.weights to false and evaluation.base_endpoint to an "
-            "endpoint that serves the base model"
+            f"{folder}: {size / 1e9:.1f} GB of weights do not fit into the {free / 1e9:.1f} GB of memory that are "
+            "free here; evaluate on a machine with more, or set evaluation.weights to false and "
+            "evaluation.base_endpoint to an endpoint that serves the base model"
         )

@@ -17,7 +17,7 @@ Loss = tuple[float, int]  # summed negative log-likelihood in nats, tokens
 
 @dataclass
 class Observed:
-    """What one model did: losses of the true answers, the same behind another case's question, answers; None: not asked."""
+    """What one model did: losses of the true answers, the same behind another question, answers; None: not asked."""
 
     name: str
     answered_by: str
@@ -44,7 +44,7 @@ class Kind:
 
 @dataclass
 class Asked:
-    """What both models were asked: `cases` for losses, the first `answered` of them for answers, and general questions."""
+    """What both models were asked: `cases` for losses, the first `answered` of them for answers, general questions."""
 
     cases: list[Case]
     answered: int
@@ -53,7 +53,7 @@ class Asked:
     options: dict[str, Any] = field(default_factory=dict)  # of statistics.estimate
 
     def elsewhere(self) -> list[Case]:
-        """Returns every true answer behind the question of the next case: what it costs when the question does not help."""
+        """Returns every true answer behind the next case's question: what it costs when the question does not help."""
         following = [*self.cases[1:], *self.cases[:1]]
         return [
             dataclasses.replace(case, messages=other.messages)
@@ -85,8 +85,8 @@ def kinds(asked: Asked) -> list[tuple[Kind, Sequence[Case]]]:
         Kind("loss", "loss of the true answer", "lower", 3, "nats a token: the logarithm of the perplexity",
              statistics.share, lambda cases, seen: _columns(seen.losses)),
         Kind("question_gain", "gain from the question", "higher", 3,
-             "nats a token that the true answer costs more behind another conversation's question; about 0 means that the "
-             "model answers without regard to what is asked",
+             "nats a token that the true answer costs more behind another conversation's question; about 0 means that "
+             "the model answers without regard to what is asked",
              statistics.share, _gain),
         Kind("rouge_l", "ROUGE-L", "higher", 3, "longest common subsequence of words with the true answer, F1",
              statistics.mean, _over(lambda case, given: statistics.rouge_l(case.truth, given))),

@@ -1,4 +1,4 @@
-"""Where the files of the two models are: the registered one downloaded through the SDK, and what it was trained from."""
+"""Where the files of both models are: the registered one, downloaded by the SDK, and what it was trained from."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def tuned(client: Any, name: str, version: str, into: Path) -> Weights:
 def base(values: Values, model_dir: Path, into: Path) -> Weights:
     """Returns the files of the model that `model_dir` was trained from.
 
-    In this order: the folder that `evaluation.base` names; what the training itself recorded in the model (a small model
-    may have stood in for the base model); the Hugging Face hub; the registry.
+    In this order: the folder that `evaluation.base` names; what the training itself recorded in the model (a small
+    model may have stood in for the base model); the Hugging Face hub; the registry.
     """
     model = values.data["model"]
     given = values.data["evaluation"].get("base")
@@ -86,7 +86,7 @@ def _from_registry(values: Values, into: Path) -> Weights:
 def _download(
     client: Any, name: str, version: str, folder: Path, what: str, advice: str, signs: tuple[str, ...]
 ) -> bool:
-    """Downloads a model into `folder` once and never half; returns whether one of the files that mark a model is there."""
+    """Downloads a model into `folder` once and never half; returns whether a file that marks a model is there."""
     if folder.exists():
         return True
     part = folder.with_name(f".{folder.name}.part")

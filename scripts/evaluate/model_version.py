@@ -1,4 +1,4 @@
-"""Which registered model is meant: its name by the values, its version by the state, and the folder of what is known of it."""
+"""Which registered model is meant: its name by the values, its version by the state, and the folder kept for it."""
 
 from __future__ import annotations
 

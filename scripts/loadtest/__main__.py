@@ -27,12 +27,12 @@ _PIECE = re.compile(r"\w{1,5}|[^\w\s]")
 
 
 def rough_tokens(text: str) -> int:
-    """Returns about how many tokens a text has, for a machine without the model's tokenizer: pieces of up to five letters."""
+    """Returns about how many tokens a text has, where the model's tokenizer is not: pieces of up to five letters."""
     return len(_PIECE.findall(text))
 
 
 def counter(endpoint: Endpoint) -> tuple[Callable[[str], int], str]:
-    """Returns what counts tokens, and what it is: the evaluated model's tokenizer where one lies here, else an estimate."""
+    """Returns what counts tokens, and what that is: the evaluated model's tokenizer if it is here, else an estimate."""
     downloaded = model_version.folder(endpoint.model.rpartition(":")[2]) / "model"
     files = [folder / "tokenizer.json" for folder in model_folder.tokenizers(downloaded)]
     if not any(file.is_file() for file in files):

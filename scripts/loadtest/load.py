@@ -46,7 +46,7 @@ class Level:
         return sum(count for status, count in self.statuses.items() if status != 200)
 
     def percentile(self, percent: float) -> float:
-        """Seconds within which so many per cent of the answered requests were answered (nearest rank); 0 without any."""
+        """Seconds within which so many per cent of the answers came (nearest rank); 0 without any."""
         if not self.latencies:
             return 0.0
         ordered = sorted(self.latencies)

@@ -108,7 +108,8 @@ def test_a_streamed_answer_comes_in_pieces() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         assert json.loads(request.content)["input_data"]["parameters"]["stream"] is True
         assert request.headers["authorization"] == f"Bearer {KEY}"
-        events = 'data: {"output": "one "}\n\ndata: {"output": "two"}\n\ndata: {"output": "", "finish_reason": "stop"}\n\ndata: [DONE]\n\n'
+        last = '{"output": "", "finish_reason": "stop"}'
+        events = f'data: {{"output": "one "}}\n\ndata: {{"output": "two"}}\n\ndata: {last}\n\ndata: [DONE]\n\n'
         return httpx.Response(200, text=events, headers={"content-type": "text/event-stream; charset=utf-8"})
 
     assert list(endpoint().pieces([{"role": "user", "content": "x"}], {}, client(handler))) == ["one ", "two"]

@@ -1,4 +1,4 @@
-"""Cases from prepared data: the last answer withheld, both files, each conversation once, in order or drawn by the seed."""
+"""Cases from prepared data: the last answer withheld, of both files, each once, in order or drawn by the seed."""
 
 from __future__ import annotations
 

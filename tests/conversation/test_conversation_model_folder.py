@@ -18,7 +18,8 @@ def test_weights_are_where_the_config_is(tmp_path: Path, place: str) -> None:
 
 
 @pytest.mark.parametrize(("config", "expected"), [
-    ('{"dtype": "bfloat16"}', "bfloat16"), ('{"torch_dtype": "float16"}', "float16"), ("{}", "float32"), ('{"dtype": null}', "float32"),
+    ('{"dtype": "bfloat16"}', "bfloat16"), ('{"torch_dtype": "float16"}', "float16"), ("{}", "float32"),
+    ('{"dtype": null}', "float32"),
 ])  # fmt: skip
 def test_the_type_of_the_weights_by_either_name(tmp_path: Path, config: str, expected: str) -> None:
     (tmp_path / "config.json").write_text(config)

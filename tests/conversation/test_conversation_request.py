@@ -96,7 +96,7 @@ def test_the_server_takes_what_the_values_allow() -> None:
     assert set(properties) == set(turns.OFFERED)
     for name, schema in properties.items():
         allowed = [value for value in VALUES if jsonschema.Draft202012Validator(schema).is_valid(value)]
-        # A values file knows no NaN; JSON Schema calls 1.0 an integer, and a file that says so gets the server's sentence.
+        # YAML here knows no NaN; JSON Schema calls 1.0 an integer, and values that say so get the server's sentence.
         meant = [
             value for value in allowed
             if value == value and (schema["type"] != "integer" or isinstance(value, int))

@@ -13,8 +13,8 @@ from scripts.conversation import template
 from scripts.errors import UserError
 
 CHATML = (
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}"
-    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 
 
@@ -62,10 +62,10 @@ TALK = [SYSTEM, {"role": "user", "content": "Größe?\n"}, {"role": "assistant",
 TOOLS = [{"type": "function", "function": {"name": "größe", "description": "<&>", "parameters": {"b": 1, "a": [2]}}}]
 TEMPLATES = (
     CHATML,
-    "{{ bos_token }}{% for m in messages %}\n  {% if m.role == 'user' %}{% continue %}{% endif %}\n{{ m.content }}\n{% endfor %}",
+    "{{ bos_token }}{% for m in messages %}\n  {% if loop.first %}{% continue %}{% endif %}\n{{ m }}\n{% endfor %}",
     "{% for m in messages %}\n{% generation %}\n{{ m.content }}\n{%- endgeneration -%}\n  x\n{% endfor %}",
     "{% set x = 1 %}{% generation %}{% set x = 2 %}{{ x }}{% endgeneration %}{{ x }}",
-    "{% set seen = namespace(roles='') %}{% for m in messages %}{% set seen.roles = seen.roles + m.role %}{% endfor %}{{ seen.roles }}",
+    "{% set all = namespace(x='') %}{% for m in messages %}{% set all.x = all.x + m.role %}{% endfor %}{{ all.x }}",
     "{{ tools | tojson }}|{{ tools | tojson(indent=2) }}|{{ tools | tojson(sort_keys=True) }}|{{ documents }}",
     "{{ strftime_now('%Y') }}{{ messages[0].content | upper }}{{ pad_token is defined }}{{ eos_token }}",
 )

@@ -1,4 +1,4 @@
-"""invoke, chat, evaluate and loadtest ask the same questions with the same bytes: each is run, and what it sends kept."""
+"""invoke, chat, evaluate and loadtest ask the same questions with the same bytes: they are run, and listened to."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with held-out conversations in both files, one of them in both, with more keys than a server should read."""
+    """A project with held-out conversations in two files, one in both, with more keys than a server should read."""
     folder = tmp_path / "data" / "demo"
     folder.mkdir(parents=True)
     for name, numbers in (("heldout", (1, 2)), ("test", (2, 3, 3))):
@@ -128,7 +128,7 @@ def test_the_requests_are_the_same_bytes(
 def sent_by_chat(
     cases: list[held_out.Case], parameters: dict[str, Any], recorder: Recorder, folder: Path
 ) -> set[bytes]:
-    """Asks the last question of each case in the terminal, and returns what the endpoint got after it refused to stream."""
+    """Asks each case's last question in the terminal, and returns what the endpoint got after it refused to stream."""
     for case in cases:
         conversation = Conversation(dict(parameters), case.messages[0]["content"], list(case.messages[1:-1]))
         endpoint = recorder.endpoint()

@@ -26,8 +26,8 @@ def made(**changes: Any) -> Evaluation:
     }
     answers = [Answers("test.jsonl:1", "Größe?", "groß", None, "\u2028")]
     whole = Evaluation(
-        "demo", "m", "1", "base", "data-1", 1, 1, {"base": "x", "tuned": "y"}, {"seed": 1, "confidence": 95.0}, ["A note."],
-        measures, [Verdict("r", False, "why")], answers, answers,
+        "demo", "m", "1", "base", "data-1", 1, 1, {"base": "x", "tuned": "y"}, {"seed": 1, "confidence": 95.0},
+        ["A note."], measures, [Verdict("r", False, "why")], answers, answers,
     )  # fmt: skip
     return dataclasses.replace(whole, **changes).ended(1.23)
 

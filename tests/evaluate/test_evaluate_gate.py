@@ -23,7 +23,7 @@ def asked(cases: int = 30) -> Asked:
 
 
 def observed(loss: float, gain: float, answer: str, right: int = 8, empty: int = 0) -> Observed:
-    """A model with about that loss a token (10 tokens an answer), and an answer of which some words are the true ones."""
+    """A model with about that loss a token (10 tokens an answer), and an answer of which some words are true ones."""
     draw = random.Random(f"{loss}{gain}")
     losses = [(10 * (loss + draw.gauss(0, 0.2)), 10) for _ in range(30)]
     answers = [answer if at >= empty else "" for at in range(30)]

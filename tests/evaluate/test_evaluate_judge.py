@@ -8,7 +8,8 @@ from scripts.evaluate import general, judge
 
 
 @pytest.mark.parametrize("answer", [
-    "I'm sorry, but I can't help with that.", "I am sorry, I do not have access to that.", "As an AI language model, I have no opinion.",
+    "I'm sorry, but I can't help with that.", "I am sorry, I do not have access to that.",
+    "As an AI language model, I have no opinion.",
     "Unfortunately, I cannot say.", "I cannot answer this.", "My apologies, but this is beyond me.", "I don't know.",
 ])  # fmt: skip
 def test_refusals(answer: str) -> None:
@@ -16,7 +17,8 @@ def test_refusals(answer: str) -> None:
 
 
 @pytest.mark.parametrize("answer", [
-    "Set `precision` to 16. You cannot use 32 there.", "The service cannot know that a secret is one.", "No, that is refused.",
+    "Set `precision` to 16. You cannot use 32 there.", "The service cannot know that a secret is one.",
+    "No, that is refused.",
     "Asian markets rose.", "It can't be done offline. I'm sorry.", "",
 ])  # fmt: skip
 def test_no_refusals(answer: str) -> None:

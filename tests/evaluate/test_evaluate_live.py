@@ -1,4 +1,4 @@
-"""Against Azure ML on localhost, with a tiny model: register, deploy, evaluate, promote, chat and load, as a user would."""
+"""Against Azure ML on localhost, with a tiny model: register, deploy, evaluate, promote, chat and load."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_a_folder_in_the_values_wins(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("environment", ["demo", "prod"])
 def test_the_model_that_stood_in_is_the_base(environment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rehearsal of prod trains a small model in the place of the big one: comparing with the big one would be wrong."""
+    """A rehearsal of prod trains a small model in the big one's place: comparing with the big one would be wrong."""
     from scripts.local.engine import smollm2 as stand_in
 
     asked: list[str] = []

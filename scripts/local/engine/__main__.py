@@ -1,4 +1,4 @@
-"""`python -m scripts.local.engine <job folder>`: runs a job of chat_completion_pipeline; 0 is Completed, 143 cancelled."""
+"""`python -m scripts.local.engine <job folder>`: runs a chat_completion_pipeline; 0 is Completed, 143 cancelled."""
 
 from __future__ import annotations
 

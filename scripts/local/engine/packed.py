@@ -1,9 +1,9 @@
 """A forward pass without padding: conversations lie behind each other in one row, and attention keeps them apart.
 
 Every layer but attention works token by token, so nothing is ever computed for padding. The models stay those of
-transformers: this registers an attention function with its attention interface, and passes the lengths through. And only
-trained positions are turned into logits: with a vocabulary of 49,152 and a hidden size of 576, logits are a fifth of the
-arithmetic of SmolLM2 and most of its memory.
+transformers: this registers an attention function with its attention interface, and passes the lengths through. And
+only trained positions are turned into logits: with a vocabulary of 49,152 and a hidden size of 576, logits are a fifth
+of the arithmetic of SmolLM2 and most of its memory.
 """
 
 from __future__ import annotations

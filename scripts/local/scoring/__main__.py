@@ -1,4 +1,4 @@
-"""`python -m scripts.local.scoring --model-dir DIR --port P --log FILE`: serves a model on 127.0.0.1 until told to stop."""
+"""`python -m scripts.local.scoring --model-dir DIR --port P --log FILE`: serves a model on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def load(server: Server, options: argparse.Namespace, log: Callable[[str], None]) -> None:
-    """Loads the model and answers one token with it, then lets the server be healthy; ends the process if that fails."""
+    """Loads the model and answers one token, then lets the server be healthy; ends the process if that fails."""
     begun = time.monotonic()
     try:
         libraries.quieten()

@@ -98,8 +98,8 @@ class Server:
     def _record(self, status: int, answers: list[Any], begun: float) -> None:
         seconds, tokens = time.monotonic() - begun, sum(len(answer.tokens) for answer in answers)
         self.log(
-            f"POST /score {status} {1000 * seconds:.0f} ms, {sum(len(answer.prompt) for answer in answers)} prompt tokens, "
-            f"{tokens} new tokens, {tokens / max(seconds, 1e-9):.1f} tokens/s"
+            f"POST /score {status} {1000 * seconds:.0f} ms, {sum(len(answer.prompt) for answer in answers)} prompt "
+            f"tokens, {tokens} new tokens, {tokens / max(seconds, 1e-9):.1f} tokens/s"
         )
 
 

@@ -13,7 +13,7 @@ from scripts.local.scoring.generator import Answer, Generator
 
 
 class Ticket:
-    """A request's place: `answer` fills; `updates` gets (text, whether it ended) whenever it grew, or what went wrong."""
+    """A request's place: `answer` fills; `updates` gets (text, whether it ended) as it grows, or what went wrong."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer

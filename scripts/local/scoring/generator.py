@@ -34,7 +34,7 @@ class Answer:
 
 
 class Generator:
-    """A model folder that answers. `add`, then `step` until `step` returns an answer as ended; at most `rows` at once."""
+    """A model folder that answers. `add`, then `step` until it returns an answer as ended; at most `rows` at once."""
 
     def __init__(self, folder: Path, rows: int, follower: threads.Follower | None = None) -> None:
         model, self.tokenizer, self.system_role_supported = load(folder)
@@ -48,7 +48,7 @@ class Generator:
         self.ends = _ends(self.model, self.tokenizer)
 
     def prepare(self, messages: list[dict[str, Any]], parameters: Parameters) -> Answer:
-        """Returns the answer to be filled; a `BadRequest` if the template or the context cannot take the conversation."""
+        """Returns the answer to be filled; a `BadRequest` if template or context cannot take the conversation."""
         try:
             folded = messages if self.system_role_supported else chat.fold_system(messages)
             prompt = chat.prompt(self.tokenizer, folded)
@@ -59,8 +59,8 @@ class Generator:
         room = self.context - len(prompt)
         if room < 1:
             raise BadRequest(
-                f"input_data.input_string: {len(prompt)} tokens; the model's context is {self.context} and the answer needs "
-                "room in it. Shorten the conversation."
+                f"input_data.input_string: {len(prompt)} tokens; the model's context is {self.context} and the answer "
+                "needs room in it. Shorten the conversation."
             )
         answer = Answer(prompt, parameters, min(parameters.max_new_tokens, room))
         if parameters.seed is None:
@@ -87,7 +87,7 @@ class Generator:
 
     @torch.inference_mode()
     def step(self) -> list[Answer]:
-        """Reads one part of a prompt, then gives every answer whose prompt is read its next token; returns those ended."""
+        """Reads a part of a prompt, then gives every answer whose prompt is read a token; returns those ended."""
         self.follower.adjust()
         row = next((at for at, answer in enumerate(self.active) if answer.read < len(answer.prompt)), None)
         if row is not None:
