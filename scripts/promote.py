@@ -21,24 +21,24 @@ TAG = "promoted"  # its value is the evaluation's fingerprint, which says on wha
 
 def read(values: Values, version: str, folder: Path) -> Evaluation:
     """Returns a model version's evaluation; a `UserError` if it is missing, another model's, or changed by hand."""
-    found = evaluation.read(folder, version, values.environment)
-    if (found.model, found.version) != (model_version.name(values), version):
+    evaluated = evaluation.read(folder, version, values.environment)
+    if (evaluated.model, evaluated.version) != (model_version.name(values), version):
         raise UserError(
-            f"{folder / evaluation.FILE}: is about {found.model}:{found.version}, not {version}; "
+            f"{folder / evaluation.FILE}: is about {evaluated.model}:{evaluated.version}, not {version}; "
             f"make evaluate ENV={values.environment} makes it"
         )
-    return found
+    return evaluated
 
 
 def tags(evaluated: Evaluation) -> dict[str, str]:
     """Returns the tags of a promoted version: the evidence, and the numbers that a reader of the model list wants."""
-    found = {TAG: evaluated.hash, "evaluation_data": evaluated.data_version}
+    named = {TAG: evaluated.hash, "evaluation_data": evaluated.data_version}
     for key in ("perplexity", "rouge_l"):
         measure = evaluated.measures[key]
         for who, estimate in (("base", measure.base), ("tuned", measure.tuned)):
             if estimate:
-                found[f"{key}_{who}"] = f"{estimate.value:.{measure.digits}f}"
-    return found
+                named[f"{key}_{who}"] = f"{estimate.value:.{measure.digits}f}"
+    return named
 
 
 def promote(values: Values, version: str, folder: Path, client: Any) -> list[str]:

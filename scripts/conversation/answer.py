@@ -26,12 +26,12 @@ def event(content: dict[str, Any]) -> str:
 def read(response: str) -> str:
     """Returns the text of a response; models answer `{"output": …}`, and some a list of those."""
     try:
-        found = json.loads(response)
-        if isinstance(found, str):  # printed as JSON, `az ml online-endpoint invoke` quotes the body once more
-            found = json.loads(found)
-        if isinstance(found, list):
-            found = found[0]
-        output = found["output"]
+        content = json.loads(response)
+        if isinstance(content, str):  # printed as JSON, `az ml online-endpoint invoke` quotes the body once more
+            content = json.loads(content)
+        if isinstance(content, list):
+            content = content[0]
+        output = content["output"]
         if not isinstance(output, str):
             raise ValueError(output)
     except (ValueError, KeyError, IndexError, TypeError):

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 from scripts.azure import client as client_module
 from scripts.conversation import answer, request
 from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError
+from scripts.values import names
 from scripts.values.read import Values
 
 if TYPE_CHECKING:
     import httpx
 
+CONNECT = 15  # seconds to reach the endpoint at all
 Messages = Sequence[dict[str, Any]]
 
 # What Azure's gateway says with a status, and what to do; the body of such a reply is often empty.
@@ -86,7 +88,8 @@ class Endpoint:
         """Yields the answer as it comes where the server can stream (parameter `stream`), else in one piece."""
         import httpx
 
-        if self.streams:
+        streams = self.streams
+        if streams:
             asked = request.body(messages, {**parameters, "stream": True})
             try:
                 with http.stream("POST", self.uri, content=asked, headers=self.headers()) as reply:
@@ -98,9 +101,11 @@ class Endpoint:
                 raise AskError(f"endpoint {self.name} broke off: {_reason(error)}", 0) from None
             if reply.status_code not in (400, 401, 424):
                 raise AskError(f"endpoint {self.name}: {refused}", reply.status_code)
-            # Perhaps it is the parameter that it does not know; asking without it tells.
-            self.streams = reply.status_code == 401
-        yield self.ask(messages, parameters, http)
+            streams = reply.status_code == 401
+        # Perhaps it is the parameter that it does not know; that it answers without it tells.
+        whole = self.ask(messages, parameters, http)
+        self.streams = streams
+        yield whole
 
     def _streamed(self, reply: httpx.Response) -> Iterator[str]:
         """Yields the pieces of a streamed answer; a server that knows no events sends one whole answer."""
@@ -177,7 +182,7 @@ def http_client(timeout: float) -> httpx.Client:
     """Returns a client with the proxy and CA bundle that the Azure SDK would use."""
     import httpx
 
-    return httpx.Client(timeout=_timeout(timeout), verify=_trusted())
+    return httpx.Client(timeout=httpx.Timeout(timeout, connect=CONNECT), verify=_trusted())
 
 
 def async_http_client(timeout: float, connections: int) -> httpx.AsyncClient:
@@ -185,13 +190,11 @@ def async_http_client(timeout: float, connections: int) -> httpx.AsyncClient:
     import httpx
 
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-    return httpx.AsyncClient(timeout=_timeout(timeout), verify=_trusted(), limits=limits)
+    return httpx.AsyncClient(timeout=httpx.Timeout(timeout, connect=CONNECT), verify=_trusted(), limits=limits)
 
 
 def name_of(values: Values) -> str:
     """Returns the name of the environment's endpoint."""
-    from scripts.values import names
-
     return f"{values.data['endpoint']['name']}-{names.suffix(values)}"
 
 
@@ -200,12 +203,6 @@ def _secret(client: Any, name: str) -> str:
         f"key for endpoint {name}", "make deploy makes it", client.online_endpoints.get_keys, name
     )
     return str(getattr(keys, "primary_key", None) or keys.access_token)
-
-
-def _timeout(seconds: float) -> httpx.Timeout:
-    import httpx
-
-    return httpx.Timeout(seconds, connect=15)
 
 
 def _trusted() -> ssl.SSLContext | bool:

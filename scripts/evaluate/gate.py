@@ -45,10 +45,10 @@ def judge(require: dict[str, Any], measures: dict[str, Measure]) -> list[Verdict
 
 def _verdict(name: str, limit: Any, measures: dict[str, Measure]) -> Verdict:
     rule = RULES[name]
-    found = measures.get(rule.measure)
-    if not found or not (found.base and found.tuned and found.difference):
+    measure = measures.get(rule.measure)
+    if not measure or not (measure.base and measure.tuned and measure.difference):
         return Verdict(name, False, f"{rule.title} of both models: not measured, so {name} is not met")
-    compared = Compared(rule.title, found.base, found.tuned, found.difference, found.change_percent)
+    compared = Compared(rule.title, measure.base, measure.tuned, measure.difference, measure.change_percent)
     return Verdict(name, *rule.judge(compared, limit))
 
 

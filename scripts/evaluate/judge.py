@@ -44,4 +44,4 @@ def is_exact(truth: str, answer: str) -> bool:
 def mentions(answer: str, accepted: list[str]) -> bool:
     """Whether one of the accepted words stands in the answer as a whole word."""
     given = f" {normalized(answer)} "
-    return any(f" {normalized(each)} " in given for each in accepted)
+    return any(f" {normalized(word)} " in given for word in accepted)

@@ -32,7 +32,6 @@ class Model:
         from transformers.utils import logging
 
         from scripts.local.engine import lora, model_import, packed
-        from scripts.local.engine.finetune import precision
         from scripts.local.engine.threads import Follower
 
         logging.disable_progress_bar()
@@ -43,7 +42,7 @@ class Model:
         self.tokenizer = model_import.load_tokenizer(self.folder)
         # The component's word for the weights' type.
         saved = "32" if model_folder.dtype(self.folder) == "float32" else "16"
-        self.model: Any = lora.merged(packed.load(self.folder, precision(saved, device)[0], device), folder)
+        self.model: Any = lora.merged(packed.load(self.folder, packed.precision(saved, device)[0], device), folder)
         self.model.eval()
         self.length = self.tokenizer.model_max_length
         self.system_role = system_role  # else a system message goes in front of the first question, as in training
@@ -56,12 +55,12 @@ class Model:
         """
         from scripts.local.engine import packed
 
-        found = []
+        losses = []
         for case in cases:
             self.threads.adjust()
             row = self._keep_end(self.last_answer(case))
-            found.append((packed.evaluated_loss(self.model, [row]), sum(row.trained)))
-        return found
+            losses.append((packed.evaluated_loss(self.model, [row]), sum(row.trained)))
+        return losses
 
     def last_answer(self, case: Case) -> Encoded:
         """Returns the case with its true answer as tokens, and only that answer marked."""

@@ -122,16 +122,16 @@ def _measured(kind: Kind, cases: Sequence[Case], asked: Asked, base: Observed | 
     def statistic(*columns: Any) -> Any:
         return scale * kind.statistic(*columns)
 
-    found: dict[str, Estimate] = {}
+    estimates: dict[str, Estimate] = {}
     for name, columns in (("base", before), ("tuned", after)):
         if columns and columns[0]:
-            found[name] = statistics.estimate(statistic, *columns, **asked.options)
-    if before and after and len(found) == 2:
+            estimates[name] = statistics.estimate(statistic, *columns, **asked.options)
+    if before and after and len(estimates) == 2:
         both = (*after, *before)
-        found["difference"] = statistics.estimate(statistics.difference(statistic), *both, **asked.options)
+        estimates["difference"] = statistics.estimate(statistics.difference(statistic), *both, **asked.options)
         if kind.key == "perplexity":
-            found["change_percent"] = statistics.estimate(_change_percent, *both, **asked.options)
-    return Measure(kind.title, kind.better, kind.digits, kind.note, kind.percent, **found)
+            estimates["change_percent"] = statistics.estimate(_change_percent, *both, **asked.options)
+    return Measure(kind.title, kind.better, kind.digits, kind.note, kind.percent, **estimates)
 
 
 def _change_percent(*columns: Any) -> Any:

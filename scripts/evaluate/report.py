@@ -15,7 +15,7 @@ MARKS = {True: "met", False: "NOT met"}
 
 def rows(evaluation: dict[str, Any]) -> list[list[str]]:
     """Returns the table of measures: title, base, tuned, difference, cases, verdict of the interval."""
-    found = []
+    table = []
     for measure in evaluation["measures"].values():
         digits, better, gap = measure["digits"], measure["better"], measure.get("difference")
         unit, points = (" %", " points") if measure["percent"] else ("", "")
@@ -25,8 +25,8 @@ def rows(evaluation: dict[str, Any]) -> list[list[str]]:
             _estimate(gap, digits, points, signed=True),
         ]
         cases = (measure.get("tuned") or measure.get("base") or {}).get("cases", 0)
-        found.append([measure["title"], *cells, str(cases), verdict(gap, better)])
-    return found
+        table.append([measure["title"], *cells, str(cases), verdict(gap, better)])
+    return table
 
 
 def verdict(gap: dict[str, float] | None, better: str) -> str:

@@ -85,20 +85,18 @@ def run(arguments: list[str] | None = None) -> int:
     endpoint = endpoint_module.require(values, client_module.connect(values), endpoint_module.name_of(values))
     tokens_of, counted = counter(endpoint)
     levels = asyncio.run(_ramp(endpoint, questions, values.data["request"], concurrencies, options.seconds, tokens_of))
-    found = advice.advise(levels, endpoint.places, endpoint.instances, options.target_rps)
+    advised = advice.advise(levels, endpoint.places, endpoint.instances, options.target_rps)
     if options.output == "json":
-        recommended = (
-            {"knee": found.knee.concurrency, "reason": found.reason, "deployment": found.values} if found else None
-        )
+        recommended = advised and advised.as_dict()
         print(json.dumps({"levels": [level.as_dict() for level in levels], "advice": recommended}, indent=1))
     else:
         from tabulate import tabulate
 
         print(tabulate([row(level) for level in levels], headers=HEAD, disable_numparse=True, stralign="right"))
         print(f"{counted}; questions: held-out conversations with values' request parameters\n")
-        if found:
-            print("\n".join(advice.lines(found, endpoint.places, options.target_rps)))
-    if found is None:
+        if advised:
+            print("\n".join(advice.lines(advised, endpoint.places, options.target_rps)))
+    if advised is None:
         raise UserError(f"endpoint {endpoint.name}: no level was answered in full, not even the lowest", FAILED)
     return 0
 

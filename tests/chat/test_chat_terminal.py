@@ -129,6 +129,13 @@ def test_a_server_that_cannot_stream_is_asked_for_whole_answers_from_then_on() -
     assert seen == [True, False, False]
 
 
+def test_a_question_that_is_refused_for_another_reason_costs_no_streaming() -> None:
+    asked = endpoint()
+    with pytest.raises(AskError, match="too long"):
+        list(asked.pieces([], {}, client(lambda _: httpx.Response(400, json={"error": {"message": "too long"}}))))
+    assert asked.streams
+
+
 def test_an_error_in_the_stream_is_an_error() -> None:
     events = 'data: {"output": "one "}\n\ndata: {"error": {"code": "SystemError", "message": "The model failed."}}\n\n'
 

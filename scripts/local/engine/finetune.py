@@ -45,7 +45,7 @@ def run(
     begun = time.monotonic()
     seed_everything(values)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype, words = precision(values["precision"], device)
+    dtype, words = packed.precision(values["precision"], device)
     job.log(f"device: {device}, {follower.adjust()} of {follower.most} thread(s) as others leave them, {words}")
     plan, capped = step_plan.make(values, len(data.train), job.settings)
     for line in capped:
@@ -268,18 +268,6 @@ class Loop:
             "eval_loss": self.best[0] if self.best[1] else None,
             "best_step": self.best[1] or self.step,
         }
-
-
-def precision(asked: str, device: str) -> tuple[torch.dtype, str]:
-    """Returns the weights' type and why: "16" is bf16 if the processor multiplies it, as the component wants."""
-    if asked == "32":
-        return torch.float32, "fp32 (precision 32)"
-    if device == "cuda" and torch.cuda.is_bf16_supported():
-        return torch.bfloat16, "bf16 (precision 16)"
-    able = torch.cpu.get_capabilities()
-    if device == "cpu" and any(able.get(name) for name in ("amx_bf16", "avx512_bf16", "sve_bf16")):
-        return torch.bfloat16, "bf16 (precision 16; the processor has instructions for it)"
-    return torch.float32, "fp32 (precision 16 was asked; this processor has no instructions for bf16)"
 
 
 def make_optimizer(weights: list[torch.nn.Parameter], values: dict[str, Any]) -> torch.optim.Optimizer:

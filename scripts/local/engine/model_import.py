@@ -83,10 +83,9 @@ def load_tokenizer(folder: Path) -> Any:
 
 def weights_in(folder: Path) -> Path:
     """Returns the folder with config.json and weights in a model's folder or a job's output; a `UserError` without."""
-    inside = folder / "mlflow_model_folder"
-    found = model_folder.weights(folder) or (model_folder.weights(inside) if inside.is_dir() else None)
-    if found:
-        return found
+    weights = model_folder.weights(folder) or model_folder.weights(folder / "mlflow_model_folder")
+    if weights:
+        return weights
     if (folder / model_folder.DESCRIPTION).exists():
         raise UserError(f"{folder}: an MLflow model without weights of transformers (no model/config.json in it).")
     raise UserError(

@@ -32,6 +32,18 @@ def load(folder: Path, dtype: torch.dtype, device: str) -> PreTrainedModel:
     return model.to(device)
 
 
+def precision(asked: str, device: str) -> tuple[torch.dtype, str]:
+    """Returns the weights' type and why: "16" is bf16 if the processor multiplies it, as the component wants."""
+    if asked == "32":
+        return torch.float32, "fp32 (precision 32)"
+    if device == "cuda" and torch.cuda.is_bf16_supported():
+        return torch.bfloat16, "bf16 (precision 16)"
+    able = torch.cpu.get_capabilities()
+    if device == "cpu" and any(able.get(name) for name in ("amx_bf16", "avx512_bf16", "sve_bf16")):
+        return torch.bfloat16, "bf16 (precision 16; the processor has instructions for it)"
+    return torch.float32, "fp32 (precision 16 was asked; this processor has no instructions for bf16)"
+
+
 def hidden_states(model: PreTrainedModel, rows: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
     """Runs the rows and returns the states that predict a trained token, and those tokens: [n, width] and [n]."""
     device = model.device

@@ -60,7 +60,9 @@ class Server:
         return JSONResponse(outputs if question.several else outputs[0])
 
     def _prepare(self, question: Question) -> list[Any]:
-        return [self.batcher.generator.prepare(each, question.parameters) for each in question.conversations]
+        return [
+            self.batcher.generator.prepare(conversation, question.parameters) for conversation in question.conversations
+        ]
 
     async def _whole(self, answer: Any) -> str:
         text = ""

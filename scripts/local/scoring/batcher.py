@@ -85,7 +85,7 @@ class Batcher:
             return
         for ticket in list(self.running):
             answer = ticket.answer
-            if any(answer is each for each in ended):
+            if any(answer is other for other in ended):
                 ticket.tell((answer.text, True))
                 self.running.remove(ticket)
             elif answer.parameters.stream and answer.tokens:

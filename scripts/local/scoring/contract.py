@@ -113,7 +113,7 @@ def _messages(where: str, messages: Any) -> list[dict[str, Any]]:
 def _parameter(where: str, name: str, value: Any) -> Any:
     if name == "stop":
         stops = [value] if isinstance(value, str) else value
-        if not isinstance(stops, list) or not all(isinstance(each, str) and each for each in stops):
+        if not isinstance(stops, list) or not all(isinstance(stop, str) and stop for stop in stops):
             raise BadRequest(f"{where}.stop: found {_kind(value)}; it must be a string or a list of strings.")
         return tuple(stops)
     if name not in PARAMETERS:
