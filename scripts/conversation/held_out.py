@@ -31,11 +31,12 @@ class Case:
 
 def cases(environment: str, root: Path = ROOT) -> list[Case]:
     """Returns the held-out conversations of an environment's prepared data in the files' order, each one once."""
-    folder = root / "data" / environment
+    paths = [path for name in FILES if (path := root / "data" / environment / name).exists()]
+    if not paths:
+        raise UserError(f"data/{environment}/: no held-out rows; make data ENV={environment} prepares them", MISSING)
     unique: dict[str, Case] = {}
-    for path in (folder / name for name in FILES):
-        for case in _read(path) if path.exists() else ():
-            unique.setdefault(json.dumps([case.messages, case.truth], sort_keys=True), case)
+    for case in (case for path in paths for case in _read(path)):
+        unique.setdefault(json.dumps([case.messages, case.truth], sort_keys=True), case)
     if not unique:
         raise UserError(
             f"data/{environment}/: no held-out conversation that ends with an answer; make data ENV={environment} "

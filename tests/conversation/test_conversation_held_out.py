@@ -52,8 +52,11 @@ def test_the_seed_draws(tmp_path: Path) -> None:
 
 
 def test_without_prepared_data_a_sentence_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="make data ENV=demo"):
+    with pytest.raises(UserError, match="data/demo/: no held-out rows; make data ENV=demo prepares them"):
         held_out.drawn("demo", 10, 0, tmp_path)
+    root = prepare(tmp_path, test=[row("open", None)])
+    with pytest.raises(UserError, match="no held-out conversation that ends with an answer; make data ENV=demo"):
+        held_out.cases("demo", root)
 
 
 def test_a_damaged_row_is_named_and_a_line_separator_in_a_text_is_no_new_row(tmp_path: Path) -> None:
