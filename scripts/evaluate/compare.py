@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,19 @@ from scripts.errors import UserError
 from scripts.evaluate import gate, general, measure, model_files, model_version
 from scripts.evaluate.evaluation import Answers, Evaluation
 from scripts.evaluate.measure import Asked, Observed
+from scripts.evaluate.model_files import Weights
 from scripts.files import ROOT
 from scripts.values.read import Values
 
 
-@dataclass
-class Sides:
-    """Where each model can be asked: `weights` for losses, an endpoint for answers; and what a reader has to know."""
+@dataclass(frozen=True)
+class Side:
+    """One of the two models, and where it can be asked: its weights for losses, an endpoint for answers."""
 
-    base: model_files.Weights | None = None
-    tuned: model_files.Weights | None = None
-    base_endpoint: Endpoint | None = None
-    endpoint: Endpoint | None = None
-    notes: list[str] = field(default_factory=list)
+    who: str
+    weights: Weights | None
+    endpoint: Endpoint | None
+    system_role: bool  # whether the tuned model's template knows one; both models are asked alike
 
 
 def evaluate(
@@ -47,8 +47,9 @@ def evaluate(
         settings["short_answer_words"],
         {name: settings[name] for name in ("resamples", "confidence", "seed")},
     )
-    sides = _sides(values, client, model, version, folder, ask_endpoint)
-    base, tuned = _observe(sides, asked, settings)
+    before, after, notes = _sides(values, client, model, version, folder, ask_endpoint)
+    base = _observe(before, asked, settings["max_new_tokens"]) if before else None
+    tuned = _observe(after, asked, settings["max_new_tokens"])
     measures = measure.measure(asked, base, tuned)
     examples = asked.cases[: min(settings["side_by_sides"], asked.answered)]  # in the seed's order, so a sample
     return Evaluation(
@@ -61,7 +62,7 @@ def evaluate(
         answered=asked.answered,
         answered_by={"base": base.answered_by if base else "nobody", "tuned": tuned.answered_by},
         settings={key: value for key, value in settings.items() if key != "require"},
-        notes=sides.notes,
+        notes=notes,
         measures=measures,
         gate=gate.judge(settings["require"], measures),
         examples=_beside(examples, base.answers if base else None, tuned.answers),
@@ -69,24 +70,29 @@ def evaluate(
     ).ended(time.monotonic() - begun)
 
 
-def _sides(values: Values, client: Any, model: str, version: str, folder: Path, ask_endpoint: bool) -> Sides:
+def _sides(
+    values: Values, client: Any, model: str, version: str, folder: Path, ask_endpoint: bool
+) -> tuple[Side | None, Side, list[str]]:
+    """Returns the base model if it can be asked, the tuned one, and what a reader has to know about that."""
     settings = values.data["evaluation"]
-    sides = Sides()
-    if ask_endpoint:
-        sides.endpoint = _serving(values, client, f"{model}:{version}", sides.notes)
+    notes: list[str] = []
+    endpoint = _serving(values, client, f"{model}:{version}", notes) if ask_endpoint else None
+    base = tuned = None
     if settings["weights"]:
-        sides.tuned = model_files.tuned(client, model, version, folder)
-        sides.base = model_files.base(values, sides.tuned.folder, folder)
-    elif sides.endpoint is None:
+        tuned = model_files.tuned(client, model, version, folder)
+        base = model_files.base(values, tuned.folder, folder)
+    elif endpoint is None:
         raise UserError(
             f"{values.where('evaluation.weights')}: evaluation.weights is false, so only endpoints are asked, and none "
             f"serves {model}:{version} here; make deploy ENV={values.environment}, or set it to true"
         )
     else:
-        sides.notes.append("Perplexity and losses need the weights, and evaluation.weights is false.")
-    if settings.get("base_endpoint"):
-        sides.base_endpoint = endpoint_module.require(values, client, settings["base_endpoint"])
-    return sides
+        notes.append("Perplexity and losses need the weights, and evaluation.weights is false.")
+    name = settings.get("base_endpoint")
+    serving_base = endpoint_module.require(values, client, name) if name else None
+    system_role = tuned is None or model_folder.system_role_supported(tuned.folder)
+    before = Side("base", base, serving_base, system_role) if base or serving_base else None
+    return before, Side("tuned", tuned, endpoint, system_role), notes
 
 
 def _serving(values: Values, client: Any, model: str, notes: list[str]) -> Endpoint | None:
@@ -99,46 +105,29 @@ def _serving(values: Values, client: Any, model: str, notes: list[str]) -> Endpo
     return endpoint
 
 
-def _observe(sides: Sides, asked: Asked, settings: dict[str, Any]) -> tuple[Observed | None, Observed]:
-    """Asks both models, one after the other, so that only one is in memory."""
-    tokens = settings["max_new_tokens"]
-    system_role = model_folder.system_role_supported(sides.tuned.folder) if sides.tuned else True
-    base = _one("base", sides.base, sides.base_endpoint, asked, tokens, system_role)
-    tuned = _one("tuned", sides.tuned, sides.endpoint, asked, tokens, system_role)
-    assert tuned is not None  # `_sides` has found weights or an endpoint
-    return base, tuned
-
-
-def _one(
-    who: str,
-    weights: model_files.Weights | None,
-    endpoint: Endpoint | None,
-    asked: Asked,
-    max_new_tokens: int,
-    system_role: bool,
-) -> Observed | None:
-    """Asks one model: losses from its weights, answers from its endpoint where there is one; None if it has neither."""
-    seen = Observed(weights.name if weights else endpoint.model if endpoint else "", "")
+def _observe(side: Side, asked: Asked, max_new_tokens: int) -> Observed:
+    """Asks one model: losses from its weights, answers from its endpoint where there is one."""
+    seen = Observed(side.weights.name if side.weights else side.endpoint.model if side.endpoint else "", "")
     wanted = [*asked.cases[: asked.answered], *asked.general]
-    answers: list[str] = []
-    if weights:
+    endpoint, model = side.endpoint, None
+    if side.weights:
         from scripts.evaluate.loaded_model import Model
 
-        model = Model(weights.folder, system_role)
-        _say(f"{who}: losses of {len(asked.cases)} true answers")
+        model = Model(side.weights.folder, side.system_role)
+        _say(f"{side.who}: losses of {len(asked.cases)} true answers")
         seen.losses = model.losses(asked.cases)
         seen.losses_elsewhere = model.losses(asked.elsewhere())
         seen.general_losses = model.losses(asked.general)
-        if not endpoint:
-            seen.answered_by = "its weights on this machine"
-            _say(f"{who}: {len(wanted)} answers from {seen.answered_by}")
-            answers = model.answers(wanted, max_new_tokens)
+    here = "its weights on this machine"
+    seen.answered_by = f"endpoint {endpoint.name}, deployment {endpoint.deployment}" if endpoint else here
+    _say(f"{side.who}: {len(wanted)} answers from {seen.answered_by}")
+    answers: list[str] = []
     if endpoint:
-        seen.answered_by = f"endpoint {endpoint.name}, deployment {endpoint.deployment}"
-        _say(f"{who}: {len(wanted)} answers from {seen.answered_by}")
         answers = _from_endpoint(endpoint, wanted, max_new_tokens)
+    elif model:
+        answers = model.answers(wanted, max_new_tokens)
     seen.answers, seen.general_answers = answers[: asked.answered], answers[asked.answered :]
-    return seen if seen.answered_by else None
+    return seen
 
 
 def _from_endpoint(endpoint: Endpoint, wanted: list[Case], max_new_tokens: int) -> list[str]:

@@ -73,33 +73,31 @@ def run(
     return Run(adapted, summary)
 
 
+@dataclass
 class Loop:
     """The steps: batches, gradient, optimizer, learning rate, logging, evaluation, checkpoints, early stopping."""
 
-    def __init__(
-        self,
-        job: Job,
-        values: dict[str, Any],
-        plan: step_plan.Plan,
-        model: Any,
-        optimizer: torch.optim.Optimizer,
-        data: Data,
-        tracker: Tracker,
-        follower: threads.Follower,
-        pass_tokens: int,
-    ) -> None:
-        self.job, self.values, self.plan, self.model, self.optimizer = job, values, plan, model, optimizer
-        self.data, self.tracker, self.follower, self.pass_tokens = data, tracker, follower, pass_tokens
-        self.checkpoints = Checkpoints(job.scratch / "checkpoints", values["save_total_limit"])
-        self.step = 0
-        self.best: tuple[float, int] = (math.inf, 0)  # evaluation loss, step
-        self.worse = 0  # evaluations in a row without a better one
-        self.first_loss: float | None = None
-        self.evaluation_seconds = 0.0
-        self.losses: list[float] = []  # of the steps since the last line in the log
-        self.all_losses = 0.0
-        self.tokens = 0
-        self.seconds = 0.0
+    job: Job
+    values: dict[str, Any]
+    plan: step_plan.Plan
+    model: Any
+    optimizer: torch.optim.Optimizer
+    data: Data
+    tracker: Tracker
+    follower: threads.Follower
+    pass_tokens: int
+    step: int = 0
+    best: tuple[float, int] = (math.inf, 0)  # evaluation loss, step
+    worse: int = 0  # evaluations in a row without a better one
+    first_loss: float | None = None
+    evaluation_seconds: float = 0.0
+    losses: list[float] = field(default_factory=list)  # of the steps since the last line in the log
+    all_losses: float = 0.0
+    tokens: int = 0
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.checkpoints = Checkpoints(self.job.scratch / "checkpoints", self.values["save_total_limit"])
 
     def train(self, resume_from: list[Path]) -> None:
         """Runs until the plan's last step, or until early stopping ends it."""
@@ -160,16 +158,12 @@ class Loop:
         per = self.plan.steps_per_epoch if self.values["logging_strategy"] == "epoch" else self.values["logging_steps"]
         if self.step % per and self.step not in (1, self.plan.total):
             return
-        loss, speed, left = (
-            sum(self.losses) / len(self.losses),
-            self.tokens / self.seconds,
-            self.plan.seconds_left(self.step),
-        )
+        loss, speed = sum(self.losses) / len(self.losses), self.tokens / self.seconds
         self.losses = []
         epoch = self.step / self.plan.steps_per_epoch
         self.job.log(
             f"step {self.step}/{self.plan.total}  epoch {epoch:.2f}  loss {loss:.4f}  learning rate {rate:.2e}  "
-            f"{speed:.0f} tokens/s  ETA {left:.0f} s"
+            f"{speed:.0f} tokens/s  ETA {self.plan.seconds_left(self.step):.0f} s"
         )
         self.tracker.metrics(
             self.step, loss=loss, grad_norm=norm, learning_rate=rate, epoch=epoch, tokens_per_second=speed
