@@ -6,62 +6,54 @@ With --check it says whether that has happened: `make deploy` asks so where `eva
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from scripts.azure import client as client_module
-from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError, main
-from scripts.evaluate import __main__ as evaluate
-from scripts.evaluate import gate
+from scripts.errors import FAILED, UNREACHABLE, UserError, main
+from scripts.evaluate import evaluation, gate, model_version
+from scripts.evaluate.evaluation import Evaluation
 from scripts.values.read import Values, add_arguments, from_arguments
 
 TAG = "promoted"  # its value is the evaluation's fingerprint, which says on what grounds
 
 
-def read(values: Values, version: str, folder: Path) -> dict[str, Any]:
-    """Returns the evaluation of a model version; a `UserError` if it is missing, another model's, or was changed by hand."""
-    path = folder / evaluate.FILE
-    advice = f"make evaluate ENV={values.environment} makes it"
-    if not path.is_file():
-        raise UserError(f"{path}: there is no evaluation of version {version} yet; {advice}", MISSING)
-    try:
-        evaluation = json.loads(path.read_text(encoding="utf-8"))
-        about, said = (evaluation["model"], evaluation["version"]), evaluation["hash"]
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{path}: is not what make evaluate writes; {advice}") from None
-    if about != (evaluate.model_name(values), version):
-        raise UserError(f"{path}: is about {about[0]}:{about[1]}, not {version}; {advice}")
-    if evaluate.fingerprint(evaluation) != said:
-        raise UserError(f"{path}: was changed after it was written, so it proves nothing; {advice}")
-    return evaluation
+def read(values: Values, version: str, folder: Path) -> Evaluation:
+    """Returns a model version's evaluation; a `UserError` if it is missing, another model's, or changed by hand."""
+    evaluated = evaluation.read(folder, version, values.environment)
+    if (evaluated.model, evaluated.version) != (model_version.name(values), version):
+        raise UserError(
+            f"{folder / evaluation.FILE}: is about {evaluated.model}:{evaluated.version}, not {version}; "
+            f"make evaluate ENV={values.environment} makes it"
+        )
+    return evaluated
 
 
-def tags(evaluation: dict[str, Any]) -> dict[str, str]:
+def tags(evaluated: Evaluation) -> dict[str, str]:
     """Returns the tags of a promoted version: the evidence, and the numbers that a reader of the model list wants."""
-    found = {TAG: evaluation["hash"], "evaluation_data": evaluation["data_version"]}
+    named = {TAG: evaluated.hash, "evaluation_data": evaluated.data_version}
     for key in ("perplexity", "rouge_l"):
-        numbers = evaluation["measures"][key]
-        for who in ("base", "tuned"):
-            if who in numbers:
-                found[f"{key}_{who}"] = f"{numbers[who]['value']:.{numbers['digits']}f}"
-    return found
+        measure = evaluated.measures[key]
+        for who, estimate in (("base", measure.base), ("tuned", measure.tuned)):
+            if estimate:
+                named[f"{key}_{who}"] = f"{estimate.value:.{measure.digits}f}"
+    return named
 
 
 def promote(values: Values, version: str, folder: Path, client: Any) -> list[str]:
     """Tags the version and returns what to print; a `UserError` with code 1 and all numbers where the gate refuses."""
-    evaluation = read(values, version, folder)
-    verdicts = gate.judge(values.data["evaluation"]["require"], evaluation["measures"])
-    said = [f"{each.requirement}: {each.sentence}" for each in verdicts]
-    name = evaluation["model"]
+    evaluated = read(values, version, folder)
+    verdicts = gate.judge(values.data["evaluation"]["require"], evaluated.measures)
+    said = [f"{verdict.requirement}: {verdict.sentence}" for verdict in verdicts]
+    name = evaluated.model
     if not verdicts:
         raise UserError(
-            f"{values.where('evaluation.require')}: evaluation.require asks for nothing, so a promotion would mean nothing; "
-            "set at least one requirement"
+            f"{values.where('evaluation.require')}: evaluation.require asks for nothing, so a promotion would mean "
+            "nothing; set at least one requirement"
         )
-    if not all(each.met for each in verdicts):
-        failed = [line for each, line in zip(verdicts, said, strict=True) if not each.met]
+    failed = [line for verdict, line in zip(verdicts, said, strict=True) if not verdict.met]
+    if failed:
         head = f"{name}:{version} is not promoted: {len(failed)} of {len(verdicts)} requirements are not met"
         raise UserError("\n".join([head, *failed]), FAILED)
     from azure.core.exceptions import AzureError
@@ -69,19 +61,19 @@ def promote(values: Values, version: str, folder: Path, client: Any) -> list[str
     model = client_module.found(
         f"model {name}:{version}", "make register registers it", client.models.get, name, version
     )
-    model.tags = {**(model.tags or {}), **tags(evaluation)}
+    model.tags = {**(model.tags or {}), **tags(evaluated)}
     try:
         client.models.create_or_update(model)
     except AzureError as error:
         raise UserError(
             f"model {name}:{version} cannot be tagged: {client_module.one_line(error)}", UNREACHABLE
         ) from None
-    return [*said, f"{name}:{version} is promoted ({TAG}={evaluation['hash']})"]
+    return [*said, f"{name}:{version} is promoted ({TAG}={evaluated.hash})"]
 
 
 def check(values: Values, version: str, client: Any) -> str:
     """Returns a sentence if the version is promoted; a `UserError` with code 1 if not."""
-    name = evaluate.model_name(values)
+    name = model_version.name(values)
     model = client_module.found(
         f"model {name}:{version}", "make register registers it", client.models.get, name, version
     )
@@ -101,14 +93,14 @@ def run(arguments: list[str] | None = None) -> int:
         prog="python -m scripts.promote", description="Promote an evaluated model version."
     )
     add_arguments(parser)
-    evaluate.add_version_arguments(parser)
+    model_version.add_arguments(parser)
     parser.add_argument("--check", action="store_true", help="only say whether it is promoted, if the values demand it")
     parser.add_argument("--warn", action="store_true", help="with --check: say that it is not promoted, and go on")
     options = parser.parse_args(arguments)
     values = from_arguments(options)
     if options.check and not values.data["evaluation"]["before_deploy"]:
         return 0
-    version = evaluate.version_of(options)
+    version = model_version.from_arguments(options)
     client = client_module.connect(values)
     if options.check:
         try:
@@ -118,7 +110,7 @@ def run(arguments: list[str] | None = None) -> int:
                 raise
             print(f"warning: {error}", file=sys.stderr)
     else:
-        print("\n".join(promote(values, version, evaluate.RUNS / version, client)))
+        print("\n".join(promote(values, version, model_version.folder(version), client)))
     return 0
 
 

@@ -1,4 +1,5 @@
 """Talk to the deployment: `python -m scripts.chat` in a terminal, `python -m scripts.chat.web` in a browser.
 
-conversation.py   turns, system prompt, parameters, the row that is saved     page.html   the page of web.py
+terminal.py   lines, commands, answers      web.py, page.html   the page and who may ask
+turns.py      the conversation so far       transcript.py       conversations kept as rows of training data
 """

@@ -3,146 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
+import io
 import sys
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 from scripts.azure import client as client_module
-from scripts.chat.conversation import Conversation, save
+from scripts.chat import transcript
+from scripts.chat.terminal import HELP, Terminal, lines
+from scripts.chat.turns import Conversation
 from scripts.conversation import endpoint as endpoint_module
-from scripts.errors import UserError, main, suggest
-from scripts.files import ROOT
-from scripts.values.read import Values, add_arguments, from_arguments
-
-HELP = """\
-  /system TEXT        set the system prompt (without TEXT: take it away)
-  /set NAME VALUE     set temperature, top_p, do_sample or max_new_tokens
-  /show               show the system prompt, the parameters and the turns so far
-  /undo               take the last question and its answer back
-  /again              ask the last question anew
-  /new                begin a new conversation
-  /save [FILE]        append this conversation to a JSONL file, as one more row of training data
-  /quit               end (Ctrl-D does too; Ctrl-C stops an answer)
-A line that ends with \\ goes on in the next one."""
-
-
-class Terminal:
-    """Reads lines, asks, prints: `ask` yields an answer's pieces, `say` prints text as it is."""
-
-    def __init__(
-        self,
-        conversation: Conversation,
-        ask: Callable[[Conversation], Iterator[str]],
-        say: Callable[[str], Any],
-        transcript: Path,
-    ) -> None:
-        self.conversation, self.ask, self.say, self.transcript = conversation, ask, say, transcript
-
-    def take(self, line: str) -> bool:
-        """Does what a line asks for; returns False when it ends the conversation."""
-        if not line.strip():
-            return True
-        if not line.startswith("/"):
-            self.conversation.say("user", line)
-            self.answer()
-            return True
-        word, _, rest = line[1:].partition(" ")
-        verbs = {name.removeprefix("do_"): name for name in dir(self) if name.startswith("do_")}
-        if word in ("quit", "exit", "q"):
-            return False
-        if word not in verbs:
-            self.say(f"/{word}: unknown command{suggest(word, [*verbs, 'quit'])}; /help lists them\n")
-            return True
-        try:
-            getattr(self, verbs[word])(rest.strip())
-        except UserError as error:
-            self.say(f"{error}\n")
-        return True
-
-    def answer(self) -> None:
-        """Asks for the next turn and prints it as it comes; what fails or is stopped leaves the question unasked."""
-        begun, text = time.monotonic(), ""
-        try:
-            for piece in self.ask(self.conversation):
-                self.say(piece)
-                text += piece
-        except (UserError, KeyboardInterrupt) as error:
-            self.conversation.undo()
-            self.say(
-                f"\n[{'stopped' if isinstance(error, KeyboardInterrupt) else error}; the question is taken back]\n"
-            )
-            return
-        self.conversation.say("assistant", text)
-        self.say(f"\n[{time.monotonic() - begun:.1f} s]\n")
-
-    def do_help(self, _: str) -> None:
-        self.say(f"{HELP}\n")
-
-    def do_system(self, text: str) -> None:
-        self.conversation.system = text
-        self.say("[system prompt set]\n" if text else "[no system prompt]\n")
-
-    def do_set(self, rest: str) -> None:
-        name, _, value = rest.replace("=", " ").partition(" ")
-        self.conversation.set(name, value.strip())
-        self.say(f"[{name} {self.conversation.parameters[name]}]\n")
-
-    def do_show(self, _: str) -> None:
-        for name, value in self.conversation.parameters.items():
-            self.say(f"{name}: {value}\n")
-        for message in self.conversation.messages:
-            self.say(f"{message['role']}: {message['content']}\n")
-
-    def do_undo(self, _: str) -> None:
-        self.say("[taken back]\n" if self.conversation.undo() else "[nothing was asked yet]\n")
-
-    def do_again(self, _: str) -> None:
-        questions = [turn["content"] for turn in self.conversation.turns if turn["role"] == "user"]
-        if not questions:
-            self.say("[nothing was asked yet]\n")
-            return
-        self.conversation.undo()
-        self.conversation.say("user", questions[-1])
-        self.answer()
-
-    def do_new(self, _: str) -> None:
-        self.conversation.turns.clear()
-        self.say("[new conversation]\n")
-
-    def do_save(self, name: str) -> None:
-        path = Path(name) if name else self.transcript
-        rows = save(self.conversation.messages, path)
-        self.say(f"[{path}: {rows} row{'s' * (rows != 1)}]\n")
-
-
-def lines() -> Iterator[str]:
-    """Yields what the user types; Ctrl-C empties the line, Ctrl-D ends."""
-    with contextlib.suppress(ImportError):
-        import readline  # noqa: F401  # history and editing of the line, where Python was built with it
-    typed = ""
-    while True:
-        try:
-            line = input("" if not sys.stdin.isatty() else "… " if typed else "> ")
-        except EOFError:
-            return
-        except KeyboardInterrupt:
-            print()
-            typed = ""
-            continue
-        typed += line
-        if typed.endswith("\\"):
-            typed = typed[:-1] + "\n"
-            continue
-        yield typed
-        typed = ""
-
-
-def transcript_of(values: Values) -> Path:
-    """Returns where conversations of an environment are saved unless a file is named."""
-    return ROOT / "runs" / "chat" / f"{values.environment}.jsonl"
+from scripts.errors import main
+from scripts.values.read import add_arguments, from_arguments
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -157,7 +27,8 @@ def run(arguments: list[str] | None = None) -> int:
     values = from_arguments(options)
     endpoint = endpoint_module.require(values, client_module.connect(values), endpoint_module.name_of(values))
 
-    sys.stdin.reconfigure(errors="replace")  # a stray byte is a wrong letter, not the end of the conversation
+    if isinstance(sys.stdin, io.TextIOWrapper):  # a stray byte is a wrong letter, not the end of the conversation
+        sys.stdin.reconfigure(errors="replace")
 
     def say(text: str) -> None:
         sys.stdout.write(text)
@@ -166,7 +37,10 @@ def run(arguments: list[str] | None = None) -> int:
     with endpoint_module.http_client(endpoint.timeout) as http:
         conversation = Conversation(dict(values.data["request"]), options.system)
         terminal = Terminal(
-            conversation, lambda each: endpoint.pieces(each.messages, each.parameters, http), say, transcript_of(values)
+            conversation,
+            lambda asked: endpoint.pieces(asked.messages, asked.parameters, http),
+            say,
+            transcript.of_environment(values.environment),
         )
         say(f"{endpoint.model} at endpoint {endpoint.name}. /help lists the commands.\n")
         for line in lines():

@@ -1,7 +1,7 @@
 """`python -m scripts.chat.web`: one page on this machine to talk to the deployment.
 
-The page knows no key: it asks this process, which asks the endpoint. Only the page that this process handed out may ask:
-every request carries a token that is drawn at the start, comes from this origin, and names this host.
+The page knows no key: it asks this process, which asks the endpoint. Only the page that this process handed out may
+ask: every request carries a token that is drawn at the start, comes from this origin, and names this host.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from scripts.azure import client as client_module
-from scripts.chat.__main__ import transcript_of
-from scripts.chat.conversation import checked, save
+from scripts.chat import transcript
+from scripts.chat.turns import checked
 from scripts.conversation import endpoint as endpoint_module
 from scripts.errors import USAGE, UserError, main
 from scripts.values.read import add_arguments, from_arguments
@@ -43,9 +43,9 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, port: int, title: str, parameters: dict[str, Any], ask: Ask, transcript: Path) -> None:
+    def __init__(self, port: int, title: str, parameters: dict[str, Any], ask: Ask, saved: Path) -> None:
         super().__init__(("127.0.0.1", port), Handler)
-        self.title, self.parameters, self.ask, self.transcript = title, parameters, ask, transcript
+        self.title, self.parameters, self.ask, self.saved = title, parameters, ask, saved
         self.token = secrets.token_urlsafe(24)
         self.hosts = {f"{name}:{self.server_address[1]}" for name in ("127.0.0.1", "localhost")}
 
@@ -94,8 +94,8 @@ class Handler(BaseHTTPRequestHandler):
         shown = json.dumps(settings, ensure_ascii=False).replace("<", "\\u003c")
         page = PAGE.read_text(encoding="utf-8").replace("{nonce}", nonce).replace("{settings}", shown)
         policy = (
-            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; "
-            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; img-src "
+            "data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         )
         self._send(200, page.encode(), "text/html; charset=utf-8", {"Content-Security-Policy": policy})
 
@@ -117,8 +117,8 @@ class Handler(BaseHTTPRequestHandler):
             self._line({"error": str(error)})
 
     def _save(self) -> None:
-        rows = save(_messages(self._body()), self.server.transcript)
-        said = json.dumps({"file": str(self.server.transcript), "rows": rows}).encode()
+        rows = transcript.save(_messages(self._body()), self.server.saved)
+        said = json.dumps({"file": str(self.server.saved), "rows": rows}).encode()
         self._send(200, said, "application/json")
 
     def _body(self) -> dict[str, Any]:
@@ -189,7 +189,8 @@ def run(arguments: list[str] | None = None) -> int:
         try:
             server = Server(
                 options.port, title, dict(values.data["request"]),
-                lambda messages, parameters: endpoint.pieces(messages, parameters, http), transcript_of(values),
+                lambda messages, parameters: endpoint.pieces(messages, parameters, http),
+                transcript.of_environment(values.environment),
             )  # fmt: skip
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or "a port is at most 65535"

@@ -6,18 +6,24 @@ environment variable, a log, or the text of an error.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scripts.azure import client as client_module
+from scripts.conversation import answer, request
 from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError
-from scripts.invoke import answer
+from scripts.values import names
 from scripts.values.read import Values
+
+if TYPE_CHECKING:
+    import httpx
+
+CONNECT = 15  # seconds to reach the endpoint at all
+Messages = Sequence[dict[str, Any]]
 
 # What Azure's gateway says with a status, and what to do; the body of such a reply is often empty.
 STATUSES = {
@@ -51,7 +57,7 @@ class Endpoint:
     instances: int
     places: int  # requests that it works on at a time: instances times max_concurrent_requests_per_instance
     timeout: float  # seconds
-    credential: Any = field(repr=False)  # a function that returns the key or token
+    credential: Callable[[], str] = field(repr=False)  # fetches the key or token
     streams: bool = True  # until the server refuses to; Azure's own chat server only knows whole answers
     _secret: str = field(default="", repr=False)
 
@@ -60,77 +66,61 @@ class Endpoint:
         self._secret = self._secret or self.credential()
         return {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}
 
-    def ask(self, messages: Sequence[dict[str, Any]], parameters: dict[str, Any], http: Any = None) -> str:
-        """Returns the answer to a conversation; an `AskError` says why there is none. A refused token is fetched anew once."""
+    def ask(self, messages: Messages, parameters: dict[str, Any], http: httpx.Client) -> str:
+        """Returns the answer to a conversation; an `AskError` says why there is none. A refused key is fetched anew."""
         import httpx
 
-        with http_client(self.timeout) if http is None else contextlib.nullcontext(http) as using:
-            for attempt in (1, 2):
-                try:
-                    reply = using.post(self.uri, json=body(messages, parameters), headers=self.headers())
-                except httpx.TimeoutException:
-                    raise AskError(f"endpoint {self.name}: {STATUSES[408]}", 408) from None
-                except httpx.HTTPError as error:
-                    raise AskError(f"endpoint {self.name} cannot be reached: {_reason(error)}", 0) from None
-                if reply.status_code != 401 or attempt == 2:
-                    break
-                self._secret = ""
+        for attempt in (1, 2):
+            try:
+                reply = http.post(self.uri, content=request.body(messages, parameters), headers=self.headers())
+            except httpx.TimeoutException:
+                raise AskError(f"endpoint {self.name}: {STATUSES[408]}", 408) from None
+            except httpx.HTTPError as error:
+                raise AskError(f"endpoint {self.name} cannot be reached: {_reason(error)}", 0) from None
+            if reply.status_code != 401 or attempt == 2:
+                break
+            self._secret = ""
         if reply.status_code != 200:
             raise AskError(f"endpoint {self.name}: {refusal(reply.status_code, reply.text)}", reply.status_code)
-        return answer(reply.text)
+        return answer.read(reply.text)
 
-    def pieces(self, messages: Sequence[dict[str, Any]], parameters: dict[str, Any], http: Any) -> Iterator[str]:
+    def pieces(self, messages: Messages, parameters: dict[str, Any], http: httpx.Client) -> Iterator[str]:
         """Yields the answer as it comes where the server can stream (parameter `stream`), else in one piece."""
         import httpx
 
-        if self.streams:
-            request = {"json": body(messages, {**parameters, "stream": True}), "headers": self.headers()}
+        streams = self.streams
+        if streams:
+            asked = request.body(messages, {**parameters, "stream": True})
             try:
-                with http.stream("POST", self.uri, **request) as reply:
+                with http.stream("POST", self.uri, content=asked, headers=self.headers()) as reply:
                     if reply.status_code == 200:
-                        yield from _events(reply, self.name)
+                        yield from self._streamed(reply)
                         return
                     refused = refusal(reply.status_code, reply.read().decode(errors="replace"))
             except httpx.HTTPError as error:
                 raise AskError(f"endpoint {self.name} broke off: {_reason(error)}", 0) from None
             if reply.status_code not in (400, 401, 424):
                 raise AskError(f"endpoint {self.name}: {refused}", reply.status_code)
-            # Perhaps it is the parameter that it does not know; asking without it tells.
-            self.streams = reply.status_code == 401
-        yield self.ask(messages, parameters, http)
+            streams = reply.status_code == 401
+        # Perhaps it is the parameter that it does not know; that it answers without it tells.
+        whole = self.ask(messages, parameters, http)
+        self.streams = streams
+        yield whole
 
-
-def body(messages: Sequence[dict[str, Any]], parameters: dict[str, Any]) -> dict[str, Any]:
-    """Returns the request of the chat-completion models; only what a server should read of a message goes along."""
-    kept = [{key: message[key] for key in ("role", "content") if key in message} for message in messages]
-    return {"input_data": {"input_string": kept, "parameters": parameters}, "params": {}}
-
-
-def _events(reply: Any, name: str) -> Iterator[str]:
-    """Yields the pieces of server-sent events {"output": …}; a server that knows no events sends one whole answer."""
-    if not reply.headers.get("content-type", "").startswith("text/event-stream"):
-        reply.read()
-        yield answer(reply.text)
-        return
-    for line in reply.iter_lines():
-        data = line.removeprefix("data: ")
-        if data == line or data == "[DONE]":
-            continue
+    def _streamed(self, reply: httpx.Response) -> Iterator[str]:
+        """Yields the pieces of a streamed answer; a server that knows no events sends one whole answer."""
+        if not reply.headers.get("content-type", "").startswith(answer.EVENTS):
+            reply.read()
+            yield answer.read(reply.text)
+            return
         try:
-            event = json.loads(data)
-        except ValueError:
-            event = None
-        if not isinstance(event, dict):
-            raise AskError(f"endpoint {name}: the stream has something that is no event: {data[:100]!r}", 500)
-        if "error" in event:
-            error = event["error"]
-            raise AskError(f"endpoint {name}: {error.get('message', error) if isinstance(error, dict) else error}", 500)
-        if event.get("output"):
-            yield str(event["output"])
+            yield from answer.pieces(reply.iter_text())
+        except UserError as error:
+            raise AskError(f"endpoint {self.name}: {error}", 500) from None
 
 
 def refusal(status: int, text: str) -> str:
-    """Returns a sentence for a reply that is no answer: the server's own words where it has some, else what it means."""
+    """Returns a sentence for a reply that is no answer: the server's own words if it has some, else what it means."""
     try:
         said = json.loads(text)["error"]["message"]
     except (ValueError, KeyError, TypeError):
@@ -139,7 +129,7 @@ def refusal(status: int, text: str) -> str:
     return f"HTTP {status}: " + (str(said) or meaning or client_module.one_line(text) or "no reason given")
 
 
-def find(values: Values, client: Any, name: str) -> Endpoint | None:
+def find(client: Any, name: str) -> Endpoint | None:
     """Returns the endpoint if it is there and a deployment of it has traffic, else None."""
     from azure.core.exceptions import AzureError, ResourceNotFoundError
 
@@ -169,14 +159,14 @@ def find(values: Values, client: Any, name: str) -> Endpoint | None:
 
 def require(values: Values, client: Any, name: str) -> Endpoint:
     """Returns the endpoint; a `UserError` if it is not there or nothing is deployed to it."""
-    found = find(values, client, name)
-    if found is None:
+    endpoint = find(client, name)
+    if endpoint is None:
         raise UserError(
             f"there is no endpoint {name} with a deployment that has traffic; make deploy ENV={values.environment} "
             "makes it",
             MISSING,
         )
-    return found
+    return endpoint
 
 
 def model_reference(model: Any) -> str:
@@ -188,19 +178,23 @@ def model_reference(model: Any) -> str:
     return text.removeprefix("azureml:")
 
 
-def http_client(timeout: float, kind: str = "Client", **options: Any) -> Any:
-    """Returns an httpx client (`Client` or `AsyncClient`) with the proxy and CA bundle that the Azure SDK would use."""
+def http_client(timeout: float) -> httpx.Client:
+    """Returns a client with the proxy and CA bundle that the Azure SDK would use."""
     import httpx
 
-    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")
-    verify = ssl.create_default_context(cafile=bundle) if bundle else True
-    return getattr(httpx, kind)(timeout=httpx.Timeout(timeout, connect=15), verify=verify, **options)
+    return httpx.Client(timeout=httpx.Timeout(timeout, connect=CONNECT), verify=_trusted())
+
+
+def async_http_client(timeout: float, connections: int) -> httpx.AsyncClient:
+    """Returns the same for as many requests at a time as `connections`."""
+    import httpx
+
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+    return httpx.AsyncClient(timeout=httpx.Timeout(timeout, connect=CONNECT), verify=_trusted(), limits=limits)
 
 
 def name_of(values: Values) -> str:
     """Returns the name of the environment's endpoint."""
-    from scripts.values import names
-
     return f"{values.data['endpoint']['name']}-{names.suffix(values)}"
 
 
@@ -208,7 +202,12 @@ def _secret(client: Any, name: str) -> str:
     keys = client_module.found(
         f"key for endpoint {name}", "make deploy makes it", client.online_endpoints.get_keys, name
     )
-    return getattr(keys, "primary_key", None) or keys.access_token
+    return str(getattr(keys, "primary_key", None) or keys.access_token)
+
+
+def _trusted() -> ssl.SSLContext | bool:
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")
+    return ssl.create_default_context(cafile=bundle) if bundle else True
 
 
 def _reason(error: Exception) -> str:

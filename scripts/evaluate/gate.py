@@ -6,112 +6,84 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-Numbers = dict[str, Any]  # of one measure: base, tuned, difference, change_percent -> value, low, high, cases
+from scripts.evaluate.evaluation import Measure, Verdict
+from scripts.evaluate.statistics import Estimate
+
+Both = Any  # a `Measure` that both models have, so that none of its estimates is None; a type checker cannot see that
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """A requirement, whether it is met, and the numbers in a sentence."""
+class Rule:
+    """A requirement: which measure it is about, how that is called, and whether a limit is met, in a sentence."""
 
-    requirement: str
-    met: bool
-    sentence: str
+    measure: str
+    title: str
+    judge: Callable[[str, Both, float], tuple[bool, str]]
 
 
-def judge(require: dict[str, Any], measures: dict[str, Numbers]) -> list[Verdict]:
+def judge(require: dict[str, Any], measures: dict[str, Measure]) -> list[Verdict]:
     """Returns a verdict for every requirement that is set; `false` and `null` ask for nothing."""
-    return [
-        RULES[name](name, limit, measures)
-        for name, limit in require.items()
-        if limit is not None and limit is not False
-    ]
+    asked = {name: limit for name, limit in require.items() if limit is not None and limit is not False}
+    return [_verdict(name, limit, measures.get(RULES[name].measure)) for name, limit in asked.items()]
 
 
-def _perplexity(name: str, limit: float, measures: dict[str, Numbers]) -> Verdict:
-    numbers = measures.get("perplexity", {})
-    change = numbers.get("change_percent")
-    if not change:
-        return _unmeasured(name, "perplexity of both models")
-    return Verdict(
-        name,
-        change["high"] <= -limit,
-        f"perplexity {numbers['tuned']['value']:.2f} against {numbers['base']['value']:.2f} of the base: "
-        f"{change['value']:+.1f} % ({_interval(change, 1)}); required is -{limit:g} % or lower, with all of the interval",
+def _verdict(name: str, limit: Any, measure: Measure | None) -> Verdict:
+    rule = RULES[name]
+    if measure is None or measure.difference is None:
+        return Verdict(name, False, f"{rule.title} of both models: not measured, so {name} is not met")
+    return Verdict(name, *rule.judge(rule.title, measure, limit))
+
+
+def _perplexity(title: str, both: Both, limit: float) -> tuple[bool, str]:
+    change = both.change_percent
+    return change.high <= -limit, (
+        f"{title} {both.tuned.value:.2f} against {both.base.value:.2f} of the base: {change.value:+.1f} % "
+        f"({_interval(change, 1)}); required is -{limit:g} % or lower, with all of the interval"
     )
 
 
-def _above(key: str, title: str, digits: int) -> Callable[[str, Any, dict[str, Numbers]], Verdict]:
-    def rule(name: str, limit: Any, measures: dict[str, Numbers]) -> Verdict:
-        numbers = measures.get(key, {})
-        gap = numbers.get("difference")
-        if not gap:
-            return _unmeasured(name, f"{title} of both models")
-        return Verdict(name, gap["low"] > 0, f"{_both(title, numbers, digits)}; required is more than the base's, with all of "
-                                             "the interval of the difference")  # fmt: skip
-
-    return rule
+def _above(title: str, both: Both, _: float) -> tuple[bool, str]:
+    required = "required is more than the base's, with all of the interval of the difference"
+    return both.difference.low > 0, f"{_numbers(title, both)}; {required}"
 
 
-def _not_below(key: str, title: str, digits: int) -> Callable[[str, Any, dict[str, Numbers]], Verdict]:
-    def rule(name: str, limit: Any, measures: dict[str, Numbers]) -> Verdict:
-        numbers = measures.get(key, {})
-        gap = numbers.get("difference")
-        if not gap:
-            return _unmeasured(name, f"{title} of both models")
-        return Verdict(name, gap["high"] >= 0, f"{_both(title, numbers, digits)}; required is that it is not below the base's "
-                                               "by more than chance")  # fmt: skip
-
-    return rule
+def _not_below(title: str, both: Both, _: float) -> tuple[bool, str]:
+    required = "required is that it is not below the base's by more than chance"
+    return both.difference.high >= 0, f"{_numbers(title, both)}; {required}"
 
 
-def _no_more(key: str, title: str) -> Callable[[str, Any, dict[str, Numbers]], Verdict]:
-    def rule(name: str, limit: Any, measures: dict[str, Numbers]) -> Verdict:
-        numbers = measures.get(key, {})
-        if not numbers.get("difference"):
-            return _unmeasured(name, f"{title} of both models")
-        base, tuned = numbers["base"], numbers["tuned"]
-        met = tuned["value"] <= base["value"]
-        return Verdict(name, met, f"{title} {tuned['value']:.1f} % against {base['value']:.1f} % of the base, of "
-                                  f"{tuned['cases']} answers; required is no more than the base")  # fmt: skip
-
-    return rule
-
-
-def _lost(name: str, limit: float, measures: dict[str, Numbers]) -> Verdict:
-    numbers = measures.get("general_right", {})
-    if not numbers.get("difference"):
-        return _unmeasured(name, "general questions of both models")
-    base, tuned = numbers["base"], numbers["tuned"]
-    lost = round((base["value"] - tuned["value"]) * base["cases"] / 100)
-    return Verdict(
-        name,
-        lost <= limit,
-        f"general questions right: {tuned['value']:.0f} % against {base['value']:.0f} % of the base, that is "
-        f"{lost if lost > 0 else 'none'} lost of {base['cases']}; allowed are {limit:g}",
+def _no_more(title: str, both: Both, _: float) -> tuple[bool, str]:
+    return both.tuned.value <= both.base.value, (
+        f"{title} {both.tuned.value:.1f} % against {both.base.value:.1f} % of the base, of {both.tuned.cases} answers; "
+        "required is no more than the base"
     )
 
 
-RULES: dict[str, Callable[[str, Any, dict[str, Numbers]], Verdict]] = {
-    "perplexity_below_base_percent": _perplexity,
-    "rouge_l_above_base": _above("rouge_l", "ROUGE-L", 3),
-    "question_gain_kept": _not_below("question_gain", "gain from the question", 3),
-    "no_more_empty_answers": _no_more("empty_answers", "empty answers"),
-    "no_more_refusals": _no_more("refusals", "refusals"),
-    "general_answers_lost_at_most": _lost,
+def _lost(title: str, both: Both, limit: float) -> tuple[bool, str]:
+    lost = round((both.base.value - both.tuned.value) * both.base.cases / 100)
+    return lost <= limit, (
+        f"{title} right: {both.tuned.value:.0f} % against {both.base.value:.0f} % of the base, that is "
+        f"{lost if lost > 0 else 'none'} lost of {both.base.cases}; allowed are {limit:g}"
+    )
+
+
+RULES = {
+    "perplexity_below_base_percent": Rule("perplexity", "perplexity", _perplexity),
+    "rouge_l_above_base": Rule("rouge_l", "ROUGE-L", _above),
+    "question_gain_kept": Rule("question_gain", "gain from the question", _not_below),
+    "no_more_empty_answers": Rule("empty_answers", "empty answers", _no_more),
+    "no_more_refusals": Rule("refusals", "refusals", _no_more),
+    "general_answers_lost_at_most": Rule("general_right", "general questions", _lost),
 }
 
 
-def _both(title: str, numbers: Numbers, digits: int) -> str:
-    gap = numbers["difference"]
+def _numbers(title: str, both: Both) -> str:
+    gap = both.difference
     return (
-        f"{title} {numbers['tuned']['value']:.{digits}f} against {numbers['base']['value']:.{digits}f} of the base: "
-        f"{gap['value']:+.{digits}f} ({_interval(gap, digits)}), {gap['cases']} cases"
+        f"{title} {both.tuned.value:.3f} against {both.base.value:.3f} of the base: {gap.value:+.3f} "
+        f"({_interval(gap, 3)}), {gap.cases} cases"
     )
 
 
-def _interval(estimate: dict[str, float], digits: int) -> str:
-    return f"{estimate['low']:+.{digits}f} to {estimate['high']:+.{digits}f}"
-
-
-def _unmeasured(name: str, what: str) -> Verdict:
-    return Verdict(name, False, f"{what}: not measured, so {name} is not met")
+def _interval(estimate: Estimate, digits: int) -> str:
+    return f"{estimate.low:+.{digits}f} to {estimate.high:+.{digits}f}"

@@ -31,7 +31,7 @@ def is_refusal(answer: str) -> bool:
 
 
 def normalized(text: str) -> str:
-    """Returns a text without case, articles, punctuation and surplus blanks, as question-answering benchmarks compare."""
+    """Returns a text without case, articles, punctuation and surplus blanks, as benchmarks of questions compare."""
     kept = "".join(" " if letter in string.punctuation else letter for letter in text.lower())
     return " ".join(word for word in kept.split() if word not in ("a", "an", "the"))
 
@@ -44,4 +44,4 @@ def is_exact(truth: str, answer: str) -> bool:
 def mentions(answer: str, accepted: list[str]) -> bool:
     """Whether one of the accepted words stands in the answer as a whole word."""
     given = f" {normalized(answer)} "
-    return any(f" {normalized(each)} " in given for each in accepted)
+    return any(f" {normalized(word)} " in given for word in accepted)

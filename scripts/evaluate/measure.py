@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from scripts.conversation.held_out import Case
 from scripts.evaluate import judge, statistics
-from scripts.evaluate.cases import Case
+from scripts.evaluate.evaluation import Measure
 from scripts.evaluate.statistics import Estimate
 
 Loss = tuple[float, int]  # summed negative log-likelihood in nats, tokens
@@ -16,7 +17,7 @@ Loss = tuple[float, int]  # summed negative log-likelihood in nats, tokens
 
 @dataclass
 class Observed:
-    """What one model did: losses of the true answers, the same behind another case's question, answers; None: not asked."""
+    """What one model did: losses of the true answers, the same behind another question, answers; None: not asked."""
 
     name: str
     answered_by: str
@@ -42,25 +43,8 @@ class Kind:
 
 
 @dataclass
-class Measured:
-    """A measure of both models; what was not measured is None."""
-
-    kind: Kind
-    base: Estimate | None = None
-    tuned: Estimate | None = None
-    difference: Estimate | None = None  # tuned minus base
-    change_percent: Estimate | None = None  # tuned by base, less 100 %; perplexity only
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns the numbers as plain data."""
-        kept = ("base", "tuned", "difference", "change_percent")
-        found = {name: getattr(self, name) for name in kept}
-        return {name: dataclasses.asdict(each) for name, each in found.items() if each}
-
-
-@dataclass
 class Asked:
-    """What both models were asked: `cases` for losses, the first `answered` of them for answers, and general questions."""
+    """What both models were asked: `cases` for losses, the first `answered` of them for answers, general questions."""
 
     cases: list[Case]
     answered: int
@@ -69,7 +53,7 @@ class Asked:
     options: dict[str, Any] = field(default_factory=dict)  # of statistics.estimate
 
     def elsewhere(self) -> list[Case]:
-        """Returns every true answer behind the question of the next case: what it costs when the question does not help."""
+        """Returns every true answer behind the next case's question: what it costs when the question does not help."""
         following = [*self.cases[1:], *self.cases[:1]]
         return [
             dataclasses.replace(case, messages=other.messages)
@@ -77,7 +61,7 @@ class Asked:
         ]
 
 
-def measure(asked: Asked, base: Observed | None, tuned: Observed) -> dict[str, Measured]:
+def measure(asked: Asked, base: Observed | None, tuned: Observed) -> dict[str, Measure]:
     """Returns every measure by its key, in the order of a report."""
     return {kind.key: _measured(kind, cases, asked, base, tuned) for kind, cases in kinds(asked)}
 
@@ -95,14 +79,14 @@ def kinds(asked: Asked) -> list[tuple[Kind, Sequence[Case]]]:
             [judge.is_exact(case.truth, given) for case, given in pairs if len(statistics.words(case.truth)) <= few]
         ]
 
-    table = (
+    of_cases = (
         Kind("perplexity", "perplexity of the true answer", "lower", 2, "over all its tokens, given the conversation",
              statistics.perplexity, lambda cases, seen: _columns(seen.losses)),
         Kind("loss", "loss of the true answer", "lower", 3, "nats a token: the logarithm of the perplexity",
              statistics.share, lambda cases, seen: _columns(seen.losses)),
         Kind("question_gain", "gain from the question", "higher", 3,
-             "nats a token that the true answer costs more behind another conversation's question; about 0 means that the "
-             "model answers without regard to what is asked",
+             "nats a token that the true answer costs more behind another conversation's question; about 0 means that "
+             "the model answers without regard to what is asked",
              statistics.share, _gain),
         Kind("rouge_l", "ROUGE-L", "higher", 3, "longest common subsequence of words with the true answer, F1",
              statistics.mean, _over(lambda case, given: statistics.rouge_l(case.truth, given))),
@@ -124,31 +108,30 @@ def kinds(asked: Asked) -> list[tuple[Kind, Sequence[Case]]]:
     )  # fmt: skip
     losses = {"perplexity", "loss", "question_gain"}
     mean_words = sum(len(statistics.words(case.truth)) for case in answered) / max(1, len(answered))
-    table = tuple(dataclasses.replace(kind, note=kind.note.format(truth_words=mean_words)) for kind in table)
-    return [(kind, asked.cases if kind.key in losses else answered) for kind in table] + [
-        (kind, asked.general) for kind in general
+    noted = [dataclasses.replace(kind, note=kind.note.format(truth_words=mean_words)) for kind in of_cases]
+    return [
+        *((kind, asked.cases if kind.key in losses else answered) for kind in noted),
+        *((kind, asked.general) for kind in general),
     ]
 
 
-def _measured(kind: Kind, cases: Sequence[Case], asked: Asked, base: Observed | None, tuned: Observed) -> Measured:
-    result = Measured(kind)
-    columns = kind.columns(cases, tuned)
-    before = kind.columns(cases, base) if base else None
+def _measured(kind: Kind, cases: Sequence[Case], asked: Asked, base: Observed | None, tuned: Observed) -> Measure:
+    after, before = kind.columns(cases, tuned), kind.columns(cases, base) if base else None
     scale = 100 if kind.percent else 1
 
-    def statistic(*each: Any) -> Any:
-        return scale * kind.statistic(*each)
+    def statistic(*columns: Any) -> Any:
+        return scale * kind.statistic(*columns)
 
-    if columns and columns[0]:
-        result.tuned = statistics.estimate(statistic, *columns, **asked.options)
-    if before and before[0]:
-        result.base = statistics.estimate(statistic, *before, **asked.options)
-    if result.base and result.tuned:
-        both = (*columns, *before)
-        result.difference = statistics.estimate(statistics.difference(statistic), *both, **asked.options)
+    estimates: dict[str, Estimate] = {}
+    for name, columns in (("base", before), ("tuned", after)):
+        if columns and columns[0]:
+            estimates[name] = statistics.estimate(statistic, *columns, **asked.options)
+    if before and after and len(estimates) == 2:
+        both = (*after, *before)
+        estimates["difference"] = statistics.estimate(statistics.difference(statistic), *both, **asked.options)
         if kind.key == "perplexity":
-            result.change_percent = statistics.estimate(_change_percent, *both, **asked.options)
-    return result
+            estimates["change_percent"] = statistics.estimate(_change_percent, *both, **asked.options)
+    return Measure(kind.title, kind.better, kind.digits, kind.note, kind.percent, **estimates)
 
 
 def _change_percent(*columns: Any) -> Any:

@@ -6,13 +6,16 @@ from typing import Any
 
 from scripts.pages import page
 
-INTERVAL = "The interval is where the number would mostly fall with other conversations of the same kind (bootstrap over the conversations, paired for differences)."
+INTERVAL = (
+    "The interval is where the number would mostly fall with other conversations of the same kind (bootstrap over the "
+    "conversations, paired for differences)."
+)
 MARKS = {True: "met", False: "NOT met"}
 
 
 def rows(evaluation: dict[str, Any]) -> list[list[str]]:
     """Returns the table of measures: title, base, tuned, difference, cases, verdict of the interval."""
-    found = []
+    table = []
     for measure in evaluation["measures"].values():
         digits, better, gap = measure["digits"], measure["better"], measure.get("difference")
         unit, points = (" %", " points") if measure["percent"] else ("", "")
@@ -22,8 +25,8 @@ def rows(evaluation: dict[str, Any]) -> list[list[str]]:
             _estimate(gap, digits, points, signed=True),
         ]
         cases = (measure.get("tuned") or measure.get("base") or {}).get("cases", 0)
-        found.append([measure["title"], *cells, str(cases), verdict(gap, better)])
-    return found
+        table.append([measure["title"], *cells, str(cases), verdict(gap, better)])
+    return table
 
 
 def verdict(gap: dict[str, float] | None, better: str) -> str:
@@ -48,9 +51,10 @@ def about(evaluation: dict[str, Any]) -> list[str]:
     used = evaluation["settings"]
     lines = [
         f"Base model: {evaluation['base']}. Data: version {evaluation['data_version']}, {evaluation['asked']} held-out "
-        f"conversations with the last answer withheld (seed {used['seed']}), {evaluation['answered']} of them answered.",
-        f"Answers: base by {evaluation['answered_by']['base']}, tuned by {evaluation['answered_by']['tuned']}; always the "
-        f"likeliest token, at most {used['max_new_tokens']} tokens.",
+        f"conversations with the last answer withheld (seed {used['seed']}), {evaluation['answered']} of them "
+        f"answered.",
+        f"Answers: base by {evaluation['answered_by']['base']}, tuned by {evaluation['answered_by']['tuned']}; always "
+        f"the likeliest token, at most {used['max_new_tokens']} tokens.",
         f"{used['confidence']:g} % intervals. {INTERVAL}",
     ]
     if "exact_match" in evaluation["measures"] and not evaluation["measures"]["exact_match"].get("tuned"):

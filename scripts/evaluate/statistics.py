@@ -27,7 +27,7 @@ def words(text: str) -> list[str]:
 
 
 def rouge_l(truth: str, given: str) -> float:
-    """Returns ROUGE-L (F1 of the longest common subsequence of words, without stemming), 0 to 1; two empty texts are 1."""
+    """Returns ROUGE-L (F1 of the longest common subsequence of words, not stemmed), 0 to 1; two empty texts are 1."""
     wanted, got = words(truth), words(given)
     if not wanted or not got:
         return float(wanted == got)
@@ -50,7 +50,7 @@ def share(counted: Any, of: Any) -> Any:
 
 
 def perplexity(loss: Any, tokens: Any) -> Any:
-    """Returns the perplexity of all tokens together; `loss` is the summed negative log-likelihood a conversation, in nats."""
+    """Returns the perplexity of all tokens; `loss` is the summed negative log-likelihood a conversation, in nats."""
     import numpy
 
     return numpy.exp(share(loss, tokens))

@@ -7,16 +7,19 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from scripts.azure import client as client_module
 from scripts.conversation import endpoint as endpoint_module
+from scripts.conversation import held_out, model_folder
+from scripts.conversation.endpoint import Endpoint, Messages
 from scripts.errors import FAILED, USAGE, UserError, main
-from scripts.evaluate import cases
+from scripts.evaluate import model_version
 from scripts.loadtest import advice, load
 from scripts.loadtest.load import Level
-from scripts.values.read import Values, add_arguments, from_arguments
+from scripts.values.read import add_arguments, from_arguments
 
 HEAD = ("at once", "requests/s", "tokens/s", "p50 s", "p95 s", "p99 s", "answered", "not answered")
 LEVELS = "1,2,4,8"
@@ -24,20 +27,19 @@ _PIECE = re.compile(r"\w{1,5}|[^\w\s]")
 
 
 def rough_tokens(text: str) -> int:
-    """Returns about how many tokens a text has, for a machine without the model's tokenizer: pieces of up to five letters."""
+    """Returns about how many tokens a text has, where the model's tokenizer is not: pieces of up to five letters."""
     return len(_PIECE.findall(text))
 
 
-def counter(values: Values, endpoint: Any) -> tuple[Callable[[str], int], str]:
-    """Returns what counts tokens, and what it is: the evaluated model's tokenizer where one lies here, else an estimate."""
-    from scripts.evaluate.__main__ import RUNS
-
-    folder = RUNS / endpoint.model.rpartition(":")[2] / "model" / "model"
-    if not (folder / "tokenizer.json").is_file():
+def counter(endpoint: Endpoint) -> tuple[Callable[[str], int], str]:
+    """Returns what counts tokens, and what that is: the evaluated model's tokenizer if it is here, else an estimate."""
+    downloaded = model_version.folder(endpoint.model.rpartition(":")[2]) / "model"
+    files = [folder / "tokenizer.json" for folder in model_folder.tokenizers(downloaded)]
+    if not any(file.is_file() for file in files):
         return rough_tokens, "tokens are estimated from the text (make evaluate brings the model's own tokenizer)"
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(next(filter(Path.is_file, files))))
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids), "tokens by the model's own tokenizer"
 
 
@@ -56,10 +58,10 @@ def levels_of(text: str) -> list[int]:
     parts = text.split(",")
     if not all(part.strip().isdecimal() for part in parts):
         raise UserError(f"--levels {text}: expected whole numbers with commas between them, such as {LEVELS}", USAGE)
-    found = [int(part) for part in parts]
-    if found != sorted(set(found)) or not 1 <= found[0] <= found[-1] <= 256:
+    levels = [int(part) for part in parts]
+    if levels != sorted(set(levels)) or not 1 <= levels[0] <= levels[-1] <= 256:
         raise UserError(f"--levels {text}: expected growing numbers from 1 to 256, such as {LEVELS}", USAGE)
-    return found
+    return levels
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -79,42 +81,37 @@ def run(arguments: list[str] | None = None) -> int:
             raise UserError(f"{option} {given:g}: expected a number above 0", USAGE)
     values = from_arguments(options)
     seed = values.data["evaluation"]["seed"]
-    questions = [case.messages for case in cases.held_out(values.environment, 200, seed)]
+    questions = [case.messages for case in held_out.drawn(values.environment, 200, seed)]
     endpoint = endpoint_module.require(values, client_module.connect(values), endpoint_module.name_of(values))
-    tokens_of, counted = counter(values, endpoint)
-    levels = asyncio.run(_ramp(endpoint, questions, values, concurrencies, options.seconds, tokens_of))
-    found = advice.advise(levels, endpoint.places, endpoint.instances, options.target_rps)
+    tokens_of, counted = counter(endpoint)
+    levels = asyncio.run(_ramp(endpoint, questions, values.data["request"], concurrencies, options.seconds, tokens_of))
+    advised = advice.advise(levels, endpoint.places, endpoint.instances, options.target_rps)
     if options.output == "json":
-        recommended = (
-            {"knee": found.knee.concurrency, "reason": found.reason, "deployment": found.values} if found else None
-        )
+        recommended = advised and advised.as_dict()
         print(json.dumps({"levels": [level.as_dict() for level in levels], "advice": recommended}, indent=1))
     else:
         from tabulate import tabulate
 
         print(tabulate([row(level) for level in levels], headers=HEAD, disable_numparse=True, stralign="right"))
         print(f"{counted}; questions: held-out conversations with values' request parameters\n")
-        if found:
-            print("\n".join(advice.lines(found, endpoint.places, options.target_rps)))
-    if found is None:
+        if advised:
+            print("\n".join(advice.lines(advised, endpoint.places, options.target_rps)))
+    if advised is None:
         raise UserError(f"endpoint {endpoint.name}: no level was answered in full, not even the lowest", FAILED)
     return 0
 
 
 async def _ramp(
-    endpoint: Any,
-    questions: Any,
-    values: Values,
+    endpoint: Endpoint,
+    questions: Sequence[Messages],
+    parameters: dict[str, Any],
     concurrencies: list[int],
     seconds: float,
     tokens_of: Callable[[str], int],
 ) -> list[Level]:
-    import httpx
-
-    limits = httpx.Limits(max_connections=concurrencies[-1], max_keepalive_connections=concurrencies[-1])
-    async with endpoint_module.http_client(endpoint.timeout, "AsyncClient", limits=limits) as http:
+    async with endpoint_module.async_http_client(endpoint.timeout, concurrencies[-1]) as http:
         return await load.run(
-            endpoint, questions, values.data["request"], concurrencies, seconds, tokens_of, http,
+            endpoint, questions, parameters, concurrencies, seconds, tokens_of, http,
             lambda level: print("  ".join(row(level)), file=sys.stderr, flush=True),
         )  # fmt: skip
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from scripts.loadtest.load import Level
 
 WORTH = 0.10  # less throughput than this share more is not worth the longer wait
 LONGEST_TIMEOUT_MS = 180_000  # Azure ML's limit for online deployments
-SHORTEST_TIMEOUT_MS = (
-    10_000  # a short test has not seen the longest answer; three times the slowest one is for bad moments
-)
+SHORTEST_TIMEOUT_MS = 10_000  # a short test has not seen the longest answer
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,10 @@ class Advice:
     reason: str
     limited: bool
     values: dict[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns the advice as plain data."""
+        return {"knee": self.knee.concurrency, "reason": self.reason, "deployment": self.values}
 
 
 def usable(levels: Sequence[Level]) -> list[Level]:
@@ -62,10 +65,11 @@ def advise(levels: Sequence[Level], places: int, instances: int, target_rps: flo
         return None
     at, reason = knee(levels)
     limited = at.concurrency >= places
-    # More than that it does not work on at a time, so what the machine could do was not seen: double it, and test again.
+    # It works on no more at a time, so what the machine could do was not seen: double it, and test again.
     together = 2 * places if limited else at.concurrency
     rate = at.requests_per_second / instances  # of one instance
     wanted = max(1, math.ceil(target_rps / rate)) if target_rps else instances
+    # Three times the slowest answer is for bad moments.
     timeout = min(LONGEST_TIMEOUT_MS, max(SHORTEST_TIMEOUT_MS, math.ceil(max(at.latencies) * 3) * 1000))
     return Advice(
         at,
@@ -83,13 +87,13 @@ def lines(advice: Advice, places: int, target_rps: float | None) -> list[str]:
     """Returns what to print: the knee, and the values as they go into environments/<env>.yaml."""
     at = advice.knee
     said = [
-        f"knee: {at.concurrency} at once: {at.requests_per_second:.2f} requests/s, {at.tokens_per_second:.0f} tokens/s, p95 "
-        f"{at.percentile(95):.1f} s; {advice.reason}"
+        f"knee: {at.concurrency} at once: {at.requests_per_second:.2f} requests/s, {at.tokens_per_second:.0f} "
+        f"tokens/s, p95 {at.percentile(95):.1f} s; {advice.reason}"
     ]
     if advice.limited:
         said.append(
-            f"the deployment works on {places} at a time, so this may be its limit and not the machine's: deploy with the "
-            "values below, and test again"
+            f"the deployment works on {places} at a time, so this may be its limit and not the machine's: deploy with "
+            "the values below, and test again"
         )
     for_what = f"for {target_rps:g} requests/s" if target_rps else "for as many requests as now"
     return [

@@ -7,12 +7,15 @@ import itertools
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from scripts.conversation.endpoint import Endpoint, body
-from scripts.invoke import answer
+from scripts.conversation import answer, request
+from scripts.conversation.endpoint import Endpoint, Messages
+
+if TYPE_CHECKING:
+    import httpx
 
 NO_ANSWER = 0  # the status of a request that got none: refused, broken off, or later than the client waits
 
@@ -43,7 +46,7 @@ class Level:
         return sum(count for status, count in self.statuses.items() if status != 200)
 
     def percentile(self, percent: float) -> float:
-        """Seconds within which so many per cent of the answered requests were answered (nearest rank); 0 without any."""
+        """Seconds within which so many per cent of the answers came (nearest rank); 0 without any."""
         if not self.latencies:
             return 0.0
         ordered = sorted(self.latencies)
@@ -67,12 +70,12 @@ class Level:
 
 async def run(
     endpoint: Endpoint,
-    questions: Sequence[list[dict[str, Any]]],
+    questions: Sequence[Messages],
     parameters: dict[str, Any],
     concurrencies: Sequence[int],
     seconds: float,
     tokens_of: Callable[[str], int],
-    http: Any,
+    http: httpx.AsyncClient,
     done: Callable[[Level], None] = lambda _: None,
 ) -> list[Level]:
     """Runs the levels one after the other, `seconds` each; a level ends when the requests under way are answered."""
@@ -91,14 +94,21 @@ async def run(
 
 
 async def _client(
-    endpoint: Endpoint, ask: Any, parameters: dict[str, Any], level: Level, until: float, tokens_of: Any, http: Any
+    endpoint: Endpoint,
+    ask: Iterator[Messages],
+    parameters: dict[str, Any],
+    level: Level,
+    until: float,
+    tokens_of: Callable[[str], int],
+    http: httpx.AsyncClient,
 ) -> None:
     import httpx
 
     while time.monotonic() < until:
         begun = time.monotonic()
         try:
-            reply = await http.post(endpoint.uri, json=body(next(ask), parameters), headers=endpoint.headers())
+            asked = request.body(next(ask), parameters)
+            reply = await http.post(endpoint.uri, content=asked, headers=endpoint.headers())
         except httpx.HTTPError:
             level.statuses[NO_ANSWER] += 1
             await asyncio.sleep(0.2)
@@ -106,6 +116,6 @@ async def _client(
         level.statuses[reply.status_code] += 1
         if reply.status_code == 200:
             level.latencies.append(time.monotonic() - begun)
-            level.tokens += tokens_of(answer(reply.text))
+            level.tokens += tokens_of(answer.read(reply.text))
         else:  # a client that is refused waits a moment, as an honest one does
             await asyncio.sleep(0.2)

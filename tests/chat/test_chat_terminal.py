@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from scripts.chat.__main__ import HELP, Terminal
-from scripts.chat.conversation import Conversation
+from scripts.chat.terminal import HELP, Terminal
+from scripts.chat.turns import Conversation
 from scripts.conversation import endpoint as endpoint_module
 from scripts.conversation.endpoint import AskError, Endpoint
 from scripts.errors import UserError
@@ -108,7 +108,8 @@ def test_a_streamed_answer_comes_in_pieces() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         assert json.loads(request.content)["input_data"]["parameters"]["stream"] is True
         assert request.headers["authorization"] == f"Bearer {KEY}"
-        events = 'data: {"output": "one "}\n\ndata: {"output": "two"}\n\ndata: {"output": "", "finish_reason": "stop"}\n\ndata: [DONE]\n\n'
+        last = '{"output": "", "finish_reason": "stop"}'
+        events = f'data: {{"output": "one "}}\n\ndata: {{"output": "two"}}\n\ndata: {last}\n\ndata: [DONE]\n\n'
         return httpx.Response(200, text=events, headers={"content-type": "text/event-stream; charset=utf-8"})
 
     assert list(endpoint().pieces([{"role": "user", "content": "x"}], {}, client(handler))) == ["one ", "two"]
@@ -126,6 +127,13 @@ def test_a_server_that_cannot_stream_is_asked_for_whole_answers_from_then_on() -
     for _ in range(2):
         assert list(asked.pieces([{"role": "user", "content": "x"}], {}, client(handler))) == ["whole"]
     assert seen == [True, False, False]
+
+
+def test_a_question_that_is_refused_for_another_reason_costs_no_streaming() -> None:
+    asked = endpoint()
+    with pytest.raises(AskError, match="too long"):
+        list(asked.pieces([], {}, client(lambda _: httpx.Response(400, json={"error": {"message": "too long"}}))))
+    assert asked.streams
 
 
 def test_an_error_in_the_stream_is_an_error() -> None:

@@ -83,7 +83,8 @@ def test_the_page_may_ask(server: web.Server, asked: Asked) -> None:
 
 @pytest.mark.parametrize("headers", [
     {"X_Chat_Token": None}, {"X_Chat_Token": "guess"}, {"Origin": "https://evil.example"}, {"Origin": "null"},
-    {"Sec_Fetch_Site": "cross-site"}, {"Sec_Fetch_Site": "same-site"}, {"Host": "evil.example"}, {"Host": "evil.example:8010"},
+    {"Sec_Fetch_Site": "cross-site"}, {"Sec_Fetch_Site": "same-site"}, {"Host": "evil.example"},
+    {"Host": "evil.example:8010"},
 ])  # fmt: skip
 def test_nobody_else_may_ask(server: web.Server, asked: Asked, headers: dict[str, str | None]) -> None:
     assert post(server, "/ask", QUESTION, **headers)[0] == 403

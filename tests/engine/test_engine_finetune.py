@@ -83,7 +83,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
 ) -> None:
     import torch
 
-    from scripts.local.engine.job import Job
+    from scripts.local.engine.job_folder import Job
 
     whole = make_job("whole", num_train_epochs="3", evaluation_strategy="steps", eval_steps="4")
     run_job(whole)

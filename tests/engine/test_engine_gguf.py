@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.conversation import tokens as chat
-from scripts.local.engine import gguf, model_import
+from scripts.local.engine import gguf, model_import, smollm2
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +17,7 @@ def test_weights_and_tokens_are_those_of_transformers(tmp_path: Path) -> None:
     from safetensors.torch import load_file
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    source = model_import.find_gguf()
+    source = smollm2.find_gguf()
     gguf.convert(source, tmp_path / "ours", "float32")
     theirs = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
     expected = theirs.state_dict()
@@ -43,7 +43,7 @@ def test_weights_and_tokens_are_those_of_transformers(tmp_path: Path) -> None:
 
 def test_it_is_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZUREML_LOCAL_HOME", str(tmp_path))
-    folder, seconds = model_import.smollm2("bfloat16")
+    folder, seconds = smollm2.weights("bfloat16")
     assert seconds > 0 and folder.parent == tmp_path / "models"
-    assert model_import.smollm2("bfloat16") == (folder, 0.0)
+    assert smollm2.weights("bfloat16") == (folder, 0.0)
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]

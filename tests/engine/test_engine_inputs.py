@@ -12,7 +12,7 @@ import pytest
 from scripts.azure import component
 from scripts.errors import UserError
 from scripts.local.engine import inputs, rows, validation
-from scripts.local.engine.job import Job
+from scripts.local.engine.job_folder import Job
 
 REFUSED = [
     ({"learning_rat": "1"}, r"inputs\.learning_rat: .*did you mean 'learning_rate'"),

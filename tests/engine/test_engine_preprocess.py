@@ -13,7 +13,7 @@ import pytest
 from scripts.errors import UserError
 from scripts.local.engine import preprocess
 from scripts.local.engine.inputs import parse
-from scripts.local.engine.job import Job
+from scripts.local.engine.job_folder import Job
 from scripts.local.engine.model_import import BaseModel
 
 ROWS = [(f"train:{number}", {"messages": number}) for number in range(23)]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.evaluate import judge
+from scripts.evaluate import general, judge
 
 
 @pytest.mark.parametrize("answer", [
-    "I'm sorry, but I can't help with that.", "I am sorry, I do not have access to that.", "As an AI language model, I have no opinion.",
+    "I'm sorry, but I can't help with that.", "I am sorry, I do not have access to that.",
+    "As an AI language model, I have no opinion.",
     "Unfortunately, I cannot say.", "I cannot answer this.", "My apologies, but this is beyond me.", "I don't know.",
 ])  # fmt: skip
 def test_refusals(answer: str) -> None:
@@ -16,7 +17,8 @@ def test_refusals(answer: str) -> None:
 
 
 @pytest.mark.parametrize("answer", [
-    "Set `precision` to 16. You cannot use 32 there.", "The service cannot know that a secret is one.", "No, that is refused.",
+    "Set `precision` to 16. You cannot use 32 there.", "The service cannot know that a secret is one.",
+    "No, that is refused.",
     "Asian markets rose.", "It can't be done offline. I'm sorry.", "",
 ])  # fmt: skip
 def test_no_refusals(answer: str) -> None:
@@ -38,3 +40,12 @@ def test_an_accepted_word_stands_alone() -> None:
     assert not judge.mentions("The marshes", ["Mars"])
     assert judge.mentions("Water is H2O!", ["H2O"])
     assert judge.mentions("2 + 2 = 4", ["four", "4"]) and not judge.mentions("44", ["4"])
+
+
+def test_general_questions_accept_their_own_answers() -> None:
+    questions = general.questions()
+    assert len(questions) >= 20
+    assert all(judge.mentions(case.truth, case.accepted) for case in questions)
+    assert not any(judge.mentions(case.messages[-1]["content"], case.accepted) for case in questions), (
+        "the answer is in a question"
+    )

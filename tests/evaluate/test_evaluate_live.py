@@ -1,8 +1,9 @@
-"""Against Azure ML on localhost, with a tiny model: register, deploy, evaluate, promote, chat and load, as a user would."""
+"""Against Azure ML on localhost, with a tiny model: register, deploy, evaluate, promote, chat and load."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,8 @@ from scripts import promote
 from scripts.azure import client as client_module
 from scripts.conversation import endpoint as endpoint_module
 from scripts.errors import UserError
-from scripts.evaluate import __main__ as evaluate
-from scripts.evaluate import report
+from scripts.evaluate import compare, evaluation, model_version, report
+from scripts.evaluate.evaluation import Evaluation
 from scripts.loadtest import load
 from scripts.metrics import tracking
 from scripts.values import read as values_read
@@ -32,13 +33,13 @@ class Live:
 
     def __init__(self, values: Values, client: Any, root: Path) -> None:
         self.values, self.client, self.root = values, client, root
-        self.model = evaluate.model_name(values)
+        self.model = model_version.name(values)
         self.folder = root / "runs"
 
-    def evaluation(self, version: str, **options: Any) -> dict[str, Any]:
-        """Evaluates a version and writes the report, as the command does."""
-        found = evaluate.evaluate(self.values, version, self.folder / version, self.client, root=self.root, **options)
-        evaluate.write(found, self.folder / version)
+    def evaluation(self, version: str, **options: Any) -> Evaluation:
+        """Evaluates a version and writes what came out, as the command does."""
+        found = compare.evaluate(self.values, version, self.folder / version, self.client, root=self.root, **options)
+        evaluation.write(found, self.folder / version)
         return found
 
     def register(self, version: str, folder: Path) -> None:
@@ -112,23 +113,25 @@ def test_a_model_that_learned_is_promoted(live: Live) -> None:
         promote.check(demanding, version, live.client)
 
     found = live.evaluation(version)
-    assert found["answered_by"]["tuned"].startswith("endpoint azureml-chat-")
-    assert found["answered_by"]["base"] == "its weights on this machine"
-    assert (found["asked"], found["answered"], found["data_version"]) == (6, 6, "data-1")
-    assert found["measures"]["perplexity"]["change_percent"]["high"] < -50
+    assert found.answered_by["tuned"].startswith("endpoint azureml-chat-")
+    assert found.answered_by["base"] == "its weights on this machine"
+    assert (found.asked, found.answered, found.data_version) == (6, 6, "data-1")
+    change = found.measures["perplexity"].change_percent
+    assert change is not None and change.high < -50
+    assert evaluation.read(live.folder / version, version, "demo") == found
     require = {"perplexity_below_base_percent": 10, "question_gain_kept": True}
     asking = Values("demo", {**live.values.data, "evaluation": {**live.values.data["evaluation"], "require": require}})
     said = promote.promote(asking, version, live.folder / version, live.client)
-    assert said[-1] == f"{live.model}:good is promoted (promoted={found['hash']})"
+    assert said[-1] == f"{live.model}:good is promoted (promoted={found.hash})"
     tags = live.client.models.get(live.model, version).tags
-    assert tags["promoted"] == found["hash"] and tags["evaluation_data"] == "data-1"
+    assert tags["promoted"] == found.hash and tags["evaluation_data"] == "data-1"
     assert float(tags["perplexity_tuned"]) < float(tags["perplexity_base"])
-    assert promote.check(demanding, version, live.client).endswith(f"(promoted={found['hash']})")
+    assert promote.check(demanding, version, live.client).endswith(f"(promoted={found.hash})")
 
 
 def test_a_model_that_learned_nothing_is_refused_with_the_numbers(live: Live) -> None:
     found = live.evaluation("same")
-    assert "serves" in found["notes"][0] and found["answered_by"]["tuned"] == "its weights on this machine"
+    assert "serves" in found.notes[0] and found.answered_by["tuned"] == "its weights on this machine"
     with pytest.raises(UserError) as caught:
         promote.promote(live.values, "same", live.folder / "same", live.client)
     assert caught.value.code == 1
@@ -140,15 +143,14 @@ def test_a_model_that_learned_nothing_is_refused_with_the_numbers(live: Live) ->
 def test_an_evaluation_that_was_edited_proves_nothing(live: Live) -> None:
     folder = live.folder / "edited"
     folder.mkdir(parents=True)
-    found = {**live.evaluation("same"), "version": "edited"}
-    (folder / evaluate.FILE).write_text(json.dumps(found))
+    evaluation.write(dataclasses.replace(live.evaluation("same"), version="edited"), folder)
     with pytest.raises(UserError, match="was changed after it was written"):
         promote.promote(live.values, "edited", folder, live.client)
 
 
 def test_the_same_question_gets_the_same_evaluation(live: Live) -> None:
     first, second = (live.evaluation("good", ask_endpoint=False) for _ in range(2))
-    assert first["hash"] == second["hash"]
+    assert first.hash == second.hash
 
 
 def test_the_endpoint_answers_whole_and_in_pieces(live: Live) -> None:
@@ -169,7 +171,7 @@ def test_a_load_is_counted(live: Live) -> None:
     questions = [[{"role": "user", "content": f"say {word}"}] for word in WORDS]
 
     async def ramp() -> list[load.Level]:
-        async with endpoint_module.http_client(30, "AsyncClient") as http:
+        async with endpoint_module.async_http_client(30, 8) as http:
             return await load.run(endpoint, questions, {"max_new_tokens": 4}, (1, 2, 8), 1.0, len, http)
 
     one, two, eight = asyncio.run(ramp())
@@ -191,7 +193,7 @@ def test_without_an_endpoint_a_sentence_says_what_to_do(live: Live) -> None:
 def test_the_report_in_a_browser(live: Live, tmp_path: Path, width: int, dark: bool) -> None:
     found = live.evaluation("good", ask_endpoint=False)
     file = tmp_path / "evaluation.html"
-    file.write_text(report.html(found))
+    file.write_text(report.html(found.as_dict()))
     with browsers.browser(tmp_path / "profile") as page:
         page.open(file.as_uri(), width=width, height=900, dark=dark)
         for selector in ("h1", "td", ".soft", ".said", "summary", "b.bad, b.good"):
@@ -199,5 +201,5 @@ def test_the_report_in_a_browser(live: Live, tmp_path: Path, width: int, dark: b
         assert page.value("document.documentElement.scrollWidth") <= width
         page.screenshot(tmp_path / f"evaluation-{width}.png")
         assert not page.errors and not [each for each in page.requests if not each.startswith(("file:", "data:"))]
-    text = report.markdown(found)
+    text = report.markdown(found.as_dict())
     assert text.count("###") == 6 and "| perplexity of the true answer |" in text

@@ -27,7 +27,8 @@ def evaluation(**gap: float) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("low", "high", "better", "expected"), [
-    (-2.0, -1.0, "lower", "better"), (-2.0, -1.0, "higher", "worse"), (1.0, 2.0, "higher", "better"), (1.0, 2.0, "lower", "worse"),
+    (-2.0, -1.0, "lower", "better"), (-2.0, -1.0, "higher", "worse"), (1.0, 2.0, "higher", "better"),
+    (1.0, 2.0, "lower", "worse"),
     (-1.0, 1.0, "lower", "no clear difference"), (0.0, 0.0, "lower", "no clear difference"), (1.0, 2.0, "", ""),
 ])  # fmt: skip
 def test_the_verdict_is_the_intervals(low: float, high: float, better: str, expected: str) -> None:

@@ -20,13 +20,13 @@ PAIRS = [  # true, given, fmeasure of rouge_scorer.RougeScorer(["rougeL"])
 ]
 # Drawn from a normal distribution; the intervals are scipy.stats.bootstrap's (percentile, 20,000 resamples).
 BASE = [float(word) for word in """
-    10.004 10.896 9.178 7.328 8.636 7.025 10.18 14.021 8.523 8.139 11.47 11.071 10.316 7.209 9.912 12.086 5.967 8.627 4.296
-    6.131 4.475 9.295 6.198 10.814 10.47 9.439 2.45 8.384 9.854 10.34 5.41 8.567 7.064 7.573 13.183 7.577 9.902 12.653 8.249
-    9.665""".split()]  # fmt: skip
+    10.004 10.896 9.178 7.328 8.636 7.025 10.18 14.021 8.523 8.139 11.47 11.071 10.316 7.209 9.912 12.086 5.967
+    8.627 4.296 6.131 4.475 9.295 6.198 10.814 10.47 9.439 2.45 8.384 9.854 10.34 5.41 8.567 7.064 7.573 13.183
+    7.577 9.902 12.653 8.249 9.665""".split()]  # fmt: skip
 TUNED = [float(word) for word in """
-    8.114 8.781 6.117 5.939 8.268 4.073 9.003 11.336 6.177 8.512 9.938 7.658 8.327 6.344 7.741 10.352 4.707 7.569 4.875 4.229
-    3.783 6.973 5.086 7.464 7.797 7.355 2.859 7.852 6.56 7.477 4.975 4.861 5.188 5.961 11.803 6.751 7.594 9.754 6.349
-    9.256""".split()]  # fmt: skip
+    8.114 8.781 6.117 5.939 8.268 4.073 9.003 11.336 6.177 8.512 9.938 7.658 8.327 6.344 7.741 10.352 4.707 7.569
+    4.875 4.229 3.783 6.973 5.086 7.464 7.797 7.355 2.859 7.852 6.56 7.477 4.975 4.861 5.188 5.961 11.803 6.751
+    7.594 9.754 6.349 9.256""".split()]  # fmt: skip
 
 
 @pytest.mark.parametrize(("truth", "given", "expected"), PAIRS)
@@ -50,7 +50,7 @@ def test_intervals_are_those_of_scipy() -> None:
 
 
 def test_differences_are_paired() -> None:
-    """Two models that differ by the same amount everywhere differ by it for certain, however different the cases are."""
+    """Two models that differ by the same amount everywhere differ by it for certain, however the cases differ."""
     shifted = [value + 1 for value in BASE]
     gap = statistics.estimate(statistics.difference(statistics.mean), shifted, BASE)
     assert (gap.low, gap.value, gap.high) == pytest.approx((1, 1, 1))

@@ -19,7 +19,7 @@ from scripts.loadtest.load import Level
 
 
 class Machine:
-    """Answers `together` requests at a time in `seconds`, queues as many again, and refuses what is more (as Azure does)."""
+    """Answers `together` requests at a time in `seconds`, queues as many again, refuses more (as Azure does)."""
 
     def __init__(self, together: int, seconds: float) -> None:
         self.seconds, self.limit, self.inside = seconds, 2 * together, 0

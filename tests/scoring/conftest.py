@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-_spec = importlib.util.spec_from_file_location("tiny_models", Path(__file__).parents[1] / "engine" / "conftest.py")
-_tiny = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_tiny)
+from tests.tiny_models import make_model
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +17,7 @@ def make_served(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
     def make(metadata: str = "", **changes: object) -> Path:
         folder = tmp_path_factory.mktemp("served")
         # Weights of ordinary size, so that the tokens differ from each other and not by rounding.
-        _tiny.make_model(folder / "model", initializer_range=0.3, **changes)
+        make_model(folder / "model", initializer_range=0.3, **changes)
         (folder / "MLmodel").write_text(f"flavors: {{}}\nmetadata: {{{metadata}}}\n")
         return folder
 

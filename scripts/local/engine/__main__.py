@@ -1,16 +1,15 @@
-"""`python -m scripts.local.engine <job folder>`: runs a job of chat_completion_pipeline; 0 is Completed, 143 cancelled."""
+"""`python -m scripts.local.engine <job folder>`: runs a chat_completion_pipeline; 0 is Completed, 143 cancelled."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import traceback
 from pathlib import Path
 
 from scripts.errors import FAILED, USAGE, UserError
-from scripts.local.engine import lifeline, threads
-from scripts.local.engine.job import STEPS, Job
+from scripts.local.engine import libraries, lifeline, threads
+from scripts.local.engine.job_folder import STEPS, Job
 
 
 def main() -> int:
@@ -51,9 +50,9 @@ def main() -> int:
 def run(job: Job, follower: threads.Follower) -> None:
     """Runs the five steps in the component's order."""
     from scripts.local.engine import model_import, preprocess, validation
-    from scripts.local.engine.tracking import Tracker
+    from scripts.local.engine.mlflow_metrics import Tracker
 
-    _quieten()
+    libraries.quieten()
     job.log(f"job {job.name}: {job.described.get('display_name') or 'chat_completion_pipeline'}")
     tracker = Tracker(job.mlflow, job.log)
     with job.step(STEPS[0]):
@@ -74,19 +73,6 @@ def run(job: Job, follower: threads.Follower) -> None:
 
         converter.run(job, values, base, data, tokenizer, result)
     tracker.close()
-
-
-def _quieten() -> None:
-    """Keeps the libraries' bars, warnings and network away; what a user should know is in the job's log."""
-    import warnings
-
-    warnings.filterwarnings("ignore")
-    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_PROGRESS_BARS="1", TRANSFORMERS_VERBOSITY="error")
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
 
 
 if __name__ == "__main__":

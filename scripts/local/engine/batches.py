@@ -9,7 +9,7 @@ from scripts.conversation.tokens import Encoded
 
 
 def batches(rows: Sequence[Encoded], size: int, seed: int, epoch: int) -> Iterator[list[Encoded]]:
-    """Yields the rows of an epoch, `size` at a time, in an order that seed and epoch decide; the last may be shorter."""
+    """Yields an epoch's rows, `size` at a time (the last may be fewer), in an order that seed and epoch decide."""
     order = list(range(len(rows)))
     random.Random(f"{seed}/{epoch}").shuffle(order)
     for start in range(0, len(order), size):

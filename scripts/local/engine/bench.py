@@ -109,11 +109,11 @@ def _measure(options: argparse.Namespace, *part: str) -> dict[str, Any]:
 def _part(options: argparse.Namespace) -> dict[str, Any]:
     import torch
 
-    from scripts.local.engine import model_import
+    from scripts.local.engine import smollm2
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    folder = options.model or model_import.smollm2("bfloat16")[0]
+    folder = options.model or smollm2.weights("bfloat16")[0]
     name, *rest = options.part
     if name == "peak":
         return {"gflops": _matmul_peak()}

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from scripts.errors import UserError
-from scripts.local.engine.job import write_json
+from scripts.local.engine.job_folder import write_json
 
 STATE = "trainer_state.json"
 
@@ -54,7 +54,7 @@ class Checkpoints:
 
     def resume(self, folders: list[Path], model: Any, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
         """Loads the newest checkpoint of the first folder that has one; returns its state, or None."""
-        path = next((found[-1] for folder in folders if (found := all_in(folder))), None)
+        path = next((complete[-1] for folder in folders if (complete := all_in(folder))), None)
         if path is None:
             return None
         restore(model, path)
@@ -67,8 +67,8 @@ class Checkpoints:
 
 def all_in(folder: Path) -> list[Path]:
     """Returns the complete checkpoints of a folder, oldest first."""
-    found = [path for path in folder.glob("checkpoint-*") if (path / STATE).exists()]
-    return sorted(found, key=lambda path: int(path.name.rpartition("-")[2]))
+    complete = [path for path in folder.glob("checkpoint-*") if (path / STATE).exists()]
+    return sorted(complete, key=lambda path: int(path.name.rpartition("-")[2]))
 
 
 def trained_weights(model: Any) -> dict[str, torch.Tensor]:

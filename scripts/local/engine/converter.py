@@ -13,14 +13,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from scripts.conversation.model_folder import ADAPTER
 from scripts.local.engine.checkpoints import all_in
 from scripts.local.engine.finetune import Run
-from scripts.local.engine.job import Job
+from scripts.local.engine.job_folder import Job
 from scripts.local.engine.model_import import BaseModel
 from scripts.local.engine.preprocess import Data
 
 PACKAGES = ("mlflow-skinny", "torch", "transformers", "accelerate", "safetensors", "pandas")
-ADAPTER = "peft"  # mlflow.transformers' folder for LoRA adapters that were not merged
 
 
 def run(job: Job, values: dict[str, Any], base: BaseModel, data: Data, tokenizer: Any, result: Run) -> None:

@@ -1,7 +1,7 @@
 """Step 4, chat_completion_finetune: the training loop.
 
-Deliberately a loop of this project and not transformers.Trainer: conversations packed without padding, logits only where
-something is trained, adapters written out (packed.py, lora.py). What was tried and did not pay is in NOTES.md beside it.
+Deliberately a loop of this project and not transformers.Trainer: conversations packed without padding, logits only
+where something is trained, adapters written out (packed.py, lora.py). What did not pay is in NOTES.md beside it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from typing import Any
 import torch
 
 from scripts.conversation.tokens import Encoded
-from scripts.local.engine import lora, packed, schedule, threads
-from scripts.local.engine import plan as planning
+from scripts.local.engine import learning_rate, lora, packed, step_plan, threads
 from scripts.local.engine.batches import batches, passes
 from scripts.local.engine.checkpoints import Checkpoints, restore
-from scripts.local.engine.job import Job
+from scripts.local.engine.job_folder import Job
+from scripts.local.engine.mlflow_metrics import Tracker
 from scripts.local.engine.model_import import BaseModel
 from scripts.local.engine.preprocess import Data
-from scripts.local.engine.tracking import Tracker
 
 # Tokens that are computed at once; more is no faster on a CPU, and takes more memory.
 PASS_TOKENS = {"cpu": 1024, "cuda": 16384}
@@ -46,13 +45,13 @@ def run(
     begun = time.monotonic()
     seed_everything(values)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype, words = precision(values["precision"], device)
+    dtype, words = packed.precision(values["precision"], device)
     job.log(f"device: {device}, {follower.adjust()} of {follower.most} thread(s) as others leave them, {words}")
-    plan, capped = planning.make(values, len(data.train), job.settings)
+    plan, capped = step_plan.make(values, len(data.train), job.settings)
     for line in capped:
         job.log(line)
 
-    model = packed.load(base.folder, dtype, device)
+    model: Any = packed.load(base.folder, dtype, device)
     adapted = model
     if values["apply_lora"]:
         adapted = lora.add_adapters(model, values, base.config.get("lora_target_modules"))
@@ -74,33 +73,31 @@ def run(
     return Run(adapted, summary)
 
 
+@dataclass
 class Loop:
     """The steps: batches, gradient, optimizer, learning rate, logging, evaluation, checkpoints, early stopping."""
 
-    def __init__(
-        self,
-        job: Job,
-        values: dict[str, Any],
-        plan: planning.Plan,
-        model: Any,
-        optimizer: torch.optim.Optimizer,
-        data: Data,
-        tracker: Tracker,
-        follower: threads.Follower,
-        pass_tokens: int,
-    ) -> None:
-        self.job, self.values, self.plan, self.model, self.optimizer = job, values, plan, model, optimizer
-        self.data, self.tracker, self.follower, self.pass_tokens = data, tracker, follower, pass_tokens
-        self.checkpoints = Checkpoints(job.scratch / "checkpoints", values["save_total_limit"])
-        self.step = 0
-        self.best: tuple[float, int] = (math.inf, 0)  # evaluation loss, step
-        self.worse = 0  # evaluations in a row without a better one
-        self.first_loss: float | None = None
-        self.evaluation_seconds = 0.0
-        self.losses: list[float] = []  # of the steps since the last line in the log
-        self.all_losses = 0.0
-        self.tokens = 0
-        self.seconds = 0.0
+    job: Job
+    values: dict[str, Any]
+    plan: step_plan.Plan
+    model: Any
+    optimizer: torch.optim.Optimizer
+    data: Data
+    tracker: Tracker
+    follower: threads.Follower
+    pass_tokens: int
+    step: int = 0
+    best: tuple[float, int] = (math.inf, 0)  # evaluation loss, step
+    worse: int = 0  # evaluations in a row without a better one
+    first_loss: float | None = None
+    evaluation_seconds: float = 0.0
+    losses: list[float] = field(default_factory=list)  # of the steps since the last line in the log
+    all_losses: float = 0.0
+    tokens: int = 0
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.checkpoints = Checkpoints(self.job.scratch / "checkpoints", self.values["save_total_limit"])
 
     def train(self, resume_from: list[Path]) -> None:
         """Runs until the plan's last step, or until early stopping ends it."""
@@ -129,7 +126,7 @@ class Loop:
         """One optimizer step on a batch; the loss is the mean over its trained tokens."""
         begun = time.monotonic()
         values, step = self.values, self.step
-        rate = values["learning_rate"] * schedule.factor(
+        rate = values["learning_rate"] * learning_rate.factor(
             values["lr_scheduler_type"], step, values["warmup_steps"], self.plan.total, values["learning_rate"]
         )
         for group in self.optimizer.param_groups:
@@ -161,16 +158,12 @@ class Loop:
         per = self.plan.steps_per_epoch if self.values["logging_strategy"] == "epoch" else self.values["logging_steps"]
         if self.step % per and self.step not in (1, self.plan.total):
             return
-        loss, speed, left = (
-            sum(self.losses) / len(self.losses),
-            self.tokens / self.seconds,
-            self.plan.seconds_left(self.step),
-        )
+        loss, speed = sum(self.losses) / len(self.losses), self.tokens / self.seconds
         self.losses = []
         epoch = self.step / self.plan.steps_per_epoch
         self.job.log(
             f"step {self.step}/{self.plan.total}  epoch {epoch:.2f}  loss {loss:.4f}  learning rate {rate:.2e}  "
-            f"{speed:.0f} tokens/s  ETA {left:.0f} s"
+            f"{speed:.0f} tokens/s  ETA {self.plan.seconds_left(self.step):.0f} s"
         )
         self.tracker.metrics(
             self.step, loss=loss, grad_norm=norm, learning_rate=rate, epoch=epoch, tokens_per_second=speed
@@ -246,7 +239,8 @@ class Loop:
         speed = self.tokens / max(self.seconds, 1e-9)
         change = ""
         if self.first_loss is not None and self.best[1]:
-            change = f"; held-out loss {self.first_loss:.4f} -> {self.best[0]:.4f} ({self.best[0] / self.first_loss - 1:+.0%})"
+            ratio = self.best[0] / self.first_loss - 1
+            change = f"; held-out loss {self.first_loss:.4f} -> {self.best[0]:.4f} ({ratio:+.0%})"
         self.job.log(f"trained {self.step} steps in {seconds:.1f} s, {speed:.0f} tokens/s{change}")
         self.job.log(f"peak memory {peak_memory():.0f} MB")
         self.tracker.metrics(
@@ -268,18 +262,6 @@ class Loop:
             "eval_loss": self.best[0] if self.best[1] else None,
             "best_step": self.best[1] or self.step,
         }
-
-
-def precision(asked: str, device: str) -> tuple[torch.dtype, str]:
-    """Returns the weights' type and why: "16" is bf16 where the processor multiplies it, as the component asks of a GPU."""
-    if asked == "32":
-        return torch.float32, "fp32 (precision 32)"
-    if device == "cuda" and torch.cuda.is_bf16_supported():
-        return torch.bfloat16, "bf16 (precision 16)"
-    able = torch.cpu.get_capabilities()
-    if device == "cpu" and any(able.get(name) for name in ("amx_bf16", "avx512_bf16", "sve_bf16")):
-        return torch.bfloat16, "bf16 (precision 16; the processor has instructions for it)"
-    return torch.float32, "fp32 (precision 16 was asked; this processor has no instructions for bf16)"
 
 
 def make_optimizer(weights: list[torch.nn.Parameter], values: dict[str, Any]) -> torch.optim.Optimizer:

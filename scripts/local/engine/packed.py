@@ -1,15 +1,16 @@
 """A forward pass without padding: conversations lie behind each other in one row, and attention keeps them apart.
 
 Every layer but attention works token by token, so nothing is ever computed for padding. The models stay those of
-transformers: this registers an attention function with its attention interface, and passes the lengths through. And only
-trained positions are turned into logits: with a vocabulary of 49,152 and a hidden size of 576, logits are a fifth of the
-arithmetic of SmolLM2 and most of its memory.
+transformers: this registers an attention function with its attention interface, and passes the lengths through. And
+only trained positions are turned into logits: with a vocabulary of 49,152 and a hidden size of 576, logits are a fifth
+of the arithmetic of SmolLM2 and most of its memory.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -23,12 +24,24 @@ PLAIN_ATTENTION = 1024
 HEAD_ROWS = 256  # rows of logits at a time
 
 
-def load(folder: Any, dtype: torch.dtype, device: str) -> PreTrainedModel:
+def load(folder: Path, dtype: torch.dtype, device: str) -> PreTrainedModel:
     """Loads a model of transformers with packed attention."""
     AttentionInterface.register(NAME, _attend)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation=NAME)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation=NAME)
     model.config.use_cache = False
     return model.to(device)
+
+
+def precision(asked: str, device: str) -> tuple[torch.dtype, str]:
+    """Returns the weights' type and why: "16" is bf16 if the processor multiplies it, as the component wants."""
+    if asked == "32":
+        return torch.float32, "fp32 (precision 32)"
+    if device == "cuda" and torch.cuda.is_bf16_supported():
+        return torch.bfloat16, "bf16 (precision 16)"
+    able = torch.cpu.get_capabilities()
+    if device == "cpu" and any(able.get(name) for name in ("amx_bf16", "avx512_bf16", "sve_bf16")):
+        return torch.bfloat16, "bf16 (precision 16; the processor has instructions for it)"
+    return torch.float32, "fp32 (precision 16 was asked; this processor has no instructions for bf16)"
 
 
 def hidden_states(model: PreTrainedModel, rows: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -54,10 +67,9 @@ def trained_loss(model: PreTrainedModel, rows: Sequence[Encoded], scale: float) 
     head = model.get_output_embeddings()
     if _plain_head(model) and not head.weight.requires_grad:
         return _FrozenHeadLoss.apply(states, head.weight, targets, scale)
-    return scale * sum(
-        F.cross_entropy(_logits(model, part), targets_part, reduction="sum")
-        for part, targets_part in zip(states.split(HEAD_ROWS), targets.split(HEAD_ROWS), strict=True)
-    )
+    parts = zip(states.split(HEAD_ROWS), targets.split(HEAD_ROWS), strict=True)
+    total: Any = sum(F.cross_entropy(_logits(model, part), goal, reduction="sum") for part, goal in parts)
+    return scale * total
 
 
 @torch.no_grad()

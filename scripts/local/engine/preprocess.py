@@ -1,7 +1,7 @@
 """Step 3, chat_completion_datapreprocess: files to token ids, by the component's data rules.
 
-Rules of azureml-assets' chat_completion/preprocess, kept here: the column `messages` (and `tools`) counts, the others are
-dropped; rows without at least two messages are dropped; at least ten must be left to train; a row that the template
+Rules of azureml-assets' chat_completion/preprocess, kept here: the column `messages` (and `tools`) counts, the others
+are dropped; rows without at least two messages are dropped; at least ten must be left to train; a row that the template
 refuses fails the job; conversations are cut at the end, not split; only answers are trained; splits are slices of the
 file in its order.
 """
@@ -20,7 +20,7 @@ from scripts.conversation import tokens as chat
 from scripts.conversation.tokens import Encoded
 from scripts.errors import UserError
 from scripts.local.engine import rows
-from scripts.local.engine.job import Job
+from scripts.local.engine.job_folder import Job
 from scripts.local.engine.model_import import BaseModel
 
 CAPPED_EVALUATION_TOKENS = 8192  # held-out tokens that a capped run evaluates, unless the settings say max_eval_rows
@@ -49,8 +49,8 @@ def run(job: Job, values: dict[str, Any], base: BaseModel, tokenizer: Any) -> Da
     kept = {split: _read(job, split, path) for split, path in paths.items() if split != "test" or len(paths) < 3}
     if len(kept["train"]) < FEWEST_ROWS:
         raise UserError(
-            f"inputs.train_file_path: {len(kept['train'])} row(s) left after dropping invalid ones; the component needs at "
-            f"least {FEWEST_ROWS} to train."
+            f"inputs.train_file_path: {len(kept['train'])} row(s) left after dropping invalid ones; the component "
+            f"needs at least {FEWEST_ROWS} to train."
         )
     train, validation, words = split_rows(kept["train"], kept.get("validation"), with_test="test" in paths)
     job.log(f"splits: {words}")
@@ -79,7 +79,7 @@ def run(job: Job, values: dict[str, Any], base: BaseModel, tokenizer: Any) -> Da
 
 
 def split_rows(train: list[Row], validation: list[Row] | None, with_test: bool) -> tuple[list[Row], list[Row], str]:
-    """Returns the rows to train and to validate with, and words for it; slices of the file, as the component takes them."""
+    """Returns the rows to train and to validate with, and words for it: slices of the file, as in the component."""
     eighty, ninety = int(len(train) * 0.8), int(len(train) * 0.9)
     if validation is None and not with_test:
         return (
@@ -149,9 +149,8 @@ def _encode_split(job: Job, name: str, part: list[Row], tokenizer: Any, base: Ba
     shortened = sum(len(row.ids) > length for row in encoded)
     job.log(f"{name}: {len(part)} rows, {tokens} tokens, {answers} of them assistant tokens (trained)")
     if shortened:
-        job.log(
-            f"{name}: {shortened} row(s) cut at {length} tokens (the longest has {max(len(row.ids) for row in encoded)})"
-        )
+        longest = max(len(row.ids) for row in encoded)
+        job.log(f"{name}: {shortened} row(s) cut at {length} tokens (the longest has {longest})")
     if len(kept) < len(cut):
         job.log(f"{name}: {len(cut) - len(kept)} row(s) contribute nothing: no answer is left within {length} tokens")
     return kept
@@ -166,7 +165,8 @@ def encode_row(where: str, row: dict[str, Any], tokenizer: Any, system_role_supp
         raise UserError(f"{where}: {error}") from None
     except Exception as error:  # a template is a program: jinja2's errors, KeyError, TypeError, ... are all the row's
         raise UserError(
-            f"{where}: the chat template refuses this conversation ({type(error).__name__}: {error}); every row must pass it."
+            f"{where}: the chat template refuses this conversation ({type(error).__name__}: {error}); every row must "
+            "pass it."
         ) from None
 
 
@@ -180,8 +180,9 @@ def _check_special_tokens(base: BaseModel, tokenizer: Any, train: list[Row]) -> 
         token = given[key].get("content") if isinstance(given[key], dict) else given[key]
         if token not in written:
             raise UserError(
-                f"inputs.finetune_config_path: chat_special_tokens.{key} is '{token}', which the model's chat template never "
-                f"writes, so no assistant tokens would be found; a conversation begins {written[:120]!r}."
+                f"inputs.finetune_config_path: chat_special_tokens.{key} is '{token}', which the model's chat "
+                "template never writes, so no assistant tokens would be found; a conversation begins "
+                f"{written[:120]!r}."
             )
 
 

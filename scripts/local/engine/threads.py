@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 SPINNING = "3000"  # rounds, about 20 microseconds, that a waiting thread spins before it sleeps
-# oneDNN and torch keep compiled kernels by shape, 1024 each. Every batch has other shapes, and a step uses about a hundred:
-# with the defaults a run of 100 steps grew by more than a gigabyte, for kernels that are hardly met again.
+# oneDNN and torch keep compiled kernels by shape, 1024 each. Every batch has other shapes, and a step uses about a
+# hundred: with the defaults a run of 100 steps grew by more than a gigabyte, for kernels that are hardly met again.
 KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128", "LRU_CACHE_CAPACITY": "64"}
 INTERVAL = 1.0  # seconds between two looks at the neighbours
 
@@ -55,8 +55,8 @@ class Follower:
     def adjust(self) -> int:
         """Looks at the time since the last look, if that is long enough to tell; returns the number of threads."""
         now = time.monotonic()
-        if now - self.since >= INTERVAL and self.busy is not None:
-            busy, own = _busy(), time.process_time()
+        if now - self.since >= INTERVAL and self.busy is not None and (busy := _busy()) is not None:
+            own = time.process_time()
             others = (busy - self.busy - (own - self.own)) / (now - self.since)
             self.since, self.busy, self.own = now, busy, own
             self.current = max(1, min(self.most, round(self.most - others)))

@@ -23,7 +23,7 @@ from scripts.azure.component_rules import (
 )
 from scripts.errors import UserError
 from scripts.local.engine.inputs import parse
-from scripts.local.engine.job import Job
+from scripts.local.engine.job_folder import Job
 
 
 def run(job: Job) -> dict[str, Any]:

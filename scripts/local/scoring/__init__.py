@@ -1,6 +1,6 @@
 """The scoring server: `python -m scripts.local.scoring --model-dir DIR --port P --log FILE` answers POST /score.
 
-contract   the request and the response of a chat model's deployment    app       the routes
+contract   the server's reading of a request                            app       the routes
 batcher    continuous batching: who is answered when                    generator tokens, for many at a time
 cache      keys and values of the conversations being answered          sampling  the next token
 """

@@ -1,4 +1,4 @@
-"""`python -m scripts.local.scoring --model-dir DIR --port P --log FILE`: serves a model on 127.0.0.1 until told to stop."""
+"""`python -m scripts.local.scoring --model-dir DIR --port P --log FILE`: serves a model on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from scripts.conversation import model_folder
 from scripts.errors import FAILED, UserError
-from scripts.local.engine import lifeline, threads
+from scripts.local.engine import libraries, lifeline, threads
+
+if TYPE_CHECKING:
+    from scripts.local.scoring.app import Server
 
 
 def main() -> int:
@@ -26,7 +32,7 @@ def main() -> int:
     threads.tune(options.threads or None)
     lifeline.end_with_parent()
     log = logger(options.log)
-    if not (options.model_dir / "MLmodel").is_file():  # before the imports, which take seconds
+    if not (options.model_dir / model_folder.DESCRIPTION).is_file():  # before the imports, which take seconds
         log(f"error: {options.model_dir}: no file MLmodel, so this is not the folder of an MLflow model.")
         return FAILED
     import uvicorn
@@ -47,11 +53,11 @@ def main() -> int:
     return 0
 
 
-def load(server: object, options: argparse.Namespace, log: object) -> None:
-    """Loads the model and answers one token with it, then lets the server be healthy; ends the process if that fails."""
+def load(server: Server, options: argparse.Namespace, log: Callable[[str], None]) -> None:
+    """Loads the model and answers one token, then lets the server be healthy; ends the process if that fails."""
     begun = time.monotonic()
     try:
-        _quieten()
+        libraries.quieten()
         from scripts.local.scoring.batcher import Batcher
         from scripts.local.scoring.contract import Parameters
         from scripts.local.scoring.generator import Generator
@@ -69,7 +75,7 @@ def load(server: object, options: argparse.Namespace, log: object) -> None:
     log(f"model ready after {time.monotonic() - begun:.1f} s: up to {options.max_batch} conversations at a time")
 
 
-def logger(path: Path) -> object:
+def logger(path: Path) -> Callable[[str], None]:
     """Returns a function that appends a line with the time to the log file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a", encoding="utf-8", buffering=1)
@@ -78,14 +84,6 @@ def logger(path: Path) -> object:
         file.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {line}\n")
 
     return log
-
-
-def _quieten() -> None:
-    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_PROGRESS_BARS="1", TRANSFORMERS_VERBOSITY="error")
-    from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
 
 
 if __name__ == "__main__":

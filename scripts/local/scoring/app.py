@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -13,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from scripts.conversation.answer import END, EVENTS, event, written
 from scripts.local.scoring.contract import BadRequest, Question, parse
 
 UNFINISHED = "\ufffd"  # what a tokenizer writes for a character whose bytes are not complete yet
@@ -47,7 +47,7 @@ class Server:
         except ClientDisconnect:
             return Response(status_code=499)
         if question.parameters.stream:
-            return StreamingResponse(self._stream(answers[0], begun), media_type="text/event-stream")
+            return StreamingResponse(self._stream(answers[0], begun), media_type=EVENTS)
         try:
             texts = await _while_connected(request, [self._whole(answer) for answer in answers])
         except asyncio.CancelledError:
@@ -56,11 +56,13 @@ class Server:
         except Exception:  # the batcher has logged it
             return self._refuse(500, "SystemError", "The model failed while answering; the log has the reason.", begun)
         self._record(200, answers, begun)
-        outputs = [{"output": text} for text in texts]
+        outputs = [written(text) for text in texts]
         return JSONResponse(outputs if question.several else outputs[0])
 
     def _prepare(self, question: Question) -> list[Any]:
-        return [self.batcher.generator.prepare(each, question.parameters) for each in question.conversations]
+        return [
+            self.batcher.generator.prepare(conversation, question.parameters) for conversation in question.conversations
+        ]
 
     async def _whole(self, answer: Any) -> str:
         text = ""
@@ -80,14 +82,14 @@ class Server:
             async for text, ended in self.batcher.answer(answer):
                 safe = text if ended else text[: len(text) - held].rstrip(UNFINISHED)
                 if len(safe) > len(sent):
-                    yield _event({"output": safe[len(sent) :]})
+                    yield event(written(safe[len(sent) :]))
                     sent = safe
-            yield _event({"output": "", "finish_reason": answer.reason})
-            yield "data: [DONE]\n\n"
+            yield event(written("", finish_reason=answer.reason))
+            yield END
             status = 200
         except Exception:  # the status line is long gone: the error is the last event
             status = 500
-            yield _event({"error": {"code": "SystemError", "message": "The model failed while answering."}})
+            yield event({"error": {"code": "SystemError", "message": "The model failed while answering."}})
         finally:
             self._record(status, [answer], begun)
 
@@ -98,8 +100,8 @@ class Server:
     def _record(self, status: int, answers: list[Any], begun: float) -> None:
         seconds, tokens = time.monotonic() - begun, sum(len(answer.tokens) for answer in answers)
         self.log(
-            f"POST /score {status} {1000 * seconds:.0f} ms, {sum(len(answer.prompt) for answer in answers)} prompt tokens, "
-            f"{tokens} new tokens, {tokens / max(seconds, 1e-9):.1f} tokens/s"
+            f"POST /score {status} {1000 * seconds:.0f} ms, {sum(len(answer.prompt) for answer in answers)} prompt "
+            f"tokens, {tokens} new tokens, {tokens / max(seconds, 1e-9):.1f} tokens/s"
         )
 
 
@@ -117,7 +119,3 @@ async def _while_connected(request: Request, work: list[Any]) -> list[str]:
         answering.cancel()
     listening.cancel()
     return await answering
-
-
-def _event(content: dict[str, Any]) -> str:
-    return f"data: {json.dumps(content, ensure_ascii=False)}\n\n"

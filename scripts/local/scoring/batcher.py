@@ -13,7 +13,7 @@ from scripts.local.scoring.generator import Answer, Generator
 
 
 class Ticket:
-    """A request's place: `answer` fills; `updates` gets (text, whether it ended) whenever it grew, or what went wrong."""
+    """A request's place: `answer` fills; `updates` gets (text, whether it ended) as it grows, or what went wrong."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
@@ -85,7 +85,7 @@ class Batcher:
             return
         for ticket in list(self.running):
             answer = ticket.answer
-            if any(answer is each for each in ended):
+            if any(answer is other for other in ended):
                 ticket.tell((answer.text, True))
                 self.running.remove(ticket)
             elif answer.parameters.stream and answer.tokens:

@@ -1,7 +1,8 @@
 """Keys and values of every conversation being answered, one row each, and attention over them.
 
-The models stay those of transformers: an attention function, registered with its attention interface, stores the new keys
-and values and attends to the stored ones. Rows in use are always 0 to n-1, so that a batch is a slice and never a copy.
+The models stay those of transformers: an attention function, registered with its attention interface, stores the new
+keys and values and attends to the stored ones. Rows in use are always 0 to n-1, so that a batch is a slice and never a
+copy.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class Part:
 
 
 def attend(
-    module: torch.nn.Module,
+    module: Any,  # a layer's attention, which knows its `layer_idx`
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,

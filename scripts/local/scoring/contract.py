@@ -1,8 +1,7 @@
-"""The request and the response of a chat model's online deployment.
+"""The server's reading of a request (scripts/conversation/request.py says what clients send).
 
-Request: {"input_data": {"input_string": [{"role", "content"}, ...], "parameters": {...}}, "params": {...}}; the messages
-may be wrapped in one more list, and several conversations may come in one request. Response: {"output": "..."}, or a list
-of them. What Azure's own server would trip over is refused here with a sentence that names the key.
+The messages may be wrapped in one more list, and several conversations may come in one request; the response is a list
+of answers then. What Azure's own server would trip over is refused here with a sentence that names the key.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ import json
 from dataclasses import dataclass, fields
 from typing import Any
 
+from scripts.conversation.request import PARAMETERS, ROLES, SENT
 from scripts.errors import suggest
 
-ROLES = ("system", "user", "assistant", "tool")
 MOST_CONVERSATIONS = 64  # in one request
 
 
@@ -100,7 +99,7 @@ def _messages(where: str, messages: Any) -> list[dict[str, Any]]:
         at = f"{where}[{number}]"
         if not isinstance(message, dict):
             raise BadRequest(f'{at}: found {_kind(message)}; a message is {{"role": "user", "content": "..."}}.')
-        for key in ("role", "content"):
+        for key in SENT:
             if key not in message:
                 raise BadRequest(f"{at}.{key}: missing{suggest(key, message)}.")
             if not isinstance(message[key], str):
@@ -111,34 +110,17 @@ def _messages(where: str, messages: Any) -> list[dict[str, Any]]:
     return messages
 
 
-# name -> (kinds, least, most, in words)
-_RULES: dict[str, tuple[tuple[type, ...], float | None, float | None, str]] = {
-    "temperature": ((int, float), 0, 100, "a number from 0 to 100"),
-    "top_p": ((int, float), 0, 1, "a number above 0, up to 1"),
-    "top_k": ((int,), 0, None, "a whole number, 0 for no limit"),
-    "do_sample": ((bool,), None, None, "true or false"),
-    "max_new_tokens": ((int,), 1, None, "a whole number from 1"),
-    "seed": ((int,), 0, 2**63 - 1, "a whole number from 0"),
-    "return_full_text": ((bool,), None, None, "true or false"),
-    "stream": ((bool,), None, None, "true or false"),
-}
-
-
 def _parameter(where: str, name: str, value: Any) -> Any:
     if name == "stop":
         stops = [value] if isinstance(value, str) else value
-        if not isinstance(stops, list) or not all(isinstance(each, str) and each for each in stops):
+        if not isinstance(stops, list) or not all(isinstance(stop, str) and stop for stop in stops):
             raise BadRequest(f"{where}.stop: found {_kind(value)}; it must be a string or a list of strings.")
         return tuple(stops)
-    if name not in _RULES:
+    if name not in PARAMETERS:
         allowed = sorted(field.name for field in fields(Parameters))
         raise BadRequest(f"{where}.{name}: unknown{suggest(name, allowed)}; allowed are {', '.join(allowed)}.")
-    kinds, least, most, words = _RULES[name]
-    right = isinstance(value, kinds) and isinstance(value, bool) == (kinds == (bool,))
-    if not right or (least is not None and value < least) or (most is not None and not value <= most):
-        raise BadRequest(f"{where}.{name}: found {json.dumps(value)}; it must be {words}.")
-    if name == "top_p" and value == 0:
-        raise BadRequest(f"{where}.{name}: found 0; it must be {words}.")
+    if not PARAMETERS[name].allows(value):
+        raise BadRequest(f"{where}.{name}: found {json.dumps(value)}; it must be {PARAMETERS[name].words}.")
     return value
 
 

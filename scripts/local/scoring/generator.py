@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 
+from scripts.conversation import model_folder
 from scripts.conversation import tokens as chat
 from scripts.errors import UserError
-from scripts.local.engine import threads
+from scripts.local.engine import lora, threads
 from scripts.local.scoring import sampling
 from scripts.local.scoring.cache import NAME, Cache, Part
 from scripts.local.scoring.contract import BadRequest, Parameters
@@ -33,7 +34,7 @@ class Answer:
 
 
 class Generator:
-    """A model folder that answers. `add`, then `step` until `step` returns an answer as ended; at most `rows` at once."""
+    """A model folder that answers. `add`, then `step` until it returns an answer as ended; at most `rows` at once."""
 
     def __init__(self, folder: Path, rows: int, follower: threads.Follower | None = None) -> None:
         model, self.tokenizer, self.system_role_supported = load(folder)
@@ -47,7 +48,7 @@ class Generator:
         self.ends = _ends(self.model, self.tokenizer)
 
     def prepare(self, messages: list[dict[str, Any]], parameters: Parameters) -> Answer:
-        """Returns the answer to be filled; a `BadRequest` if the template or the context cannot take the conversation."""
+        """Returns the answer to be filled; a `BadRequest` if template or context cannot take the conversation."""
         try:
             folded = messages if self.system_role_supported else chat.fold_system(messages)
             prompt = chat.prompt(self.tokenizer, folded)
@@ -58,8 +59,8 @@ class Generator:
         room = self.context - len(prompt)
         if room < 1:
             raise BadRequest(
-                f"input_data.input_string: {len(prompt)} tokens; the model's context is {self.context} and the answer needs "
-                "room in it. Shorten the conversation."
+                f"input_data.input_string: {len(prompt)} tokens; the model's context is {self.context} and the answer "
+                "needs room in it. Shorten the conversation."
             )
         answer = Answer(prompt, parameters, min(parameters.max_new_tokens, room))
         if parameters.seed is None:
@@ -86,7 +87,7 @@ class Generator:
 
     @torch.inference_mode()
     def step(self) -> list[Answer]:
-        """Reads one part of a prompt, then gives every answer whose prompt is read its next token; returns those ended."""
+        """Reads a part of a prompt, then gives every answer whose prompt is read a token; returns those ended."""
         self.follower.adjust()
         row = next((at for at, answer in enumerate(self.active) if answer.read < len(answer.prompt)), None)
         if row is not None:
@@ -152,15 +153,11 @@ class Generator:
 
 def load(folder: Path) -> tuple[Any, Any, bool]:
     """Loads model and tokenizer of an MLflow model folder, and whether its template takes a system role."""
-    import yaml
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    description = folder / "MLmodel"
-    if not description.is_file():
+    if not (folder / model_folder.DESCRIPTION).is_file():
         raise UserError(f"{folder}: no file MLmodel, so this is not the folder of an MLflow model.")
-    weights = next(
-        (path for path in (folder / "model", folder / "data" / "model") if (path / "config.json").exists()), None
-    )
+    weights = model_folder.weights(folder)
     if weights is None:
         raise UserError(f"{folder}: no model/config.json, so this MLflow model holds no chat model of transformers.")
     if not (weights / "tokenizer_config.json").exists():
@@ -170,14 +167,9 @@ def load(folder: Path) -> tuple[Any, Any, bool]:
         raise UserError(
             f"{weights}: the tokenizer has no chat template, so a conversation cannot be turned into tokens."
         )
-    model = AutoModelForCausalLM.from_pretrained(weights, dtype="auto")
-    if (folder / "peft").exists():  # LoRA adapters that were not merged when the model was written
-        from peft import PeftModel
-
-        model = PeftModel.from_pretrained(model, folder / "peft").merge_and_unload()
-    metadata = (yaml.safe_load(description.read_text(encoding="utf-8")) or {}).get("metadata") or {}
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    return model.to(device), tokenizer, metadata.get("system_role_supported", True)
+    model = lora.merged(AutoModelForCausalLM.from_pretrained(weights, dtype="auto"), folder)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return model.to(device), tokenizer, model_folder.system_role_supported(folder)
 
 
 def _ends(model: Any, tokenizer: Any) -> set[int]:

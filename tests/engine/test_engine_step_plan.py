@@ -1,31 +1,11 @@
-"""The learning rate is the one of transformers' own schedulers, and a plan fits its caps."""
+"""Steps and evaluations come as the component counts them, and a plan fits its caps."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
-import pytest
-
-from scripts.local.engine import plan, schedule
-
-SCHEDULERS = ["linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup"]
-
-
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
-@pytest.mark.parametrize("warmup", [0, 3])
-def test_every_scheduler_is_that_of_transformers(scheduler: str, warmup: int) -> None:
-    import torch
-    from transformers import get_scheduler
-
-    weight = torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.SGD([weight], lr=2e-3)
-    theirs = get_scheduler(scheduler, optimizer, num_warmup_steps=warmup, num_training_steps=17)
-    for step in range(17):
-        ours = 2e-3 * schedule.factor(scheduler, step, warmup, 17, 2e-3)
-        assert ours == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9, abs=1e-15), step
-        optimizer.step()
-        theirs.step()
+from scripts.local.engine import step_plan
 
 
 def values(**changes: Any) -> dict[str, Any]:
@@ -42,15 +22,15 @@ def values(**changes: Any) -> dict[str, Any]:
 
 
 def test_epochs_and_steps_are_counted_as_trainer_counts_them() -> None:
-    made, lines = plan.make(values(), rows=41, settings={})
+    made, lines = step_plan.make(values(), rows=41, settings={})
     assert (made.batch, made.steps_per_epoch, made.planned) == (8, 6, 18)  # 11 batches, 2 to a step, the last one alone
     assert lines == []
-    assert plan.make(values(max_steps=7), 41, {})[0].planned == 7
+    assert step_plan.make(values(max_steps=7), 41, {})[0].planned == 7
 
 
 def test_evaluations_come_when_the_inputs_say() -> None:
     def when(**changes: Any) -> list[int]:
-        made, _ = plan.make(values(**changes), 40, {})
+        made, _ = step_plan.make(values(**changes), 40, {})
         return [step for step in range(1, made.planned + 1) if made.evaluate_after(step)]
 
     assert when() == [5, 10, 15]
@@ -60,7 +40,7 @@ def test_evaluations_come_when_the_inputs_say() -> None:
 
 
 def test_a_time_cap_moves_the_end_so_that_the_learning_rate_still_anneals() -> None:
-    made, lines = plan.make(values(num_train_epochs=100), 40, {"max_seconds": 60})
+    made, lines = step_plan.make(values(num_train_epochs=100), 40, {"max_seconds": 60})
     assert lines == ["at most 60 s of fine-tuning (max_seconds in the emulator's settings)"]
     made.deadline = time.monotonic() + 10
     made.measured(1, 2.0)
@@ -74,7 +54,7 @@ def test_a_time_cap_moves_the_end_so_that_the_learning_rate_still_anneals() -> N
 
 
 def test_a_step_cap_is_said_aloud() -> None:
-    made, lines = plan.make(values(), 41, {"max_steps": 5})
+    made, lines = step_plan.make(values(), 41, {"max_steps": 5})
     assert made.planned == 5
     assert lines == ["CAPPED: 5 of 18 steps (max_steps in the emulator's settings)"]
-    assert plan.make(values(), 41, {"max_steps": 50})[1] == []
+    assert step_plan.make(values(), 41, {"max_steps": 50})[1] == []

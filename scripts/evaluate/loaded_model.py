@@ -5,16 +5,14 @@ Uses the training step's tokens, mask and forward pass (scripts/local/engine), s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from scripts.conversation import model_folder, tokens
+from scripts.conversation.held_out import Case
+from scripts.conversation.tokens import Encoded
 from scripts.errors import MISSING, UserError
-from scripts.evaluate.cases import Case
-
-if TYPE_CHECKING:
-    from scripts.conversation.tokens import Encoded
 
 BATCH_TOKENS = 12_000  # tokens of prompts and answers that are generated together
 
@@ -33,8 +31,7 @@ class Model:
             ) from None
         from transformers.utils import logging
 
-        from scripts.local.engine import model_import, packed
-        from scripts.local.engine.finetune import precision
+        from scripts.local.engine import lora, model_import, packed
         from scripts.local.engine.threads import Follower
 
         logging.disable_progress_bar()
@@ -43,11 +40,9 @@ class Model:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.threads = Follower()
         self.tokenizer = model_import.load_tokenizer(self.folder)
-        self.model = packed.load(self.folder, precision(_saved_precision(self.folder), device)[0], device)
-        if (folder / "peft").is_dir():  # LoRA adapters that were not merged when the model was written
-            from peft import PeftModel
-
-            self.model = PeftModel.from_pretrained(self.model, folder / "peft").merge_and_unload()
+        # The component's word for the weights' type.
+        saved = "32" if model_folder.dtype(self.folder) == "float32" else "16"
+        self.model: Any = lora.merged(packed.load(self.folder, packed.precision(saved, device)[0], device), folder)
         self.model.eval()
         self.length = self.tokenizer.model_max_length
         self.system_role = system_role  # else a system message goes in front of the first question, as in training
@@ -60,25 +55,21 @@ class Model:
         """
         from scripts.local.engine import packed
 
-        found = []
+        losses = []
         for case in cases:
             self.threads.adjust()
             row = self._keep_end(self.last_answer(case))
-            found.append((packed.evaluated_loss(self.model, [row]), sum(row.trained)))
-        return found
+            losses.append((packed.evaluated_loss(self.model, [row]), sum(row.trained)))
+        return losses
 
     def last_answer(self, case: Case) -> Encoded:
         """Returns the case with its true answer as tokens, and only that answer marked."""
-        from scripts.conversation import tokens as chat
-
         messages = self._fold([*case.messages, {"role": "assistant", "content": case.truth}])
-        return only_last(chat.encode(self.tokenizer, messages, case.tools))
+        return only_last(tokens.encode(self.tokenizer, messages, case.tools))
 
     def prompt(self, case: Case) -> list[int]:
         """Returns the tokens that the model continues with its answer."""
-        from scripts.conversation import tokens as chat
-
-        return chat.prompt(self.tokenizer, self._fold(case.messages), case.tools)
+        return tokens.prompt(self.tokenizer, self._fold(case.messages), case.tools)
 
     def answers(
         self, cases: Sequence[Case], max_new_tokens: int, done: Callable[[int], None] = lambda _: None
@@ -116,20 +107,14 @@ class Model:
         return [self.tokenizer.decode(row[width:], skip_special_tokens=True).strip() for row in written]
 
     def _fold(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        from scripts.conversation import tokens as chat
-
-        return messages if self.system_role else chat.fold_system(messages)
+        return messages if self.system_role else tokens.fold_system(messages)
 
     def _keep_end(self, row: Encoded) -> Encoded:
-        from scripts.conversation.tokens import Encoded
-
         return row if len(row.ids) <= self.length else Encoded(row.ids[-self.length :], row.trained[-self.length :])
 
 
 def only_last(row: Encoded) -> Encoded:
     """Returns the row with only its last run of trained tokens marked: the last answer."""
-    from scripts.conversation.tokens import Encoded
-
     end = max((at for at, trained in enumerate(row.trained) if trained), default=-1)
     start = end
     while start > 0 and row.trained[start - 1]:
@@ -149,12 +134,6 @@ def batched(prompts: Sequence[Sequence[int]], max_new_tokens: int) -> list[list[
     return groups
 
 
-def _saved_precision(folder: Path) -> str:
-    """Returns the component's word ("16" or "32") for the weights' type."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return "32" if config.get("dtype", config.get("torch_dtype")) == "float32" else "16"
-
-
 def _fits(folder: Path) -> None:
     """Refuses weights that this machine cannot hold, before it starts to swap."""
     import psutil
@@ -164,7 +143,7 @@ def _fits(folder: Path) -> None:
     free = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else psutil.virtual_memory().available
     if size * 1.3 > free:
         raise UserError(
-            f"{folder}: {size / 1e9:.1f} GB of weights do not fit into the {free / 1e9:.1f} GB of memory that are free here; "
-            "evaluate on a machine with more, or set evaluation.weights to false and evaluation.base_endpoint to an "
-            "endpoint that serves the base model"
+            f"{folder}: {size / 1e9:.1f} GB of weights do not fit into the {free / 1e9:.1f} GB of memory that are "
+            "free here; evaluate on a machine with more, or set evaluation.weights to false and "
+            "evaluation.base_endpoint to an endpoint that serves the base model"
         )

@@ -45,7 +45,7 @@ class Job:
     def log(self, line: str) -> None:
         """Appends whole lines to the log that `az ml job stream` prints."""
         stamp = datetime.now(UTC).strftime("%H:%M:%S")
-        self._log.write("".join(f"{stamp} {each}\n" for each in str(line).splitlines()))
+        self._log.write("".join(f"{stamp} {part}\n" for part in str(line).splitlines()))
         self._log.flush()
 
     @contextmanager

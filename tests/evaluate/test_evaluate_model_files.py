@@ -12,7 +12,7 @@ import yaml
 
 from scripts.azure import client as client_module
 from scripts.errors import UserError
-from scripts.evaluate import weights
+from scripts.evaluate import model_files
 from scripts.values.read import Values, load
 
 
@@ -49,29 +49,29 @@ class Models:
 def test_a_model_is_downloaded_once(tmp_path: Path) -> None:
     client = Models()
     for _ in range(2):
-        found = weights.tuned(client, "m", "1", tmp_path)
+        found = model_files.tuned(client, "m", "1", tmp_path)
         assert (found.folder / "MLmodel").is_file() and found.name == "m:1"
     assert client.calls == 1 and [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 def test_a_broken_download_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        weights.tuned(Models(fail=True), "m", "1", tmp_path)
+        model_files.tuned(Models(fail=True), "m", "1", tmp_path)
     assert not (tmp_path / "model").exists()
-    assert weights.tuned(Models(), "m", "1", tmp_path).folder == tmp_path / "model"
+    assert model_files.tuned(Models(), "m", "1", tmp_path).folder == tmp_path / "model"
 
 
 def test_a_folder_in_the_values_wins(tmp_path: Path) -> None:
     tuned = model_dir(tmp_path / "tuned", stand_in="SmolLM2-135M-Instruct-bfloat16")
-    assert weights.base(values(base=str(tmp_path)), tuned, tmp_path).folder == tmp_path
+    assert model_files.base(values(base=str(tmp_path)), tuned, tmp_path).folder == tmp_path
     with pytest.raises(UserError, match=r"evaluation\.base: no folder nowhere"):
-        weights.base(values(base="nowhere"), tuned, tmp_path)
+        model_files.base(values(base="nowhere"), tuned, tmp_path)
 
 
 @pytest.mark.parametrize("environment", ["demo", "prod"])
 def test_the_model_that_stood_in_is_the_base(environment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rehearsal of prod trains a small model in the place of the big one: comparing with the big one would be wrong."""
-    from scripts.local.engine import model_import
+    """A rehearsal of prod trains a small model in the big one's place: comparing with the big one would be wrong."""
+    from scripts.local.engine import smollm2 as stand_in
 
     asked: list[str] = []
 
@@ -79,9 +79,9 @@ def test_the_model_that_stood_in_is_the_base(environment: str, tmp_path: Path, m
         asked.append(dtype)
         return tmp_path, 0.0
 
-    monkeypatch.setattr(model_import, "smollm2", smollm2)
+    monkeypatch.setattr(stand_in, "weights", smollm2)
     tuned = model_dir(tmp_path / "tuned", base_model="azureml:Phi-4:8", stand_in="SmolLM2-135M-Instruct-bfloat16")
-    assert weights.base(values(environment), tuned, tmp_path).name == "SmolLM2-135M-Instruct"
+    assert model_files.base(values(environment), tuned, tmp_path).name == "SmolLM2-135M-Instruct"
     assert asked == ["bfloat16"]
 
 
@@ -92,9 +92,9 @@ def test_a_model_trained_in_the_cloud_comes_from_hub_or_registry(
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda name, **_: str(tmp_path / name))
     tuned = model_dir(tmp_path / "tuned")
-    assert weights.base(values(), tuned, tmp_path).folder == tmp_path / "HuggingFaceTB/SmolLM2-135M-Instruct"
+    assert model_files.base(values(), tuned, tmp_path).folder == tmp_path / "HuggingFaceTB/SmolLM2-135M-Instruct"
     monkeypatch.setattr(client_module, "registry", lambda _: Models())
-    found = weights.base(values("prod"), tuned, tmp_path / "runs" / "1")
+    found = model_files.base(values("prod"), tuned, tmp_path / "runs" / "1")
     assert found.name == "Phi-4:8" and (found.folder / "MLmodel").is_file()
 
     def offline(name: str, **_: Any) -> str:
@@ -102,4 +102,4 @@ def test_a_model_trained_in_the_cloud_comes_from_hub_or_registry(
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
     with pytest.raises(UserError, match=r"cannot be read from the Hugging Face hub: no network.*evaluation\.base"):
-        weights.base(values(), tuned, tmp_path)
+        model_files.base(values(), tuned, tmp_path)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scripts.local.engine.tracking import Tracker
+from scripts.local.engine.mlflow_metrics import Tracker
 
 
 class Server:

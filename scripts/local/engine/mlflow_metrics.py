@@ -92,8 +92,8 @@ class Tracker:
     def _send(self, client: Any, entries: dict[str, list[Any]]) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
-        metrics = [Metric(*each) for each in entries["metrics"]]
-        params, tags = [Param(*each) for each in entries["params"]], [RunTag(*each) for each in entries["tags"]]
+        metrics = [Metric(*entry) for entry in entries["metrics"]]
+        params, tags = [Param(*entry) for entry in entries["params"]], [RunTag(*entry) for entry in entries["tags"]]
         client.log_batch(self._run, metrics[:BATCH], params, tags)
         for start in range(BATCH, len(metrics), BATCH):
             client.log_batch(self._run, metrics[start : start + BATCH])

@@ -28,7 +28,7 @@ WORDS = [
 
 
 def conversations() -> list[list[dict[str, str]]]:
-    """Sixty conversations: with and without a system turn, empty and long answers, line breaks, emoji, control tokens."""
+    """Sixty conversations: with and without system turn, empty and long answers, line breaks, emoji, control tokens."""
     draw = random.Random(7)
 
     def content() -> str:

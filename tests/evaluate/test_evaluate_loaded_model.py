@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from scripts.conversation.held_out import Case
 from scripts.errors import UserError
-from scripts.evaluate import engine
-from scripts.evaluate.cases import Case
+from scripts.evaluate import loaded_model
 
 pytestmark = pytest.mark.slow
 
@@ -27,16 +27,16 @@ CASE = Case("case", CONVERSATION[:-1], CONVERSATION[-1]["content"])
 
 
 @pytest.fixture(scope="module")
-def base(tiny_base: Path) -> engine.Model:
-    return engine.Model(tiny_base)
+def base(tiny_base: Path) -> loaded_model.Model:
+    return loaded_model.Model(tiny_base)
 
 
 @pytest.fixture(scope="module")
-def tuned(tiny_tuned: Path) -> engine.Model:
-    return engine.Model(tiny_tuned)
+def tuned(tiny_tuned: Path) -> loaded_model.Model:
+    return loaded_model.Model(tiny_tuned)
 
 
-def test_the_loss_is_that_of_transformers(base: engine.Model, tiny_model: Any) -> None:
+def test_the_loss_is_that_of_transformers(base: loaded_model.Model, tiny_model: Any) -> None:
     import torch
 
     prompt = base.prompt(CASE)
@@ -49,7 +49,9 @@ def test_the_loss_is_that_of_transformers(base: engine.Model, tiny_model: Any) -
     assert loss / tokens == pytest.approx(mean, rel=1e-4)
 
 
-def test_tokens_are_the_same_in_trainer_evaluator_data_report_and_server(base: engine.Model, tiny_base: Path) -> None:
+def test_tokens_are_the_same_in_trainer_evaluator_data_report_and_server(
+    base: loaded_model.Model, tiny_base: Path
+) -> None:
     """One conversation, four ways to tokens; what is served is exactly what was trained up to the answer."""
     from scripts.conversation import tokens as chat
     from scripts.dataset.tokenizer import Tokenizer
@@ -71,7 +73,7 @@ def test_tokens_are_the_same_in_trainer_evaluator_data_report_and_server(base: e
     assert trained.trained[first:] == evaluated.trained[first:]  # the answer is trained as it is measured
 
 
-def test_only_the_last_answer_counts(base: engine.Model) -> None:
+def test_only_the_last_answer_counts(base: loaded_model.Model) -> None:
     row = base.last_answer(CASE)
     assert sum(row.trained) == len(CASE.truth) + 1
     assert base.tokenizer.decode([token for token, kept in zip(row.ids, row.trained, strict=True) if kept]) == (
@@ -79,14 +81,14 @@ def test_only_the_last_answer_counts(base: engine.Model) -> None:
     )
 
 
-def test_a_conversation_that_is_too_long_loses_its_beginning(base: engine.Model) -> None:
+def test_a_conversation_that_is_too_long_loses_its_beginning(base: loaded_model.Model) -> None:
     long = dataclasses.replace(CASE, messages=[{"role": "user", "content": "x" * 2000}])
     ((loss, tokens),) = base.losses([long])
     assert tokens == len(CASE.truth) + 1 and math.isfinite(loss)
     assert isinstance(base.answers([long], 5)[0], str)
 
 
-def test_training_shows(base: engine.Model, tuned: engine.Model) -> None:
+def test_training_shows(base: loaded_model.Model, tuned: loaded_model.Model) -> None:
     from scripts.evaluate.measure import Asked
 
     cases = [Case(f"case:{word}", [{"role": "user", "content": f"say {word}"}], word * 2) for word in "abcdef"]
@@ -97,17 +99,19 @@ def test_training_shows(base: engine.Model, tuned: engine.Model) -> None:
     assert all(other.messages != case.messages for case, other in zip(cases, elsewhere, strict=True))
 
 
-def test_batches_answer_as_one_by_one(tuned: engine.Model) -> None:
+def test_batches_answer_as_one_by_one(tuned: loaded_model.Model) -> None:
     cases = [Case("case", [{"role": "user", "content": "say " + word}], "") for word in ("a", "bb" * 20, "c", "d" * 7)]
     assert tuned.answers(cases, 8) == [tuned.answers([case], 8)[0] for case in cases]
 
 
 def test_batches_stay_within_their_tokens() -> None:
     prompts = [[0] * length for length in (5000, 10, 300, 300, 300, 9000)]
-    groups = engine.batched(prompts, 100)
+    groups = loaded_model.batched(prompts, 100)
     assert sorted(at for group in groups for at in group) == list(range(6))
     for group in groups:
-        assert len(group) == 1 or len(group) * (max(len(prompts[at]) for at in group) + 100) <= engine.BATCH_TOKENS
+        assert (
+            len(group) == 1 or len(group) * (max(len(prompts[at]) for at in group) + 100) <= loaded_model.BATCH_TOKENS
+        )
 
 
 def test_weights_that_do_not_fit_are_refused(tiny_base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +120,7 @@ def test_weights_that_do_not_fit_are_refused(tiny_base: Path, monkeypatch: pytes
     free = type("Memory", (), {"available": 1000})
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
     with pytest.raises(UserError, match=r"do not fit into the 0\.0 GB"):
-        engine.Model(tiny_base)
+        loaded_model.Model(tiny_base)
 
 
 def test_a_served_model_without_its_template_is_refused(tiny_base: Path, tmp_path: Path) -> None:

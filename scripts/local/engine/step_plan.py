@@ -12,8 +12,8 @@ from typing import Any
 class Plan:
     """The steps of a run; `total` shrinks while it runs if a time cap will end it earlier.
 
-    The time cap needs a rate: it is measured on the steps themselves, in tokens, so that the learning rate anneals to the
-    step that will really be the last one, also when the machine gets slower meanwhile.
+    The time cap needs a rate: it is measured on the steps themselves, in tokens, so that the learning rate anneals to
+    the step that will really be the last one, also when the machine gets slower meanwhile.
     """
 
     rows: int

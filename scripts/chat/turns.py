@@ -1,0 +1,51 @@
+"""A conversation with a deployment: its turns and its parameters."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from scripts.conversation.request import PARAMETERS
+from scripts.errors import UserError, suggest
+from scripts.strict_yaml import scalar
+
+OFFERED = ("temperature", "top_p", "do_sample", "max_new_tokens")  # the parameters that values' `request` has
+
+
+@dataclass
+class Conversation:
+    """What was said so far; `messages` is what a request sends."""
+
+    parameters: dict[str, Any]
+    system: str = ""
+    turns: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """The system prompt, if there is one, and all turns."""
+        return [*([{"role": "system", "content": self.system}] if self.system else []), *self.turns]
+
+    def say(self, role: str, content: str) -> None:
+        """Adds a turn."""
+        self.turns.append({"role": role, "content": content})
+
+    def undo(self) -> bool:
+        """Takes back the last question with its answer; returns whether there was one."""
+        asked = bool(self.turns)
+        while self.turns and self.turns.pop()["role"] != "user":
+            pass
+        return asked
+
+    def set(self, name: str, text: str) -> None:
+        """Sets a parameter from text; a `UserError` says what it may be."""
+        self.parameters[name] = checked(name, scalar(text))
+
+
+def checked(name: str, value: Any) -> Any:
+    """Returns a parameter's value if the server would take it; a `UserError` says what it may be."""
+    if name not in OFFERED:
+        raise UserError(f"{name}: unknown parameter{suggest(name, OFFERED)}; there are {', '.join(OFFERED)}")
+    if not PARAMETERS[name].allows(value):
+        raise UserError(f"{name}: found {json.dumps(value)}, expected {PARAMETERS[name].words}")
+    return value

@@ -1,0 +1,71 @@
+"""Held-out questions: conversations of the prepared data up to their last question, and the true answer to it.
+
+Nobody who asks is shown the answer (the reference notebook sends it along).
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scripts.errors import MISSING, UserError
+from scripts.files import ROOT
+
+FILES = ("heldout.jsonl", "test.jsonl")  # the data set's own split for generation, then the test split
+
+
+@dataclass(frozen=True)
+class Case:
+    """A conversation up to its last question (`messages`), the true answer, and what else counts as right."""
+
+    name: str
+    messages: list[dict[str, Any]]
+    truth: str
+    accepted: list[str] = field(default_factory=list)
+    tools: Any = None
+
+
+def cases(environment: str, root: Path = ROOT) -> list[Case]:
+    """Returns the held-out conversations of an environment's prepared data in the files' order, each one once."""
+    paths = [path for name in FILES if (path := root / "data" / environment / name).exists()]
+    if not paths:
+        raise UserError(f"data/{environment}/: no held-out rows; make data ENV={environment} prepares them", MISSING)
+    unique: dict[str, Case] = {}
+    for case in (case for path in paths for case in _read(path)):
+        unique.setdefault(json.dumps([case.messages, case.truth], sort_keys=True), case)
+    if not unique:
+        raise UserError(
+            f"data/{environment}/: no held-out conversation that ends with an answer; make data ENV={environment} "
+            "prepares them",
+            MISSING,
+        )
+    return list(unique.values())
+
+
+def drawn(environment: str, most: int, seed: int, root: Path = ROOT) -> list[Case]:
+    """Returns at most `most` of them, drawn by the seed."""
+    every = cases(environment, root)
+    return random.Random(f"cases/{seed}").sample(every, min(most, len(every)))
+
+
+def _read(path: Path) -> Iterator[Case]:
+    """Reads a file of rows; those that do not end with an answer to something have no truth to withhold."""
+    # Split at \n alone: a conversation may hold other line separators.
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            messages = row["messages"]
+            last = messages[-1]
+            answered = len(messages) > 1 and last["role"] == "assistant" and isinstance(last.get("content"), str)
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+            raise UserError(
+                f"{path}:{number}: is no conversation; make data ENV={path.parent.name} writes it anew"
+            ) from None
+        if answered:
+            yield Case(f"{path.name}:{number}", messages[:-1], last["content"], tools=row.get("tools") or None)

@@ -1,0 +1,42 @@
+"""A chat model's folder, as transformers or MLflow lay it out: weights, tokenizer, and what it says of itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+DESCRIPTION = "MLmodel"
+ADAPTER = "peft"  # where MLflow keeps LoRA adapters that were not merged
+_WEIGHTS = (".", "data/model", "model")
+_TOKENIZER = (".", "model", "data/model", "components/tokenizer", "data/components/tokenizer")
+
+
+def weights(folder: Path) -> Path | None:
+    """Returns the folder with config.json and weights: the folder itself, or where MLflow puts it; None without one."""
+    return next((folder / place for place in _WEIGHTS if (folder / place / "config.json").is_file()), None)
+
+
+def tokenizers(folder: Path) -> list[Path]:
+    """Returns the folders with a tokenizer; MLflow's transformers flavour may keep it apart from the weights."""
+    return [folder / place for place in _TOKENIZER if (folder / place / "tokenizer_config.json").is_file()]
+
+
+def metadata(folder: Path) -> dict[str, Any]:
+    """Returns what the training wrote about itself into the file MLmodel; empty where there is none."""
+    import yaml
+
+    path = folder / DESCRIPTION
+    described = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return (described or {}).get("metadata") or {}
+
+
+def system_role_supported(folder: Path) -> bool:
+    """Whether the model's template knows a system role; if not, its message goes in front of the first question."""
+    return bool(metadata(folder).get("system_role_supported", True))
+
+
+def dtype(weights: Path) -> str:
+    """Returns the type of the weights by their config.json, which is float32 where it says nothing."""
+    config = json.loads((weights / "config.json").read_text(encoding="utf-8"))
+    return str(config.get("dtype") or config.get("torch_dtype") or "float32")

@@ -1,0 +1,52 @@
+"""What a chat model's endpoint is asked: one record for those who ask and for the server that is asked.
+
+    {"input_data": {"input_string": [{"role", "content"}, ...], "parameters": {...}}, "params": {}}
+
+The shape is the contract of the registry's chat-completion models; `params` is where MLflow's own server looks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+ROLES = ("system", "user", "assistant", "tool")
+SENT = ("role", "content")  # what a server should read of a message
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a parameter may be; `words` says it to the user."""
+
+    kinds: tuple[type, ...]
+    words: str
+    least: float = float("-inf")
+    most: float = float("inf")
+    above: float = float("-inf")
+
+    def allows(self, value: object) -> bool:
+        """Whether a value is of the right kind (true is no number here) and within the limits."""
+        if not isinstance(value, self.kinds) or isinstance(value, bool) != (self.kinds == (bool,)):
+            return False
+        return isinstance(value, int | float) and self.least <= value <= self.most and value > self.above
+
+
+# How to answer. The limits are the local scoring server's; what Azure's own takes beyond them is unverified.
+PARAMETERS = {
+    "temperature": Rule((int, float), "a number from 0 to 100", 0, 100),
+    "top_p": Rule((int, float), "a number above 0, up to 1", above=0, most=1),
+    "top_k": Rule((int,), "a whole number, 0 for no limit", 0),
+    "do_sample": Rule((bool,), "true or false"),
+    "max_new_tokens": Rule((int,), "a whole number from 1", 1),
+    "seed": Rule((int,), "a whole number from 0", 0, 2**63 - 1),
+    "return_full_text": Rule((bool,), "true or false"),
+    "stream": Rule((bool,), "true or false"),
+}
+
+
+def body(messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]) -> bytes:
+    """Returns a request's bytes, as `az ml online-endpoint invoke` writes them; messages' other keys stay here."""
+    kept = [{key: message[key] for key in SENT if key in message} for message in messages]
+    return json.dumps({"input_data": {"input_string": kept, "parameters": {**parameters}}, "params": {}}).encode()

