@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scripts.local.engine.job import Job
+from scripts.local.engine.job_folder import Job
 
 from scripts.azure import component
 from scripts.dataset import checks
