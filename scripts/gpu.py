@@ -19,7 +19,6 @@ from scripts.estimate import training_step as component
 from scripts.estimate.memory import GIB, estimate
 from scripts.preflight import context as context_module
 from scripts.preflight import sizes as size_checks
-from scripts.preflight.check import CouldNotAskError
 from scripts.preflight.context import Context
 from scripts.preflight.cost import hours_of, price_of
 from scripts.preflight.memory import HOST_SHARE, WARN_SHARE, longest, serving_gib
@@ -158,11 +157,7 @@ def run(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     values = from_arguments(options)
     context = context_module.build(values, Live(values) if options.live else None, options.today)
-    try:
-        found = {role: candidates(context, role) for role in ROLES}
-    except CouldNotAskError as error:
-        print(f"error: Azure ML could not be asked: {error}")
-        return 2
+    found = {role: candidates(context, role) for role in ROLES}
     if options.output == "json":
         print(
             json.dumps(

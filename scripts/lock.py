@@ -18,10 +18,9 @@ from scripts.azure import retail_prices as retail
 from scripts.azure.catalog import read_catalog
 from scripts.azure.live import Live
 from scripts.azure.lock_file import lock_path
-from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError, main, suggest
+from scripts.errors import FAILED, MISSING, CouldNotAskError, UserError, main, suggest
 from scripts.files import ROOT
 from scripts.files import write as write_file
-from scripts.preflight.check import CouldNotAskError
 from scripts.preflight.context import SIZE_KEYS
 from scripts.strict_yaml import read_yaml, scalar
 from scripts.values.facts import COMPONENT
@@ -52,7 +51,7 @@ def pin(
         lock["model"] = {**_model(values, live, notes), "seen": day}
     component = live.component(COMPONENT)
     if component is None:
-        raise UserError(f"registry {model['registry']} has no component {COMPONENT}; check model.registry", UNREACHABLE)
+        raise UserError(f"registry {model['registry']} has no component {COMPONENT}; check model.registry", MISSING)
     lock["component"] = {**component, "seen": day}
     lock["sizes"] = {}
     for key in SIZE_KEYS.values():
@@ -157,9 +156,7 @@ def write(values: Values, live: Live, today: datetime.date, prices: str, check: 
     try:
         lock, notes = pin(values, live, today, prices)
     except CouldNotAskError as error:
-        raise UserError(
-            f"Azure ML could not be asked: {error}; a rehearsal needs no account: add BACKEND=local", UNREACHABLE
-        ) from None
+        raise CouldNotAskError(f"{error}; a rehearsal needs no account: add BACKEND=local") from None
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     changed = list(differences(old, lock))

@@ -27,6 +27,8 @@ def _run(words: list[str]) -> int:
             return 0
         result = Session(arguments).do()
         output.write(result, arguments)
+    except errors.CouldNotAskError as error:  # which has no code of its own in the official CLI
+        return failures.report(str(error), errors.FAILED)
     except errors.UserError as error:
         return failures.report(str(error), error.code)
     except BrokenPipeError:  # the reader went away, as `… | head` does: `errors.main` knows what to do

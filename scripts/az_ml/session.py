@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import importlib
 import logging
 import sys
 from typing import Any
 
+from scripts.azure import client
 from scripts.errors import FAILED, UserError
 
 
@@ -26,7 +26,7 @@ class Session:
         name = verb[0].replace("-", "_")
         _listen(self.arguments)
         if self.arguments.command.ml:
-            azure_ai_ml()
+            client.import_sdk()
         module = importlib.import_module(f"scripts.az_ml.verbs.{group.replace('-', '_')}")
         return getattr(module, f"{name}_" if name == "list" else name)(self, self.arguments)
 
@@ -38,42 +38,17 @@ class Session:
             raise UserError(
                 "which subscription is meant is not known: give --subscription, or set AZURE_SUBSCRIPTION_ID", FAILED
             )
-        from azure.ai.ml import MLClient
-
-        from scripts.azure.login import Login
-
         if registry:
             more["registry_name"] = registry
         else:
             more |= {"workspace_name": _workspace_of(arguments), "resource_group_name": arguments.resource_group}
         bars = sys.stderr.isatty()  # elsewhere progress bars and the colours around them are only noise
-        return MLClient(Login(), arguments.subscription, logging_enable=arguments.debug, show_progress=bars, **more)
+        return client.make(arguments.subscription, logging_enable=arguments.debug, show_progress=bars, **more)
 
 
 def _workspace_of(arguments: argparse.Namespace) -> str:
     """The workspace that a command names, with -w or (`workspace show`) with -n."""
     return arguments.workspace_name if hasattr(arguments, "workspace_name") else arguments.name
-
-
-def azure_ai_ml() -> None:
-    """Imports the SDK, in half the time: without the garbage collector, which would walk over its classes all along."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        importlib.import_module("azure.ai.ml")
-    finally:
-        gc.freeze()
-        if collecting:
-            gc.enable()
-    from azure.ai.ml._utils import _experimental
-
-    # That a class is experimental is nothing that a user of commands can act on, and to find out whether to say so the
-    # SDK walks over the whole stack: 0.2 s for a pipeline job.
-    _experimental._should_skip_warning = lambda: True
-    # The SDK shows its log by a handler of its own; here it goes the way of all others.
-    logger = logging.getLogger("azure.ai.ml")
-    logger.handlers.clear()
-    logger.propagate = True
 
 
 def _listen(arguments: argparse.Namespace) -> None:

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scripts.azure import client as client_module
-from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError
+from scripts.azure import answers
+from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError, one_line
 from scripts.invoke import answer
 from scripts.values.read import Values
 
@@ -136,23 +136,19 @@ def refusal(status: int, text: str) -> str:
     except (ValueError, KeyError, TypeError):
         said = ""
     meaning = STATUSES.get(status, "")
-    return f"HTTP {status}: " + (str(said) or meaning or client_module.one_line(text) or "no reason given")
+    return f"HTTP {status}: " + (str(said) or meaning or one_line(text) or "no reason given")
 
 
 def find(values: Values, client: Any, name: str) -> Endpoint | None:
     """Returns the endpoint if it is there and a deployment of it has traffic, else None."""
-    from azure.core.exceptions import AzureError, ResourceNotFoundError
-
-    try:
-        endpoint = client.online_endpoints.get(name)
-        traffic = {deployment: share for deployment, share in (endpoint.traffic or {}).items() if int(share)}
-        if not traffic or endpoint.provisioning_state != "Succeeded":
-            return None
-        deployment = client.online_deployments.get(max(traffic, key=traffic.__getitem__), name)
-    except ResourceNotFoundError:
+    endpoint = answers.ask(f"endpoint {name}", client.online_endpoints.get, name)
+    traffic = {each: share for each, share in (endpoint.traffic or {}).items() if int(share)} if endpoint else {}
+    if not traffic or endpoint.provisioning_state != "Succeeded":
         return None
-    except AzureError as error:
-        raise UserError(f"endpoint {name} cannot be asked for: {client_module.one_line(error)}", UNREACHABLE) from None
+    chosen = max(traffic, key=traffic.__getitem__)
+    deployment = answers.ask(f"deployment {chosen}", client.online_deployments.get, chosen, name)
+    if deployment is None:
+        return None
     settings = deployment.request_settings
     per_instance = getattr(settings, "max_concurrent_requests_per_instance", None) or 1
     return Endpoint(
@@ -205,11 +201,9 @@ def name_of(values: Values) -> str:
 
 
 def _secret(client: Any, name: str) -> str:
-    keys = client_module.found(
-        f"key for endpoint {name}", "make deploy makes it", client.online_endpoints.get_keys, name
-    )
+    keys = answers.require(f"key for endpoint {name}", "make deploy makes it", client.online_endpoints.get_keys, name)
     return getattr(keys, "primary_key", None) or keys.access_token
 
 
 def _reason(error: Exception) -> str:
-    return client_module.one_line(error) or type(error).__name__
+    return one_line(error) or type(error).__name__

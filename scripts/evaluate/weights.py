@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.azure import answers
 from scripts.azure import client as client_module
-from scripts.errors import MISSING, UNREACHABLE, UserError
+from scripts.errors import MISSING, UNREACHABLE, UserError, one_line
 from scripts.files import ROOT
 from scripts.values.read import Values
 
@@ -28,7 +29,7 @@ def tuned(client: Any, name: str, version: str, into: Path) -> Weights:
         part = into / ".model.part"
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        client_module.found(
+        answers.require(
             f"model {name}:{version}",
             "make register registers it",
             client.models.download,
@@ -96,7 +97,7 @@ def _from_hub(name: str, revision: str | None) -> Path:
         return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
     except Exception as error:  # the hub's errors have no common base class
         raise UserError(
-            f"the base model {name} cannot be read from the Hugging Face hub: {client_module.one_line(error)}; name a "
+            f"the base model {name} cannot be read from the Hugging Face hub: {one_line(error)}; name a "
             "folder that has it in evaluation.base",
             UNREACHABLE,
         ) from None
@@ -109,13 +110,16 @@ def _from_registry(values: Values, into: Path) -> Weights:
     version = facts.load(values).model["version"]
     folder = into.parent / "base" / f"{model['name']}-{version}"
     if not folder.exists():
+        client = answers.require(
+            f"registry {model['registry']}", "model.registry names it", client_module.registry, values
+        )
         part = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        client_module.found(
+        answers.require(
             f"model {model['name']}:{version} in registry {model['registry']}",
             "name a folder that has its weights in evaluation.base",
-            client_module.registry(values).models.download,
+            client.models.download,
             model["name"],
             version=version,
             download_path=part,

@@ -7,14 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scripts.errors import CouldNotAskError
+
 if TYPE_CHECKING:
     from scripts.preflight.context import Context
 
 PASS, WARN, FAIL, SKIPPED = "pass", "warn", "fail", "skipped"
-
-
-class CouldNotAskError(Exception):
-    """Azure ML, or a part of it, could not be asked; `str(error)` is the reason, in a sentence's end."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +92,6 @@ def run(context: Context) -> list[Result]:
             try:
                 finding = each.work(context)
             except CouldNotAskError as error:
-                finding, unasked = skipped(f"could not ask: {error}"), True
+                finding, unasked = skipped(str(error)), True
         results.append(Result(each.name, each.group, finding, unasked))
     return results

@@ -6,7 +6,8 @@ import math
 import re
 from typing import Any
 
-from scripts.preflight.check import CouldNotAskError, Finding, check, failed, passed, skipped, warned
+from scripts.errors import CouldNotAskError
+from scripts.preflight.check import Finding, check, failed, passed, skipped, warned
 from scripts.preflight.context import Context
 
 ASK = "ask for more (Azure ML studio > Quota, or a support request), or choose a size of a family with cores left"
@@ -43,7 +44,7 @@ def _left(context: Context, family: str) -> dict[str, Any]:
     for usage in context.live.usage:
         if key(usage["name"]) == key(family):
             return usage
-    raise CouldNotAskError(f"the region's quota has no entry for family {family or '(unknown)'}")
+    raise CouldNotAskError(f"the region has no entry for family {family or '(unknown)'}", "the quota")
 
 
 def _low_priority(context: Context) -> dict[str, Any] | None:

@@ -10,8 +10,8 @@ import pytest
 
 from scripts.errors import UserError
 from scripts.metrics import __main__ as command
-from scripts.metrics import charts, table, tracking
-from scripts.metrics.tracking import Run
+from scripts.metrics import charts, job_runs, table
+from scripts.metrics.job_runs import Run
 from scripts.pages import page
 from tests import browser as browsers
 
@@ -87,10 +87,10 @@ def test_ticks_are_round_and_enclose(low: float, high: float, expected: list[flo
 def test_a_tracking_uri_becomes_the_address_that_the_plugin_asks() -> None:
     path = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
     for version in ("/mlflow/v1.0", "/mlflow/v2.0", ""):
-        found = tracking.address(f"azureml://eastus.api.azureml.ms{version}{path}?x=1")
+        found = job_runs.address(f"azureml://eastus.api.azureml.ms{version}{path}?x=1")
         assert found == f"https://eastus.api.azureml.ms/mlflow/v2.0{path}"
     with pytest.raises(UserError, match="expected azureml://"):
-        tracking.address("https://example.org")
+        job_runs.address("https://example.org")
 
 
 def test_watching_prints_each_step_once_and_ends_with_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
