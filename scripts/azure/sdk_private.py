@@ -95,11 +95,11 @@ def wire_word(enumeration: str, member: str) -> str | None:
 
 def schema(kind: str, message: str = "") -> Any:
     """Returns the schema that an error message of the SDK names, else the one for a kind of document; None for neither."""
-    named = re.search(r"Validation for (\w+) failed", message)
-    waiting = [look_up(PACKAGE, SCHEMA_BASE)] if named else []
-    while waiting and named:
+    names = re.findall(r"Validation for (\w+) failed", message)  # the innermost comes last
+    waiting = [look_up(PACKAGE, SCHEMA_BASE)] if names else []
+    while waiting:
         here = waiting.pop()
-        if here.__name__ == named[1]:
+        if here.__name__ == names[-1]:
             return here
         waiting += here.__subclasses__()
     return look_up(PACKAGE, SCHEMAS[kind]) if kind in SCHEMAS else None
