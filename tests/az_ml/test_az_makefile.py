@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.az_ml import command_line, commands
+from scripts.az_ml import command_line, command_table
 from scripts.errors import UserError, suggest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +71,7 @@ def faults(words):
         command, rest = command_line.find_command(words)
         if command is None:
             return [f"`{' '.join(words)}` is not a command"]
-        known = {name for option in (*command.options, *commands.global_options()) for name in option.names}
+        known = {name for option in (*command.options, *command_table.global_options()) for name in option.names}
         given = [word.split("=", 1)[0] for word in rest if word.startswith("--")]
         found = [
             f"{name} is not an option of {command.name}{suggest(name, known)}" for name in given if name not in known
