@@ -1,4 +1,4 @@
-"""Names that a package keeps to itself and this project needs all the same: an update that drops one is told by name."""
+"""Names that a package keeps to itself and this project needs all the same: what an update drops is told by name."""
 
 from __future__ import annotations
 

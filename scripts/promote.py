@@ -22,13 +22,13 @@ TAG = "promoted"  # its value is the evaluation's fingerprint, which says on wha
 
 
 def read(values: Values, version: str, folder: Path) -> dict[str, Any]:
-    """Returns the evaluation of a model version; a `UserError` if it is missing, another model's, or was changed by hand."""
+    """Returns the evaluation of a model version; a `UserError` if missing, another model's, or changed by hand."""
     path = folder / evaluate.FILE
     advice = f"make evaluate ENV={values.environment} makes it"
     if not path.is_file():
         raise UserError(f"{path}: there is no evaluation of version {version} yet; {advice}", MISSING)
     try:
-        evaluation = json.loads(path.read_text(encoding="utf-8"))
+        evaluation: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         about, said = (evaluation["model"], evaluation["version"]), evaluation["hash"]
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{path}: is not what make evaluate writes; {advice}") from None
@@ -58,8 +58,8 @@ def promote(values: Values, version: str, folder: Path, client: Any) -> list[str
     name = evaluation["model"]
     if not verdicts:
         raise UserError(
-            f"{values.where('evaluation.require')}: evaluation.require asks for nothing, so a promotion would mean nothing; "
-            "set at least one requirement"
+            f"{values.where('evaluation.require')}: evaluation.require asks for nothing, so a promotion would mean "
+            "nothing; set at least one requirement"
         )
     if not all(each.met for each in verdicts):
         failed = [line for each, line in zip(verdicts, said, strict=True) if not each.met]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from scripts import mlflow_private
 from scripts.errors import UserError
+from scripts.files import ROOT
 from scripts.private_names import look_up
 
 
@@ -28,3 +31,9 @@ def test_a_name_is_looked_up_when_it_is_imported(monkeypatch: pytest.MonkeyPatch
         mlflow_private.RestStore  # noqa: B018
     with pytest.raises(AttributeError):
         mlflow_private.never_listed  # noqa: B018
+
+
+def test_they_are_used_nowhere_else() -> None:
+    pattern = re.compile(r"\bmlflow\.(store|server|utils)\b")
+    users = [path for path in (ROOT / "scripts").rglob("*.py") if pattern.search(path.read_text())]
+    assert [path.name for path in users] == ["mlflow_private.py"]

@@ -103,7 +103,7 @@ def _group(named: list[str]) -> str:
 
 def _group_help(named: list[str]) -> str:
     """The commands below `az ml`, or below one of its groups."""
-    chosen = [each for each in command_table.commands().values() if list(each.words[: len(named)]) == named]
+    chosen = [one for one in command_table.commands().values() if list(one.words[: len(named)]) == named]
     width = max(len(command.line) for command in chosen)
     lines = [f"{_group(named)}: the Azure ML commands of this project, with official options", ""]
     lines += [f"  {command.line:<{width}}  {command.summary}" for command in chosen]

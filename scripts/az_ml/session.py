@@ -1,4 +1,4 @@
-"""One command's run: finds the verb's function, and gives verbs the client, the overrides, the wait and the question."""
+"""One command's run: finds the verb's function and gives it the client, the overrides, the wait, the question."""
 
 from __future__ import annotations
 

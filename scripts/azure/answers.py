@@ -1,7 +1,7 @@
 """What Azure's SDK raises, in this project's words: not there, could not be asked, or refused.
 
-`ask`, `require` and `order` are how this project's verbs call the SDK. `az_ml`, which has the official CLI's exit codes,
-calls it directly and takes only the words.
+`ask`, `require` and `order` are how this project's verbs call the SDK. `az_ml` has the official CLI's exit codes, so it
+calls the SDK itself and takes only the words.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _Missing(Exception):
 
 
 def ask(what: str, get: Callable[..., T], *names: Any, **options: Any) -> T | None:
-    """Returns `get(*names, **options)`, None for what is not there; raises CouldNotAskError where Azure ML cannot say."""
+    """Returns `get(*names, **options)`, None for what is not there; a CouldNotAskError where nobody can say."""
     try:
         return _ask(what, get, *names, **options)
     except _Missing:

@@ -1,4 +1,4 @@
-"""What the live workspace and registry say, as plain data: the only module of preflight, lock and gpu that asks Azure ML.
+"""What the live workspace and registry say, as plain data: preflight, lock and gpu ask Azure ML here alone.
 
 Everything goes through azure-ai-ml, on either backend. Some answers take care: the SDK's usage and size entities keep
 the wire's names (`currentValue`, `vCPUs`, `memoryGB`) and leave their documented attributes empty, and its model entity
@@ -87,7 +87,7 @@ class Live:
 
     @functools.cache  # noqa: B019
     def model(self, name: str, version: str | None = None) -> dict[str, Any] | None:
-        """Returns a registry model in the catalog's words, its newest version if none is named; None if it is not there."""
+        """Returns a registry model in the catalog's words (the newest unless a version is named), None without one."""
         which = {"version": version} if version else {"label": "latest"}
         found = answers.ask(f"model {name}", lambda: self._registry.models.get(name, **which))
         if found is None:
@@ -106,7 +106,7 @@ class Live:
 
 
 def model_facts(found: Any, wire: dict[str, Any], registry: str) -> dict[str, Any]:
-    """Returns the facts of an SDK model, and of its properties on the wire, in the words of catalog/chat_models.json."""
+    """Returns the facts of an SDK model, and of its properties on the wire, in the catalog's words."""
     where = f"registry {registry}, model {found.name}, version {found.version}"
     plain = {
         "tags": dict(found.tags or {}),
@@ -195,7 +195,7 @@ def _component(found: Any) -> dict[str, Any]:
 
 
 def _typed(value: Any, kind: str, key: str) -> Any:
-    """Turns the wire's strings into the interface's types: every value of a component's specification is a string there."""
+    """Turns the wire's strings into the interface's types: a component's specification has nothing but strings."""
     if key == "optional":
         return str(value).lower() == "true"
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What the SDK's schemas refuse in a YAML document: one sentence a key, in place of a dump of unions and a traceback."""
+"""What the SDK's schemas refuse in a YAML document: one sentence a key, in place of a page of unions."""
 
 from __future__ import annotations
 

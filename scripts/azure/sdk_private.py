@@ -94,7 +94,7 @@ def wire_word(enumeration: str, member: str) -> str | None:
 
 
 def schema(kind: str, message: str = "") -> Any:
-    """Returns the schema that an error message of the SDK names, else the one for a kind of document; None for neither."""
+    """Returns the schema that a message of the SDK names, else the one for a kind of document, else None."""
     names = re.findall(r"Validation for (\w+) failed", message)  # the innermost comes last
     waiting = [look_up(PACKAGE, SCHEMA_BASE)] if names else []
     while waiting:

@@ -57,7 +57,7 @@ def address(uri: str) -> str:
 
 
 def store(values: Values, client: Any) -> Any:
-    """Returns MLflow's REST store for the workspace; it asks the login for a token at every request (they are cached)."""
+    """Returns MLflow's REST store for the workspace; every request asks the login for a token (which it keeps)."""
     os.environ.update({name: os.environ.get(name, value) for name, value in PATIENCE.items()})
     name = values.data["azure"]["workspace"]
     workspace = answers.require(

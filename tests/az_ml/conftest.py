@@ -103,7 +103,7 @@ def az(emulator, capsys, monkeypatch, tmp_path):
 
 
 def differences(found, golden, path=""):
-    """What a printed entity has otherwise than its golden file: `…` stands for anything, `key?` for a key that may be."""
+    """What a printed entity has otherwise than its golden file: `…` is anything, `key?` a key that may be."""
     if isinstance(golden, str) and "…" in golden:
         pattern = ".*".join(re.escape(part) for part in golden.split("…"))
         return [] if golden == "…" or re.fullmatch(pattern, str(found), re.DOTALL) else [f"{path} is {found!r}"]

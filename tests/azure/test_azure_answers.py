@@ -107,7 +107,7 @@ def test_no_login_says_what_it_was_needed_for_once() -> None:
 
 
 @pytest.mark.parametrize(("error", "sentence"), [
-    (answered(403, "(AuthorizationFailed) The client may not.\nCode: AuthorizationFailed\nMessage: The client may not."),
+    (answered(403, "(NotAllowed) The client may not.\nCode: NotAllowed\nMessage: The client may not."),
      "The client may not."),
     (answered(500, "first line\nsecond line"), "first line"),
     (ValueError("\x1b[31m\n(x) one thing\x1b[39m\n\n(x) another\n   thing\n\nResolutions: 1) …"), "one thing"),

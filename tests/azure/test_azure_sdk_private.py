@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from azure.ai.ml import Input
 from azure.ai.ml.entities import Model
 
 from scripts.azure import sdk_private
 from scripts.errors import UserError
+from scripts.files import ROOT
 from scripts.private_names import look_up
 
 
@@ -50,3 +54,15 @@ def test_the_schema_that_a_message_names_comes_first() -> None:
     assert sdk_private.schema("nosuch") is None
     probe = sdk_private.fields(sdk_private.schema("online_deployment"))["liveness_probe"]
     assert "initial_delay" in sdk_private.fields(probe)
+
+
+def test_they_are_used_nowhere_else() -> None:
+    pattern = re.compile(
+        r"\bazure\.ai\.ml[.\w]*\._|\._(to_dict|to_job|validate|load|system_metadata|declared_fields)\b"
+    )
+    users = {path.relative_to(ROOT).as_posix() for path in (ROOT / "scripts").rglob("*.py") if _uses(path, pattern)}
+    assert users == {"scripts/azure/sdk_private.py"}
+
+
+def _uses(path: Path, pattern: re.Pattern[str]) -> bool:
+    return any(pattern.search(line) and "self._" not in line for line in path.read_text().splitlines())

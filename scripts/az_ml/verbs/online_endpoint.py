@@ -36,7 +36,7 @@ def create(arguments: Namespace) -> Any:
 
 
 def update(arguments: Namespace) -> Any:
-    """Changes an endpoint: a YAML file, or what the service has, with --set over it; --traffic replaces the whole map."""
+    """Changes an endpoint: a YAML file, or what the service has, with --set over it; --traffic replaces all shares."""
     if not arguments.name and not arguments.file:
         raise UserError("Please provide either --name/-n or --file/-f.", FAILED)
     client = session.client(arguments)
