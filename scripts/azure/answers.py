@@ -1,7 +1,7 @@
 """What Azure's SDK raises, in this project's words: not there, could not be asked, or refused.
 
 `ask`, `require` and `order` are how this project's verbs call the SDK. `az_ml` has the official CLI's exit codes, so it
-calls the SDK itself and takes only the words.
+calls the SDK itself and takes only `or_none` and the words.
 """
 
 from __future__ import annotations
@@ -71,6 +71,16 @@ def order(failure: str, do: Callable[..., T], *names: Any, **options: Any) -> T:
     except Exception as error:
         reason = f"{failure}: {sentence(error)}"
         raise (CouldNotAskError(reason) if is_unanswered(error) else UserError(reason, FAILED)) from error
+
+
+def or_none(get: Callable[..., T], *names: Any, **options: Any) -> T | None:
+    """Returns `get(*names, **options)`, None for what is not there; every other error passes as it is."""
+    try:
+        return get(*names, **options)
+    except Exception as error:  # the SDK has several for this
+        if is_missing(error):
+            return None
+        raise
 
 
 def status_of(error: BaseException) -> int | None:

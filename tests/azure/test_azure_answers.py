@@ -91,6 +91,15 @@ def test_an_answer_is_an_answer_even_where_it_is_nothing() -> None:
     assert answers.require("a download", "", lambda: None) is None
 
 
+def test_what_the_official_cli_takes_for_no_error() -> None:
+    assert answers.or_none(raising(NOT_THERE[0])) is None
+    assert answers.or_none(lambda name: name, name="n") == "n"
+    for error in (UNANSWERED[0], REFUSED[0]):
+        with pytest.raises(type(error)) as caught:
+            answers.or_none(raising(error))
+        assert caught.value is error
+
+
 def test_errors_of_this_project_and_of_this_machine_pass() -> None:
     for error in (UserError("ours"), FileNotFoundError(2, "no such file", "/x"), KeyboardInterrupt()):
         with pytest.raises(type(error)) as caught:

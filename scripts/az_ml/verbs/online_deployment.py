@@ -6,6 +6,7 @@ from argparse import Namespace
 from typing import Any
 
 from scripts.az_ml import entities, session
+from scripts.azure import answers
 from scripts.errors import FAILED, UserError
 
 _EXISTS = (
@@ -19,7 +20,7 @@ def create(arguments: Namespace) -> Any:
     changes = session.overrides(arguments, "name", "endpoint_name")
     deployment = session.load(arguments, changes)
     client = session.client(arguments)
-    if _get(client, deployment.name, deployment.endpoint_name) is not None:
+    if _find(client, deployment.name, deployment.endpoint_name) is not None:
         raise UserError(_EXISTS, FAILED)
     return entities.printed(session.wait(client.begin_create_or_update(deployment), arguments))
 
@@ -64,19 +65,14 @@ def get_logs(arguments: Namespace) -> None:
     print(text.replace("\\n", "\n"))
 
 
-def _get(client: Any, name: str, endpoint_name: str) -> Any:
+def _find(client: Any, name: str, endpoint_name: str) -> Any:
     """The deployment, or None when there is none (or no such endpoint)."""
-    from azure.core.exceptions import ResourceNotFoundError
-
-    try:
-        return client.online_deployments.get(name=name, endpoint_name=endpoint_name)
-    except ResourceNotFoundError:
-        return None
+    return answers.or_none(client.online_deployments.get, name=name, endpoint_name=endpoint_name)
 
 
 def _held(client: Any, name: str, endpoint_name: str) -> Any:
     """The deployment; refuses with exit 1 when there is none."""
-    found = _get(client, name, endpoint_name)
+    found = _find(client, name, endpoint_name)
     if found is None:
         raise UserError(f"Deployment does not exist: '{name}' of endpoint '{endpoint_name}'.", FAILED)
     return found

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.az_ml import entities, session
+from scripts.azure import answers
 from scripts.errors import FAILED, UserError
 
 _EXISTS = (
@@ -30,7 +31,7 @@ def create(arguments: Namespace) -> Any:
     changes = session.overrides(arguments)
     changes += [{flag: value.lower()} for flag in ("name", "auth_mode") if (value := getattr(arguments, flag))]
     endpoint = session.load(arguments, changes)
-    if _get(client, endpoint.name) is not None:
+    if answers.or_none(client.online_endpoints.get, name=endpoint.name) is not None:
         raise UserError(_EXISTS, FAILED)
     return _send(client, endpoint, arguments)
 
@@ -41,7 +42,7 @@ def update(arguments: Namespace) -> Any:
         raise UserError("Please provide either --name/-n or --file/-f.", FAILED)
     client = session.client(arguments)
     name = (arguments.name or session.load(arguments, []).name).lower()
-    held = _get(client, name)
+    held = answers.or_none(client.online_endpoints.get, name=name)
     if held is None:
         raise UserError(f"Endpoint does not exist: '{name}'; create it with `az ml online-endpoint create`", FAILED)
     changes = [*session.overrides(arguments), {"name": name}]
@@ -83,7 +84,7 @@ def delete(arguments: Namespace) -> None:
     session.confirm(arguments)
     client = session.client(arguments)
     name = arguments.name
-    if _get(client, name) is None:
+    if answers.or_none(client.online_endpoints.get, name=name) is None:
         raise UserError(f"Online endpoint {name} does not exist.", FAILED)
     if not arguments.no_wait and not arguments.only_show_errors:
         print(
@@ -110,16 +111,6 @@ def get_credentials(arguments: Namespace) -> dict[str, Any]:
     """Prints keys or a token, in the API's camelCase as az does."""
     found = session.client(arguments).online_endpoints.get_keys(name=arguments.name)
     return {_CREDENTIALS[key]: value for key, value in vars(found).items() if key in _CREDENTIALS and value is not None}
-
-
-def _get(client: Any, name: str) -> Any:
-    """The endpoint, or None when there is none."""
-    from azure.core.exceptions import ResourceNotFoundError
-
-    try:
-        return client.online_endpoints.get(name=name)
-    except ResourceNotFoundError:
-        return None
 
 
 def _send(client: Any, endpoint: Any, arguments: Namespace) -> Any:
