@@ -142,7 +142,9 @@ def refusal(status: int, text: str) -> str:
 def find(values: Values, client: Any, name: str) -> Endpoint | None:
     """Returns the endpoint if it is there and a deployment of it has traffic, else None."""
     endpoint = answers.ask(f"endpoint {name}", client.online_endpoints.get, name)
-    traffic = {each: share for each, share in (endpoint.traffic or {}).items() if int(share)} if endpoint else {}
+    if endpoint is None:
+        return None
+    traffic = {deployment: share for deployment, share in (endpoint.traffic or {}).items() if int(share)}
     if not traffic or endpoint.provisioning_state != "Succeeded":
         return None
     chosen = max(traffic, key=traffic.__getitem__)
