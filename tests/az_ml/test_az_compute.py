@@ -30,6 +30,7 @@ def test_compute(az, given):
     assert az("compute", "list", "-o", "table").splitlines()[0].split()[:2] == ["Created_on", "Enable_node_public_ip"]
     sizes = az.json("compute", "list-sizes", "--query", f"[?name=='{size}'].{{Name:name, Gpus:gpus}}")
     assert sizes == [{"Gpus": sizes[0]["Gpus"], "Name": size}]
+    assert az.json("compute", "list-usage")[0].keys() >= {"limit", "name", "unit"}
     az("compute", "show", "-n", "nosuch", code=3)
     assert re.match(r"ERROR: \((Resource)?NotFound\) .*\nCode: \w+\nMessage: ", az.err), az.err
     az("compute", "create", "-f", "compute.yml", "--size", "Standard_NoSuch", "-n", "wrong", code=1)

@@ -134,3 +134,19 @@ def test_the_makefile_uses_official_commands_and_options_only(environment, backe
     assert not {fault for line in lines for fault in faults(line)}
     written = set(re.findall(r"\$\(az\) ml ([\w-]+) ([\w-]+)", (ROOT / "Makefile").read_text()))
     assert written and written <= {(line[1], line[2]) for line in lines}  # no line of the Makefile escaped the check
+
+
+def test_a_command_that_a_sentence_of_the_project_names_is_there():
+    texts = [
+        ROOT / "README.md",
+        ROOT / "values.yaml",
+        ROOT / "scripts/local/README.md",
+        *(ROOT / "scripts").rglob("*.py"),
+    ]
+    named = {
+        found
+        for path in texts
+        for found in re.findall(r"\baz ml ([a-z]+(?:-[a-z]+)* [a-z]+(?:-[a-z]+)*)", path.read_text())
+    }
+    assert len(named) > 8
+    assert named - {"verbs that", "lines in"} <= set(command_table.commands())

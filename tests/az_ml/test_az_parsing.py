@@ -94,7 +94,7 @@ def test_switches_tags_and_defaults():
 
 @pytest.mark.parametrize("line", [
     "ml component show -n c -v 1", "ml model archive -n m -v 1", "ml job update -n x --set a=1", "ml job validate -f j",
-    "ml compute list-usage", "ml job show -n x --web", "ml online-endpoint show -n e --local",
+    "ml model download -n m -v 1", "ml job show -n x --web", "ml online-endpoint show -n e --local",
     "ml online-deployment create -f d --all-traffic", "ml compute update -n c --add tags x=1",
 ])  # fmt: skip
 def test_what_is_not_here_is_refused_and_the_official_cli_named(line, capsys):

@@ -50,6 +50,11 @@ def list_sizes(arguments: Namespace) -> Any:
     return entities.first(sizes)
 
 
+def list_usage(arguments: Namespace) -> Any:
+    """Prints the quota of the region, by family of sizes."""
+    return entities.first(session.client(arguments).compute.list_usage(location=arguments.location))
+
+
 def delete(arguments: Namespace) -> None:
     """Deletes a compute target."""
     session.confirm(arguments)
