@@ -29,6 +29,23 @@ class UserError(Exception):
         self.code = code
 
 
+class CouldNotAskError(UserError):
+    """Azure (or what answers for it) could not be asked: nobody answers, no login, a refusal to say.
+
+    `what` was asked for; without it the reason is the whole sentence.
+    """
+
+    def __init__(self, reason: str, what: str = "") -> None:
+        super().__init__(f"could not ask for {what}: {reason}" if what else reason, UNREACHABLE)
+        self.what = what
+
+
+def one_line(text: object) -> str:
+    """Returns a text on one line and not longer than a sentence; Azure's errors are pages long."""
+    words = " ".join(str(text).split())
+    return words if len(words) <= 300 else f"{words[:300]}…"
+
+
 def suggest(word: object, allowed: Iterable[object]) -> str:
     """Returns `" (did you mean 'x'?)"` for the allowed word nearest to `word`, or an empty string."""
     words = {str(each).lower(): str(each) for each in allowed}
@@ -54,7 +71,8 @@ def main(work: Callable[[], int | None]) -> None:
     except OSError as error:
         if error.filename is None:  # the network's and the like: who asks has to say what that means
             raise
-        reason = error.strerror[:1].lower() + error.strerror[1:]
+        said = error.strerror or str(error)
+        reason = said[:1].lower() + said[1:]
         print(f"error: {error.filename}: {reason}; put that right and run this again", file=sys.stderr)
         code = FILE
     sys.exit(code)

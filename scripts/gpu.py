@@ -9,14 +9,12 @@ import argparse
 import dataclasses
 import datetime
 import json
-import sys
 
 from scripts.azure.live import Live
 from scripts.azure.machine_sizes import Size
 from scripts.errors import FAILED, main
 from scripts.preflight import context as context_module
 from scripts.preflight.context import Context
-from scripts.preflight.finding import CouldNotAskError
 from scripts.preflight.sizes import WORDS
 from scripts.preflight.what_if import price_of, serving_on, training_on
 from scripts.values.read import add_arguments, from_arguments
@@ -141,11 +139,7 @@ def run(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     values = from_arguments(options)
     context = context_module.build(values, Live(values) if options.live else None, options.today)
-    try:
-        found = {role: candidates(context, role) for role in ROLES}
-    except CouldNotAskError as error:
-        print(f"error: Azure ML could not be asked: {error}", file=sys.stderr)
-        return 2
+    found = {role: candidates(context, role) for role in ROLES}
     if options.output == "json":
         print(
             json.dumps(

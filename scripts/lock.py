@@ -22,11 +22,10 @@ from scripts.azure.component import COMPONENT
 from scripts.azure.live import Live
 from scripts.azure.lock_file import lock_path
 from scripts.azure.machine_sizes import PinnedPrice, Size
-from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError, main, suggest
+from scripts.errors import FAILED, MISSING, CouldNotAskError, UserError, main, suggest
 from scripts.files import ROOT
 from scripts.files import write as write_file
 from scripts.preflight.context import SIZE_KEYS
-from scripts.preflight.finding import CouldNotAskError
 from scripts.strict_yaml import read_yaml, scalar
 from scripts.values.read import Values, add_arguments, from_arguments
 
@@ -56,7 +55,7 @@ def pin(
         lock["model"] = dataclasses.replace(_model(values, live), seen=day).as_row()
     component = live.component(COMPONENT)
     if component is None:
-        raise UserError(f"registry {model['registry']} has no component {COMPONENT}; check model.registry", UNREACHABLE)
+        raise UserError(f"registry {model['registry']} has no component {COMPONENT}; check model.registry", MISSING)
     lock["component"] = dataclasses.replace(component, seen=day).as_row()
     lock["sizes"] = {}
     for key in SIZE_KEYS.values():
@@ -160,9 +159,7 @@ def write(values: Values, live: Live, today: datetime.date, prices: str, check: 
     try:
         lock, notes = pin(values, live, today, prices)
     except CouldNotAskError as error:
-        raise UserError(
-            f"Azure ML could not be asked: {error}; a rehearsal needs no account: add BACKEND=local", UNREACHABLE
-        ) from None
+        raise CouldNotAskError(f"{error}; a rehearsal needs no account: add BACKEND=local") from None
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     changed = list(differences(old, lock))

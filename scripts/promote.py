@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from scripts.azure import answers
 from scripts.azure import client as client_module
-from scripts.errors import FAILED, UNREACHABLE, UserError, main
+from scripts.errors import FAILED, UserError, main
 from scripts.evaluate import evaluation, gate, model_version
 from scripts.evaluate.evaluation import Evaluation
 from scripts.values.read import Values, add_arguments, from_arguments
@@ -56,27 +57,16 @@ def promote(values: Values, version: str, folder: Path, client: Any) -> list[str
     if failed:
         head = f"{name}:{version} is not promoted: {len(failed)} of {len(verdicts)} requirements are not met"
         raise UserError("\n".join([head, *failed]), FAILED)
-    from azure.core.exceptions import AzureError
-
-    model = client_module.found(
-        f"model {name}:{version}", "make register registers it", client.models.get, name, version
-    )
+    model = answers.require(f"model {name}:{version}", "make register registers it", client.models.get, name, version)
     model.tags = {**(model.tags or {}), **tags(evaluated)}
-    try:
-        client.models.create_or_update(model)
-    except AzureError as error:
-        raise UserError(
-            f"model {name}:{version} cannot be tagged: {client_module.one_line(error)}", UNREACHABLE
-        ) from None
+    answers.order(f"model {name}:{version} cannot be tagged", client.models.create_or_update, model)
     return [*said, f"{name}:{version} is promoted ({TAG}={evaluated.hash})"]
 
 
 def check(values: Values, version: str, client: Any) -> str:
     """Returns a sentence if the version is promoted; a `UserError` with code 1 if not."""
     name = model_version.name(values)
-    model = client_module.found(
-        f"model {name}:{version}", "make register registers it", client.models.get, name, version
-    )
+    model = answers.require(f"model {name}:{version}", "make register registers it", client.models.get, name, version)
     evidence = (model.tags or {}).get(TAG)
     if not evidence:
         raise UserError(

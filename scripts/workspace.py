@@ -19,11 +19,10 @@ PLACEHOLDERS = {  # key -> its placeholder, which may have the environment's nam
 
 
 def options(values: Values) -> str:
-    """Returns `--subscription … --resource-group … --workspace-name …` for a shell: parentheses may stand in a group."""
+    """Returns `--subscription … --resource-group … --workspace-name …` for a shell: a group may have parentheses."""
     azure = values.data["azure"]
-    words = ("--subscription", azure["subscription_id"], "--resource-group", azure["resource_group"],
-             "--workspace-name", azure["workspace"])  # fmt: skip
-    return shlex.join(words)
+    where = {"--subscription": "subscription_id", "--resource-group": "resource_group", "--workspace-name": "workspace"}
+    return shlex.join(word for option, key in where.items() for word in (option, azure[key]))
 
 
 def refuse_placeholders(values: Values) -> None:

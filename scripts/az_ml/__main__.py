@@ -7,9 +7,8 @@ import sys
 import traceback
 
 from scripts import errors
-from scripts.az_ml import command_line, failures, output
+from scripts.az_ml import command_line, failures, output, session
 from scripts.az_ml.failures import PlainStream
-from scripts.az_ml.session import Session
 
 
 def run(words: list[str]) -> int:
@@ -25,8 +24,9 @@ def _run(words: list[str]) -> int:
         arguments = command_line.parse(words)
         if arguments is None:  # it was a call for help, which is printed
             return 0
-        result = Session(arguments).do()
-        output.write(result, arguments)
+        output.write(session.do(arguments), arguments)
+    except errors.CouldNotAskError as error:  # which has no code of its own in the official CLI
+        return failures.report(str(error), errors.FAILED)
     except errors.UserError as error:
         return failures.report(str(error), error.code)
     except BrokenPipeError:  # the reader went away, as `… | head` does: `errors.main` knows what to do

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import Any
+from typing import Any, NoReturn
 
-from scripts.az_ml import commands, help, workspace
-from scripts.az_ml.commands import Command, Option
+from scripts.az_ml import command_table, defaults
+from scripts.az_ml.command_table import Command, Option
 from scripts.errors import FAILED, USAGE, UserError, suggest
 
+_ELSEWHERE = "what else there is, the official Azure CLI knows (az extension add -n ml)"
 _REGISTRY_VERBS = ("create", "list", "show")  # these take --registry-name in place of a workspace
 
 
 class _Parser(argparse.ArgumentParser):
     """argparse with az's texts, as UserError instead of an exit."""
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         raise UserError(message, USAGE)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
@@ -29,21 +30,13 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Overrides(argparse.Action):
-    """--set of the create verbs: split at the first `=`, values stay strings, later ones win."""
+    """--set: split at the first `=`, values stay strings, later ones win."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: Any = None) -> None:
         pairs = [value.split("=", 1) for value in values]
         if any(len(pair) < 2 for pair in pairs):
             raise UserError(f"usage error: {option_string} KEY=VALUE [KEY=VALUE ...]", FAILED)
-        setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or []), dict(pairs)])
-
-
-class _Change(argparse.Action):
-    """--set, --add and --remove of the update verbs, kept in the order in which they were written."""
-
-    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option_string: Any = None) -> None:
-        verb = self.option_strings[0].removeprefix("--")
-        namespace.changes = [*namespace.changes, (verb, values)]
+        setattr(namespace, self.dest, {**(getattr(namespace, self.dest) or {}), **dict(pairs)})
 
 
 class _Tags(argparse.Action):
@@ -61,14 +54,15 @@ def parse(words: list[str]) -> argparse.Namespace | None:
     command, rest = find_command(words)
     if command is None:
         return None
+    parser = parser_of(command)
     if "--help" in rest or "-h" in rest:
-        print(help.of_command(command), end="")
+        print(parser.format_help(), end="")
         return None
-    arguments, unknown = parser_of(command).parse_known_args(rest)
+    arguments, unknown = parser.parse_known_args(rest)
     if unknown:
-        known = [name for option in (*command.options, *commands.global_options()) for name in option.names]
+        known = [name for option in (*command.options, *command_table.global_options()) for name in option.names]
         near = next((suggest(word, known) for word in unknown if word.startswith("-")), "")
-        raise UserError(f"unrecognized arguments: {' '.join(unknown)}{near}", USAGE)
+        raise UserError(f"unrecognized arguments: {' '.join(unknown)}{near}; {_ELSEWHERE}", USAGE)
     arguments.command = command
     _fill_in(command, arguments)
     return arguments
@@ -81,65 +75,70 @@ def find_command(words: list[str]) -> tuple[Command | None, list[str]]:
     if explicit:
         rest.pop(0)
     named: list[str] = []
-    known = [command.words for command in commands.commands().values() if command.ml or not explicit]
+    known = [command.words for command in command_table.commands().values() if command.ml or not explicit]
     while rest and not rest[0].startswith("-"):
         depth = len(named)
-        allowed = {each[depth] for each in known if len(each) > depth and list(each[:depth]) == named}
+        allowed = {words[depth] for words in known if len(words) > depth and list(words[:depth]) == named}
         if not allowed:
             break
         if rest[0] not in allowed:
             raise UserError(
                 f"'{rest[0]}' is misspelled or not recognized by the system. "
-                f"Known here: {', '.join(sorted(allowed))}{suggest(rest[0], allowed)}.",
+                f"Known here: {', '.join(sorted(allowed))}{suggest(rest[0], allowed)}; {_ELSEWHERE}.",
                 USAGE,
             )
         named.append(rest.pop(0))
-    command = commands.commands().get(" ".join(named))
+    command = command_table.commands().get(" ".join(named))
     if command is not None:
         return command, rest
     if rest and not {"--help", "-h"}.intersection(rest):
-        raise UserError(f"'{rest[0]}' stands where a command is wanted; see `{_prog(named)} --help`", USAGE)
-    print(help.of_group(named), end="")
+        raise UserError(f"'{rest[0]}' stands where a command is wanted; see `{_group(named)} --help`", USAGE)
+    print(_group_help(named), end="")
     return None, rest
 
 
-def _prog(named: list[str]) -> str:
+def _group(named: list[str]) -> str:
     return " ".join(["az ml", *named])
+
+
+def _group_help(named: list[str]) -> str:
+    """The commands below `az ml`, or below one of its groups."""
+    chosen = [one for one in command_table.commands().values() if list(one.words[: len(named)]) == named]
+    width = max(len(command.line) for command in chosen)
+    lines = [f"{_group(named)}: the Azure ML commands of this project, with official options", ""]
+    lines += [f"  {command.line:<{width}}  {command.summary}" for command in chosen]
+    return "\n".join([*lines, "", f"Options of a command: add --help to it; {_ELSEWHERE}.", ""])
 
 
 def parser_of(command: Command) -> argparse.ArgumentParser:
     """The argparse parser of one command, with the global options."""
-    prog = f"az {'ml ' if command.ml else ''}{command.name}"
-    parser = _Parser(prog=prog, add_help=False, argument_default=None)
+    parser = _Parser(command.line, usage=f"{command.line} [options]", description=command.summary, add_help=False)
+    groups = [parser.add_argument_group(title) for title in ("Required", "Optional", "Global")]
     for option in command.options:
-        _add(parser, command, option)
-    parser.set_defaults(changes=[])
-    parser.add_argument("--debug", action="store_true")
-    parser.add_argument("--verbose", action="store_true")
-    parser.add_argument("--only-show-errors", action="store_true")
-    parser.add_argument("--subscription")
-    parser.add_argument("--query", type=jmespath_type)
-    parser.add_argument("--output", "-o", choices=commands.OUTPUT_FORMATS, type=str.lower, default=_default_output())
+        _add(groups[not option.required], option)
+    for option in command_table.global_options():
+        more: dict[str, Any] = {"action": "store_true"}
+        if option.long == "--output":
+            form = os.environ.get("AZURE_CORE_OUTPUT", "json")
+            more = {"choices": command_table.OUTPUT_FORMATS, "type": str.lower, "default": form, "metavar": "FORMAT"}
+        elif option.long in ("--query", "--subscription"):
+            more = {"type": jmespath_type if option.long == "--query" else str}
+        groups[2].add_argument(*option.names, help=option.help, **more)
     return parser
 
 
-def _add(parser: _Parser, command: Command, option: Option) -> None:
-    where = {"dest": option.key, "required": False}  # what is required is checked after the defaults are known
-    if option.long in commands.LISTS:
-        if option.long == "--tags":
-            parser.add_argument(*option.names, nargs="*", action=_Tags, **where)
-        elif command.generic_update:
-            parser.add_argument(*option.names, nargs="+", action=_Change, dest=argparse.SUPPRESS)
-        else:
-            parser.add_argument(*option.names, nargs="+", action=_Overrides, **where)
-    elif option.switch and option.allowed:  # --local, --local true, --local false
-        parser.add_argument(*option.names, nargs="?", const=True, default=False, type=_boolean, **where)
+def _add(group: Any, option: Option) -> None:
+    where = {"dest": option.key, "help": option.help}  # what is required is checked after the defaults are known
+    if option.long in ("--set", "--tags"):
+        group.add_argument(*option.names, nargs="+", action=_Tags if option.long == "--tags" else _Overrides, **where)
+    elif option.switch and option.allowed:  # --all-results, --all-results true, --all-results false
+        group.add_argument(*option.names, nargs="?", const=True, default=False, type=_boolean, **where)
     elif option.switch:
-        parser.add_argument(*option.names, action="store_true", **where)
+        group.add_argument(*option.names, action="store_true", **where)
     else:
-        kind = int if option.long in commands.INTEGERS else str
+        kind = int if option.long in command_table.INTEGERS else str
         default = kind(option.default) if option.default else None
-        parser.add_argument(*option.names, type=kind, default=default, choices=option.allowed or None, **where)
+        group.add_argument(*option.names, type=kind, default=default, choices=option.allowed or None, **where)
 
 
 def _boolean(word: str) -> bool:
@@ -162,10 +161,6 @@ def jmespath_type(query: str) -> Any:
         raise ValueError(str(error)) from error
 
 
-def _default_output() -> str:
-    return os.environ.get("AZURE_CORE_OUTPUT", "json")
-
-
 def _fill_in(command: Command, arguments: argparse.Namespace) -> None:
     """Puts in the defaults for group, workspace and subscription, and refuses what then still is missing."""
     known = {option.key for option in command.options}
@@ -173,7 +168,7 @@ def _fill_in(command: Command, arguments: argparse.Namespace) -> None:
     name_of_workspace = "name" if command.name == "workspace show" else "workspace_name"
     keys = [key for key in ("resource_group", name_of_workspace) if key in known]
     in_registry = getattr(arguments, "registry_name", None)
-    default = workspace.defaults(wanted=[key for key in keys if not getattr(arguments, key) and not in_registry])
+    default = defaults.find(wanted=[key for key in keys if not getattr(arguments, key) and not in_registry])
     for key in keys:
         if getattr(arguments, key) is None and not in_registry:
             setattr(arguments, key, default.resource_group if key == "resource_group" else default.workspace)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
+from pathlib import Path
 from typing import Any, TextIO
 
-from scripts.az_ml import schema_errors
-from scripts.errors import FAILED
+from scripts.az_ml import session
+from scripts.azure import answers, schema_faults
+from scripts.errors import FAILED, UserError
 
 NOT_FOUND = 3  # az's own: the service answered 404
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
-_POINT = re.compile(r"\(x\) (.+?)(?=\n\s*\n|\n\s*Resolutions|\Z)", re.DOTALL)  # the SDK's "(x) what is wrong" blocks
+_UNKNOWN_TYPE = ("Unsupported job type: ", "Unknown compute type: ")
+_NOT_A_MAPPING = ("Error while parsing yaml file", "Expect dict but get")
 
 
 class PlainStream:
@@ -40,68 +42,87 @@ class PlainStream:
 def report(sentence: str, code: int) -> int:
     """Prints an error as az does, on stderr and without colours, and returns the exit code."""
     sys.stdout.flush()
-    print(f"ERROR: {plain(sentence)}", file=sys.stderr)
+    print(f"ERROR: {answers.plain(sentence)}", file=sys.stderr)
     return code
-
-
-def plain(text: str) -> str:
-    """The text without terminal colours: the SDK puts them into messages even when nothing shows them."""
-    return _ANSI.sub("", text).strip()
 
 
 def explain(error: Exception, arguments: argparse.Namespace | None = None) -> tuple[str, int]:
     """Returns (what to tell the user, exit code) for an exception that a verb let through."""
-    kind = {each.__name__ for each in type(error).__mro__}
-    if "HttpResponseError" in kind:
-        return _service(error), NOT_FOUND if getattr(error, "status_code", None) == 404 else FAILED
-    if {"ServiceRequestError", "ServiceResponseError"} & kind:
-        return _unreachable(error), FAILED
-    if "MarshmallowError" in kind:
-        return schema_errors.explain(error, arguments), FAILED
-    file = getattr(arguments, "file", None)
-    told = None
-    if "ValidationException" in kind and file:
-        told = schema_errors.unreadable(error, file)
-    elif isinstance(error, AttributeError) and getattr(arguments, "set", None):
-        told = schema_errors.blocked_override(arguments)
-    return told or _message(error), FAILED
+    status = answers.status_of(error)
+    if status is not None:
+        return answers.told(error), NOT_FOUND if status == 404 else FAILED
+    return _of_what_was_written(error, arguments or argparse.Namespace()), FAILED
 
 
-def _service(error: Exception) -> str:
-    """The service's own error, as az prints it; of a failed deployment all details, not only the first."""
-    parsed = getattr(error, "error", None)
-    if parsed is not None and getattr(parsed, "code", None):
-        return str(error)
-    response = getattr(error, "response", None)
-    try:
-        return (response.text() if response is not None else "") or str(error)
-    except Exception:  # the body was a stream and is gone
-        return str(error)
+def _of_what_was_written(error: Exception, arguments: argparse.Namespace) -> str:
+    """A line for each thing that is wrong in the file, the flags or the --set; else the error's own words."""
+    written = _Written(arguments)
+    kind = session.kind(arguments) if hasattr(arguments, "command") else ""
+    faults = schema_faults.faults(error, kind, written.value)
+    if faults:
+        return "\n".join(f"{written.place(key)}: {fault}" for key, fault in faults.items())
+    text = answers.told(error)
+    if text.startswith(_NOT_A_MAPPING) and written.unreadable:
+        return written.unreadable
+    if text == "Target yaml file is empty":
+        return f"{arguments.file}: the file is empty"
+    if text.startswith(_UNKNOWN_TYPE):
+        return f"{written.place('type')}: {text}"
+    blocked = written.blocked() if isinstance(error, AttributeError) else ""
+    return blocked or text + "; --debug shows where" * isinstance(error, answers.PROGRAM_FAULTS)
 
 
-def _unreachable(error: Exception) -> str:
-    text = _message(error)
-    proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        bundle = os.environ.get("REQUESTS_CA_BUNDLE")
-        known = f"REQUESTS_CA_BUNDLE is {bundle}" if bundle else "REQUESTS_CA_BUNDLE is not set"
-        return f"the certificate that Azure (or the proxy {proxy}) shows is not trusted; {known}"
-    if proxy and "proxy" in text.lower():
-        return f"Azure cannot be reached through the proxy {proxy} (HTTPS_PROXY): {_reason(text)}"
-    return f"Azure cannot be reached: {_reason(text)}"
+class _Written:
+    """What the user wrote: --set wins over flags, and those over the file."""
 
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        import yaml
 
-def _reason(text: str) -> str:
-    """The innermost words of a connection error, without the objects that it is wrapped in."""
-    found = re.findall(r"\[Errno -?\d+\] [^'\")\]>]+|Tunnel connection failed: [^'\")\]>]+", text)
-    return found[-1] if found else text
+        from scripts.strict_yaml import read_yaml
 
+        self._arguments = arguments
+        self._sets: dict[str, str] = getattr(arguments, "set", None) or {}
+        self._file = getattr(arguments, "file", None)
+        self._document: dict[str, Any] = {}
+        self._lines: dict[str, int] = {}
+        self.unreadable = ""
+        if self._file:
+            try:
+                self._document, self._lines = read_yaml(Path(self._file), yaml.SafeLoader, self._file)
+            except (UserError, OSError) as error:
+                self.unreadable = str(error)
 
-def _message(error: Exception) -> str:
-    text = plain(str(error)) or type(error).__name__
-    points = [" ".join(point.split()) for point in _POINT.findall(text)]
-    if points:
-        return "\n".join(points)
-    if isinstance(error, (KeyError, AttributeError, TypeError, IndexError)):  # a fault of a program, not a message
-        return f"unexpected {type(error).__name__}: {text}; --debug shows where"
-    return text
+    def value(self, key: str) -> Any:
+        """Returns what was written at a dotted key."""
+        return self._sets.get(key) or self._flag(key) or self._in_file(key)
+
+    def place(self, key: str) -> str:
+        """Returns where: the option, or file and line of the key (or of the nearest one above it) and the key."""
+        if key in self._sets:
+            return f"--set {key}"
+        if self._flag(key):
+            return f"--{key.replace('_', '-')}"
+        above = key
+        while above and above not in self._lines:
+            above = above.rpartition(".")[0]
+        return (f"{self._file}:{self._lines[above]}: " if above else f"{self._file}: " * bool(self._file)) + key
+
+    def blocked(self) -> str:
+        """Returns a sentence for a --set whose path goes through a plain value, such as instance_count.x; else ""."""
+        for path in self._sets:
+            parent = path
+            while parent := parent.rpartition(".")[0]:
+                held = self._in_file(parent)
+                if held is not None and not isinstance(held, dict):
+                    return f"--set {path}: {parent} is {held!r} in {self._file}, a plain value that has no keys"
+        return ""
+
+    def _flag(self, key: str) -> str:
+        given = None if key in ("file", "command") else getattr(self._arguments, key, None)
+        return given if isinstance(given, str) else ""
+
+    def _in_file(self, key: str) -> Any:
+        found: Any = self._document
+        for part in key.split("."):
+            found = found.get(part) if isinstance(found, dict) else None
+        return found

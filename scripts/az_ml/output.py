@@ -8,32 +8,31 @@ import re
 import sys
 from typing import Any
 
-from scripts.az_ml import tables
+from scripts.az_ml import entities
 from scripts.errors import FAILED, UserError
 
+_UNLISTED = ("id", "type", "etag")  # az leaves these columns out of every table
 _ARM_ID = re.compile(r"/subscriptions/[^/]+/resourceGroups/([^/]+)", re.IGNORECASE)
 
 
 def write(result: Any, arguments: argparse.Namespace) -> None:
     """Prints a command's result on stdout; nothing at all for None, as az does."""
-    command = arguments.command.name
-    result = tables.reshape(command, with_resource_group(result))
+    result = with_resource_group(entities.listed(arguments.command.name, result))
     if arguments.query is not None:
         result = search(arguments.query, result)
-    if result is None:
-        return
-    queried = arguments.query is not None
-    sys.stdout.write(render(result, arguments.output, command, queried, sys.stdout.isatty()))
+    if result is not None:
+        queried = arguments.query is not None
+        sys.stdout.write(render(result, arguments.output, queried, sys.stdout.isatty()))
 
 
-def render(result: Any, form: str, command: str = "", queried: bool = False, colour: bool = False) -> str:
+def render(result: Any, form: str, queried: bool = False, colour: bool = False) -> str:
     """Returns the text of a result in one of az's output formats."""
     if form == "none":
         return ""
     if form == "tsv":
         return _tsv(result)
     if form == "table":
-        return tables.table(result, command, queried)
+        return _table(result, queried)
     if form in ("yaml", "yamlc"):
         import yaml
 
@@ -55,7 +54,7 @@ def with_resource_group(result: Any) -> Any:
     return found
 
 
-class _Row(dict):
+class _Row(dict[str, Any]):
     """A dict that a query made: its columns keep the order of the query in tsv and tables."""
 
 
@@ -103,6 +102,26 @@ def _cell(value: Any) -> str:
     if isinstance(value, dict):
         return ""
     return str(len(value)) if isinstance(value, list) else str(value)
+
+
+def _table(result: Any, queried: bool) -> str:
+    """The scalars as columns with capitalised names; the official CLI has columns of its own for some lists."""
+    from tabulate import tabulate
+
+    items = [_columns(row, queried) for row in (result if isinstance(result, list) else [result])]
+    if not any(items):
+        return "\n"
+    return str(tabulate(items, headers="keys", tablefmt="simple", disable_numparse=True)) + "\n"
+
+
+def _columns(row: Any, queried: bool) -> dict[str, Any]:
+    if isinstance(row, dict):
+        keys = row if queried else sorted(row)
+        shown = (key for key in keys if key not in _UNLISTED and not isinstance(row[key], (list, dict, type(None))))
+        return {key[:1].upper() + key[1:]: row[key] for key in shown}
+    if isinstance(row, list):
+        return {f"Column{number}": value for number, value in enumerate(row, start=1)}
+    return {"Result": row}
 
 
 _JSON_PARTS = re.compile(r'("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null|-?\d[\d.eE+-]*)\b')

@@ -1,79 +1,80 @@
-"""One command's run: finds the verb's function and gives it an MLClient; azure is imported as late as can be."""
+"""One command's run: finds the verb's function and gives it the client, the overrides, the wait, the question."""
 
 from __future__ import annotations
 
 import argparse
-import gc
 import importlib
 import logging
 import sys
 from typing import Any
 
+from scripts.azure import client as azure_client
 from scripts.errors import FAILED, UserError
 
 
-class Session:
-    """The arguments of a command and, when a verb asks for it, the client that the command needs."""
-
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        self.arguments = arguments
-
-    def do(self) -> Any:
-        """Runs the verb and returns what there is to print, in plain data."""
-        group, *verb = self.arguments.command.words
-        if not verb:  # `version`
-            group, verb = "account", [group]
-        name = verb[0].replace("-", "_")
-        _listen(self.arguments)
-        if self.arguments.command.ml:
-            azure_ai_ml()
-        module = importlib.import_module(f"scripts.az_ml.verbs.{group.replace('-', '_')}")
-        return getattr(module, f"{name}_" if name == "list" else name)(self, self.arguments)
-
-    def client(self, **more: Any) -> Any:
-        """The MLClient for the workspace, or for the registry where --registry-name names one (it wins over -w)."""
-        arguments = self.arguments
-        registry = getattr(arguments, "registry_name", None)
-        if not arguments.subscription and not registry:
-            raise UserError(
-                "which subscription is meant is not known: give --subscription, or set AZURE_SUBSCRIPTION_ID", FAILED
-            )
-        from azure.ai.ml import MLClient
-
-        from scripts.azure.login import Login
-
-        if registry:
-            more["registry_name"] = registry
-        else:
-            more |= {"workspace_name": _workspace_of(arguments), "resource_group_name": arguments.resource_group}
-        bars = sys.stderr.isatty()  # elsewhere progress bars and the colours around them are only noise
-        return MLClient(Login(), arguments.subscription, logging_enable=arguments.debug, show_progress=bars, **more)
+def do(arguments: argparse.Namespace) -> Any:
+    """Runs the verb and returns what there is to print, in plain data."""
+    group, *verb = arguments.command.words
+    if not verb:  # `version`
+        group, verb = "account", [group]
+    name = verb[0].replace("-", "_")
+    _listen(arguments)
+    if arguments.command.ml:
+        azure_client.import_sdk()
+    module = importlib.import_module(f"scripts.az_ml.verbs.{group.replace('-', '_')}")
+    return getattr(module, f"{name}_" if name == "list" else name)(arguments)
 
 
-def _workspace_of(arguments: argparse.Namespace) -> str:
-    """The workspace that a command names, with -w or (`workspace show`) with -n."""
-    return arguments.workspace_name if hasattr(arguments, "workspace_name") else arguments.name
+def client(arguments: argparse.Namespace) -> Any:
+    """The MLClient for the workspace, or for the registry where --registry-name names one (it wins over -w)."""
+    registry = getattr(arguments, "registry_name", None)
+    if not arguments.subscription and not registry:
+        raise UserError(
+            "which subscription is meant is not known: give --subscription, or set AZURE_SUBSCRIPTION_ID", FAILED
+        )
+    where = {"registry_name": registry}
+    if not registry:  # `workspace show` names the workspace with -n
+        name = arguments.workspace_name if hasattr(arguments, "workspace_name") else getattr(arguments, "name", None)
+        where = {"workspace_name": name, "resource_group_name": arguments.resource_group}
+    bars = sys.stderr.isatty()  # elsewhere progress bars and the colours around them are only noise
+    return azure_client.make(arguments.subscription, logging_enable=arguments.debug, show_progress=bars, **where)
 
 
-def azure_ai_ml() -> None:
-    """Imports the SDK, in half the time: without the garbage collector, which would walk over its classes all along."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        importlib.import_module("azure.ai.ml")
-    finally:
-        gc.freeze()
-        if collecting:
-            gc.enable()
-    from azure.ai.ml._utils import _experimental
+def overrides(arguments: argparse.Namespace, *flags: str) -> list[dict[str, Any]]:
+    """What takes precedence over the YAML file: --set first, then the named flags, which therefore win.
 
-    # That a class is experimental is nothing that a user of commands can act on, and to find out whether to say so the
-    # SDK walks over the whole stack: 0.2 s for a pipeline job.
-    _experimental._should_skip_warning = lambda: True
-    # The SDK shows its log by a handler of its own; here it goes the way of all others.
-    logger = logging.getLogger("azure.ai.ml")
-    logger.handlers.clear()
-    logger.propagate = True
+    An argument counts as given when it is not empty; "0" is a string and so is given.
+    """
+    chosen = [{path: value} for path, value in (arguments.set or {}).items()]
+    return chosen + [{flag: getattr(arguments, flag)} for flag in flags if getattr(arguments, flag)]
+
+
+def load(arguments: argparse.Namespace, changes: list[dict[str, Any]]) -> Any:
+    """The SDK's entity for the YAML file (an empty one where there is none) with the changes over it."""
+    loader = getattr(azure_client.import_sdk(), f"load_{kind(arguments)}")
+    return loader(source=getattr(arguments, "file", None), params_override=changes)
+
+
+def kind(arguments: argparse.Namespace) -> str:
+    """The SDK's word for what a command is about: `online_endpoint` for `az ml online-endpoint create`."""
+    return str(arguments.command.words[0].replace("-", "_"))
+
+
+def wait(poller: Any, arguments: argparse.Namespace) -> Any:
+    """The result of a long-running operation, or None when it is not waited for."""
+    return None if getattr(arguments, "no_wait", False) else poller.result()
+
+
+def confirm(arguments: argparse.Namespace) -> None:
+    """Asks before a deletion; without --yes and without a terminal it is refused, with az's own words and code."""
+    if arguments.yes:
+        return
+    if sys.stdin is None or not sys.stdin.isatty():
+        print("WARNING: Unable to prompt for confirmation as no tty available. Use --yes.", file=sys.stderr)
+        raise UserError("Operation cancelled.", FAILED)
+    print("Are you sure you want to perform this operation? (y/n): ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise UserError("Operation cancelled.", FAILED)
 
 
 def _listen(arguments: argparse.Namespace) -> None:

@@ -1,56 +1,70 @@
-"""The workspace of an environment, as the SDK's MLClient: for the commands that ask Azure ML rather than change it."""
+"""The SDK's client: made here and nowhere else, for the verbs that ask Azure ML and for the `az ml` verbs."""
 
 from __future__ import annotations
 
+import gc
+import importlib
 import logging
-from typing import Any
-
-from scripts.errors import MISSING, UNREACHABLE, UserError
-from scripts.values.read import Values
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 ARM = "https://management.azure.com/.default"  # the audience of everything that Azure ML's own APIs take
 
 
-def _sdk() -> Any:
-    """Imports the SDK and returns MLClient; its notices (retries, experimental classes, azcopy) are left out."""
-    from scripts.az_ml.session import azure_ai_ml
+class Values(Protocol):
+    """An environment's values, in so far as they name a workspace and a registry."""
 
-    azure_ai_ml()
-    from azure.ai.ml import MLClient
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The values as nested dicts."""
 
-    for name in ("azure", "azure.ai.ml"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    return MLClient
+
+def import_sdk() -> Any:
+    """Imports azure.ai.ml and returns it, in half the time: without the garbage collector, which would walk over it."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        sdk = importlib.import_module("azure.ai.ml")
+    finally:
+        gc.freeze()
+        if collecting:
+            gc.enable()
+    from scripts.azure import sdk_private
+
+    sdk_private.silence_experimental()
+    logger = logging.getLogger("azure.ai.ml")  # it shows its log by a handler of its own; here it goes as all others
+    logger.handlers.clear()
+    logger.propagate = True
+    return sdk
+
+
+def make(subscription: str | None, **options: Any) -> Any:
+    """Returns an MLClient with this project's login; `options` are MLClient's own and name a workspace or a registry.
+
+    For a workspace nothing is sent before the first call on it. A registry is asked for at once.
+    """
+    from scripts.azure.login import Login
+
+    return import_sdk().MLClient(Login(), subscription, **options)
 
 
 def connect(values: Values) -> Any:
-    """Returns an MLClient for the workspace that the values name; nothing is sent before the first call on it."""
-    from scripts.azure.login import Login
-
+    """Returns an MLClient for the workspace that the values name."""
+    _silence()
     azure = values.data["azure"]
-    return _sdk()(Login(), azure["subscription_id"], azure["resource_group"], azure["workspace"])
+    return make(
+        azure["subscription_id"], resource_group_name=azure["resource_group"], workspace_name=azure["workspace"]
+    )
 
 
 def registry(values: Values) -> Any:
     """Returns an MLClient for the registry that the base model comes from."""
-    from scripts.azure.login import Login
-
-    return _sdk()(Login(), values.data["azure"]["subscription_id"], registry_name=values.data["model"]["registry"])
-
-
-def found(what: str, advice: str, get: Any, *names: Any, **options: Any) -> Any:
-    """Returns `get(*names, **options)`; a `UserError` says that `what` is not there, or that Azure cannot be asked."""
-    from azure.core.exceptions import AzureError, ResourceNotFoundError
-
-    try:
-        return get(*names, **options)
-    except ResourceNotFoundError:
-        raise UserError(f"there is no {what}; {advice}", MISSING) from None
-    except AzureError as error:
-        raise UserError(f"{what} cannot be asked for: {one_line(error)}", UNREACHABLE) from None
+    _silence()
+    return make(values.data["azure"]["subscription_id"], registry_name=values.data["model"].get("registry", "azureml"))
 
 
-def one_line(error: object) -> str:
-    """Returns an error's first words on one line; Azure's are pages long."""
-    text = " ".join(str(error).split())
-    return text if len(text) <= 300 else f"{text[:300]}…"
+def _silence() -> None:
+    """Leaves the SDK's notices out (retries, azcopy, ways to log in): what matters of them is in the error."""
+    logging.getLogger("azure").setLevel(logging.ERROR)
+    logging.getLogger("azure.ai.ml").setLevel(logging.ERROR)
+    logging.getLogger("azure.identity").setLevel(logging.CRITICAL)

@@ -1,4 +1,4 @@
-"""What the live workspace and registry say, as plain data: the only module of preflight, lock and gpu that asks Azure ML.
+"""What the live workspace and registry say, as plain data: preflight, lock and gpu ask Azure ML here alone.
 
 Everything goes through azure-ai-ml, on either backend. Some answers take care: the SDK's usage and size entities keep
 the wire's names (`currentValue`, `vCPUs`, `memoryGB`) and leave their documented attributes empty, and its model entity
@@ -8,18 +8,15 @@ drops `isArchived` and `systemMetadata`.
 from __future__ import annotations
 
 import functools
-import logging
-import re
 from typing import Any
 
-from scripts.azure import chat_models, component
+from scripts.azure import answers, chat_models, client, component, sdk_private
 from scripts.azure import model_tags as tags
 from scripts.azure.chat_models import Model
+from scripts.azure.client import Values
 from scripts.azure.component import Component
 from scripts.azure.machine_sizes import Size
-from scripts.errors import UserError
-from scripts.preflight.finding import CouldNotAskError
-from scripts.values.read import Values
+from scripts.errors import CouldNotAskError
 
 UNLIMITED = 10**9  # cores: what a limit of -1 means
 
@@ -28,66 +25,47 @@ class Live:
     """Answers about one environment's workspace and registry; everything is asked once."""
 
     def __init__(self, values: Values) -> None:
-        logging.getLogger("azure.identity").setLevel(logging.CRITICAL)  # what it has to say stands in the reason
+        self._values = values
         self._azure = values.data["azure"]
         self._registry_name = values.data["model"].get("registry", "azureml")
 
     @functools.cached_property
-    def _credential(self) -> Any:
-        from scripts.azure.login import Login
-
-        return Login()
-
-    @functools.cached_property
     def _workspace(self) -> Any:
-        from scripts.az_ml.session import azure_ai_ml
-
-        def make() -> Any:
-            azure_ai_ml()
-            from azure.ai.ml import MLClient
-
-            azure = self._azure
-            return MLClient(self._credential, azure["subscription_id"], azure["resource_group"], azure["workspace"])
-
-        return _asked("the workspace", make)
+        return client.connect(self._values)
 
     @functools.cached_property
     def _registry(self) -> Any:
-        from scripts.az_ml.session import azure_ai_ml
-
-        def make() -> Any:
-            azure_ai_ml()
-            from azure.ai.ml import MLClient
-
-            return MLClient(self._credential, registry_name=self._registry_name)
-
-        return _asked(f"registry {self._registry_name}", make)
+        found = answers.ask(f"registry {self._registry_name}", client.registry, self._values)
+        if found is None:
+            raise CouldNotAskError(f"there is no registry {self._registry_name}", "its models and components")
+        return found
 
     @functools.cached_property
     def region(self) -> str:
         """The workspace's own region."""
         name = self._azure["workspace"]
-        found = _asked(f"workspace {name}", lambda: self._workspace.workspaces.get(name))
+        found = answers.ask(f"workspace {name}", lambda: self._workspace.workspaces.get(name))
         if found is None:
-            raise CouldNotAskError(f"there is no workspace {name} in resource group {self._azure['resource_group']}")
+            where = f"resource group {self._azure['resource_group']}"
+            raise CouldNotAskError(f"there is no workspace {name} in {where}", "the region")
         return str(found.location)
 
     @functools.cached_property
     def sizes(self) -> dict[str, Size]:
         """The sizes that the region offers, by lower-case name."""
-        found = _asked("the region's sizes", lambda: list(self._workspace.compute.list_sizes()))
+        found = answers.ask("the region's sizes", lambda: list(self._workspace.compute.list_sizes()))
         return {size.name.lower(): size for size in map(_size, found or ())}
 
     @functools.cached_property
     def usage(self) -> list[dict[str, Any]]:
         """The region's quotas: {"name", "used", "limit"}, cores."""
-        found = _asked("the quota", lambda: list(self._workspace.compute.list_usage()))
+        found = answers.ask("the quota", lambda: list(self._workspace.compute.list_usage()))
         return [_usage(each) for each in found or ()]
 
     @functools.cache  # noqa: B019 (lives as long as the command)
     def cluster(self, name: str) -> dict[str, Any] | None:
         """Returns a cluster, None where there is none of that name."""
-        found = _asked(f"cluster {name}", lambda: self._workspace.compute.get(name))
+        found = answers.ask(f"cluster {name}", lambda: self._workspace.compute.get(name))
         if found is None:
             return None
         errors = getattr(found, "provisioning_errors", None)
@@ -105,7 +83,7 @@ class Live:
     @functools.cache  # noqa: B019
     def deployment(self, endpoint: str, name: str) -> dict[str, Any] | None:
         """Returns the size and the number of machines of a deployment, None where there is none."""
-        found = _asked(f"deployment {name}", lambda: self._workspace.online_deployments.get(name, endpoint))
+        found = answers.ask(f"deployment {name}", lambda: self._workspace.online_deployments.get(name, endpoint))
         if found is None:
             return None
         return {"size": str(found.instance_type), "instances": int(found.instance_count or 1)}
@@ -114,34 +92,29 @@ class Live:
     def model(self, name: str, version: str | None = None) -> Model | None:
         """Returns a registry model, its newest version if none is named; None if it is not there."""
         which = {"version": version} if version else {"label": "latest"}
-        found = _asked(f"model {name}", lambda: self._registry.models.get(name, **which))
+        found = answers.ask(f"model {name}", lambda: self._registry.models.get(name, **which))
         if found is None:
             return None
-        wire = _asked(f"model {name}", lambda: _on_the_wire(self._registry.models, name, str(found.version)))
+        wire = answers.ask(
+            f"model {name}", lambda: sdk_private.model_on_the_wire(self._registry.models, name, str(found.version))
+        )
         return chat_models.read(model_facts(found, wire or {}, self._registry_name))
 
     @functools.cache  # noqa: B019
     def component(self, name: str, version: str | None = None) -> Component | None:
         """Returns a registry component with its typed interface, the newest if no version is named."""
         which = {"version": version} if version else {"label": "latest"}
-        found = _asked(f"component {name}", lambda: self._registry.components.get(name, **which))
+        found = answers.ask(f"component {name}", lambda: self._registry.components.get(name, **which))
         return None if found is None else component.read(_component(found))
 
 
-def _on_the_wire(models: Any, name: str, version: str) -> dict[str, Any]:
-    """Returns a model's properties as the registry sent them: the SDK's entity has no `isArchived`, `systemMetadata`."""
-    get = getattr(models, "_get", None)  # what `models.get` itself calls
-    properties = get(name, version).properties if get else {}
-    return dict(properties) if hasattr(properties, "keys") else {}
-
-
 def model_facts(found: Any, wire: dict[str, Any], registry: str) -> dict[str, Any]:
-    """Returns the facts of an SDK model, and of its properties on the wire, in the words of catalog/chat_models.json."""
+    """Returns the facts of an SDK model, and of its properties on the wire, in the catalog's words."""
     where = f"registry {registry}, model {found.name}, version {found.version}"
     plain = {
         "tags": dict(found.tags or {}),
         "properties": dict(found.properties or {}),
-        "system_metadata": _plain(wire.get("systemMetadata") or getattr(found, "_system_metadata", None)) or {},
+        "system_metadata": _plain(wire.get("systemMetadata") or sdk_private.system_metadata(found)) or {},
     }
     return {
         "name": found.name,
@@ -204,14 +177,14 @@ def _usage(entity: Any) -> dict[str, Any]:
 def _component(found: Any) -> dict[str, Any]:
     inputs = {}
     for name, spec in found.inputs.items():
-        raw = spec if isinstance(spec, dict) else spec._to_dict()
+        raw = spec if isinstance(spec, dict) else sdk_private.to_dict(spec)
         kept = {"type": raw["type"]}
         for key in ("enum", "default", "min", "max", "optional"):
             if raw.get(key) is not None:
                 kept[key] = _typed(raw[key], raw["type"], key)
         inputs[name] = kept
     outputs = {
-        name: {"type": (spec if isinstance(spec, dict) else spec._to_dict())["type"]}
+        name: {"type": (spec if isinstance(spec, dict) else sdk_private.to_dict(spec))["type"]}
         for name, spec in found.outputs.items()
     }
     return {
@@ -225,7 +198,7 @@ def _component(found: Any) -> dict[str, Any]:
 
 
 def _typed(value: Any, kind: str, key: str) -> Any:
-    """Turns the wire's strings into the interface's types: every value of a component's specification is a string there."""
+    """Turns the wire's strings into the interface's types: a component's specification has nothing but strings."""
     if key == "optional":
         return str(value).lower() == "true"
     if isinstance(value, list):
@@ -235,26 +208,3 @@ def _typed(value: Any, kind: str, key: str) -> Any:
     if kind == "number":
         return float(value)
     return str(value)
-
-
-def _asked(what: str, ask: Any) -> Any:
-    """Returns the answer, None for one that Azure ML says does not exist; raises CouldNotAskError when it cannot say."""
-    try:
-        return ask()
-    except CouldNotAskError:  # of something asked first, whose own words say it
-        raise
-    except UserError as error:  # no way to log in
-        raise CouldNotAskError(f"{what}: {error}") from None
-    except Exception as error:  # the SDK raises its own, azure-core's, msrest's and requests' errors
-        if type(error).__name__ == "ResourceNotFoundError" or getattr(error, "status_code", None) == 404:
-            return None
-        if "does not exist in registry" in str(error):
-            return None
-        raise CouldNotAskError(f"{what}: {_sentence(error)}") from error
-
-
-def _sentence(error: Exception) -> str:
-    text = str(getattr(error, "message", "") or error) or type(error).__name__
-    found = re.search(r"^(?:Message|\(\w+\)):? *(.+)$", text, re.MULTILINE)
-    first = (found[1] if found else text.strip().splitlines()[0]).strip()
-    return first if len(first) <= 300 else f"{first[:300]}…"

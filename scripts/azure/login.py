@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
-from scripts.errors import FAILED, UserError
+from scripts import files
+from scripts.deadline import within
+from scripts.errors import CouldNotAskError
 
 SECONDS = 45.0  # longest that DefaultAzureCredential may take over all its ways (IMDS, az, azd, PowerShell, …)
 _BROWSER_SECONDS = 300
@@ -30,41 +31,31 @@ class Login:
     def __init__(self, seconds: float = SECONDS) -> None:
         self._seconds = seconds
         self._chosen: Any = None
+        self._failure = ""
 
     def get_token(self, *scopes: str, **options: Any) -> Any:
-        """Returns a token for the scopes. Raises UserError with code 1 when there is no way to get one."""
+        """Returns a token for the scopes. Raises CouldNotAskError when there is no way to get one."""
         if self._chosen is not None:
             return self._chosen.get_token(*scopes, **options)
+        if self._failure:  # each try takes seconds, and a command that asks much would try each time
+            raise CouldNotAskError(self._failure)
         from azure.identity import DefaultAzureCredential
 
         usual = DefaultAzureCredential()
-        token, error = within(self._seconds, lambda: usual.get_token(*scopes, **options))
-        if token is not None:
+        try:
+            token = within(self._seconds, lambda: usual.get_token(*scopes, **options))
+        except Exception as error:  # each way to log in has errors of its own
+            if _refused(error) or not _in_terminal():
+                self._failure = _sentence(error, self._seconds)
+                raise CouldNotAskError(self._failure) from error
+        else:
             self._chosen = usual
             return token
-        if _refused(error) or not _in_terminal():
-            raise UserError(_sentence(error, self._seconds), FAILED) from error
         self._chosen = _browser(scopes)
         return self._chosen.get_token(*scopes, **options)
 
 
-def within(seconds: float, work: Any) -> tuple[Any, Exception | None]:
-    """Runs `work` on a thread that does not keep the process: (result, None), (None, its error) or (None, None)."""
-    outcome: list[tuple[Any, Exception | None]] = []
-
-    def run() -> None:
-        try:
-            outcome.append((work(), None))
-        except Exception as error:
-            outcome.append((None, error))
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return outcome[0] if outcome else (None, None)
-
-
-def _refused(error: Exception | None) -> bool:
+def _refused(error: Exception) -> bool:
     """True when the service principal of the environment was refused: a browser would hide that."""
     return "AADSTS" in str(error) and all(os.environ.get(name) for name in _SERVICE_PRINCIPAL)
 
@@ -73,8 +64,8 @@ def _in_terminal() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def _sentence(error: Exception | None, seconds: float) -> str:
-    if error is None:
+def _sentence(error: Exception, seconds: float) -> str:
+    if isinstance(error, TimeoutError):
         return f"no way to log in to Azure answered within {seconds:g} s: {_ADVICE}"
     if "Unable to connect to proxy" in str(error):
         proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
@@ -102,7 +93,5 @@ def _browser(scopes: tuple[str, ...]) -> Any:
     if record is None:
         print("No Azure login was found; a browser opens to log in.", file=sys.stderr)
         record = credential.authenticate(scopes=scopes)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(record.serialize(), encoding="utf-8")
-        kept.chmod(0o600)
+        files.write_private(kept, record.serialize())
     return credential

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from scripts.preflight.finding import CouldNotAskError
+from scripts.errors import CouldNotAskError
 
 ENDPOINT = "https://prices.azure.com/api/retail/prices"
 API_VERSION = "2023-01-01-preview"
@@ -93,9 +93,15 @@ def _items(endpoint: str, query: str) -> Iterable[dict[str, Any]]:
 
 
 def _reason(error: Exception) -> str:
+    import requests
+
     response = getattr(error, "response", None)
     if response is not None:
         return f"answered {response.status_code}"
-    return {"ConnectionError": "not reachable", "ConnectTimeout": "no answer", "ReadTimeout": "no answer",
-            "ProxyError": "not reachable through the proxy", "SSLError": "its certificate is not trusted"}.get(
-                type(error).__name__, "the answer is not a price list")  # fmt: skip
+    reasons = {
+        requests.exceptions.ProxyError: "not reachable through the proxy",
+        requests.exceptions.SSLError: "its certificate is not trusted",
+        requests.Timeout: "no answer",
+        requests.ConnectionError: "not reachable",
+    }
+    return next((why for kind, why in reasons.items() if isinstance(error, kind)), "the answer is not a price list")

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from scripts.azure import client as client_module
+from scripts.azure import answers
 from scripts.conversation import answer, request
-from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError
+from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError, one_line
 from scripts.values import names
 from scripts.values.read import Values
 
@@ -126,23 +126,21 @@ def refusal(status: int, text: str) -> str:
     except (ValueError, KeyError, TypeError):
         said = ""
     meaning = STATUSES.get(status, "")
-    return f"HTTP {status}: " + (str(said) or meaning or client_module.one_line(text) or "no reason given")
+    return f"HTTP {status}: " + (str(said) or meaning or one_line(text) or "no reason given")
 
 
 def find(client: Any, name: str) -> Endpoint | None:
     """Returns the endpoint if it is there and a deployment of it has traffic, else None."""
-    from azure.core.exceptions import AzureError, ResourceNotFoundError
-
-    try:
-        endpoint = client.online_endpoints.get(name)
-        traffic = {deployment: share for deployment, share in (endpoint.traffic or {}).items() if int(share)}
-        if not traffic or endpoint.provisioning_state != "Succeeded":
-            return None
-        deployment = client.online_deployments.get(max(traffic, key=traffic.__getitem__), name)
-    except ResourceNotFoundError:
+    endpoint = answers.ask(f"endpoint {name}", client.online_endpoints.get, name)
+    if endpoint is None:
         return None
-    except AzureError as error:
-        raise UserError(f"endpoint {name} cannot be asked for: {client_module.one_line(error)}", UNREACHABLE) from None
+    traffic = {deployment: share for deployment, share in (endpoint.traffic or {}).items() if int(share)}
+    if not traffic or endpoint.provisioning_state != "Succeeded":
+        return None
+    chosen = max(traffic, key=traffic.__getitem__)
+    deployment = answers.ask(f"deployment {chosen}", client.online_deployments.get, chosen, name)
+    if deployment is None:
+        return None
     settings = deployment.request_settings
     per_instance = getattr(settings, "max_concurrent_requests_per_instance", None) or 1
     return Endpoint(
@@ -199,9 +197,7 @@ def name_of(values: Values) -> str:
 
 
 def _secret(client: Any, name: str) -> str:
-    keys = client_module.found(
-        f"key for endpoint {name}", "make deploy makes it", client.online_endpoints.get_keys, name
-    )
+    keys = answers.require(f"key for endpoint {name}", "make deploy makes it", client.online_endpoints.get_keys, name)
     return str(getattr(keys, "primary_key", None) or keys.access_token)
 
 
@@ -211,4 +207,4 @@ def _trusted() -> ssl.SSLContext | bool:
 
 
 def _reason(error: Exception) -> str:
-    return client_module.one_line(error) or type(error).__name__
+    return one_line(error) or type(error).__name__

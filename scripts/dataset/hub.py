@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import os
-import threading
-from collections.abc import Callable
 from functools import partial
 from typing import Any, BinaryIO
 
 from scripts.dataset.source import File, Source, kind_of, split_of
+from scripts.deadline import within
 from scripts.errors import UNREACHABLE, UserError
 
 CONNECT_SECONDS = 5
@@ -48,7 +47,7 @@ def _info(repository: str, revision: str) -> Any:
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
     try:
-        return _within(ANSWER_SECONDS, partial(HfApi().dataset_info, repository, revision=revision, files_metadata=True,
+        return within(ANSWER_SECONDS, partial(HfApi().dataset_info, repository, revision=revision, files_metadata=True,
                                                timeout=CONNECT_SECONDS))  # fmt: skip
     except GatedRepoError:
         raise UserError(
@@ -67,27 +66,6 @@ def _info(repository: str, revision: str) -> Any:
     except Exception as error:  # the HTTP library's own exceptions: no name, refused, timed out, TLS
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise Unreachable(f"dataset.source: {repository}: {constants.ENDPOINT} cannot be reached ({reason})") from None
-
-
-def _within(seconds: float, work: Callable[[], Any]) -> Any:
-    """Returns what `work` returns; raises TimeoutError after `seconds`. A name server that is silent obeys no timeout."""
-    outcome: list[tuple[Any, BaseException | None]] = []
-
-    def call() -> None:
-        try:
-            outcome.append((work(), None))
-        except BaseException as error:  # raised again below, where somebody waits for it
-            outcome.append((None, error))
-
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not outcome:
-        raise TimeoutError(f"no answer in {seconds:g} s")
-    result, error = outcome[0]
-    if error is not None:
-        raise error
-    return result
 
 
 def _splits(repository: str, info: Any, subset: str | None) -> dict[str, list[File]]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.azure import answers
 from scripts.azure import client as client_module
 from scripts.conversation import model_folder
-from scripts.errors import MISSING, UNREACHABLE, UserError
+from scripts.errors import MISSING, UNREACHABLE, UserError, one_line
 from scripts.files import ROOT
 from scripts.local.engine import model_import, smollm2
 from scripts.values.read import Values
@@ -63,7 +64,7 @@ def _from_hub(name: str, revision: str | None) -> Path:
         return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
     except Exception as error:  # the hub's errors have no common base class
         raise UserError(
-            f"the base model {name} cannot be read from the Hugging Face hub: {client_module.one_line(error)}; name a "
+            f"the base model {name} cannot be read from the Hugging Face hub: {one_line(error)}; name a "
             "folder that has it in evaluation.base",
             UNREACHABLE,
         ) from None
@@ -73,11 +74,13 @@ def _from_registry(values: Values, into: Path) -> Weights:
     from scripts.values import facts
 
     model = values.data["model"]
-    name, version = model["name"], facts.load(values).model["version"]
+    name, version = model["name"], facts.load(values).model.version
     folder = into.parent / "base" / f"{name}-{version}"
     what = f"model {name}:{version} in registry {model['registry']}"
     advice = "name a folder that has its weights in evaluation.base"
-    registry = client_module.registry(values)
+    registry = answers.require(
+        f"registry {model['registry']}", "model.registry names it", client_module.registry, values
+    )
     if not _download(registry, name, version, folder, what, advice, ("MLmodel", "config.json")):
         raise UserError(f"registry model {name}:{version} has no weights of transformers", MISSING)
     return Weights(folder, f"{name}:{version}")
@@ -92,7 +95,7 @@ def _download(
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    client_module.found(what, advice, client.models.download, name, version=version, download_path=part)
+    answers.require(what, advice, client.models.download, name, version=version, download_path=part)
     marked = [path for sign in signs for path in sorted(part.rglob(sign), key=lambda path: len(path.parts))]
     if marked:
         marked[0].parent.rename(folder)

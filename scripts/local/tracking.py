@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
+from scripts import mlflow_private
 from scripts.local.web import WORKSPACE, Call, Routes
 
 if TYPE_CHECKING:
@@ -58,13 +59,13 @@ class Tracking:
             return
         self.emulator.home.tracking.mkdir(exist_ok=True)
         os.environ |= {
-            "_MLFLOW_SERVER_ARTIFACT_ROOT": ARTIFACT_ROOT,
+            mlflow_private.ARTIFACT_ROOT_VARIABLE: ARTIFACT_ROOT,
             "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true",  # the emulator's own check of the Host header stands
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
-        from mlflow.server import app, handlers
-        from mlflow.store.tracking.dbmodels.models import SqlLoggedModel, SqlRun
         from sqlalchemy import event
+
+        from scripts.mlflow_private import SqlLoggedModel, SqlRun, app
 
         @event.listens_for(SqlRun, "before_insert")
         def place_run(mapper: Any, connection: Any, run: Any) -> None:
@@ -76,24 +77,23 @@ class Tracking:
             root = f"{self.base}/experiments/{model.experiment_id}/runs/{run}"
             model.artifact_location = f"{root}/artifacts/models/{model.model_id}"
 
-        self.handlers = handlers
         self.client = app.test_client()
 
     def _enter(self, workspace: Workspace) -> Any:
         """Makes MLflow work on the stores of a workspace (one thread: nobody else is inside) and returns its run store."""
         self._load()
         if workspace.identifier not in self.stores:
-            from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Registry
-            from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Runs
+            from scripts.mlflow_private import ModelStore, RunStore
 
             path = self.emulator.home.tracking / f"{workspace.identifier}.sqlite"
             if not path.exists():
                 _create(path)
             database = f"sqlite:///{path}"
-            self.stores[workspace.identifier] = (Runs(database, ARTIFACT_ROOT), Registry(database))
-        self.handlers._tracking_store, self.handlers._model_registry_store = self.stores[workspace.identifier]
+            self.stores[workspace.identifier] = (RunStore(database, ARTIFACT_ROOT), ModelStore(database))
+        runs, models = self.stores[workspace.identifier]
+        mlflow_private.use_stores(runs, models)
         self.base = f"azureml://{workspace.region}.api.azureml.ms/mlflow/v2.0{workspace.path}"
-        return self.handlers._tracking_store
+        return runs
 
     def _request(
         self, workspace: Workspace, method: str, path: str, query: str, body: bytes, kind: str | None
@@ -114,7 +114,7 @@ class Tracking:
 
     def _create_run(self, workspace: Workspace, job: str, experiment: str, display_name: str) -> None:
         store = self._enter(workspace)
-        from mlflow.store.tracking.dbmodels.models import SqlRun, SqlTag
+        from scripts.mlflow_private import SqlRun, SqlTag
 
         found = store.get_experiment_by_name(experiment)
         identifier = found.experiment_id if found else store.create_experiment(experiment)
@@ -143,7 +143,7 @@ class Tracking:
 
     def _end_run(self, workspace: Workspace, job: str, status: str) -> None:
         store = self._enter(workspace)
-        from mlflow.store.tracking.dbmodels.models import SqlRun
+        from scripts.mlflow_private import SqlRun
 
         with store.ManagedSessionMaker(read_only=False) as session:
             run = session.get(SqlRun, job)
@@ -158,13 +158,14 @@ class Tracking:
 def _create(path: Path) -> None:
     """Makes an empty database of MLflow's, whole or not at all: its migrations cannot go on where a kill ended them."""
     import sqlalchemy
-    from mlflow.store.db.utils import _initialize_tables
+
+    from scripts.mlflow_private import initialize_tables
 
     partial = path.with_suffix(".partial")
     for left in path.parent.glob(f"{partial.name}*"):
         left.unlink()
     engine = sqlalchemy.create_engine(f"sqlite:///{partial}")
-    _initialize_tables(engine)
+    initialize_tables(engine)
     engine.dispose()
     partial.rename(path)
 

@@ -16,8 +16,8 @@ from scripts.azure import client as client_module
 from scripts.errors import USAGE, UserError, main
 from scripts.files import ROOT
 from scripts.files import write as write_file
-from scripts.metrics import charts, table, tracking
-from scripts.metrics.tracking import RUNNING, Run
+from scripts.metrics import charts, job_runs, table
+from scripts.metrics.job_runs import RUNNING, Run
 from scripts.values.read import add_arguments, from_arguments
 
 RUNS = ROOT / "runs"
@@ -56,11 +56,11 @@ def show(options: argparse.Namespace) -> int:
         if not options.folder:
             raise UserError("which job is meant is not known: give --job, or --folder .runs/<env>/<backend>", USAGE)
         job = state.read(options.folder, "job", f"make finetune ENV={values.environment} submits a job")
-    store = tracking.store(values, client_module.connect(values))
+    store = job_runs.store(values, client_module.connect(values))
     if options.watch:
-        runs = watch(job, lambda: tracking.family(store, job), lambda line: print(line, flush=True), time.sleep)
+        runs = watch(job, lambda: job_runs.family(store, job), lambda line: print(line, flush=True), time.sleep)
     else:
-        runs = tracking.family(store, job)
+        runs = job_runs.family(store, job)
     path = write(job, runs)
     if options.output == "json":
         print(json.dumps([dataclasses.asdict(run) for run in runs], indent=1))
@@ -75,8 +75,8 @@ def compare(options: argparse.Namespace) -> int:
     from tabulate import tabulate
 
     values = from_arguments(options)
-    store = tracking.store(values, client_module.connect(values))
-    found = table.compare({job: tracking.family(store, job) for job in options.jobs})
+    store = job_runs.store(values, client_module.connect(values))
+    found = table.compare({job: job_runs.family(store, job) for job in options.jobs})
     if options.output == "json":
         print(json.dumps({"jobs": options.jobs, **found}, indent=1))
         return 0

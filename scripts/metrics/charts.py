@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from scripts.metrics import table
-from scripts.metrics.tracking import RUNNING, Run
+from scripts.metrics.job_runs import RUNNING, Run
 from scripts.pages import page
 from scripts.pages.page import Line
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from scripts.metrics.tracking import Run
+from scripts.metrics.job_runs import Run
 from scripts.pages.page import number
 
 ORDER = ("epoch", "loss", "eval_loss", "learning_rate", "tokens_per_second", "grad_norm")

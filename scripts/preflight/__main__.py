@@ -1,9 +1,10 @@
-"""`python -m scripts.preflight --env ENV`: runs the checks; exit 0 (pass), 1 (a check failed), 2 (could not ask)."""
+"""`python -m scripts.preflight --env ENV`: runs the checks; exit 0 (pass), 1 (a check failed), 5 (could not ask)."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import sys
 from pathlib import Path
 
 from scripts.azure.live import Live
@@ -37,10 +38,13 @@ def run(arguments: list[str] | None = None) -> int:
         results.as_json(values.environment, found) if options.output == "json" else results.table(found, options.brief)
     )
     code = results.exit_code(found)
+    unasked = [result.finding.sentence for result in found if result.unasked]
+    if unasked:
+        print(f"error: {len(unasked)} checks had no answer: {unasked[0]}", file=sys.stderr)
     if options.record:
         results.write_record(options.record, values.environment, found, overridden=bool(code) and options.warn)
     if code and options.warn:
-        print(f"PREFLIGHT=warn: going on although preflight ends with {code}")
+        print(f"PREFLIGHT=warn: going on although preflight ends with {code}", file=sys.stderr)
         return 0
     return code
 

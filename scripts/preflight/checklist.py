@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from scripts.errors import CouldNotAskError
 from scripts.preflight import cluster, cost, memory, model, parameters, quota, sizes
 from scripts.preflight.context import Context
-from scripts.preflight.finding import CouldNotAskError, Finding, Result, skipped
+from scripts.preflight.finding import Finding, Result, skipped
 
 
 @dataclass(frozen=True)
@@ -79,4 +80,4 @@ def _result(check: Check, context: Context) -> Result:
     try:
         return Result(check.name, check.group, check.work(context))
     except CouldNotAskError as error:
-        return Result(check.name, check.group, skipped(f"could not ask: {error}"), unasked=True)
+        return Result(check.name, check.group, skipped(str(error)), unasked=True)

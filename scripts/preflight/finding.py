@@ -7,10 +7,6 @@ from dataclasses import dataclass
 PASS, WARN, FAIL, SKIPPED = "pass", "warn", "fail", "skipped"
 
 
-class CouldNotAskError(Exception):
-    """Azure ML, or a part of it, could not be asked; `str(error)` is the reason, in a sentence's end."""
-
-
 @dataclass(frozen=True)
 class Finding:
     """What a check found: a status, one sentence, what to do, and lines with details where a table says more."""

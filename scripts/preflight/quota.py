@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from scripts.azure.machine_sizes import RESERVE, Size, family_key, is_pool
+from scripts.errors import CouldNotAskError
 from scripts.preflight.context import Context
-from scripts.preflight.finding import CouldNotAskError, Finding, failed, passed, skipped, warned
+from scripts.preflight.finding import Finding, failed, passed, skipped, warned
 
 ASK = "ask for more (Azure ML studio > Quota, or a support request), or choose a size of a family with cores left"
 
@@ -23,7 +24,7 @@ def _left(context: Context, family: str) -> dict[str, Any]:
     for usage in context.live.usage:
         if family_key(usage["name"]) == family_key(family):
             return usage
-    raise CouldNotAskError(f"the region's quota has no entry for family {family or '(unknown)'}")
+    raise CouldNotAskError(f"the region has no entry for family {family or '(unknown)'}", "the quota")
 
 
 def _pool(context: Context, pool: str) -> dict[str, Any] | None:

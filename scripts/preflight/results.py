@@ -9,18 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts import files
+from scripts.errors import FAILED, UNREACHABLE
 from scripts.preflight.finding import FAIL, SKIPPED, WARN, Result
 
 WIDTH = 118
 HEADLINES = ("gpu-memory", "time-and-cost", "endpoint-cost")
-PASSED, FAILED, COULD_NOT_ASK = 0, 1, 2
+PASSED = 0
 
 
 def exit_code(results: Sequence[Result]) -> int:
-    """Returns 1 if a check failed, else 2 if one could not ask Azure ML, else 0."""
+    """Returns 1 if a check failed, else 5 if one could not ask Azure ML, else 0."""
     if any(result.finding.status == FAIL for result in results):
         return FAILED
-    return COULD_NOT_ASK if any(result.unasked for result in results) else PASSED
+    return UNREACHABLE if any(result.unasked for result in results) else PASSED
 
 
 def table(results: Sequence[Result], brief: bool = False) -> str:

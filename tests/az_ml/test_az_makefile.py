@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.az_ml import command_line, commands
+from scripts.az_ml import command_line, command_table
 from scripts.errors import UserError, suggest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,7 +71,7 @@ def faults(words):
         command, rest = command_line.find_command(words)
         if command is None:
             return [f"`{' '.join(words)}` is not a command"]
-        known = {name for option in (*command.options, *commands.global_options()) for name in option.names}
+        known = {name for option in (*command.options, *command_table.global_options()) for name in option.names}
         given = [word.split("=", 1)[0] for word in rest if word.startswith("--")]
         found = [
             f"{name} is not an option of {command.name}{suggest(name, known)}" for name in given if name not in known
@@ -134,3 +134,19 @@ def test_the_makefile_uses_official_commands_and_options_only(environment, backe
     assert not {fault for line in lines for fault in faults(line)}
     written = set(re.findall(r"\$\(az\) ml ([\w-]+) ([\w-]+)", (ROOT / "Makefile").read_text()))
     assert written and written <= {(line[1], line[2]) for line in lines}  # no line of the Makefile escaped the check
+
+
+def test_a_command_that_a_sentence_of_the_project_names_is_there():
+    texts = [
+        ROOT / "README.md",
+        ROOT / "values.yaml",
+        ROOT / "scripts/local/README.md",
+        *(ROOT / "scripts").rglob("*.py"),
+    ]
+    named = {
+        found
+        for path in texts
+        for found in re.findall(r"\baz ml ([a-z]+(?:-[a-z]+)* [a-z]+(?:-[a-z]+)*)", path.read_text())
+    }
+    assert len(named) > 8
+    assert named - {"verbs that", "lines in"} <= set(command_table.commands())

@@ -80,21 +80,29 @@ def test_ml_may_be_left_out():
 
 def test_set_splits_at_the_first_equals_sign_and_keeps_strings():
     arguments = parse("job", "create", "-f", "j.yml", *WHERE, "--set", "a.b=c=d", "n=2", "--set", "a.b=e")
-    assert arguments.set == [{"a.b": "c=d", "n": "2"}, {"a.b": "e"}]
-
-
-def test_changes_of_an_update_keep_their_order():
-    arguments = parse("compute", "update", "-n", "c", *WHERE, "--set", "a=1", "--remove", "b", "--set", "c=2", "d=3")
-    assert arguments.changes == [("set", ["a=1"]), ("remove", ["b"]), ("set", ["c=2", "d=3"])]
+    assert arguments.set == {"a.b": "e", "n": "2"}
 
 
 def test_switches_tags_and_defaults():
-    arguments = parse("online-deployment", "create", "-f", "d.yml", *WHERE, "--local", "--all-traffic")
-    assert arguments.local is True and arguments.all_traffic is True and arguments.no_wait is False
-    assert parse("online-endpoint", "show", "-n", "e", *WHERE, "--local", "false").local is False
+    assert parse("job", "list", *WHERE, "--all-results").all_results is True
+    assert parse("job", "list", *WHERE, "--all-results", "false").all_results is False
+    assert parse("online-endpoint", "create", *WHERE).no_wait is False
     assert parse("online-deployment", "get-logs", "-n", "d", "-e", "e", *WHERE).lines == 5000
     assert parse("job", "list", *WHERE).max_results == 50
-    assert parse("compute", "create", *WHERE, "--tags", "a=1", "b").tags == {"a": "1", "b": ""}
+    assert parse("model", "create", *WHERE, "--tags", "a=1", "b").tags == {"a": "1", "b": ""}
+
+
+@pytest.mark.parametrize("line", [
+    "ml component show -n c -v 1", "ml model archive -n m -v 1", "ml job update -n x --set a=1", "ml job validate -f j",
+    "ml model download -n m -v 1", "ml job show -n x --web", "ml online-endpoint show -n e --local",
+    "ml online-deployment create -f d --all-traffic", "ml compute update -n c --add tags x=1",
+])  # fmt: skip
+def test_what_is_not_here_is_refused_and_the_official_cli_named(line, capsys):
+    assert run([*line.split(), *WHERE]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "what else there is, the official Azure CLI knows (az extension add -n ml)" in printed.err
+    assert len(printed.err.splitlines()) == 1
 
 
 def test_defaults_from_the_environment_and_explicit_ones_win(monkeypatch):

@@ -6,7 +6,7 @@ import types
 import pytest
 
 from scripts.azure import login
-from scripts.errors import UserError
+from scripts.errors import UNREACHABLE, CouldNotAskError
 
 
 class Usual:
@@ -42,9 +42,9 @@ def test_the_usual_way_first(usual):
 
 def test_no_login_and_no_terminal_is_a_sentence(usual):
     usual(RuntimeError("DefaultAzureCredential failed to retrieve a token from the included credentials.\nAttempted…"))
-    with pytest.raises(UserError) as refused:
+    with pytest.raises(CouldNotAskError) as refused:
         login.Login().get_token("scope")
-    assert refused.value.code == 1
+    assert refused.value.code == UNREACHABLE
     assert str(refused.value).startswith("not logged in to Azure: log in with `az login`")
     assert "\n" not in str(refused.value)
 
@@ -52,9 +52,18 @@ def test_no_login_and_no_terminal_is_a_sentence(usual):
 def test_it_never_waits_for_ever(usual):
     usual("hang")
     started = time.monotonic()
-    with pytest.raises(UserError, match=r"answered within 0\.2 s"):
+    with pytest.raises(CouldNotAskError, match=r"answered within 0\.2 s"):
         login.Login(seconds=0.2).get_token("scope")
     assert time.monotonic() - started < 5
+
+
+def test_what_failed_once_is_not_tried_again(usual, monkeypatch):
+    usual(RuntimeError("nothing"))
+    one = login.Login()
+    for _ in range(2):
+        with pytest.raises(CouldNotAskError, match=r"^not logged in"):
+            one.get_token("scope")
+        monkeypatch.setattr("azure.identity.DefaultAzureCredential", None)
 
 
 def test_a_refused_service_principal_says_why_even_in_a_terminal(usual, monkeypatch):
@@ -64,7 +73,7 @@ def test_a_refused_service_principal_says_why_even_in_a_terminal(usual, monkeypa
         RuntimeError("…\nAuthentication failed: AADSTS7000215: Invalid client secret. Trace ID: 1\r\nmore"),
         terminal=True,
     )
-    with pytest.raises(UserError) as refused:
+    with pytest.raises(CouldNotAskError) as refused:
         login.Login().get_token("scope")
     assert str(refused.value).endswith("of AZURE_CLIENT_ID: AADSTS7000215: Invalid client secret.")
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from scripts.azure import retail_prices as retail
-from scripts.preflight.finding import CouldNotAskError
+from scripts.errors import CouldNotAskError
 
 TODAY = datetime.date(2026, 11, 23)
 SIZE = "Standard_NC24ads_A100_v4"

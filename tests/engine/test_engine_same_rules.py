@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from scripts.local.engine.job_folder import Job
 
 from scripts.azure import component
 from scripts.dataset import checks
 from scripts.errors import UserError
 from scripts.local.engine import preprocess, validation
 from scripts.local.engine.inputs import parse
+from scripts.local.engine.job_folder import Job
 from scripts.preflight import checklist, parameters
 from scripts.preflight.finding import FAIL
 from tests.preflight.conftest import made

@@ -18,7 +18,7 @@ from scripts.errors import UserError
 from scripts.evaluate import compare, evaluation, model_version, report
 from scripts.evaluate.evaluation import Evaluation
 from scripts.loadtest import load
-from scripts.metrics import tracking
+from scripts.metrics import job_runs
 from scripts.values import read as values_read
 from scripts.values.read import Values
 from tests import browser as browsers
@@ -183,9 +183,9 @@ def test_a_load_is_counted(live: Live) -> None:
 def test_without_an_endpoint_a_sentence_says_what_to_do(live: Live) -> None:
     with pytest.raises(UserError, match="make deploy ENV=demo"):
         endpoint_module.require(live.values, live.client, "nothing-here")
-    missing = tracking.store(live.values, live.client)
+    missing = job_runs.store(live.values, live.client)
     with pytest.raises(UserError, match="no-such-job has no run"):
-        tracking.family(missing, "no-such-job")
+        job_runs.family(missing, "no-such-job")
 
 
 @pytest.mark.skipif(browsers.find() is None, reason="no Chromium")

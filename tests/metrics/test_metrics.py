@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from scripts.errors import UserError
+from scripts.errors import MISSING, CouldNotAskError, UserError
 from scripts.metrics import __main__ as command
-from scripts.metrics import charts, table, tracking
-from scripts.metrics.tracking import Run
+from scripts.metrics import charts, job_runs, table
+from scripts.metrics.job_runs import Run
 from scripts.pages import page
 from tests import browser as browsers
 
@@ -87,10 +88,10 @@ def test_ticks_are_round_and_enclose(low: float, high: float, expected: list[flo
 def test_a_tracking_uri_becomes_the_address_that_the_plugin_asks() -> None:
     path = "/subscriptions/s/resourceGroups/g/providers/Microsoft.MachineLearningServices/workspaces/w"
     for version in ("/mlflow/v1.0", "/mlflow/v2.0", ""):
-        found = tracking.address(f"azureml://eastus.api.azureml.ms{version}{path}?x=1")
+        found = job_runs.address(f"azureml://eastus.api.azureml.ms{version}{path}?x=1")
         assert found == f"https://eastus.api.azureml.ms/mlflow/v2.0{path}"
     with pytest.raises(UserError, match="expected azureml://"):
-        tracking.address("https://example.org")
+        job_runs.address("https://example.org")
 
 
 def test_watching_prints_each_step_once_and_ends_with_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,3 +147,44 @@ def test_a_loss_that_became_nan_is_drawn_up_to_there() -> None:
     assert drawn.count("<circle") == 2
     assert "nan" not in drawn
     assert "Nothing was logged" in page.chart("Loss", [page.Line("training", points[2:])])
+
+
+class Tracking:
+    """Stands for MLflow's store: `failing` is the question to which it has no answer."""
+
+    def __init__(self, failing: str, code: int = 1) -> None:
+        self.failing, self.code = failing, code
+
+    def __getattr__(self, question: str) -> Any:
+        from mlflow.entities import Metric
+        from mlflow.exceptions import MlflowException
+
+        info = SimpleNamespace(
+            experiment_id="1", run_id="j", run_name="", status="RUNNING", start_time=1, end_time=None
+        )
+        run = SimpleNamespace(info=info, data=SimpleNamespace(metrics={"loss": 1}, tags={}, params={}))
+        answers = {"get_run": run, "search_runs": [run], "get_metric_history": [Metric("loss", 1.0, 1, 1)]}
+
+        def answer(*names: Any, **options: Any) -> Any:
+            if question == self.failing:
+                raise MlflowException("API request failed\nwith a page of reasons", self.code)
+            return answers[question]
+
+        return answer
+
+
+@pytest.mark.parametrize("question", ["get_run", "search_runs", "get_metric_history"])
+def test_a_server_that_goes_away_is_a_sentence_whatever_was_asked_last(question: str) -> None:
+    with pytest.raises(
+        CouldNotAskError, match=r"^could not ask for the runs of job j in MLflow: API request failed with"
+    ):
+        job_runs.family(Tracking(question), "j")
+    assert [one.last for one in job_runs.family(Tracking(""), "j")] == [{"loss": 1.0}]
+
+
+def test_a_job_without_a_run() -> None:
+    from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
+
+    with pytest.raises(UserError, match="az ml job list names the jobs there are") as caught:
+        job_runs.family(Tracking("get_run", RESOURCE_DOES_NOT_EXIST), "j")
+    assert caught.value.code == MISSING

@@ -14,8 +14,9 @@ import pytest
 
 from scripts.azure.live import Live
 from scripts.azure.machine_sizes import family_key
+from scripts.errors import CouldNotAskError
 from scripts.preflight import checklist, context
-from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN, CouldNotAskError, Finding
+from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN, Finding
 from scripts.values.read import Values, load
 
 ROOT = Path(__file__).parents[2]
@@ -253,12 +254,12 @@ def test_workspace_that_is_not_there(small: Any) -> None:
         finding("region", "dev", "azure.workspace=nowhere")
 
 
-def test_command_exits_2_when_nobody_answers() -> None:
+def test_command_exits_5_when_nobody_answers() -> None:
     dead = {**os.environ, "HTTPS_PROXY": "http://127.0.0.1:9", "AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c",
             "AZURE_CLIENT_SECRET": "s"}  # fmt: skip
     command = [sys.executable, "-m", "scripts.preflight", "--env", "prod"]
     ended = subprocess.run(command, cwd=ROOT, env=dead, capture_output=True, text=True, check=False, timeout=120)
-    assert ended.returncode == 2, ended.stdout + ended.stderr
+    assert ended.returncode == 5, ended.stdout + ended.stderr
     assert "could not ask" in ended.stdout
     assert "Traceback" not in ended.stderr
 

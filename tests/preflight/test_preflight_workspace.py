@@ -12,8 +12,9 @@ from scripts.azure import chat_models, component, machine_sizes
 from scripts.azure.chat_models import Model
 from scripts.azure.component import Component
 from scripts.azure.machine_sizes import Size
+from scripts.errors import CouldNotAskError
 from scripts.preflight import checklist, context
-from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN, CouldNotAskError, Finding
+from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN, Finding
 from tests.preflight.conftest import made
 
 A100, T4 = "Standard_NC24ads_A100_v4", "Standard_NC4as_T4_v3"

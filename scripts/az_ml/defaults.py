@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from scripts.errors import FAILED, UserError
 
@@ -23,7 +24,7 @@ class Defaults:
     workspace: str | None
 
 
-def defaults(wanted: list[str]) -> Defaults:
+def find(wanted: list[str]) -> Defaults:
     """The defaults; config.json is looked for only when something is `wanted` that the environment does not say."""
     group, name = os.environ.get("AZURE_DEFAULTS_GROUP"), os.environ.get("AZURE_DEFAULTS_WORKSPACE")
     subscription = os.environ.get("AZURE_SUBSCRIPTION_ID")
@@ -50,7 +51,7 @@ def config_file(folder: Path) -> dict[str, str]:
     return {}
 
 
-def _read(path: Path) -> dict[str, object]:
+def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
@@ -64,6 +65,5 @@ def profile_subscription() -> str | None:
     profile = folder / "azureProfile.json"
     if not profile.is_file():
         return None
-    subscriptions = _read(profile).get("subscriptions") or []
-    chosen = [each for each in subscriptions if each.get("isDefault")]
+    chosen = [found for found in _read(profile).get("subscriptions") or () if found.get("isDefault")]
     return chosen[0].get("id") if chosen else None

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from scripts.azure import client as client_module
-from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError
+from scripts.azure import answers
+from scripts.azure.client import ARM
+from scripts.errors import FAILED, MISSING, CouldNotAskError, UserError, one_line
 from scripts.values.read import Values
 
 # A watched run should say within seconds that the server is gone; MLflow's own patience is minutes.
@@ -23,6 +24,7 @@ PATIENCE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
+ACTIVE_ONLY = 1  # MLflow's ViewType
 RUNNING = ("RUNNING", "SCHEDULED")
 
 
@@ -55,44 +57,39 @@ def address(uri: str) -> str:
 
 
 def store(values: Values, client: Any) -> Any:
-    """Returns MLflow's REST store for the workspace; it asks the login for a token at every request (they are cached)."""
+    """Returns MLflow's REST store for the workspace; every request asks the login for a token (which it keeps)."""
     os.environ.update({name: os.environ.get(name, value) for name, value in PATIENCE.items()})
     name = values.data["azure"]["workspace"]
-    workspace = client_module.found(
+    workspace = answers.require(
         f"workspace {name}", "azure.workspace in the values names it", client.workspaces.get, name
     )
     if not workspace.mlflow_tracking_uri:
         raise UserError(f"workspace {name} names no MLflow tracking URI", FAILED)
-    from mlflow.store.tracking.rest_store import RestStore
-    from mlflow.utils.rest_utils import MlflowHostCreds
-
     from scripts.azure.login import Login
+    from scripts.mlflow_private import MlflowHostCreds, RestStore
 
     host, login = address(workspace.mlflow_tracking_uri), Login()
-    return RestStore(lambda: MlflowHostCreds(host, token=login.get_token(client_module.ARM).token))
+    return RestStore(lambda: MlflowHostCreds(host, token=login.get_token(ARM).token))
 
 
 def family(tracking: Any, job: str) -> list[Run]:
     """Returns the job's run and then its children's, with the whole history of their metrics."""
-    found = _asked(tracking, job)
-    children = tracking.search_runs(
-        [found.info.experiment_id], f"tags.`mlflow.rootRunId` = '{job}'", 1, max_results=200, order_by=["attributes.start_time ASC"]
-    )  # fmt: skip
-    others = [each for each in children if each.info.run_id != job]
-    return [_run(tracking, each) for each in (found, *others)]
-
-
-def _asked(tracking: Any, job: str) -> Any:
     from mlflow.exceptions import MlflowException
 
     try:
-        return tracking.get_run(job)
+        own = tracking.get_run(job)
+        below = f"tags.`mlflow.rootRunId` = '{job}'"
+        oldest_first = ["attributes.start_time ASC"]
+        family = tracking.search_runs(
+            [own.info.experiment_id], below, ACTIVE_ONLY, max_results=200, order_by=oldest_first
+        )
+        return [_run(tracking, run) for run in (own, *(run for run in family if run.info.run_id != job))]
     except MlflowException as error:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
             raise UserError(
                 f"job {job} has no run in MLflow; az ml job list names the jobs there are", MISSING
             ) from None
-        raise UserError(f"MLflow cannot be asked for job {job}: {client_module.one_line(error)}", UNREACHABLE) from None
+        raise CouldNotAskError(one_line(error), f"the runs of job {job} in MLflow") from None
 
 
 def _run(tracking: Any, found: Any) -> Run:
@@ -100,7 +97,7 @@ def _run(tracking: Any, found: Any) -> Run:
     histories = {}
     for name in sorted(data.metrics):
         points = tracking.get_metric_history(info.run_id, name)
-        histories[name] = sorted((each.step, each.value, each.timestamp) for each in points)
+        histories[name] = sorted((point.step, point.value, point.timestamp) for point in points)
     return Run(
         identifier=info.run_id,
         name=data.tags.get("mlflow.runName") or info.run_name or info.run_id,

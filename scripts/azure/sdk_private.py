@@ -1,0 +1,119 @@
+"""The private names of azure-ai-ml that this project uses, all of them and nowhere else.
+
+Each is looked up when it is needed; a test holds the list against the pinned version, and says which name went away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any
+
+from scripts.private_names import look_up, missing
+
+PACKAGE = "azure-ai-ml"
+
+# What is used, as module:attribute. Those that only an instance has (`_errors`, `_system_metadata`) stand below.
+SHOULD_SKIP_WARNING = "azure.ai.ml._utils._experimental:_should_skip_warning"
+ENUMERATIONS = "azure.ai.ml._restclient.arm_ml_service.models"
+SCHEMA_BASE = "azure.ai.ml._schema:PathAwareSchema"
+SCHEMAS = {  # kind of document -> the schema that its YAML is held against
+    "component": "azure.ai.ml._schema.component.command_component:CommandComponentSchema",
+    "compute": "azure.ai.ml._schema.compute.aml_compute:AmlComputeSchema",
+    "data": "azure.ai.ml._schema.assets.data:DataSchema",
+    "job": "azure.ai.ml._schema.pipeline.pipeline_job:PipelineJobSchema",
+    "model": "azure.ai.ml._schema.assets.model:ModelSchema",
+    "online_deployment": "azure.ai.ml._schema._deployment.online.online_deployment:ManagedOnlineDeploymentSchema",
+    "online_endpoint": "azure.ai.ml._schema._endpoint.online.online_endpoint:ManagedOnlineEndpointSchema",
+}
+DECLARED_FIELDS = "_declared_fields"  # of a schema: marshmallow's
+VALIDATE = "azure.ai.ml.entities:PipelineJob._validate"
+TO_JOB = "azure.ai.ml.entities._builders:BaseNode._to_job"
+GET_MODEL = "azure.ai.ml.operations:ModelOperations._get"
+TO_DICT = (
+    "azure.ai.ml.entities:AmlCompute._to_dict",
+    "azure.ai.ml.entities:Data._to_dict",
+    "azure.ai.ml.entities:ManagedOnlineDeployment._to_dict",
+    "azure.ai.ml.entities:ManagedOnlineEndpoint._to_dict",
+    "azure.ai.ml.entities:Model._to_dict",
+    "azure.ai.ml.entities:PipelineJob._to_dict",
+    "azure.ai.ml.entities:Workspace._to_dict",
+    "azure.ai.ml:Input._to_dict",
+    "azure.ai.ml:Output._to_dict",
+)
+PATHS = (
+    *(SHOULD_SKIP_WARNING, ENUMERATIONS, SCHEMA_BASE, *SCHEMAS.values()),
+    *(f"{path}.{DECLARED_FIELDS}" for path in SCHEMAS.values()),
+    *(VALIDATE, TO_JOB, GET_MODEL, *TO_DICT),
+)
+
+
+def silence_experimental() -> None:
+    """Says no more that a class is experimental: no user of commands can act on that.
+
+    To find out whether to say so the SDK walks over the whole stack: 0.2 s for a pipeline job.
+    """
+    module, name = SHOULD_SKIP_WARNING.split(":")
+    look_up(PACKAGE, SHOULD_SKIP_WARNING)
+    setattr(look_up(PACKAGE, module), name, lambda: True)
+
+
+def to_dict(entity: Any) -> dict[str, Any]:
+    """Returns an entity as its YAML would be."""
+    return dict(_own(entity, "_to_dict")())
+
+
+def as_job(step: Any) -> Any:
+    """Returns a step of a pipeline as the job that it is; a job stays what it is."""
+    return step._to_job() if isinstance(step, look_up(PACKAGE, TO_JOB.removesuffix("._to_job"))) else step
+
+
+def refused(job: Any) -> Iterator[tuple[str, str]]:
+    """Yields (dotted key, message) of what the SDK refuses inside the steps of a pipeline job."""
+    for error in _own(_own(job, "_validate")(), "_errors"):
+        yield str(error.yaml_path), str(error.descriptor)
+
+
+def model_on_the_wire(models: Any, name: str, version: str) -> dict[str, Any]:
+    """Returns a model's properties as the registry sent them: the entity has no `isArchived`, `systemMetadata`."""
+    properties = _own(models, "_get")(name, version).properties
+    return dict(properties) if hasattr(properties, "keys") else {}
+
+
+def system_metadata(model: Any) -> Any:
+    """Returns the metadata that the registry keeps about a model, None where it has none."""
+    return _own(model, "_system_metadata")
+
+
+def wire_word(enumeration: str, member: str) -> str | None:
+    """Returns the word on the wire for a member of one of the service's enumerations, None where it is not one."""
+    found = getattr(look_up(PACKAGE, ENUMERATIONS), enumeration, None)
+    members = found.__members__ if isinstance(found, type) and issubclass(found, Enum) else {}
+    return str(members[member].value) if member in members else None
+
+
+def schema(kind: str, message: str = "") -> Any:
+    """Returns the schema that a message of the SDK names, else the one for a kind of document, else None."""
+    names = re.findall(r"Validation for (\w+) failed", message)  # the innermost comes last
+    waiting = [look_up(PACKAGE, SCHEMA_BASE)] if names else []
+    while waiting:
+        here = waiting.pop()
+        if here.__name__ == names[-1]:
+            return here
+        waiting += here.__subclasses__()
+    return look_up(PACKAGE, SCHEMAS[kind]) if kind in SCHEMAS else None
+
+
+def fields(schema_or_field: Any) -> dict[str, Any]:
+    """Returns the fields of a schema, or of what a field nests, by their names in YAML; {} where it nests no schema."""
+    declared = getattr(getattr(schema_or_field, "schema", schema_or_field), DECLARED_FIELDS, {})
+    return {field.data_key or name: field for name, field in declared.items()}
+
+
+def _own(instance: Any, name: str) -> Any:
+    try:
+        return getattr(instance, name)
+    except AttributeError as error:
+        kind = type(instance)
+        raise missing(PACKAGE, f"{kind.__module__}:{kind.__qualname__}.{name}", error) from error
