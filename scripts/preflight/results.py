@@ -92,11 +92,9 @@ def junit(environment: str, results: Sequence[Result]) -> str:
 
 def write_junit(path: Path, environment: str, results: Sequence[Result]) -> None:
     """Writes the JUnit file, making its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     files.write(path, junit(environment, results))
 
 
 def write_record(path: Path, environment: str, results: Sequence[Result], overridden: bool) -> None:
     """Writes the results into the run's record, with whether a person went on in spite of them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     files.write(path, as_json(environment, results, overridden=overridden) + "\n")

@@ -86,3 +86,12 @@ def test_references_to_the_workspace() -> None:
         assert references.SHORT.fullmatch(wrong) is None, wrong
     assert references.PLACE.match("azureml://jobs/x/outputs/y")
     assert references.PLACE.match("azureml://job/x") is None
+
+
+def test_facts_are_frozen() -> None:
+    """Nobody changes a fact: every dataclass of the rooms that hold or check facts is frozen, but what tests build up."""
+    rooms = ("azure", "preflight", "validate", "estimate")
+    for path in (path for room in rooms for path in (ROOT / "scripts" / room).glob("*.py")):
+        for line in path.read_text().splitlines():
+            if line.startswith("@dataclass"):
+                assert "frozen=True" in line or path.name == "context.py", path

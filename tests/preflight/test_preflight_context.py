@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from scripts.errors import UserError
 from scripts.preflight import context
+from tests.preflight.conftest import TODAY, made
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,3 +38,43 @@ def test_a_damaged_manifest_is_a_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "data" / "dev" / "manifest.json").write_text(text)
     with pytest.raises(UserError, match=r"data/dev/manifest\.json: .*make data ENV=dev"):
         context.read_data("dev", tmp_path)
+
+
+def test_a_cut_keeps_the_share_of_the_tokens_below_it() -> None:
+    split = context.Split(10, 1000, 200, (0, 50, 100, 150, 200), "exact")
+    assert split.cut(200) == split.cut(500) == 1000
+    assert split.cut(100) == 700  # 0 + 50 + 100 + 100 + 100 of 500
+    assert split.cut(0) == 0
+
+
+@pytest.mark.parametrize("percentiles", [(), (0, 0, 0)])
+def test_without_lengths_the_cut_is_the_most_that_rows_can_hold(percentiles: tuple[int, ...]) -> None:
+    split = context.Split(10, 1000, 0, percentiles, "characters")
+    assert (split.cut(50), split.cut(100), split.cut(500)) == (500, 1000, 1000)
+
+
+def test_a_value_is_found_by_its_dotted_key() -> None:
+    where = made("dev", "compute.size=Standard_X")
+    assert where.value("compute.size") == where.size_name("finetune") == "Standard_X"
+    assert where.value("compute.nothing", 5) == where.value("compute.size.more", 5) == where.value("nothing", 5) == 5
+    assert where.value("nothing") is None
+    assert where.at("compute.size") == "--set: compute.size"
+    assert where.size("finetune") is where.card("finetune") is None
+    assert where.card("inference")
+    assert where.names.cluster == "gpu-cluster"
+    assert where.environment == "dev"
+    assert where.today == TODAY
+    assert context.build(where.values).today == datetime.date.today()
+
+
+def test_what_the_manifest_does_not_say(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "dev"
+    folder.mkdir(parents=True)
+    tokens = {"how": "sample", "tokens": 1000, "histogram": {"longest": 100}}
+    files = {"train": {"rows": 20, "tokens": tokens}, "test": {"rows": 2}, "heldout": {"rows": 3}}
+    (folder / "manifest.json").write_text(json.dumps({"files": files}))
+    found = context.read_data("dev", tmp_path)
+    assert list(found) == ["train", "test"]
+    assert (found["train"].longest, found["train"].how, found["train"].answers_lost) == (0, "sample", 0)
+    assert (found["test"].tokens, found["test"].how, found["test"].percentiles) == (0, "characters", ())
+    assert context.read_data("prod", tmp_path) == {}

@@ -1,0 +1,84 @@
+"""The results as a table, as JSON and as JUnit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+from scripts.preflight import results
+from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN, Finding, Result
+
+GOOD = Result("gpu-memory", "memory", Finding(PASS, "training fits", "", ("weights 1 GiB",)))
+BAD = Result("finetune-size", "sizes", Finding(FAIL, "values.yaml:1: it is retired", "take another"))
+TIGHT = Result("lock", "model", Finding(WARN, "there is none", "make lock", ("a detail",)))
+NONE = Result("time-and-cost", "cost", Finding(SKIPPED, "no data yet", "make data"))
+UNASKED = Result("cluster", "cluster", Finding(SKIPPED, "could not ask: nobody"), unasked=True)
+ALL = [BAD, TIGHT, GOOD, NONE, UNASKED]
+
+
+def test_the_table_has_a_line_a_check_its_details_and_a_way_out() -> None:
+    assert results.table(ALL).splitlines() == [
+        "FAIL     finetune-size values.yaml:1: it is retired",
+        "                       -> take another",
+        "WARN     lock          there is none",
+        "                       a detail",
+        "                       -> make lock",
+        "pass     gpu-memory    training fits",
+        "                       weights 1 GiB",
+        "skipped  time-and-cost no data yet",
+        "                       -> make data",
+        "skipped  cluster       could not ask: nobody",
+        "",
+        "1 fail, 1 warn, 1 pass, 2 skipped",
+    ]
+
+
+def test_the_brief_table_has_complaints_memory_and_money() -> None:
+    other = Result("region", "sizes", Finding(PASS, "the workspace is in eastus"))
+    lines = results.table([*ALL, other], brief=True).splitlines()
+    assert [line.split()[1] for line in lines if line[:1].strip() and not line[0].isdigit()] == [
+        "finetune-size", "lock", "gpu-memory", "cluster",
+    ]  # fmt: skip
+    assert not any("weights 1 GiB" in line for line in lines)
+    assert any("a detail" in line for line in lines)
+    assert lines[-1] == "1 fail, 1 warn, 2 pass, 2 skipped"
+
+
+def test_long_lines_are_broken_under_their_sentence() -> None:
+    long = Result("lock", "model", Finding(WARN, "word " * 40, "way " * 40))
+    lines = results.table([long]).splitlines()[:-2]
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= 118
+    assert [len(line) - len(line.lstrip()) for line in lines] == [0, 14, 14, 17]
+
+
+def test_json_has_all_keys_always() -> None:
+    found = json.loads(results.as_json("dev", ALL, overridden=True))
+    assert (found["environment"], found["exit_code"], found["overridden"]) == ("dev", 1, True)
+    assert found["checks"][1] == {"check": "lock", "group": "model", "status": "warn", "sentence": "there is none",
+                                  "todo": "make lock", "details": ["a detail"], "unasked": False}  # fmt: skip
+
+
+def test_junit_counts_and_says_everything(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "x.xml"
+    results.write_junit(path, "dev", ALL)
+    suite = ElementTree.parse(path).getroot()
+    assert {key: suite.get(key) for key in ("name", "tests", "failures", "errors", "skipped")} == {
+        "name": "preflight dev", "tests": "5", "failures": "1", "errors": "1", "skipped": "1",
+    }  # fmt: skip
+    cases = {case.get("name"): case for case in suite}
+    assert cases["lock"].get("classname") == "preflight.model"
+    inner = {name: [child.tag for child in case] for name, case in cases.items()}
+    assert inner == {"finetune-size": ["failure"], "lock": ["system-out"], "gpu-memory": ["system-out"],
+                     "time-and-cost": ["skipped"], "cluster": ["error"]}  # fmt: skip
+    assert cases["lock"][0].text == "warn: there is none\na detail\n-> make lock"
+    assert cases["finetune-size"][0].text == "values.yaml:1: it is retired\n-> take another"
+    assert cases["finetune-size"][0].get("message") == "values.yaml:1: it is retired"
+
+
+def test_the_record_is_the_json_with_whether_a_person_went_on(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "run.json"
+    results.write_record(path, "dev", [GOOD], overridden=False)
+    assert path.read_text() == results.as_json("dev", [GOOD], overridden=False) + "\n"
+    assert json.loads(path.read_text())["exit_code"] == 0
