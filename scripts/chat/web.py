@@ -131,6 +131,8 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(415, "send JSON")
         length = self.headers.get("Content-Length") or "0"
         if not length.isdecimal() or not 0 < int(length) <= MOST_BYTES:
+            # A reply over unread bytes would be reset before the page has read it.
+            self.rfile.read(min(int(length), 10 * MOST_BYTES) if length.isdecimal() else 0)
             raise Refused(413, f"send between 1 and {MOST_BYTES} bytes")
         try:
             given = json.loads(self.rfile.read(int(length)))

@@ -11,7 +11,7 @@ import pytest
 from scripts.azure import client
 from scripts.azure.live import Live
 from scripts.errors import MISSING, CouldNotAskError, UserError
-from scripts.evaluate import weights
+from scripts.evaluate import model_files
 from scripts.files import ROOT
 from scripts.values.read import Values, load
 
@@ -26,7 +26,7 @@ def test_a_registry_that_is_not_there(emulator: Any, ml_client: Any, tmp_path: P
         with pytest.raises(CouldNotAskError, match="there is no registry noreg"):
             ask(Live(values))
     with pytest.raises(UserError, match=r"^there is no registry noreg; model\.registry names it$") as caught:
-        weights._from_registry(values, tmp_path / "1")
+        model_files._from_registry(values, tmp_path / "1")
     assert caught.value.code == MISSING
     assert not list(tmp_path.iterdir())
 
