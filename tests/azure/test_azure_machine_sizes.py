@@ -37,7 +37,8 @@ def test_a_size_is_retired_from_its_day_on(day: str, retired: bool) -> None:
 @pytest.mark.parametrize(
     ("spec", "short"),
     [
-        (None, []), ("", []), ("24|1|220|64", []), ("25|1|220|64", ["24 vCPUs of 25"]), ("24|2|220|64", ["1 GPUs of 2"]),
+        (None, []), ("", []), ("24|1|220|64", []), ("25|1|220|64", ["24 vCPUs of 25"]),
+        ("24|2|220|64", ["1 GPUs of 2"]),
         ("24|1|221|64", ["220 GB of memory of 221"]), ("24|1|220|65", ["64 GiB of disk of 65"]),
         ("40|2|440|128", ["24 vCPUs of 40", "1 GPUs of 2", "220 GB of memory of 440", "64 GiB of disk of 128"]),
     ],
