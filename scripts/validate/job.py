@@ -160,7 +160,7 @@ def _literal(job: Document, at: str, value: Any, spec: Input) -> Iterator[Findin
     if isinstance(value, bool) or not isinstance(value, _PYTHON_KIND[kind]):
         hint = ""
         if isinstance(value, str) and re.fullmatch(r"[-+]?\d+[eE][-+]?\d+", value):
-            hint = f"; YAML reads {value} as text, write {value.replace('e', '.0e')}"
+            hint = f"; YAML reads {value} as text, write {re.sub('[eE]', '.0e', value)}"
         yield job.finding(at, f"found {value!r}, expected {'text' if kind == 'string' else kind}{hint}")
         return
     if spec.limit and spec.fault(value):
@@ -226,7 +226,7 @@ def _outputs(job: Document, key: str, node: dict[str, Any], component: Component
             found = mapping(declared[match[2]]).get("type")
             if (found or "uri_folder") != spec.type:  # the SDK's default
                 yield job.finding(f"outputs.{match[2]}.type", f"found {found!r}, expected {spec.type}")
-    bound = {match[1] for match in re.finditer(r"\$\{\{\s*parent\.outputs\.([^}\s]+)", str(job.get("jobs")))}
+    written = {match[1] for match in re.finditer(r"\$\{\{\s*parent\.outputs\.([^}\s]+)", str(job.get("jobs")))}
     for name in declared:
-        if name not in bound:
+        if name not in written:
             yield job.finding(f"outputs.{name}", "no step writes it; bind it under jobs.<step>.outputs")

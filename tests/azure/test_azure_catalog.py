@@ -89,7 +89,7 @@ def test_references_to_the_workspace() -> None:
 
 
 def test_facts_are_frozen() -> None:
-    """Nobody changes a fact: every dataclass of the rooms that hold or check facts is frozen, but what tests build up."""
+    """Nobody changes a fact: every dataclass of the rooms that hold or check facts is frozen, but the context."""
     rooms = ("azure", "preflight", "validate", "estimate")
     for path in (path for room in rooms for path in (ROOT / "scripts" / room).glob("*.py")):
         for line in path.read_text().splitlines():

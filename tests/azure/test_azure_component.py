@@ -17,9 +17,11 @@ INPUTS = component.catalog().inputs
 @pytest.mark.parametrize(
     ("name", "given", "typed"),
     [
-        ("num_train_epochs", "3", 3), ("num_train_epochs", 3, 3), ("num_train_epochs", 3.0, 3), ("num_train_epochs", "3.0", 3),
+        ("num_train_epochs", "3", 3), ("num_train_epochs", 3, 3), ("num_train_epochs", 3.0, 3),
+        ("num_train_epochs", "3.0", 3),
         ("learning_rate", "5e-6", 5e-6), ("learning_rate", 1, 1.0), ("precision", 16, "16"), ("precision", "16", "16"),
-        ("apply_lora", True, "true"), ("apply_lora", "true", "true"), ("deepspeed_stage", 3, "3"), ("huggingface_id", "a/b", "a/b"),
+        ("apply_lora", True, "true"), ("apply_lora", "true", "true"), ("deepspeed_stage", 3, "3"),
+        ("huggingface_id", "a/b", "a/b"),
     ],
 )  # fmt: skip
 def test_a_value_gets_the_inputs_type(name: str, given: object, typed: object) -> None:
@@ -45,7 +47,8 @@ def test_a_value_of_another_type_is_a_value_error(name: str, given: object) -> N
         ("precision", "8", "32, 16"), ("precision", "16", ""), ("apply_lora", "True", "true, false"),
         ("num_train_epochs", 0, "1 or more"), ("num_train_epochs", 1, ""), ("learning_rate", 0, "more than 0"),
         ("learning_rate", 1e-9, ""), ("lora_dropout", 1.0, "0 to below 1"), ("lora_dropout", 0.0, ""),
-        ("evaluation_steps_interval", 1.0, ""), ("evaluation_steps_interval", 1.1, "0 to 1"), ("huggingface_id", "x", ""),
+        ("evaluation_steps_interval", 1.0, ""), ("evaluation_steps_interval", 1.1, "0 to 1"),
+        ("huggingface_id", "x", ""),
         ("num_nodes_finetune", 0, "1 or more"), ("max_seq_length", -1, ""), ("max_seq_length", -2, "-1 or more"),
     ],
 )  # fmt: skip
@@ -125,11 +128,14 @@ def given(**changes: Any) -> dict[str, Any]:
         ("stage-3-with-onnx-runtime", {"deepspeed_stage": "3", "apply_ort": True}, False),
         ("stage-3-with-onnx-runtime", {"apply_deepspeed": True, "deepspeed_stage": "3"}, False),
         ("onnx-runtime", {"apply_ort": True}, True), ("onnx-runtime", {}, False),
-        ("activations-kept", {"apply_lora": True}, True), ("activations-kept", {"apply_lora": True, "apply_deepspeed": True}, False),
+        ("activations-kept", {"apply_lora": True}, True),
+        ("activations-kept", {"apply_lora": True, "apply_deepspeed": True}, False),
         ("activations-kept", {}, False),
         ("adapter-left-beside", {"apply_lora": True, "merge_lora_weights": False}, True),
-        ("adapter-left-beside", {"apply_lora": True}, False), ("adapter-left-beside", {"merge_lora_weights": False}, False),
-        ("all-checkpoints-kept", {"save_total_limit": 0}, True), ("all-checkpoints-kept", {"save_total_limit": -1}, True),
+        ("adapter-left-beside", {"apply_lora": True}, False),
+        ("adapter-left-beside", {"merge_lora_weights": False}, False),
+        ("all-checkpoints-kept", {"save_total_limit": 0}, True),
+        ("all-checkpoints-kept", {"save_total_limit": -1}, True),
         ("all-checkpoints-kept", {"save_total_limit": 1}, False),
         ("weights-from-the-host", {"apply_deepspeed": True, "deepspeed_stage": "3"}, True),
         ("weights-from-the-host", {"deepspeed_stage": "3"}, False),

@@ -73,8 +73,10 @@ def test_the_schema_repeats_the_components_limits(name: str) -> None:
 
 
 @pytest.mark.parametrize("key", [
-    "compute.min_instances", "compute.max_instances", "compute.idle_time_before_scale_down", "deployment.instance_count",
-    "deployment.request_timeout_ms", "deployment.max_concurrent_requests_per_instance", "deployment.liveness_initial_delay",
+    "compute.min_instances", "compute.max_instances", "compute.idle_time_before_scale_down",
+    "deployment.instance_count",
+    "deployment.request_timeout_ms", "deployment.max_concurrent_requests_per_instance",
+    "deployment.liveness_initial_delay",
 ])  # fmt: skip
 def test_the_schema_repeats_azures_limits(key: str) -> None:
     section, _, name = key.partition(".")

@@ -16,7 +16,8 @@ from scripts.errors import UserError
 MODEL = {"name": "Phi-4", "version": "8", "finetune_computes": ["Standard_X"], "finetune_min_sku_spec": "24|1|220|64",
          "deprecation": {"finetuneRetirementDate": "2027-01-01T00:00:00Z", "note": "x"}}  # fmt: skip
 SIZE = {"name": "Standard_X", "gpus_per_node": 1, "vcpus": 24, "memory_gb": 220.5, "disk_gib": 64,
-        "retirement_date": "2027-01-01", "price": {"per_hour": 3.5, "currency": "USD", "seen": "2026-11-20"}}  # fmt: skip
+        "retirement_date": "2027-01-01",
+        "price": {"per_hour": 3.5, "currency": "USD", "seen": "2026-11-20"}}  # fmt: skip
 INPUT = {"type": "integer", "default": 1, "min": -1, "max": 9, "enum": ["1"]}
 COMPONENT = {"component": "c", "version": "1", "inputs": {"a": INPUT}, "outputs": {"o": {"type": "uri_folder"}}}
 LOCK: dict[str, Any] = {"seen": "2026-11-23", "model": MODEL, "component": COMPONENT, "sizes": {"Standard_X": SIZE}}
@@ -72,20 +73,28 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 
 WRONG = [  # key, what stands there, what is expected
-    ("seen", "soon", "a date"), ("seen", 2, "a date"), ("model", [], "a mapping"), ("model.name", 4, "the model's name"),
+    ("seen", "soon", "a date"), ("seen", 2, "a date"), ("model", [], "a mapping"),
+    ("model.name", 4, "the model's name"),
     ("model.name", ..., "the model's name"), ("model.finetune_computes", "Standard_X", "a list of sizes"),
-    ("model.inference_computes", [1], "a list of sizes"), ("model.finetune_min_sku_spec", "24|1|220", "vCPUs|GPUs|memory|disk"),
+    ("model.inference_computes", [1], "a list of sizes"),
+    ("model.finetune_min_sku_spec", "24|1|220", "vCPUs|GPUs|memory|disk"),
     ("model.inference_min_sku_spec", 24, "vCPUs|GPUs|memory|disk"), ("model.deprecation", "x", "a mapping with dates"),
     ("model.deprecation.finetuneRetirementDate", "soon", "a mapping with dates"),
-    ("model.model_specific_defaults", 3, "a mapping"), ("component", 3, "a mapping"), ("component.version", 82, "the component's version"),
-    ("component.component", ..., "the component's name"), ("component.inputs", ..., "a mapping"), ("component.outputs", [], "a mapping"),
-    ("component.inputs.a", 3, "a mapping"), ("component.inputs.a.type", ..., "a type"), ("component.inputs.a.enum", "1", "a list of texts"),
-    ("component.inputs.a.min", "1", "a number"), ("component.inputs.a.max", True, "a number"), ("component.outputs.o.type", 1, "a type"),
+    ("model.model_specific_defaults", 3, "a mapping"), ("component", 3, "a mapping"),
+    ("component.version", 82, "the component's version"),
+    ("component.component", ..., "the component's name"), ("component.inputs", ..., "a mapping"),
+    ("component.outputs", [], "a mapping"),
+    ("component.inputs.a", 3, "a mapping"), ("component.inputs.a.type", ..., "a type"),
+    ("component.inputs.a.enum", "1", "a list of texts"),
+    ("component.inputs.a.min", "1", "a number"), ("component.inputs.a.max", True, "a number"),
+    ("component.outputs.o.type", 1, "a type"),
     ("sizes", 3, "a mapping"), ("sizes.Standard_X", 3, "a mapping"), ("sizes.Standard_X.name", ..., "the size's name"),
-    ("sizes.Standard_X.gpus_per_node", -1, "a number"), ("sizes.Standard_X.vcpus", ..., "a number"), ("sizes.Standard_X.vcpus", "24", "a number"),
+    ("sizes.Standard_X.gpus_per_node", -1, "a number"), ("sizes.Standard_X.vcpus", ..., "a number"),
+    ("sizes.Standard_X.vcpus", "24", "a number"),
     ("sizes.Standard_X.memory_gb", True, "a number"), ("sizes.Standard_X.disk_gib", "64", "a number"),
     ("sizes.Standard_X.retirement_date", "never", "a date"), ("sizes.Standard_X.price", 3, "a mapping"),
-    ("sizes.Standard_X.price.per_hour", "cheap", "a number"), ("sizes.Standard_X.price.currency", 1, "USD, for example"),
+    ("sizes.Standard_X.price.per_hour", "cheap", "a number"),
+    ("sizes.Standard_X.price.currency", 1, "USD, for example"),
     ("sizes.Standard_X.price.seen", ..., "a date"),
 ]  # fmt: skip
 
@@ -109,7 +118,8 @@ def test_what_does_not_belong_is_named(tmp_path: Path, key: str, value: Any, exp
 
 
 @pytest.mark.parametrize("key", ["model.finetune_computes", "model.deprecation", "sizes.Standard_X.disk_gib", "seen",
-                                 "sizes.Standard_X.price", "sizes.Standard_X.retirement_date", "model.finetune_min_sku_spec"])  # fmt: skip
+                                 "sizes.Standard_X.price", "sizes.Standard_X.retirement_date",
+                                 "model.finetune_min_sku_spec"])  # fmt: skip
 def test_what_need_not_be_there_may_be_null(tmp_path: Path, key: str) -> None:
     assert lock_file.read("dev", written(tmp_path, changed(key, None)))
 
@@ -126,7 +136,8 @@ def test_a_default_that_is_not_of_its_type_is_named(tmp_path: Path) -> None:
 
 
 def test_models_say_where_and_until_when() -> None:
-    model = Model("m", finetune_computes=("Standard_A",), finetune_min_sku_spec="1|1|1|1", inference_min_sku_spec="2|2|2|2",
+    model = Model("m", finetune_computes=("Standard_A",), finetune_min_sku_spec="1|1|1|1",
+     inference_min_sku_spec="2|2|2|2",
                   deprecation={"inferenceRetirementDate": "2026-12-31T00:00:00Z"})  # fmt: skip
     assert model.lists("finetune", "STANDARD_a") is True
     assert model.lists("finetune", "Standard_B") is False

@@ -37,7 +37,8 @@ def test_a_size_is_retired_from_its_day_on(day: str, retired: bool) -> None:
 @pytest.mark.parametrize(
     ("spec", "short"),
     [
-        (None, []), ("", []), ("24|1|220|64", []), ("25|1|220|64", ["24 vCPUs of 25"]), ("24|2|220|64", ["1 GPUs of 2"]),
+        (None, []), ("", []), ("24|1|220|64", []), ("25|1|220|64", ["24 vCPUs of 25"]),
+        ("24|2|220|64", ["1 GPUs of 2"]),
         ("24|1|221|64", ["220 GB of memory of 221"]), ("24|1|220|65", ["64 GiB of disk of 65"]),
         ("40|2|440|128", ["24 vCPUs of 40", "1 GPUs of 2", "220 GB of memory of 440", "64 GiB of disk of 128"]),
     ],
@@ -109,3 +110,9 @@ def test_cards_of_sizes() -> None:
     assert cards.of_size(machine_sizes.catalog()["standard_nd40rs_v2"]) == cards.catalog()["V100 32GB"]
     assert cards.of_size(machine_sizes.catalog()["standard_nc6s_v3"]) == cards.catalog()["V100"]
     assert cards.of_size(machine_sizes.catalog()["standard_ds2_v2"]) is None
+
+
+def test_what_is_not_said_of_a_size_is_the_usual() -> None:
+    size = Size("x", 1, 2, 3)
+    assert (size.online_endpoint, size.endpoint_quota_reserve_20pct, size.status) == (True, True, "available")
+    assert (size.gpu, size.gpu_memory_gb, size.family, size.price, size.low_priority) == ("", 0, "", None, None)

@@ -1,4 +1,4 @@
-"""One rule, two readers: what the trainer refuses of parameters together is what preflight fails, over generated ones."""
+"""One rule, two readers: what the trainer refuses of parameters is what preflight fails, over generated ones."""
 
 from __future__ import annotations
 

@@ -38,7 +38,8 @@ ODD = [
     "a_b",
     "é",
 ]
-PARTS = {"cluster": "computes/{}", "endpoint": "onlineEndpoints/{}", "deployment": "onlineEndpoints/{endpoint}/deployments/{}",
+PARTS = {"cluster": "computes/{}", "endpoint": "onlineEndpoints/{}",
+ "deployment": "onlineEndpoints/{endpoint}/deployments/{}",
          "model": "models/{}/versions/1", "data": "data/{}/versions/1"}  # fmt: skip
 KINDS = {
     "cluster": "compute",

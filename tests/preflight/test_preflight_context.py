@@ -31,7 +31,8 @@ def test_manifest_is_read_as_the_data_preparation_writes_it(tmp_path: Path) -> N
     assert "test" not in found
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"files": {"train": {}}}', '{"files": {"train": {"rows": "x"}}}',
+@pytest.mark.parametrize("text",
+ ["", "{", "[]", "{}", '{"files": {"train": {}}}', '{"files": {"train": {"rows": "x"}}}',
                                   '{"files": {"train": {"rows": 5, "tokens": {"curve": 3}}}}'])  # fmt: skip
 def test_a_damaged_manifest_is_a_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "data" / "dev").mkdir(parents=True)

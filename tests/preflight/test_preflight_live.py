@@ -175,7 +175,8 @@ def test_deployment_that_is_there_already_counts_once(small: Any) -> None:
     live = Live(values)
     usage = [{**each, "used": 8, "limit": 8} if family_key(each["name"]) == "ncasv3t4" else each for each in live.usage]
     live.__dict__["usage"] = usage
-    live.deployment = lambda endpoint, name: {"size": "Standard_NC4as_T4_v3", "instances": 1}  # type: ignore[method-assign]
+    present = {"size": "Standard_NC4as_T4_v3", "instances": 1}
+    live.deployment = lambda endpoint, name: present  # type: ignore[method-assign]
     where = context.build(values, live)
     found = checklist.named("quota-serving").work(where)
     assert found.status == FAIL  # 4 of its 8 cores are held by this deployment: 8 - 4 + 8 is above 8

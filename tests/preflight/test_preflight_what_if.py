@@ -67,7 +67,8 @@ def test_the_price_of_the_values_is_the_chosen_sizes_alone() -> None:
 def test_fits_and_tight_are_at_the_cards_memory() -> None:
     training = training_on(made("dev"), A100)
     assert training
-    for usable, fits, tight in ((training.gib, True, True), (training.gib - 0.01, False, True), (training.gib / 0.9, True, False),
+    for usable, fits, tight in ((training.gib, True, True), (training.gib - 0.01, False, True),
+     (training.gib / 0.9, True, False),
                                 (training.gib / 0.9 - 0.01, True, True)):  # fmt: skip
         on = dataclasses.replace(training, card=dataclasses.replace(training.card, usable_gib=usable))
         assert (on.fits, on.is_tight) == (fits, tight)

@@ -121,7 +121,8 @@ def test_low_priority_draws_on_the_pool_alone(used: int, status: str) -> None:
 
 @pytest.mark.parametrize(
     ("allowed", "spare", "way"),
-    [(True, 76, "set compute.tier to low_priority"), (True, 77, "ask for more"), (True, None, "set compute.tier to"), (False, 0, "ask for more")],
+    [(True, 76, "set compute.tier to low_priority"), (True, 77, "ask for more"), (True, None, "set compute.tier to"),
+     (False, 0, "ask for more")],
 )  # fmt: skip
 def test_low_priority_is_offered_where_it_is_allowed_and_has_room(allowed: bool, spare: int | None, way: str) -> None:
     pool = {} if spare is None else {"TotalLowPriorityCores": (spare, 100)}
@@ -154,7 +155,8 @@ def test_sizes_that_are_exempt_have_no_reserve() -> None:
 
 @pytest.mark.parametrize(
     ("deployed", "status"),
-    [({"size": A100, "instances": 1}, PASS), ({"size": A100.lower(), "instances": 1}, PASS), ({"size": T4, "instances": 9}, FAIL), (None, FAIL)],
+    [({"size": A100, "instances": 1}, PASS), ({"size": A100.lower(), "instances": 1}, PASS),
+     ({"size": T4, "instances": 9}, FAIL), (None, FAIL)],
 )  # fmt: skip
 def test_a_deployment_that_is_there_counts_once(deployed: dict[str, Any] | None, status: str) -> None:
     found = finding("quota-serving", "dev", "compute.tier=low_priority", quota={FAMILY: (24, 47)}, deployed=deployed)
@@ -165,7 +167,8 @@ def test_a_deployment_that_is_there_counts_once(deployed: dict[str, Any] | None,
     ("limit", "sets", "status"),
     [
         (48, [], PASS), (47, [], WARN), (47, ["compute.tier=low_priority"], PASS), (24, [f"compute.size={T4}"], PASS),
-        (71, ["finetune.num_nodes_finetune=2"], WARN), (72, ["finetune.num_nodes_finetune=2"], PASS), (24, ["compute.size=Standard_X"], PASS),
+        (71, ["finetune.num_nodes_finetune=2"], WARN), (72, ["finetune.num_nodes_finetune=2"], PASS),
+        (24, ["compute.size=Standard_X"], PASS),
     ],
 )  # fmt: skip
 def test_training_beside_the_endpoint_is_a_warning_where_both_share_a_family(
@@ -181,7 +184,8 @@ def test_training_beside_the_endpoint_is_a_warning_where_both_share_a_family(
         ({"type": "computeinstance"}, [], FAIL, "is a computeinstance, not a cluster"),
         ({"state": "Failed", "errors": "no cores"}, [], FAIL, "is in state Failed: no cores"),
         ({"state": "failed"}, ["compute.low_priority_allowed=true"], FAIL, "go on with compute.tier: low_priority"),
-        ({"state": "Failed", "tier": "low_priority"}, ["compute.low_priority_allowed=true"], FAIL, "or give compute.name another name"),
+        ({"state": "Failed", "tier": "low_priority"}, ["compute.low_priority_allowed=true"], FAIL,
+         "or give compute.name another name"),
         ({"size": T4}, [], FAIL, f"has size {T4}, the values say {A100}"),
         ({"size": A100.upper()}, [], PASS, ""),
         ({"max": 1}, ["finetune.num_nodes_finetune=2"], FAIL, "az ml compute update -n gpu-cluster --max-instances 2"),
