@@ -28,7 +28,7 @@ def find() -> str | None:
 
 
 class Browser:
-    """One page of a browser; `requests` has every address it asked for, `errors` what console and scripts complained."""
+    """One page of a browser; `requests` has every address it asked for, `errors` what its scripts complained of."""
 
     def __init__(self, write: Any, read: Any) -> None:
         self._write, self._read, self._rest = write, read, b""

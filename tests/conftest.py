@@ -18,7 +18,7 @@ sys.path.insert(0, str(REPOSITORY))
 
 @dataclass
 class Emulated:
-    """A running emulator: `env` is the environment that leads a program to it, `workspace` what its values would say."""
+    """A running emulator: `env` leads a program to it, `workspace` is what its values would say."""
 
     home: Path
     workspace: dict[str, str]

@@ -61,9 +61,12 @@ def test_dev_is_the_run_of_the_reference_notebook():
 
 
 def test_gpus_and_display_name_follow_the_size():
-    run = job("dev", "compute.size=Standard_ND96amsr_A100_v4", "finetune.gradient_accumulation_steps=4")
+    run = job(
+        "dev", "compute.size=Standard_ND96amsr_A100_v4", "compute.max_instances=2", "finetune.num_nodes_finetune=2",
+        "finetune.gradient_accumulation_steps=4", "finetune.per_device_train_batch_size=3",
+    )  # fmt: skip
     assert run["jobs"]["chat_completion"]["inputs"]["number_of_gpu_to_use_finetuning"] == 8
-    assert "-bs32-" in run["display_name"]
+    assert f"-bs{3 * 4 * 8 * 2}-" in run["display_name"]
 
 
 def test_prod_changes_the_model_in_a_few_lines():

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scripts.errors import UserError
-from scripts.state import data_version, job_name, read, require_completed, write
+from scripts.state import data_version, job_name, read, require_completed, run, write
 
 
 @pytest.fixture
@@ -88,3 +88,29 @@ def test_a_name_written_by_hand_is_replaced(project):
 def test_a_missing_value_says_what_makes_it(tmp_path):
     with pytest.raises(UserError, match="not there yet; do that"):
         read(tmp_path, "job", "do that")
+
+
+def test_the_command_prints_what_it_is_asked_for(tmp_path, capsys):
+    def said(what: str, environment: str = "dev") -> str:
+        assert run([what, "--env", environment, "--folder", str(tmp_path)]) == 0
+        return capsys.readouterr().out
+
+    write(tmp_path, "data-version", "abc")
+    job = said("job").strip()
+    assert job == (tmp_path / "job").read_text().strip()
+    assert said("job") == f"{job}\n"
+    write(tmp_path, "status", "Completed")
+    assert said("completed") == f"job {job}: Completed\n"
+    write(tmp_path, "model-version", job)
+    assert said("model-version") == f"{job}\n"
+    with pytest.raises(UserError, match=r"data/nowhere/manifest\.json: not there yet"):
+        said("data-version", "nowhere")
+    assert run(["job", "--env", "dev", "--folder", str(tmp_path), "--again"]) == 0
+    assert capsys.readouterr().out.strip() != job
+
+
+@pytest.mark.parametrize("words", [["job", "--env", "dev"], ["job", "--folder", "x"], ["jobs"]])
+def test_the_command_wants_a_word_an_environment_and_a_folder(words):
+    with pytest.raises(SystemExit) as caught:
+        run(words)
+    assert caught.value.code == 2

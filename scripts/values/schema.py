@@ -85,7 +85,7 @@ def _explain(error: Any, where: Where) -> Iterator[str]:
     elif rule == "type":
         expected = _kind_word({"type": error.validator_value})
         if error.validator_value == "string" and isinstance(found, int | float):
-            expected += f', so put it in quotes: "{found}"'
+            expected += f', so put it in quotes: "{shown(found)}"'
     elif rule in ("minimum", "exclusiveMinimum"):
         expected = f"{'at least' if rule == 'minimum' else 'more than'} {error.validator_value}"
     elif rule in ("maximum", "exclusiveMaximum"):

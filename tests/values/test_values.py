@@ -69,13 +69,16 @@ def test_numbers_are_what_a_reader_takes_them_for(project):
         ("dataset:\n  source: ''\n", 'dataset.source: found "", expected at least 1 characters'),
         ("dataset:\n  label: " + "x" * 41 + "\n", "expected at most 40 characters"),
         ("finetune:\n  learning_rate: 0\n", "finetune.learning_rate: found 0, expected more than 0"),
+        ("dataset:\n  label: true\n", 'dataset.label: found true, expected text, so put it in quotes: "true"'),
+        ("dataset:\n  label: []\n", "dataset.label: found [], expected text\n"),
+        ("finetune:\n  learning_rate: true\n", "finetune.learning_rate: found true, expected a number\n"),
         ("finetune:\n  lora_dropout: 1.5\n", "dev.yaml:2: finetune.lora_dropout: found 1.5, expected less than 1"),
     ],
 )  # fmt: skip
 def test_a_typo_is_one_sentence_with_file_line_and_key(project, text, said):
     (project / "environments" / "dev.yaml").write_text(text)
     sentence = refused(project)
-    assert said in sentence
+    assert said in f"{sentence}\n"
     assert len(sentence.splitlines()) == 1
 
 
