@@ -1,0 +1,143 @@
+"""Jobs: submitting, showing, listing, cancelling and archiving them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from scripts.local.core import lookup
+from scripts.local.core.operations import begin
+from scripts.local.core.parts import Parts
+from scripts.local.core.state import State
+from scripts.local.core.store import Document
+from scripts.local.core.web import WORKSPACE, Call, Routes, bad_request, page, reply, view, without_nulls
+from scripts.local.core.workspace_record import Workspace
+from scripts.local.storage.containers import output_path
+
+arm = Routes()
+JOB = WORKSPACE + "/jobs/{name}"
+ENDED = ("Completed", "Failed", "Canceled")
+
+
+def resource(workspace: Workspace, document: Document) -> dict[str, Any]:
+    """Returns the ARM resource of a job."""
+    return {
+        "id": f"{workspace.path}/jobs/{document.name}",
+        "name": document.name,
+        "type": "Microsoft.MachineLearningServices/workspaces/jobs",
+        "systemData": document.system_data(),
+        "properties": {
+            **document.body["properties"],
+            "status": document.body["status"],
+            "services": {
+                # Without `tid`: the SDK adds it.
+                "Studio": {
+                    "jobServiceType": "Studio",
+                    "endpoint": f"https://ml.azure.com/runs/{document.name}?wsid={workspace.path}",
+                },
+                "Tracking": {
+                    "jobServiceType": "Tracking",
+                    "endpoint": f"azureml://{workspace.region}.api.azureml.ms/mlflow/v1.0{workspace.path}",
+                },
+            },
+        },
+    }
+
+
+@arm("GET", WORKSPACE + "/jobs")
+async def list_jobs(call: Call) -> Any:
+    """Lists the jobs, newest first."""
+    documents = reversed(call.state.store.list("jobs", call.ws.scope))
+    found = [resource(call.ws, document) for document in documents]
+    tag = call.query.get("tag")
+    if tag:
+        key, _, value = tag.partition("=")
+        found = [
+            each
+            for each in found
+            if key in each["properties"]["tags"] and value in ("", each["properties"]["tags"][key])
+        ]
+    wanted = call.query.get("jobtype")
+    found = [each for each in found if not wanted or each["properties"]["jobType"].lower() == wanted.lower()]
+    return page(call, view(call, found))
+
+
+@arm("GET", JOB)
+async def get(call: Call) -> Any:
+    """Returns a job."""
+    return resource(call.ws, lookup.job(call.state, call.ws, call.words["name"]))
+
+
+@arm("PUT", JOB)
+async def put(call: Call) -> Any:
+    """Submits a job, after refusing what Azure ML refuses; a job that exists can only be renamed, tagged and archived."""
+    name = call.words["name"]
+    if not re.fullmatch(r"[a-zA-Z0-9][\w-]{0,254}", name):
+        raise bad_request(f"The job name {name!r} is not allowed: letters, digits, '_' and '-', at most 255.")
+    body = await call.json()
+    properties = {"tags": {}, "properties": {}, "isArchived": False, **without_nulls(body.get("properties") or {})}
+    old = call.state.store.get(call.ws.scope, "jobs", name)
+    if old is not None:
+        return _update(call, old, properties)
+    properties.setdefault("displayName", name)
+    properties.setdefault("experimentName", "Default")
+    properties["inputs"] = properties.get("inputs") or {}
+    properties["outputs"] = _outputs(call, name, properties.get("outputs") or {})
+    if properties.get("jobType") == "Command":
+        properties["outputs"].pop("default", None)
+    call.parts.runner.check(call.ws, name, properties)
+    await call.parts.tracking.create_run(call.ws, name, properties)
+    twin = call.state.store.get(call.ws.scope, "jobs", name)
+    if twin is not None:  # submitted by another client in the meantime: one name, one job
+        return reply(resource(call.ws, twin))
+    document = call.state.store.put(call.ws.scope, "jobs", name, {"properties": properties, "status": "NotStarted"})
+    call.parts.runner.submit(call.ws, name)
+    return reply(resource(call.ws, document), 201)
+
+
+def _outputs(call: Call, job: str, outputs: dict[str, Any]) -> dict[str, Any]:
+    filled = {}
+    for name, output in outputs.items():
+        kind = output.get("jobOutputType", "uri_folder")
+        end = "" if kind == "uri_file" else "/"
+        default = f"azureml://datastores/workspaceblobstore/paths/{output_path(job, name)}{end}"
+        uri = str(output.get("uri") or default).replace("${{name}}", job).replace("${{output_name}}", name)
+        uri = uri.replace("${{default_datastore}}", "workspaceblobstore")
+        filled[name] = {"mode": "ReadWriteMount", **output, "jobOutputType": kind, "uri": uri}
+    return filled
+
+
+def _update(call: Call, old: Document, properties: dict[str, Any]) -> Any:
+    body = old.body
+    for key in ("displayName", "tags", "isArchived", "description"):
+        if key in properties:
+            body["properties"][key] = properties[key]
+    return reply(resource(call.ws, call.state.store.put(call.ws.scope, "jobs", old.name, body)))
+
+
+@arm("POST", JOB + "/cancel")
+async def cancel(call: Call) -> Any:
+    """Cancels a job; on one that has ended it does nothing."""
+    document = lookup.job(call.state, call.ws, call.words["name"])
+    words = {"scope": call.ws.scope, "name": document.name}
+    with call.state.store.transaction():
+        set_status(call.state, call.ws.scope, document.name, "CancelRequested")
+        headers = begin(call, "job.cancel", words, location_style=True)
+    return reply(status=202, headers=headers)
+
+
+async def stop(parts: Parts, words: dict[str, Any]) -> None:
+    """Ends the process of a cancelled job."""
+    await parts.runner.cancel(words["scope"], words["name"])
+
+
+def set_status(state: State, scope: str, name: str, status: str, error: dict[str, str] | None = None) -> bool:
+    """Stores a job's status; a job that has ended, or is to be cancelled, does not go back. Returns whether it was stored."""
+    document = state.store.get(scope, "jobs", name)
+    assert document is not None
+    now = document.body["status"]
+    if now in ENDED or (now == "CancelRequested" and status not in ENDED):
+        return False
+    body = {**document.body, "status": status, **({"error": error} if error else {})}
+    state.store.put(scope, "jobs", name, body)
+    return True
