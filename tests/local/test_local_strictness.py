@@ -107,6 +107,18 @@ def test_data_assets_must_exist_and_have_the_type(local):
     assert "uri_folder" in refused(local, inputs=with_data(f"azureml:{asset.name}:1"))
 
 
+def test_an_input_of_a_command_job_must_exist(local):
+    from azure.ai.ml import Input, command
+
+    local.cluster()
+    given = Input(type="uri_file", path="azureml:no-such-rows:1")
+    words = {"environment": f"{REGISTRY}/environments/sklearn-1.5/versions/1", "compute": "gpu-cluster"}
+    with pytest.raises(HttpResponseError) as caught:
+        local.ml.jobs.create_or_update(command(command="cat ${{inputs.rows}}", inputs={"rows": given}, **words))
+    assert caught.value.status_code == 400
+    assert "no-such-rows" in caught.value.error.message
+
+
 def test_outputs_are_bound_to_something(local):
     outputs = {"trained_model": {"type": "mlflow_model"}, "other": {"type": "uri_folder"}}
     assert "'other'" in refused(local, outputs=outputs)
