@@ -59,9 +59,7 @@ def asset(state: State, workspace: Workspace, kind: str, name: str, version: str
     """Returns an asset version; raises Azure's refusal (404, or another status where it is only referred to)."""
     document = state.store.get(workspace.scope, kind, name, version)
     if document is None:
-        message = (
-            f"Could not find asset with ID: azureml:{name}:{version} ({SINGULAR[kind]} of workspace {workspace.name})."
-        )
+        message = f"Could not find asset with ID: azureml:{name}:{version} ({SINGULAR.get(kind, kind)} of workspace {workspace.name})."
         raise AzureError(status, "UserError", message)
     return document
 
@@ -70,7 +68,7 @@ def latest_asset(state: State, workspace: Workspace, kind: str, name: str) -> Do
     """Returns the version of an asset that was created last, which is what the label `latest` means."""
     versions = active(state.store.list(kind, workspace.scope, name))
     if not versions:
-        raise bad_request(f"There is no {SINGULAR[kind]} {name!r} in workspace {workspace.name}.")
+        raise bad_request(f"There is no {SINGULAR.get(kind, kind)} {name!r} in workspace {workspace.name}.")
     return versions[-1]
 
 

@@ -1,6 +1,7 @@
 """The parts of the emulator that live as long as it does, by what others need of them. server.py makes them.
 
-jobs/runner.py, serving/scoring_servers.py and resources/mlflow_server.py have what stands behind the protocols.
+What stands behind the protocols, and says what each method does, is in jobs/runner.py, serving/scoring_servers.py and
+resources/mlflow_server.py.
 """
 
 from __future__ import annotations
@@ -25,20 +26,11 @@ class Runner(Protocol):
 
     observed: set[Key]
 
-    def check(self, workspace: Workspace, job: str, properties: dict[str, Any]) -> None:
-        """Raises AzureError for what is wrong in a job."""
-
-    def submit(self, workspace: Workspace, name: str) -> None:
-        """Queues a job that is stored."""
-
-    async def cancel(self, scope: str, name: str) -> None:
-        """Ends a job; returns when its processes are gone and its status is Canceled."""
-
-    def using_compute(self, workspace: Workspace, compute: str) -> str | None:
-        """Returns the name of a job that runs or waits on a compute, or None."""
-
-    def steps(self, workspace: Workspace, document: Document) -> list[dict[str, Any]]:
-        """Returns the steps of a job with their status."""
+    def check(self, workspace: Workspace, job: str, properties: dict[str, Any]) -> None: ...
+    def submit(self, workspace: Workspace, name: str) -> None: ...
+    async def cancel(self, scope: str, name: str) -> None: ...
+    def using_compute(self, workspace: Workspace, compute: str) -> str | None: ...
+    def steps(self, workspace: Workspace, document: Document) -> list[dict[str, Any]]: ...
 
 
 class Server(Protocol):
@@ -55,33 +47,19 @@ class Server(Protocol):
 class Servers(Protocol):
     """The processes behind the deployments."""
 
-    def serving(self, key: Key) -> Server | None:
-        """Returns the server of a deployment, or None."""
-
-    async def provide(self, key: Key) -> None:
-        """Brings up the server of a deployment; raises AzureError when it does not come up."""
-
-    async def remove(self, key: Key) -> None:
-        """Ends the server of a deployment, even one that only starts; returns when its process is gone."""
+    def serving(self, key: Key) -> Server | None: ...
+    async def provide(self, key: Key) -> None: ...
+    async def remove(self, key: Key) -> None: ...
 
 
 class Tracking(Protocol):
     """MLflow."""
 
-    async def open(self, *workspaces: Workspace) -> None:
-        """Opens the workspaces' databases ahead of need."""
-
-    async def request(self, workspace: Workspace, request: Request, path: str) -> Response:
-        """Passes a request on to MLflow."""
-
-    async def create_run(self, workspace: Workspace, job: str, properties: dict[str, Any]) -> None:
-        """Makes the run of a job, with the job's name as its id; does nothing where there is one."""
-
-    async def end_run(self, workspace: Workspace, job: str, status: str) -> None:
-        """Gives the run of a job the status with which the job ended."""
-
-    def address(self, workspace: Workspace) -> str:
-        """Returns the tracking URI for a job on this machine."""
+    async def open(self, *workspaces: Workspace) -> None: ...
+    async def request(self, workspace: Workspace, request: Request, path: str) -> Response: ...
+    async def create_run(self, workspace: Workspace, job: str, properties: dict[str, Any]) -> None: ...
+    async def end_run(self, workspace: Workspace, job: str, status: str) -> None: ...
+    def address(self, workspace: Workspace) -> str: ...
 
 
 @dataclasses.dataclass(frozen=True)

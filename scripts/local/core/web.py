@@ -1,4 +1,4 @@
-"""The small web framework of the emulator: routes with Azure's path templates, a call, replies and Azure's error envelope."""
+"""The small web framework: routes with Azure's path templates, a call, replies and Azure's error envelope."""
 
 from __future__ import annotations
 
@@ -168,30 +168,3 @@ async def answer(call: Call, handler: Handler) -> Response:
         response = reply(AzureError(500, "InternalServerError", message).envelope(), 500)
     response.headers.setdefault("x-ms-request-id", str(uuid.uuid4()))
     return response
-
-
-def page(call: Call, items: list[Any], size: int = 100) -> dict[str, Any]:
-    """Returns a page of a listing as Azure does: `value`, and `nextLink` (with the query kept) while there are more."""
-    top = call.number("$top") or call.number("count")
-    items = items[:top] if top else items
-    start = call.number("$skip")
-    body: dict[str, Any] = {"value": items[start : start + size]}
-    if start + size < len(items):
-        url = call.request.url.include_query_params(**{"$skip": start + size})
-        body["nextLink"] = f"https://{call.host}{url.path}?{url.query}"
-    return body
-
-
-def view(call: Call, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns the items that `listViewType` asks for: active ones, archived ones or all."""
-    wanted = call.query.get("listviewtype", "ActiveOnly").lower()
-    if wanted == "all":
-        return items
-    return [item for item in items if bool(item["properties"].get("isArchived")) == (wanted == "archivedonly")]
-
-
-def without_nulls(value: Any) -> Any:
-    """Returns JSON without its nulls, which Azure does not send back and the SDK cannot always read."""
-    if isinstance(value, dict):
-        return {key: without_nulls(each) for key, each in value.items() if each is not None}
-    return [without_nulls(each) for each in value] if isinstance(value, list) else value

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from scripts.local.core import lookup
+from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError, Call, Routes
-from scripts.local.resources import endpoints
+from scripts.local.resources.endpoints import deployments_of
 from scripts.local.resources.jobs import ENDED
 
 routes = Routes()
@@ -35,45 +36,39 @@ async def health(call: Call) -> Any:
 async def status(call: Call) -> Any:
     """Returns what runs: workspaces, jobs that have not ended, endpoints with their deployments, disk used."""
     state, record = call.state, call.state.record
-    names = {workspace.scope: workspace.name for workspace in lookup.workspaces(state)}
+    workspaces = {workspace.scope: workspace for workspace in lookup.workspaces(state)}
     running = [
-        {"workspace": names[each.scope], "name": each.name, "status": each.body["status"]}
-        for each in state.store.list("jobs")
-        if each.body["status"] not in ENDED
+        {"workspace": workspaces[job.scope].name, "name": job.name, "status": job.body["status"]}
+        for job in state.store.list("jobs")
+        if job.body["status"] not in ENDED
     ]
-    found = []
-    for each in state.store.list("endpoints"):
-        workspace = lookup.workspace_of_scope(state, each.scope)
-        inside = endpoints.deployments_of(state, workspace, each.name)
-        found.append(
-            {
-                "workspace": workspace.name,
-                "name": each.name,
-                "state": each.body["properties"]["provisioningState"],
-                "deployments": {
-                    one.name.partition("/")[2]: one.body["properties"]["provisioningState"] for one in inside
-                },
-            }
-        )
-    shown = [
+    served = [
         {
-            "subscription_id": each.subscription,
-            "resource_group": each.group,
-            "workspace": each.name,
-            "region": each.region,
+            "workspace": workspaces[endpoint.scope].name,
+            "name": endpoint.name,
+            "state": _condition(endpoint),
+            "deployments": {
+                name: _condition(deployment)
+                for name, deployment in deployments_of(state, workspaces[endpoint.scope], endpoint.name).items()
+            },
         }
-        for each in lookup.workspaces(state)
+        for endpoint in state.store.list("endpoints")
     ]
+    keys = {"subscription_id": "subscription", "resource_group": "group", "workspace": "name", "region": "region"}
     return {
         "pid": os.getpid(),
         "home": str(state.home.root),
         "started": record.started,
         "ports": {key: getattr(record, key) for key in ("proxy_port", "plain_port", "tls_port")},
-        "workspaces": shown,
+        "workspaces": [{key: getattr(each, name) for key, name in keys.items()} for each in workspaces.values()],
         "running_jobs": running,
-        "endpoints": found,
+        "endpoints": served,
         "disk_bytes": await asyncio.to_thread(_disk_used, state.home.root),
     }
+
+
+def _condition(document: Document) -> str:
+    return str(document.body["properties"]["provisioningState"])
 
 
 def _disk_used(root: Path) -> int:

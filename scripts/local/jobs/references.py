@@ -9,8 +9,8 @@ import re
 from typing import Any
 
 from scripts.errors import suggest
-from scripts.local.core import lookup
 from scripts.local.core.state import State
+from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError, bad_request
 from scripts.local.core.workspace_record import Workspace
 from scripts.local.jobs import component_inputs
@@ -50,15 +50,10 @@ class Binder:
         from_registry = uris.REGISTRY.fullmatch(identifier)
         if from_registry:
             return CHAT, normal(registry.component_named(from_registry, what))
-        match = uris.ASSET.fullmatch(identifier) or uris.SHORT.fullmatch(identifier)
+        match = uris.asset_reference(identifier)
         if not match:
             raise bad_request(f"{what} has no component that the local Azure ML can run: {identifier!r}.")
-        if match["version"] == "latest" or match.groupdict().get("by") == "@":
-            document = lookup.latest_asset(self.state, self.workspace, "components", match["name"])
-        else:
-            document = lookup.asset(
-                self.state, self.workspace, "components", match["name"], match["version"], status=400
-            )
+        document = uris.asset_named(self.state, self.workspace, match, "components")
         spec = document.body["properties"].get("componentSpec") or {}
         if spec.get("type") != "command":
             raise bad_request(
@@ -82,11 +77,11 @@ class Binder:
             if match:
                 model = registry.model_named(match, what)
                 uri = f"azureml://registries/{registry.NAME}/models/{model['name']}/versions/{model['version']}"
-            elif uris.ASSET.fullmatch(uri) or uris.SHORT.fullmatch(uri):
+            elif match := uris.asset_reference(uri):
                 short = "models" if kind in ("mlflow_model", "custom_model", "triton_model") else short
                 short = "data" if kind.startswith("uri") or kind == "mltable" else short
                 uris.resolve(self.state, self.workspace, uri, short)
-                self._asset_type(what, uri, kind, short)
+                self._asset_type(what, uris.asset_named(self.state, self.workspace, match, short), kind)
             else:
                 uris.resolve(self.state, self.workspace, uri)
         except AzureError as error:
@@ -94,14 +89,7 @@ class Binder:
             return None
         return Value(uri=str(uri), kind=kind)
 
-    def _asset_type(self, what: str, uri: str, kind: str, short: str) -> None:
-        match = uris.ASSET.fullmatch(uri) or uris.SHORT.fullmatch(uri)
-        assert match is not None
-        if match.groupdict().get("by") == "@":
-            document = lookup.latest_asset(self.state, self.workspace, short, match["name"])
-        else:
-            kind_of_asset = match.groupdict().get("kind") or short
-            document = lookup.asset(self.state, self.workspace, kind_of_asset, match["name"], match["version"], 400)
+    def _asset_type(self, what: str, document: Document, kind: str) -> None:
         properties = document.body["properties"]
         actual = properties.get("dataType") or properties.get("modelType")
         if actual and actual != kind:

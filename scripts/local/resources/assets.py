@@ -7,20 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from scripts.local.core import lookup
+from scripts.local.core.arm import page, resource, view, without_nulls
 from scripts.local.core.lookup import SINGULAR, active
 from scripts.local.core.store import Document
-from scripts.local.core.web import (
-    WORKSPACE,
-    AzureError,
-    Call,
-    Routes,
-    bad_request,
-    not_found,
-    page,
-    reply,
-    view,
-    without_nulls,
-)
+from scripts.local.core.web import WORKSPACE, AzureError, Call, Routes, bad_request, not_found, reply
 from scripts.local.core.workspace_record import Workspace
 from scripts.local.storage import containers, uris
 
@@ -36,15 +26,9 @@ CONTENT = {
 }
 
 
-def resource(workspace: Workspace, kind: str, document: Document) -> dict[str, Any]:
-    """Returns the ARM resource of an asset version."""
-    return {
-        "id": f"{workspace.path}/{kind}/{document.name}/versions/{document.version}",
-        "name": document.version,
-        "type": f"Microsoft.MachineLearningServices/workspaces/{kind}/versions",
-        "systemData": document.system_data(),
-        "properties": document.body["properties"],
-    }
+def _version(workspace: Workspace, kind: str, document: Document) -> dict[str, Any]:
+    path = f"{kind}/{document.name}/versions/{document.version}"
+    return resource(workspace, path, document, properties=document.body["properties"])
 
 
 def container(call: Call, kind: str, name: str) -> dict[str, Any]:
@@ -56,20 +40,15 @@ def container(call: Call, kind: str, name: str) -> dict[str, Any]:
     newest = (active(documents) or documents)[-1]
     properties = newest.body["properties"]
     archived = call.state.store.get(call.ws.scope, f"archived-{kind}", name) is not None
-    return {
-        "id": f"{call.ws.path}/{kind}/{newest.name}",
-        "name": newest.name,
-        "type": f"Microsoft.MachineLearningServices/workspaces/{kind}",
-        "systemData": newest.system_data(),
-        "properties": {
-            "latestVersion": newest.version,
-            "nextVersion": str(max(numbers, default=0) + 1),
-            "isArchived": archived or not active(documents),
-            "tags": properties.get("tags", {}),
-            "properties": {},
-            **({"dataType": properties["dataType"]} if kind == "data" else {}),
-        },
+    shown = {
+        "latestVersion": newest.version,
+        "nextVersion": str(max(numbers, default=0) + 1),
+        "isArchived": archived or not active(documents),
+        "tags": properties.get("tags", {}),
+        "properties": {},
+        **({"dataType": properties["dataType"]} if kind == "data" else {}),
     }
+    return resource(call.ws, f"{kind}/{newest.name}", newest, properties=shown)
 
 
 def check_data(call: Call, name: str, version: str, properties: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +78,7 @@ def routes_of(kind: str, check: Check) -> Routes:
     @table("GET", f"{base}/{{name}}/versions/{{version}}")
     async def get(call: Call) -> Any:
         """Returns a version of an asset."""
-        return resource(
+        return _version(
             call.ws, kind, lookup.asset(call.state, call.ws, kind, call.words["name"], call.words["version"])
         )
 
@@ -122,7 +101,7 @@ def routes_of(kind: str, check: Check) -> Routes:
         if old is not None:
             _refuse_change(kind, name, version, old.body["properties"], properties)
         document = call.state.store.put(call.ws.scope, kind, name, {"properties": properties}, version)
-        return reply(resource(call.ws, kind, document), 200 if old else 201)
+        return reply(_version(call.ws, kind, document), 200 if old else 201)
 
     @table("GET", f"{base}/{{name}}/versions")
     async def versions(call: Call) -> Any:
@@ -135,7 +114,7 @@ def routes_of(kind: str, check: Check) -> Routes:
             ]
         else:
             documents = call.state.store.list(kind, call.ws.scope, call.words["name"])
-        return page(call, view(call, [resource(call.ws, kind, each) for each in reversed(documents)]))
+        return page(call, view(call, [_version(call.ws, kind, each) for each in reversed(documents)]))
 
     @table("GET", f"{base}/{{name}}")
     async def get_container(call: Call) -> Any:

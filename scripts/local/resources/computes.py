@@ -6,11 +6,12 @@ import re
 from typing import Any
 
 from scripts.local.core import faults
+from scripts.local.core.arm import no_resource, page, resource
 from scripts.local.core.operations import begin
 from scripts.local.core.parts import Parts
 from scripts.local.core.state import State
 from scripts.local.core.store import Document
-from scripts.local.core.web import WORKSPACE, AzureError, Call, Routes, bad_request, not_found, page, reply
+from scripts.local.core.web import WORKSPACE, AzureError, Call, Routes, bad_request, reply
 from scripts.local.core.workspace_record import Workspace
 from scripts.local.resources import sizes
 
@@ -23,11 +24,7 @@ def find(state: State, workspace: Workspace, name: str) -> Document:
     """Returns a compute; raises Azure's 404."""
     document = state.store.get(workspace.scope, "computes", name)
     if document is None:
-        raise not_found(
-            f"The Resource 'Microsoft.MachineLearningServices/workspaces/{workspace.name}/computes/{name}' under "
-            f"resource group '{workspace.group}' was not found.",
-            "ResourceNotFound",
-        )
+        raise no_resource(workspace, f"computes/{name}")
     return document
 
 
@@ -39,22 +36,16 @@ def _resource(workspace: Workspace, document: Document) -> dict[str, Any]:
         "currentNodeCount": scale["minNodeCount"],
         "targetNodeCount": scale["minNodeCount"],
     }
-    return {
-        "id": f"{workspace.path}/computes/{document.name}",
-        "name": document.name,
-        "type": "Microsoft.MachineLearningServices/workspaces/computes",
-        "location": workspace.region,
-        "tags": document.body["tags"],
-        **({"identity": document.body["identity"]} if document.body["identity"] else {}),
-        "systemData": document.system_data(),
-        "properties": {
-            **properties,
-            "computeLocation": workspace.region,
-            "createdOn": document.system_data()["createdAt"],
-            "modifiedOn": document.system_data()["lastModifiedAt"],
-            "properties": {**properties["properties"], **state},
-        },
+    shown = {
+        **properties,
+        "computeLocation": workspace.region,
+        "createdOn": document.system_data()["createdAt"],
+        "modifiedOn": document.system_data()["lastModifiedAt"],
+        "properties": {**properties["properties"], **state},
     }
+    identity = {"identity": document.body["identity"]} if document.body["identity"] else {}
+    top = {"location": workspace.region, "tags": document.body["tags"], **identity}
+    return resource(workspace, f"computes/{document.name}", document, **top, properties=shown)
 
 
 @arm("GET", WORKSPACE + "/computes")

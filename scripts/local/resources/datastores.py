@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from scripts.local.core.web import WORKSPACE, Call, Routes, page
+from scripts.local.core.arm import page
+from scripts.local.core.web import WORKSPACE, Call, Routes
 from scripts.local.core.workspace_record import Workspace
 from scripts.local.storage.containers import ARTIFACTS, DEFAULT, container, shared_access
 

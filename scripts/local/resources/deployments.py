@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from scripts.local.core import faults, lookup
+from scripts.local.core.arm import no_resource, page, resource, without_nulls
 from scripts.local.core.operations import begin
 from scripts.local.core.parts import Key, Parts
 from scripts.local.core.state import State
 from scripts.local.core.store import Document
-from scripts.local.core.web import AzureError, Call, Routes, bad_request, not_found, page, reply, without_nulls
+from scripts.local.core.web import AzureError, Call, Routes, bad_request, reply
 from scripts.local.core.workspace_record import Workspace
 from scripts.local.resources import endpoints, models, registry, sizes
 from scripts.local.storage import uris
@@ -27,34 +28,23 @@ def find(state: State, workspace: Workspace, endpoint: str, name: str) -> Docume
     endpoints.find(state, workspace, endpoint)
     document = state.store.get(workspace.scope, "deployments", f"{endpoint}/{name}")
     if document is None:
-        raise not_found(
-            f"The Resource 'Microsoft.MachineLearningServices/workspaces/{workspace.name}/onlineEndpoints/{endpoint}/deployments/{name}' "
-            f"under resource group '{workspace.group}' was not found.",
-            "ResourceNotFound",
-        )
+        raise no_resource(workspace, f"onlineEndpoints/{endpoint}/deployments/{name}")
     return document
 
 
 def _resource(workspace: Workspace, document: Document) -> dict[str, Any]:
     endpoint, _, name = document.name.partition("/")
-    return {
-        "id": f"{workspace.path}/onlineEndpoints/{endpoint}/deployments/{name}",
-        "name": name,
-        "type": "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments",
-        "location": workspace.region,
-        "kind": "Managed",
-        "tags": document.body["tags"],
-        "sku": document.body["sku"],
-        "systemData": document.system_data(),
-        "properties": document.body["properties"],
-    }
+    path, content = f"onlineEndpoints/{endpoint}/deployments/{name}", document.body
+    return resource(workspace, path, document, location=workspace.region, kind="Managed", **content)
 
 
 @arm("GET", BASE)
 async def list_deployments(call: Call) -> Any:
     """Lists the deployments of an endpoint."""
     endpoint = endpoints.find(call.state, call.ws, call.words["endpoint"]).name
-    return page(call, [_resource(call.ws, each) for each in endpoints.deployments_of(call.state, call.ws, endpoint)])
+    return page(
+        call, [_resource(call.ws, each) for each in endpoints.deployments_of(call.state, call.ws, endpoint).values()]
+    )
 
 
 @arm("GET", DEPLOYMENT)

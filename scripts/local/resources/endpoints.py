@@ -9,21 +9,12 @@ from typing import Any
 
 from scripts.errors import suggest
 from scripts.local.core import lookup, tokens
+from scripts.local.core.arm import no_resource, page, resource, without_nulls
 from scripts.local.core.operations import begin
 from scripts.local.core.parts import Parts
 from scripts.local.core.state import State
 from scripts.local.core.store import Document
-from scripts.local.core.web import (
-    WORKSPACE,
-    AzureError,
-    Call,
-    Routes,
-    bad_request,
-    not_found,
-    page,
-    reply,
-    without_nulls,
-)
+from scripts.local.core.web import WORKSPACE, AzureError, Call, Routes, bad_request, reply
 from scripts.local.core.workspace_record import Workspace
 
 arm = Routes()
@@ -35,11 +26,7 @@ def find(state: State, workspace: Workspace, name: str) -> Document:
     """Returns an endpoint; raises Azure's 404."""
     document = state.store.get(workspace.scope, "endpoints", name)
     if document is None:
-        raise not_found(
-            f"The Resource 'Microsoft.MachineLearningServices/workspaces/{workspace.name}/onlineEndpoints/{name}' under "
-            f"resource group '{workspace.group}' was not found.",
-            "ResourceNotFound",
-        )
+        raise no_resource(workspace, f"onlineEndpoints/{name}")
     return document
 
 
@@ -49,29 +36,26 @@ def refuse_deleting(endpoint: Document) -> None:
         raise AzureError(409, "Conflict", f"Endpoint {endpoint.name} is being deleted; wait until it is gone.")
 
 
-def deployments_of(state: State, workspace: Workspace, endpoint: str) -> list[Document]:
-    """Returns the deployments of an endpoint; they are stored as `endpoint/deployment`."""
-    every = state.store.list("deployments", workspace.scope)
-    return [each for each in every if each.name.lower().startswith(f"{endpoint.lower()}/")]
+def deployments_of(state: State, workspace: Workspace, endpoint: str) -> dict[str, Document]:
+    """Returns the deployments of an endpoint by their names; they are stored as `endpoint/deployment`."""
+    documents = state.store.list("deployments", workspace.scope)
+    owner = f"{endpoint.lower()}/"
+    return {document.name[len(owner) :]: document for document in documents if document.name.lower().startswith(owner)}
 
 
 def _resource(workspace: Workspace, document: Document) -> dict[str, Any]:
     host = f"https://{document.name}.{workspace.region}.inference.ml.azure.com"
-    return {
-        "id": f"{workspace.path}/onlineEndpoints/{document.name}",
-        "name": document.name,
-        "type": "Microsoft.MachineLearningServices/workspaces/onlineEndpoints",
-        "location": workspace.region,
-        "kind": "Managed",
-        "tags": document.body["tags"],
-        "identity": document.body["identity"],
-        "systemData": document.system_data(),
-        "properties": {
-            **document.body["properties"],
-            "scoringUri": f"{host}/score",
-            "swaggerUri": f"{host}/swagger.json",
-        },
-    }
+    uris = {"scoringUri": f"{host}/score", "swaggerUri": f"{host}/swagger.json"}
+    return resource(
+        workspace,
+        f"onlineEndpoints/{document.name}",
+        document,
+        location=workspace.region,
+        kind="Managed",
+        tags=document.body["tags"],
+        identity=document.body["identity"],
+        properties={**document.body["properties"], **uris},
+    )
 
 
 @arm("GET", WORKSPACE + "/onlineEndpoints")
@@ -154,7 +138,7 @@ def _check_name(call: Call, name: str) -> None:
 
 
 def _check_traffic(call: Call, name: str, traffic: dict[str, Any], what: str) -> dict[str, int]:
-    existing = [each.name.partition("/")[2] for each in deployments_of(call.state, call.ws, name)]
+    existing = deployments_of(call.state, call.ws, name)
     # The CLI sends what stood behind --traffic as text.
     traffic = {key: int(each) if isinstance(each, str) and each.isdecimal() else each for key, each in traffic.items()}
     for deployment, percent in traffic.items():
@@ -201,7 +185,7 @@ async def remove(parts: Parts, words: dict[str, Any]) -> None:
     if endpoint is None or endpoint.body["properties"]["provisioningState"] != "Deleting":
         return  # it was gone before a restart, and one of the same name may have been made since
     workspace = lookup.workspace_of_scope(state, words["scope"])
-    for each in deployments_of(state, workspace, words["name"]):
+    for each in deployments_of(state, workspace, words["name"]).values():
         await parts.servers.remove((each.scope, each.name.lower()))
         state.store.delete(each.scope, "deployments", each.name)
     state.store.delete(words["scope"], "endpoints", words["name"])

@@ -6,11 +6,12 @@ import re
 from typing import Any
 
 from scripts.local.core import lookup
+from scripts.local.core.arm import page, resource, view, without_nulls
 from scripts.local.core.operations import begin
 from scripts.local.core.parts import Parts
 from scripts.local.core.state import State
 from scripts.local.core.store import Document
-from scripts.local.core.web import WORKSPACE, Call, Routes, bad_request, page, reply, view, without_nulls
+from scripts.local.core.web import WORKSPACE, Call, Routes, bad_request, reply
 from scripts.local.core.workspace_record import Workspace
 from scripts.local.storage.containers import output_path
 
@@ -19,36 +20,21 @@ JOB = WORKSPACE + "/jobs/{name}"
 ENDED = ("Completed", "Failed", "Canceled")
 
 
-def resource(workspace: Workspace, document: Document) -> dict[str, Any]:
-    """Returns the ARM resource of a job."""
-    return {
-        "id": f"{workspace.path}/jobs/{document.name}",
-        "name": document.name,
-        "type": "Microsoft.MachineLearningServices/workspaces/jobs",
-        "systemData": document.system_data(),
-        "properties": {
-            **document.body["properties"],
-            "status": document.body["status"],
-            "services": {
-                # Without `tid`: the SDK adds it.
-                "Studio": {
-                    "jobServiceType": "Studio",
-                    "endpoint": f"https://ml.azure.com/runs/{document.name}?wsid={workspace.path}",
-                },
-                "Tracking": {
-                    "jobServiceType": "Tracking",
-                    "endpoint": f"azureml://{workspace.region}.api.azureml.ms/mlflow/v1.0{workspace.path}",
-                },
-            },
-        },
+def _resource(workspace: Workspace, document: Document) -> dict[str, Any]:
+    places = {
+        "Studio": f"https://ml.azure.com/runs/{document.name}?wsid={workspace.path}",  # without `tid`: the SDK adds it
+        "Tracking": f"azureml://{workspace.region}.api.azureml.ms/mlflow/v1.0{workspace.path}",
     }
+    services = {name: {"jobServiceType": name, "endpoint": place} for name, place in places.items()}
+    shown = {**document.body["properties"], "status": document.body["status"], "services": services}
+    return resource(workspace, f"jobs/{document.name}", document, properties=shown)
 
 
 @arm("GET", WORKSPACE + "/jobs")
 async def list_jobs(call: Call) -> Any:
     """Lists the jobs, newest first."""
     documents = reversed(call.state.store.list("jobs", call.ws.scope))
-    found = [resource(call.ws, document) for document in documents]
+    found = [_resource(call.ws, document) for document in documents]
     tag = call.query.get("tag")
     if tag:
         key, _, value = tag.partition("=")
@@ -65,7 +51,7 @@ async def list_jobs(call: Call) -> Any:
 @arm("GET", JOB)
 async def get(call: Call) -> Any:
     """Returns a job."""
-    return resource(call.ws, lookup.job(call.state, call.ws, call.words["name"]))
+    return _resource(call.ws, lookup.job(call.state, call.ws, call.words["name"]))
 
 
 @arm("PUT", JOB)
@@ -89,10 +75,10 @@ async def put(call: Call) -> Any:
     await call.parts.tracking.create_run(call.ws, name, properties)
     twin = call.state.store.get(call.ws.scope, "jobs", name)
     if twin is not None:  # submitted by another client in the meantime: one name, one job
-        return reply(resource(call.ws, twin))
+        return reply(_resource(call.ws, twin))
     document = call.state.store.put(call.ws.scope, "jobs", name, {"properties": properties, "status": "NotStarted"})
     call.parts.runner.submit(call.ws, name)
-    return reply(resource(call.ws, document), 201)
+    return reply(_resource(call.ws, document), 201)
 
 
 def _outputs(call: Call, job: str, outputs: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +98,7 @@ def _update(call: Call, old: Document, properties: dict[str, Any]) -> Any:
     for key in ("displayName", "tags", "isArchived", "description"):
         if key in properties:
             body["properties"][key] = properties[key]
-    return reply(resource(call.ws, call.state.store.put(call.ws.scope, "jobs", old.name, body)))
+    return reply(_resource(call.ws, call.state.store.put(call.ws.scope, "jobs", old.name, body)))
 
 
 @arm("POST", JOB + "/cancel")

@@ -84,12 +84,10 @@ def _check_template(name: str, path: Path) -> None:
 
 def named(state: State, workspace: Workspace, reference: str) -> Document:
     """Returns the registered model that a reference names; refuses one that does not exist."""
-    match = uris.ASSET.fullmatch(reference) or uris.SHORT.fullmatch(reference)
+    match = uris.asset_reference(reference)
     if match is None or match.groupdict().get("kind", "models").lower() != "models":
         raise bad_request(f"{reference!r} does not name a registered model.", "BadArgument")
-    if match.groupdict().get("by") == "@":
-        return lookup.latest_asset(state, workspace, "models", match["name"])
-    return lookup.asset(state, workspace, "models", match["name"], match["version"], status=400)
+    return uris.asset_named(state, workspace, match, "models")
 
 
 def folder_of(state: State, workspace: Workspace, reference: str) -> Path:

@@ -9,7 +9,8 @@ from typing import Any
 
 from scripts.azure.catalog import read_catalog
 from scripts.errors import suggest
-from scripts.local.core.web import REGISTRY, AzureError, Call, Routes, bad_request, not_found, page, view
+from scripts.local.core.arm import page, view
+from scripts.local.core.web import REGISTRY, AzureError, Call, Routes, bad_request, not_found
 
 data = Routes()
 NAME = "azureml"

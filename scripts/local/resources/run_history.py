@@ -6,8 +6,9 @@ import time
 from typing import Any
 
 from scripts.local.core import lookup
-from scripts.local.core.store import iso
-from scripts.local.core.web import WORKSPACE, Call, Routes, not_found, page
+from scripts.local.core.arm import page
+from scripts.local.core.store import Document, iso
+from scripts.local.core.web import WORKSPACE, Call, Routes, not_found
 from scripts.local.resources.jobs import ENDED
 from scripts.local.storage import blob_files
 from scripts.local.storage.containers import artifacts, shared_access
@@ -30,7 +31,7 @@ def _artifact_url(call: Call, job: str, path: str) -> str:
     return f"https://{call.ws.account}.blob.core.windows.net/azureml/ExperimentRun/dcid.{job}/{path}?{secret}"
 
 
-def _error(document: Any) -> dict[str, Any] | None:
+def _error(document: Document) -> dict[str, Any] | None:
     error = document.body.get("error")
     return {"error": {**error, "details": []}} if error and document.body["status"] == "Failed" else None
 
@@ -41,24 +42,20 @@ async def details(call: Call) -> Any:
     """Answers a poll of `az ml job stream`: the status, the URL of the whole log, and the error of a failed job."""
     document = lookup.job(call.state, call.ws, call.words["name"])
     log = LOG_NAMES[document.body["properties"]["jobType"]]
-    logs = (
-        {log: _artifact_url(call, document.name, log)}
-        if (artifacts(call.state, call.ws, document.name) / log).is_file()
-        else {}
-    )
+    exists = (artifacts(call.state, call.ws, document.name) / log).is_file()
     return {
         "runId": document.name,
         "status": _observed(call, document),
         "startTimeUtc": iso(document.created),
         "endTimeUtc": iso(document.modified) if document.body["status"] in ENDED else None,
-        "logFiles": logs,
+        "logFiles": {log: _artifact_url(call, document.name, log)} if exists else {},
         "error": _error(document),
         "warnings": None,
         "properties": {},
     }
 
 
-def _observed(call: Call, document: Any) -> str:
+def _observed(call: Call, document: Document) -> str:
     """Returns the status for a stream. Run history lags behind in Azure too; here it lets a stream print a short job.
 
     The SDK prints no log at all when its first poll finds the job ended: one that has just ended is first Finalizing.
@@ -72,7 +69,7 @@ def _observed(call: Call, document: Any) -> str:
     return status
 
 
-def _run(call: Call, document: Any) -> dict[str, Any]:
+def _run(call: Call, document: Document) -> dict[str, Any]:
     properties = document.body["properties"]
     return {
         "runId": document.name,
@@ -103,14 +100,9 @@ async def update(call: Call) -> Any:
     document = lookup.job(call.state, call.ws, call.words["name"])
     change = await call.json()
     properties = document.body["properties"]
-    for key, name in (
-        ("hidden", "isArchived"),
-        ("displayName", "displayName"),
-        ("tags", "tags"),
-        ("description", "description"),
-    ):
+    for key in ("hidden", "displayName", "tags", "description"):
         if change.get(key) is not None:
-            properties[name] = change[key]
+            properties["isArchived" if key == "hidden" else key] = change[key]
     call.state.store.put(call.ws.scope, "jobs", document.name, document.body)
     return {}
 
@@ -120,27 +112,19 @@ async def update(call: Call) -> Any:
 async def children(call: Call) -> Any:
     """Lists the steps of a job as runs."""
     document = lookup.job(call.state, call.ws, call.words["name"])
-    steps = call.parts.runner.steps(call.ws, document)
-    root = {
+    shown = {
         "rootRunId": document.name,
         "parentRunId": document.name,
+        "experimentId": document.body["properties"]["experimentName"],
         "runType": "azureml.StepRun",
         "tags": {},
         "properties": {},
     }
-    return page(
-        call,
-        [
-            {
-                **root,
-                "runId": f"{document.name}.{step['name']}",
-                "experimentId": document.body["properties"]["experimentName"],
-                "displayName": step["name"],
-                "status": step["status"],
-            }
-            for step in steps
-        ],
-    )
+    steps = [(step["name"], step["status"]) for step in call.parts.runner.steps(call.ws, document)]
+    runs = [
+        {**shown, "runId": f"{document.name}.{name}", "displayName": name, "status": state} for name, state in steps
+    ]
+    return page(call, runs)
 
 
 @data("POST", HISTORY + "/rundata")

@@ -49,35 +49,35 @@ def _endpoint(call: Call) -> tuple[Workspace, Document]:
     raise not_found(f"There is no endpoint {call.words['endpoint']} in region {call.words['region']}.", "NotFound")
 
 
+def _refused(message: str) -> AzureError:
+    return AzureError(401, "Unauthorized", message)
+
+
 def _authorise(call: Call, workspace: Workspace, endpoint: Document) -> None:
     mode = endpoint.body["properties"]["authMode"]
-    refused = AzureError(401, "Unauthorized", "")
     scheme, _, given = call.request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not given:
-        refused.message = f"Endpoint {endpoint.name} needs the header 'Authorization: Bearer' with a {'key' if mode == 'Key' else 'token'}."
-        raise refused
+        what = "key" if mode == "Key" else "token"
+        raise _refused(f"Endpoint {endpoint.name} needs the header 'Authorization: Bearer' with a {what}.")
     if mode == "Key":
         if not any(secrets.compare_digest(given.encode(), key.encode()) for key in endpoint.body["keys"].values()):
-            refused.message = f"The key is not one of endpoint {endpoint.name}."
-            raise refused
+            raise _refused(f"The key is not one of endpoint {endpoint.name}.")
         return
     audience = str(tokens.read_token(call).get("aud", ""))
     wanted = "https://ml.azure.com" if mode == "AADToken" else endpoints.scoring_audience(workspace, endpoint.name)
     if audience.rstrip("/") != wanted:
-        refused.message = f"The token is for {audience}, not for {wanted}."
-        raise refused
+        raise _refused(f"The token is for {audience}, not for {wanted}.")
 
 
 def _choose(call: Call, workspace: Workspace, endpoint: Document) -> str:
     wanted = call.request.headers.get(HEADER)
-    existing = [each.name.partition("/")[2] for each in endpoints.deployments_of(call.state, workspace, endpoint.name)]
+    existing = endpoints.deployments_of(call.state, workspace, endpoint.name)
     if wanted:
         if wanted not in existing:
             raise not_found(f"Endpoint {endpoint.name} has no deployment {wanted!r}.", "NotFound")
         return wanted
-    traffic = {
-        name: share for name, share in endpoint.body["properties"]["traffic"].items() if share > 0 and name in existing
-    }
+    shares = endpoint.body["properties"]["traffic"]
+    traffic = {name: share for name, share in shares.items() if share > 0 and name in existing}
     if not traffic:
         raise not_found(f"Endpoint {endpoint.name} gives no deployment any traffic.", "NotFound")
     return random.choices(list(traffic), weights=list(traffic.values()))[0]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from scripts.local.core import lookup
 from scripts.local.core.state import State
+from scripts.local.core.store import Document
 from scripts.local.core.web import bad_request
 from scripts.local.core.workspace_record import Workspace
 from scripts.local.storage import containers
@@ -24,6 +25,20 @@ ASSET = re.compile(
     re.I,
 )
 SHORT = re.compile(r"(?:azureml:)?(?P<name>[A-Za-z0-9][\w.-]*)(?P<by>[:@])(?P<version>[\w.-]+)")
+
+
+def asset_reference(text: str) -> re.Match[str] | None:
+    """Returns the match of a text that names an asset of a workspace, by its id or in short; None of any other."""
+    return ASSET.fullmatch(text) or SHORT.fullmatch(text)
+
+
+def asset_named(state: State, workspace: Workspace, match: re.Match[str], kind: str) -> Document:
+    """Returns the asset version of such a match; refuses one that does not exist. `kind`: what a short name means."""
+    words = match.groupdict()
+    kind = (words.get("kind") or kind).lower()
+    if words.get("by") == "@" or (kind, words["version"]) == ("components", "latest"):
+        return lookup.latest_asset(state, workspace, kind, words["name"])
+    return lookup.asset(state, workspace, kind, words["name"], words["version"], status=400)
 
 
 def resolve(state: State, workspace: Workspace, uri: str, kind: str = "data") -> Path:
@@ -91,15 +106,11 @@ def _blob(state: State, workspace: Workspace, match: re.Match[str], kind: str) -
 
 
 def _asset(state: State, workspace: Workspace, match: re.Match[str], kind: str) -> Path:
-    kind = match.groupdict().get("kind") or kind
-    if match.groupdict().get("by") == "@":
-        document = lookup.latest_asset(state, workspace, kind, match["name"])
-    else:
-        document = lookup.asset(state, workspace, kind, match["name"], match["version"], status=400)
-    key = {"data": "dataUri", "models": "modelUri", "codes": "codeUri"}.get(kind)
+    document = asset_named(state, workspace, match, kind)
+    key = {"data": "dataUri", "models": "modelUri", "codes": "codeUri"}.get(document.kind)
     if key is None:
         raise bad_request(f"{match[0]!r} is not data, a model or code.")
-    return resolve(state, workspace, document.body["properties"][key], kind)
+    return resolve(state, workspace, document.body["properties"][key], document.kind)
 
 
 PLACES = (
