@@ -1,4 +1,4 @@
-"""The emulator seen from outside, by its record and control routes: start it, stop it, lead a program to it. Light to import."""
+"""The emulator seen from outside: starting it, asking it, stopping it, leading a program to it. Light to import."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ STOP_SECONDS = 40.0
 def request(
     home: Home, method: str, path: str, body: dict[str, Any] | None = None, timeout: float = 10
 ) -> dict[str, Any]:
-    """Sends a control request to the running emulator; raises OSError when nothing answers, UserError when it refuses."""
+    """Sends the running emulator a control request; raises OSError when nothing answers, UserError when it refuses."""
     record = home.read_record()
     if record is None:
         raise ConnectionRefusedError("no emulator.json")
@@ -67,7 +67,7 @@ def _one_at_a_time(home: Home) -> Iterator[None]:
 def up(home: Home) -> bool:
     """Starts the emulator in the background unless it runs, and waits until it answers. Returns whether it was started.
 
-    Safe to call from two processes at once: the second one waits for the first; and while it stops: it is started after.
+    Safe to call from two processes at once: the second waits for the first; and while it stops: it is started after.
     """
     if healthy(home):
         return False
@@ -79,7 +79,8 @@ def up(home: Home) -> bool:
                 return False
             if time.monotonic() > deadline:
                 raise UserError(
-                    f"The local Azure ML (process {pid}) does not answer; `make local-down` ends it. Its log is {home.log}.",
+                    f"The local Azure ML (process {pid}) does not answer; `make local-down` ends it. "
+                    f"Its log is {home.log}.",
                     UNREACHABLE,
                 )
             time.sleep(0.05)

@@ -62,7 +62,7 @@ def _listen(port: int | None) -> socket.socket:
 
 
 def _take(home: Home) -> None:
-    """Locks the home, or raises UserError. The system unlocks it however this process ends: no stale pid can mislead."""
+    """Locks the home, or raises UserError. The system unlocks it however this process ends: no stale pid misleads."""
     lock = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o600)
     for _ in range(20):  # whoever only looks whether it is locked holds it for a moment
         try:

@@ -107,8 +107,8 @@ def test_a_record_that_is_nonsense_or_of_another_program(tmp_path):
 
 
 def test_what_it_writes_is_the_owners_alone(local):
-    container = next(local.emulated.home.glob("mlflow/*.sqlite"))
-    for path in (container, local.emulated.home / "state.sqlite"):
+    (runs,) = local.until(lambda: list(local.emulated.home.glob("mlflow/*.sqlite")))
+    for path in (runs, local.emulated.home / "state.sqlite"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 

@@ -10,7 +10,7 @@ from scripts.local.core.workspace_record import Workspace
 
 
 def no_resource(workspace: Workspace, path: str) -> AzureError:
-    """Returns Azure's 404 for a resource of a workspace; `path` is the end of its id, such as `computes/gpu-cluster`."""
+    """Returns Azure's 404 for a resource of a workspace; `path` is the end of its id, such as `computes/gpu`."""
     return not_found(
         f"The Resource 'Microsoft.MachineLearningServices/workspaces/{workspace.name}/{path}' under resource group "
         f"'{workspace.group}' was not found.",

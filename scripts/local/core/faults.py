@@ -63,7 +63,8 @@ FAULTS: dict[str, Fault] = {
         "deployment.work",
         400,
         "ImageBuildFailure",
-        f"Failed to pull the image of deployment {{name}} from the workspace's registry. {GUIDE}#error-imagebuildfailure",
+        "Failed to pull the image of deployment {name} from the workspace's registry. "
+        f"{GUIDE}#error-imagebuildfailure",
         "a deployment starts and fails while its image is pulled",
     ),
     "probe-failed": Fault(
@@ -150,7 +151,7 @@ def happening(state: State, at: str) -> Fault | None:
 
 
 def is_set(state: State, name: str) -> bool:
-    """Tells whether a fault is set, for answers that only foretell it (quota, sizes); it does not count as happening."""
+    """Tells whether a fault is set, for answers that only foretell it (quota, sizes); it does not count down."""
     path = state.home.faults
     return path.exists() and name in read(path)
 

@@ -59,8 +59,8 @@ def asset(state: State, workspace: Workspace, kind: str, name: str, version: str
     """Returns an asset version; raises Azure's refusal (404, or another status where it is only referred to)."""
     document = state.store.get(workspace.scope, kind, name, version)
     if document is None:
-        message = f"Could not find asset with ID: azureml:{name}:{version} ({SINGULAR.get(kind, kind)} of workspace {workspace.name})."
-        raise AzureError(status, "UserError", message)
+        what = f"{SINGULAR.get(kind, kind)} of workspace {workspace.name}"
+        raise AzureError(status, "UserError", f"Could not find asset with ID: azureml:{name}:{version} ({what}).")
     return document
 
 

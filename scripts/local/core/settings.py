@@ -1,4 +1,4 @@
-"""`settings.yaml` in the home: what differs from machine to machine. Made on the first start, with every key commented."""
+"""`settings.yaml` in the home: what differs from machine to machine; made at the first start, every key commented."""
 
 from __future__ import annotations
 

@@ -8,7 +8,8 @@ from scripts.azure.regions import REGIONS
 from scripts.files import write_private
 from scripts.local.core.home import Home
 
-# A wildcard covers one level only, so that the scoring hosts need a name a region.
+# A wildcard covers one level only, so that the scoring hosts (<endpoint>.<region>.inference.ml.azure.com) need a name a
+# region.
 HOSTS = [
     "management.azure.com",
     "login.microsoftonline.com",
@@ -22,7 +23,7 @@ HOSTS = [
 
 
 def server_context(home: Home) -> ssl.SSLContext:
-    """Returns the TLS context of the emulator: the home's authority (made once, mode 0600) signs a fresh certificate."""
+    """Returns the emulator's TLS context: the home's authority (made once, mode 0600) signs a fresh certificate."""
     import trustme
 
     if home.authority.exists() and home.authority_key.exists():

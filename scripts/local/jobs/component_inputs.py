@@ -16,10 +16,11 @@ def is_optional(spec: dict[str, Any]) -> bool:
 
 
 def literal_fault(name: str, spec: dict[str, Any], value: str) -> str | None:
-    """Returns what is wrong with a literal (always text on the wire) for an input, as the end of a sentence, or None."""
+    """Returns what is wrong with a literal (text on the wire) for an input, as the end of a sentence, or None."""
     kind = spec["type"]
     if kind not in LITERALS:
-        return f"is the text {value!r}, and input {name} takes a path of type {kind}: bind an input with `path` and `type: {kind}`"
+        instead = f"bind an input with `path` and `type: {kind}`"
+        return f"is the text {value!r}, and input {name} takes a path of type {kind}: {instead}"
     number = None
     if kind in ("integer", "number"):
         try:

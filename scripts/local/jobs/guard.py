@@ -1,4 +1,4 @@
-"""Runs a shell command for the emulator and ends it when the emulator is gone: `python -m scripts.local.jobs.guard COMMAND`."""
+"""`python -m scripts.local.jobs.guard COMMAND`: runs a shell command and ends it when the emulator is gone."""
 
 from __future__ import annotations
 

@@ -62,7 +62,9 @@ class JobReader(Binder):
                 self._check(name, key, spec["inputs"][key], value)
                 inputs[key] = value
         self._required(name, spec, node.get("inputs") or {})
-        outputs = {key: self._default_uri(f"{self.job}.{name}", key, each) for key, each in spec["outputs"].items()}
+        outputs = {
+            key: uris.default_output(f"{self.job}.{name}", key, each["type"]) for key, each in spec["outputs"].items()
+        }
         for key, wire in (node.get("outputs") or {}).items():
             if key not in spec["outputs"]:
                 self.faults.append(
@@ -90,8 +92,9 @@ class JobReader(Binder):
                 f"fineTuningDetails.modelProvider is {details.get('modelProvider')!r}; allowed here is Custom."
             )
         if details.get("taskType") not in ("chatCompletion", "textCompletion"):
+            task = details.get("taskType")
             raise bad_request(
-                f"fineTuningDetails.taskType is {details.get('taskType')!r}; allowed here are chatCompletion, textCompletion."
+                f"fineTuningDetails.taskType is {task!r}; allowed here are chatCompletion, textCompletion."
             )
         if not (details.get("trainingData") or {}).get("uri"):
             raise bad_request("fineTuningDetails.trainingData is missing: a fine-tuning job needs training data.")
@@ -129,9 +132,7 @@ class JobReader(Binder):
         for size in (self.properties.get("resources") or {}).get("instanceTypes") or []:
             sizes.refuse_retired(sizes.find(size, "resources.instance_types"), "resources.instance_types")
         uri = next(iter(self.outputs.values()))["uri"]
-        folder = self._default_uri(
-            f"{self.job}.finetune", "pytorch_model_folder", spec["outputs"]["pytorch_model_folder"]
-        )
+        folder = uris.default_output(f"{self.job}.finetune", "pytorch_model_folder", "uri_folder")
         outputs = {"mlflow_model_folder": uri, "pytorch_model_folder": folder}
         return [Step("finetune", CHAT, spec, inputs, outputs, compute)]
 

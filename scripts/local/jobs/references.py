@@ -17,7 +17,6 @@ from scripts.local.jobs import component_inputs
 from scripts.local.jobs.steps import CHAT, COMMAND, Value
 from scripts.local.resources import registry
 from scripts.local.storage import uris
-from scripts.local.storage.containers import output_path
 
 EXPRESSION = re.compile(r"\$\{\{\s*([^}]*?)\s*\}\}")
 
@@ -46,7 +45,7 @@ class Binder:
         return name
 
     def component(self, identifier: str, what: str) -> tuple[str, dict[str, Any]]:
-        """Returns the kind and the specification of the component that a step names; refuses one that does not exist."""
+        """Returns the kind and the specification of a step's component; refuses one that does not exist."""
         from_registry = uris.REGISTRY.fullmatch(identifier)
         if from_registry:
             return CHAT, normal(registry.component_named(from_registry, what))
@@ -56,9 +55,8 @@ class Binder:
         document = uris.asset_named(self.state, self.workspace, match, "components")
         spec = document.body["properties"].get("componentSpec") or {}
         if spec.get("type") != "command":
-            raise bad_request(
-                f"{what} runs component {match['name']} of type {spec.get('type')!r}; the local Azure ML runs command components."
-            )
+            kind = f"component {match['name']} of type {spec.get('type')!r}"
+            raise bad_request(f"{what} runs {kind}; the local Azure ML runs command components.")
         return COMMAND, normal(spec)
 
     def _top_input(self, name: str, wire: dict[str, Any]) -> Value | None:
@@ -148,18 +146,13 @@ class Binder:
             if key not in inputs and not component_inputs.is_optional(each):
                 self.faults.append(f"Step {step}: input {key} is missing, and {spec['name']} requires it.")
 
-    def _default_uri(self, owner: str, output: str, spec: dict[str, Any]) -> str:
-        end = "" if spec["type"] == "uri_file" else "/"
-        return f"azureml://datastores/workspaceblobstore/paths/{output_path(owner, output)}{end}"
-
     def _target(self, step: str, key: str, spec: dict[str, Any], wire: dict[str, Any], default: str) -> str:
         text = str(wire.get("value", ""))
         match = EXPRESSION.fullmatch(text)
         if match is None:
             if text:
-                self.faults.append(
-                    f"Step {step}: output {key} is bound to {text!r}; allowed is an expression such as ${{{{parent.outputs.x}}}}."
-                )
+                allowed = "an expression such as ${{parent.outputs.x}}"
+                self.faults.append(f"Step {step}: output {key} is bound to {text!r}; allowed is {allowed}.")
             return str(wire.get("uri") or default)
         words = match[1].split(".")
         if words[:2] != ["parent", "outputs"] or len(words) != 3 or words[2] not in self.outputs:

@@ -45,7 +45,7 @@ class Step:
 
 @dataclasses.dataclass(frozen=True)
 class StepRun:
-    """A step to run: its job, its folder, its inputs (texts, absolute paths or URIs of a registry), and where it writes."""
+    """A step to run: its folder, its inputs (texts, absolute paths, URIs of a registry), and where it writes."""
 
     workspace: Workspace
     job: str

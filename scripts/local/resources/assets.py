@@ -145,8 +145,8 @@ def _refuse_change(kind: str, name: str, version: str, old: dict[str, Any], new:
     for key in CONTENT[kind]:
         if old.get(key) != new.get(key):
             message = (
-                f"A {SINGULAR[kind]} version with this name and version already exists. {name}:{version} has another {key}; "
-                "a version cannot change: create a new one."
+                f"A {SINGULAR[kind]} version with this name and version already exists. {name}:{version} has another "
+                f"{key}; a version cannot change: create a new one."
             )
             raise AzureError(409, "UserError", message)
 

@@ -107,13 +107,15 @@ def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) ->
         for key, label in (("vmSize", "size"), ("vmPriority", "tier")):
             before, after = (str(each.get(key)) for each in (old.body["properties"]["properties"], inner))
             if before.lower() != after.lower():
-                message = f"The {label} of compute {name} is {before} and cannot be changed to {after}: delete it, or take another name."
+                message = f"The {label} of compute {name} is {before} and cannot be changed to {after}"
+                message += ": delete it, or take another name."
                 raise bad_request(message, "ComputeUpdateNotAllowed")
     scale = inner.get("scaleSettings") or {}
     smallest, largest = scale.get("minNodeCount", 0), scale.get("maxNodeCount", 1)
     if not 0 <= smallest <= largest or largest < 1:
         raise bad_request(
-            f"Compute {name} scales from {smallest} to {largest} nodes; allowed is 0 <= minimum <= maximum, with a maximum of at least 1."
+            f"Compute {name} scales from {smallest} to {largest} nodes; allowed is 0 <= minimum <= maximum, "
+            "with a maximum of at least 1."
         )
     words = {"size": size["name"], "region": call.ws.region, "subscription": call.ws.subscription}
     faults.inject(call.state, "compute", **words)
@@ -121,7 +123,8 @@ def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) ->
     if size["vcpus"] * max(smallest, 1) > limit:
         message = (
             f"The specified subscription has a {size['family']} vCPU quota of {limit} and cannot accommodate for at "
-            f"least {max(smallest, 1)} requested managed compute node which maps to {size['vcpus'] * max(smallest, 1)} vCPUs."
+            f"least {max(smallest, 1)} requested managed compute node which maps to "
+            f"{size['vcpus'] * max(smallest, 1)} vCPUs."
         )
         raise bad_request(message, "ClusterMinNodesExceedCoreQuota")
     scale = {"nodeIdleTimeBeforeScaleDown": "PT2M", **scale, "minNodeCount": smallest, "maxNodeCount": largest}

@@ -173,7 +173,8 @@ async def delete(call: Call) -> Any:
     share = endpoint.body["properties"]["traffic"].get(call.words["name"], 0)
     if share > 0:
         raise bad_request(
-            f"Deployment {call.words['name']} still gets {share}% of the traffic of endpoint {endpoint.name}: give it 0 first.",
+            f"Deployment {call.words['name']} still gets {share}% of the traffic of endpoint {endpoint.name}: "
+            "give it 0 first.",
             "BadArgument",
         )
     return reply(status=202, headers=begin(call, "deployment.delete", {"scope": call.ws.scope, "name": name}))

@@ -133,8 +133,8 @@ def _check_name(call: Call, name: str) -> None:
         )
     for document in call.state.store.list("endpoints", name=name):
         if lookup.workspace_of_scope(call.state, document.scope).region == call.ws.region:
-            message = f"Endpoint name {name} is taken in region {call.ws.region} by another workspace; names are unique in a region."
-            raise AzureError(409, "Conflict", message)
+            message = f"Endpoint name {name} is taken in region {call.ws.region} by another workspace; "
+            raise AzureError(409, "Conflict", message + "names are unique in a region.")
 
 
 def _check_traffic(call: Call, name: str, traffic: dict[str, Any], what: str) -> dict[str, int]:
@@ -144,8 +144,8 @@ def _check_traffic(call: Call, name: str, traffic: dict[str, Any], what: str) ->
     for deployment, percent in traffic.items():
         if deployment not in existing:
             raise bad_request(
-                f"Endpoint {name}: {what} goes to deployment {deployment!r}, which does not exist{suggest(deployment, existing)}; "
-                f"its deployments are: {', '.join(existing) or 'none'}.",
+                f"Endpoint {name}: {what} goes to deployment {deployment!r}, which does not exist"
+                f"{suggest(deployment, existing)}; its deployments are: {', '.join(existing) or 'none'}.",
                 "BadArgument",
             )
         if isinstance(percent, bool) or not isinstance(percent, int) or not 0 <= percent <= 100:

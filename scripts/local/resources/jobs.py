@@ -13,7 +13,7 @@ from scripts.local.core.state import State
 from scripts.local.core.store import Document
 from scripts.local.core.web import WORKSPACE, Call, Routes, bad_request, reply
 from scripts.local.core.workspace_record import Workspace
-from scripts.local.storage.containers import output_path
+from scripts.local.storage import uris
 
 arm = Routes()
 JOB = WORKSPACE + "/jobs/{name}"
@@ -56,7 +56,7 @@ async def get(call: Call) -> Any:
 
 @arm("PUT", JOB)
 async def put(call: Call) -> Any:
-    """Submits a job, after refusing what Azure ML refuses; a job that exists can only be renamed, tagged and archived."""
+    """Submits a job, after refusing what Azure ML refuses; one that exists can only be renamed, tagged and archived."""
     name = call.words["name"]
     if not re.fullmatch(r"[a-zA-Z0-9][\w-]{0,254}", name):
         raise bad_request(f"The job name {name!r} is not allowed: letters, digits, '_' and '-', at most 255.")
@@ -85,9 +85,11 @@ def _outputs(call: Call, job: str, outputs: dict[str, Any]) -> dict[str, Any]:
     filled = {}
     for name, output in outputs.items():
         kind = output.get("jobOutputType", "uri_folder")
-        end = "" if kind == "uri_file" else "/"
-        default = f"azureml://datastores/workspaceblobstore/paths/{output_path(job, name)}{end}"
-        uri = str(output.get("uri") or default).replace("${{name}}", job).replace("${{output_name}}", name)
+        uri = (
+            str(output.get("uri") or uris.default_output(job, name, kind))
+            .replace("${{name}}", job)
+            .replace("${{output_name}}", name)
+        )
         uri = uri.replace("${{default_datastore}}", "workspaceblobstore")
         filled[name] = {"mode": "ReadWriteMount", **output, "jobOutputType": kind, "uri": uri}
     return filled
@@ -118,7 +120,7 @@ async def stop(parts: Parts, words: dict[str, Any]) -> None:
 
 
 def set_status(state: State, scope: str, name: str, status: str, error: dict[str, str] | None = None) -> bool:
-    """Stores a job's status; a job that has ended, or is to be cancelled, does not go back. Returns whether it was stored."""
+    """Stores a job's status and says so; one that has ended, or is to be cancelled, does not go back."""
     document = state.store.get(scope, "jobs", name)
     assert document is not None
     now = document.body["status"]

@@ -78,7 +78,7 @@ class MlflowServer:
         self.client = app.test_client()
 
     def _enter(self, workspace: Workspace) -> Any:
-        """Makes MLflow work on the stores of a workspace (one thread: nobody else is inside) and returns its run store."""
+        """Makes MLflow work on a workspace's stores (one thread: nobody else is inside) and returns its run store."""
         self._load()
         if workspace.identifier not in self.stores:
             from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Registry

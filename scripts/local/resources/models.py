@@ -109,8 +109,8 @@ def _registry_folder(state: State, match: re.Match[str]) -> Path:
     name = registry.model_named(match, "The deployment")["name"]
     local = state.settings.base_model(name)
     if local is None or not (Path(local) / "MLmodel").is_file():
-        message = f"Registry model {name} has no weights on this machine: name the folder of an MLflow model under base_models"
-        raise bad_request(f"{message} in {state.home.settings}, or deploy a model that a job here made.")
+        message = f"Registry model {name} has no weights on this machine: name the folder of an MLflow model under "
+        raise bad_request(f"{message}base_models in {state.home.settings}, or deploy a model that a job here made.")
     return Path(local)
 
 

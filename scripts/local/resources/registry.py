@@ -1,4 +1,4 @@
-"""The registry `azureml`: the chat models and the fine-tuning component of the catalog, published as Azure publishes them."""
+"""The registry `azureml`: the chat models and the component of the catalog, published as Azure publishes them."""
 
 from __future__ import annotations
 
@@ -67,12 +67,13 @@ def _check_version(match: re.Match[str], version: str, what: str) -> None:
     if (by == "labels" and wanted != "latest") or (by == "versions" and wanted != version):
         word = "label" if by == "labels" else "version"
         raise bad_request(
-            f"{what} refers to {word} {wanted} of {match['name']}, which registry {NAME} does not have; it has version {version}."
+            f"{what} refers to {word} {wanted} of {match['name']}, which registry {NAME} does not have; "
+            f"it has version {version}."
         )
 
 
 def published(value: Any) -> str:
-    """Returns the value of a tag as Azure publishes it: a list as a Python literal, a mapping as JSON, else its text."""
+    """Returns a tag's value as Azure publishes it: a list as a Python literal, a mapping as JSON, else its text."""
     return json.dumps(value) if isinstance(value, dict) else str(value)
 
 

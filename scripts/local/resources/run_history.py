@@ -129,7 +129,7 @@ async def children(call: Call) -> Any:
 
 @data("POST", HISTORY + "/rundata")
 async def run_data(call: Call) -> Any:
-    """Answers a download. Outputs are left to the SDK's own search: the type that Azure reports makes it raise an error."""
+    """Answers a download. Outputs are left to the SDK's own search: the type that Azure reports makes it fail."""
     document = lookup.job(call.state, call.ws, str((await call.json()).get("runId")))
     return {"runMetadata": {**_run(call, document), "outputs": {}}}
 

@@ -66,7 +66,7 @@ def refuse_retired(size: dict[str, Any], what: str) -> None:
 
 
 def usage(state: State, subscription: str, region: str) -> dict[str, int]:
-    """Returns the cores in use, by family: clusters count with their minimum nodes, deployments with their instances."""
+    """Returns the cores in use, by family: clusters by their minimum nodes, deployments by their instances."""
     used: dict[str, int] = {}
     for workspace in lookup.workspaces(state):
         if (workspace.subscription, workspace.region) != (subscription.lower(), region.lower()):

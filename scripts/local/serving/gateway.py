@@ -132,7 +132,7 @@ async def _ask(call: Call, server: Server, chosen: str) -> httpx.Response:
 
 
 def _outcome(answer: httpx.Response, chosen: str) -> Response:
-    """Turns the model's answer into the gateway's: an error of the model is 424, except for 400, its word on the input."""
+    """Turns the model's answer into the gateway's: an error of the model is 424, but for 400, its word on the input."""
     kind = answer.headers.get("content-type", "application/json")
     if answer.status_code == 200:
         return Response(answer.content, 200, media_type=kind)

@@ -184,7 +184,7 @@ class ScoringServers:
             self.leaving.discard(key)
 
     async def provide(self, key: Key) -> None:
-        """Brings up the server of a deployment, then ends the one that it replaces; one that would be the same stays."""
+        """Brings up the server of a deployment, then ends the one that it replaces; one that is the same stays."""
         async with self.changing[key]:
             document = self.state.store.get(key[0], "deployments", key[1])
             if document is None or key in self.leaving:

@@ -23,7 +23,8 @@ class BlobError(AzureError):
 
     def response(self) -> Response:
         """Returns the reply."""
-        body = f'<?xml version="1.0" encoding="utf-8"?><Error><Code>{self.code}</Code><Message>{escape(self.message)}</Message></Error>'
+        error = f"<Error><Code>{self.code}</Code><Message>{escape(self.message)}</Message></Error>"
+        body = f'<?xml version="1.0" encoding="utf-8"?>{error}'
         return Response(body, self.status, {**XML, "x-ms-error-code": self.code}, "application/xml")
 
 

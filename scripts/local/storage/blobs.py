@@ -1,4 +1,4 @@
-"""Blob storage: containers are folders and blobs plain files under the home, so that jobs read and write them directly."""
+"""The blob service: containers are folders and blobs plain files under the home, which jobs read and write directly."""
 
 from __future__ import annotations
 
@@ -188,8 +188,10 @@ def _entry(call: Call, container: str, name: str, path: Path) -> str:
         metadata = recall(call.state, f"{call.words['account']}/{container}/{name}")
     words = "".join(f"<{key}>{escape(value)}</{key}>" for key, value in metadata.items())
     return (
-        f"<Blob><Name>{escape(name)}</Name><Properties><Creation-Time>{formatdate(status.st_ctime, usegmt=True)}</Creation-Time>"
-        f"<Last-Modified>{formatdate(status.st_mtime, usegmt=True)}</Last-Modified><Etag>{etag(status).strip(chr(34))}</Etag>"
+        f"<Blob><Name>{escape(name)}</Name><Properties>"
+        f"<Creation-Time>{formatdate(status.st_ctime, usegmt=True)}</Creation-Time>"
+        f"<Last-Modified>{formatdate(status.st_mtime, usegmt=True)}</Last-Modified>"
+        f"<Etag>{etag(status).strip(chr(34))}</Etag>"
         f"<Content-Length>{status.st_size}</Content-Length><Content-Type>application/octet-stream</Content-Type>"
         f"<BlobType>BlockBlob</BlobType></Properties><Metadata>{words}</Metadata></Blob>"
     )

@@ -31,11 +31,6 @@ def artifacts(state: State, workspace: Workspace, job: str) -> Path:
     return folder(state, workspace.account, ARTIFACTS_CONTAINER) / "ExperimentRun" / f"dcid.{job}"
 
 
-def output_path(job: str, output: str) -> str:
-    """Returns the blob path under which a job's named output lies, where the SDK looks for it."""
-    return f"azureml/{job}/{output}"
-
-
 def shared_access(state: State) -> str:
     """Returns the shared access signature of this home, which its blob endpoint accepts."""
     signature = state.credentials.sas_signature

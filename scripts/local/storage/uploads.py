@@ -91,7 +91,7 @@ async def put_block(call: Call, key: str) -> Response:
 
 
 async def put_block_list(call: Call, path: Path, key: str) -> Response:
-    """Makes a blob of blocks. As in Azure one may be of the blob's last list: two clients may upload the same at once."""
+    """Makes a blob of blocks. As in Azure one may be of the blob's last list: two may upload the same at once."""
     text = (await call.request.body()).decode(errors="replace")
     names = [_block_name(each) for each in re.findall(r"<(?:Latest|Uncommitted|Committed)>([^<]+)</", text)]
     blocks = _block_folder(call, key)

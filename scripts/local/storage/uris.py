@@ -12,19 +12,30 @@ from scripts.local.core.web import bad_request
 from scripts.local.core.workspace_record import Workspace
 from scripts.local.storage import containers
 
-OTHER_WORKSPACE = r"(?:/?subscriptions/(?P<subscription>[^/]+)/resource[gG]roups/(?P<group>[^/]+)(?:/providers/[^/]+)?/workspaces/(?P<name>[^/]+)/)?"
+OTHER_WORKSPACE = (
+    r"(?:/?subscriptions/(?P<subscription>[^/]+)/resource[gG]roups/(?P<group>[^/]+)(?:/providers/[^/]+)?"
+    r"/workspaces/(?P<name>[^/]+)/)?"
+)
 DATASTORE = re.compile(rf"azureml://{OTHER_WORKSPACE}datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)")
 JOB_OUTPUT = re.compile(r"azureml://jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths)?(?:/(?P<path>.*))?")
 RUN = re.compile(r"runs:/+(?P<job>[^/]+)/(?P<path>.*)")
 BLOB = re.compile(r"https://(?P<account>[a-z0-9]+)\.blob\.core\.windows\.net/(?P<container>[a-z0-9-]+)/(?P<path>[^?]*)")
 REGISTRY = re.compile(
-    r"azureml://registries/(?P<registry>[^/]+)/(?P<kind>\w+)/(?P<name>[^/]+)(?:/(?P<by>versions|labels)/(?P<version>[^/]+))?"
+    r"azureml://registries/(?P<registry>[^/]+)/(?P<kind>\w+)/(?P<name>[^/]+)"
+    r"(?:/(?P<by>versions|labels)/(?P<version>[^/]+))?"
 )
 ASSET = re.compile(
-    r"(?:azureml:)?/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers/[^/]+/workspaces/(?P<workspace>[^/]+)/(?P<kind>\w+)/(?P<name>[^/]+)/versions/(?P<version>[^/]+)",
+    r"(?:azureml:)?/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers/[^/]+"
+    r"/workspaces/(?P<workspace>[^/]+)/(?P<kind>\w+)/(?P<name>[^/]+)/versions/(?P<version>[^/]+)",
     re.I,
 )
 SHORT = re.compile(r"(?:azureml:)?(?P<name>[A-Za-z0-9][\w.-]*)(?P<by>[:@])(?P<version>[\w.-]+)")
+
+
+def default_output(owner: str, output: str, kind: str) -> str:
+    """Returns the URI of an output that names no place of its own: where the SDK looks for it."""
+    end = "" if kind == "uri_file" else "/"
+    return f"azureml://datastores/{containers.DEFAULT}/paths/azureml/{owner}/{output}{end}"
 
 
 def asset_reference(text: str) -> re.Match[str] | None:
