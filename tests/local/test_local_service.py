@@ -107,7 +107,7 @@ def test_a_record_that_is_nonsense_or_of_another_program(tmp_path):
 
 
 def test_what_it_writes_is_the_owners_alone(local):
-    (runs,) = local.until(lambda: list(local.emulated.home.glob("mlflow/*.sqlite")))
+    runs, *_ = local.until(lambda: list(local.emulated.home.glob("mlflow/*.sqlite")))
     for path in (runs, local.emulated.home / "state.sqlite"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
