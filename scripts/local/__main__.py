@@ -28,14 +28,14 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("-o", "--output", choices=("table", "json"), default="table")
     verbs.add_parser("serve", help="run it in the foreground")
     for verb, text in (("env", "print the environment as lines for a shell"), ("run", "run a program against it")):
-        each = verbs.add_parser(verb, help=text)
-        each.add_argument("--env", metavar="ENV", help="the environment whose values name the workspace")
-        each.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", nargs="+",
-                          help="override a value of the environment")  # fmt: skip
+        leads = verbs.add_parser(verb, help=text)
+        leads.add_argument("--env", metavar="ENV", help="the environment whose values name the workspace")
+        leads.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", nargs="+",
+                           help="override a value of the environment")  # fmt: skip
         for key in WORKSPACE_KEYS:
-            each.add_argument(f"--{key.replace('_id', '').replace('_', '-')}", dest=key, help="instead of the values'")
+            leads.add_argument(f"--{key.replace('_id', '').replace('_', '-')}", dest=key, help="instead of the values'")
         if verb == "run":
-            each.add_argument("command", nargs=argparse.REMAINDER, help="-- and the program with its arguments")
+            leads.add_argument("command", nargs=argparse.REMAINDER, help="-- and the program with its arguments")
     fault = verbs.add_parser("fault", help="make something fail on purpose, as it does in the cloud")
     fault.add_argument("name", nargs="?", help="which; without a name they are listed")
     fault.add_argument("--times", type=int, default=None, help="how often it happens (default: until it is cleared)")
@@ -117,13 +117,13 @@ def show(home: Home, output: str) -> int:
         ("proxy", f"http://127.0.0.1:{state['ports']['proxy_port']}"),
     ]
     rows += [
-        ("workspace", f"{each['workspace']} in {each['resource_group']} ({each['region']})")
-        for each in state["workspaces"]
+        ("workspace", f"{workspace['workspace']} in {workspace['resource_group']} ({workspace['region']})")
+        for workspace in state["workspaces"]
     ]
-    rows += [("job", f"{each['name']} {each['status']}") for each in state["running_jobs"]]
-    for each in state["endpoints"]:
-        inside = ", ".join(f"{name} {condition}" for name, condition in each["deployments"].items()) or "no deployment"
-        rows.append(("endpoint", f"{each['name']} {each['state']}: {inside}"))
+    rows += [("job", f"{job['name']} {job['status']}") for job in state["running_jobs"]]
+    for endpoint in state["endpoints"]:
+        deployments = ", ".join(f"{name} {condition}" for name, condition in endpoint["deployments"].items())
+        rows.append(("endpoint", f"{endpoint['name']} {endpoint['state']}: {deployments or 'no deployment'}"))
     for label, text in rows:
         print(f"{label:10} {text}")
     return 0

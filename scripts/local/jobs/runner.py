@@ -102,15 +102,14 @@ class Runner:
 
     def steps(self, workspace: Workspace, document: Document) -> list[dict[str, Any]]:
         """Returns the steps of a job with their status, down to those within the fine-tuning component."""
-        found = []
+        folder = job_run.folder_of(self.state, workspace, document.name)
+        steps = []
         for name, status in (document.body.get("steps") or {}).items():
-            found.append({"name": name, "status": status})
+            steps.append({"name": name, "status": status})
             with contextlib.suppress(FileNotFoundError, ValueError):
-                inner = json.loads(
-                    (job_run.folder_of(self.state, workspace, document.name) / name / "steps.json").read_text()
-                )
-                found += [{"name": f"{name}.{step['name']}", "status": step["status"]} for step in inner["steps"]]
-        return found
+                inner = json.loads((folder / name / "steps.json").read_text())["steps"]
+                steps += [{"name": f"{name}.{step['name']}", "status": step["status"]} for step in inner]
+        return steps
 
     async def _job(self, workspace: Workspace, name: str) -> None:
         set_status(self.state, workspace.scope, name, "Queued")

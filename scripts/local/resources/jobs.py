@@ -33,19 +33,16 @@ def _resource(workspace: Workspace, document: Document) -> dict[str, Any]:
 @arm("GET", WORKSPACE + "/jobs")
 async def list_jobs(call: Call) -> Any:
     """Lists the jobs, newest first."""
-    documents = reversed(call.state.store.list("jobs", call.ws.scope))
-    found = [_resource(call.ws, document) for document in documents]
-    tag = call.query.get("tag")
-    if tag:
-        key, _, value = tag.partition("=")
-        found = [
-            each
-            for each in found
-            if key in each["properties"]["tags"] and value in ("", each["properties"]["tags"][key])
-        ]
-    wanted = call.query.get("jobtype")
-    found = [each for each in found if not wanted or each["properties"]["jobType"].lower() == wanted.lower()]
-    return page(call, view(call, found))
+    key, _, value = call.query.get("tag", "").partition("=")
+    kind = call.query.get("jobtype", "").lower()
+
+    def is_asked_for(properties: dict[str, Any]) -> bool:
+        tags = properties["tags"]
+        return (not key or (key in tags and value in ("", tags[key]))) and kind in ("", properties["jobType"].lower())
+
+    jobs = reversed(call.state.store.list("jobs", call.ws.scope))
+    shown = [_resource(call.ws, job) for job in jobs if is_asked_for(job.body["properties"])]
+    return page(call, view(call, shown))
 
 
 @arm("GET", JOB)

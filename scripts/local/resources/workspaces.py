@@ -105,12 +105,15 @@ async def get(call: Call) -> Any:
     return _resource(call, call.ws)
 
 
+def _of_group(call: Call) -> list[Workspace]:
+    wanted = (call.words["subscription"].lower(), call.words["group"].lower())
+    return [one for one in workspaces(call.state) if (one.subscription, one.group.lower()) == wanted]
+
+
 @arm("GET", GROUP + PROVIDER + "/workspaces")
 async def list_of_group(call: Call) -> Any:
     """Lists the workspaces of a resource group."""
-    wanted = (call.words["subscription"].lower(), call.words["group"].lower())
-    found = [each for each in workspaces(call.state) if (each.subscription, each.group.lower()) == wanted]
-    return page(call, [_resource(call, each) for each in found])
+    return page(call, [_resource(call, workspace) for workspace in _of_group(call)])
 
 
 @arm("GET", SUBSCRIPTION + PROVIDER + "/workspaces")
@@ -123,13 +126,12 @@ async def list_of_subscription(call: Call) -> Any:
 @arm("GET", GROUP)
 async def group(call: Call) -> Any:
     """Returns a resource group: one exists where a workspace of it does."""
-    wanted = (call.words["subscription"].lower(), call.words["group"].lower())
-    for each in workspaces(call.state):
-        if (each.subscription, each.group.lower()) == wanted:
-            identifier = f"/subscriptions/{each.subscription}/resourceGroups/{each.group}"
-            properties = {"provisioningState": "Succeeded"}
-            return {"id": identifier, "name": each.group, "location": each.region, "tags": {}, "properties": properties}
-    raise not_found(f"Resource group '{call.words['group']}' could not be found.", "ResourceGroupNotFound")
+    first = next(iter(_of_group(call)), None)
+    if first is None:
+        raise not_found(f"Resource group '{call.words['group']}' could not be found.", "ResourceGroupNotFound")
+    identifier = f"/subscriptions/{first.subscription}/resourceGroups/{first.group}"
+    properties = {"provisioningState": "Succeeded"}
+    return {"id": identifier, "name": first.group, "location": first.region, "tags": {}, "properties": properties}
 
 
 @arm("GET", SUBSCRIPTION + "/locations")

@@ -63,14 +63,9 @@ def files(root: Path, prefix: str) -> Iterator[tuple[str, Path]]:
     start = root / prefix.rpartition("/")[0] if "/" in prefix else root
     if not start.is_relative_to(root) or ".." in Path(prefix).parts:
         return
-    found = []
-    for base, _, names in os.walk(start):
-        for each in names:
-            path = Path(base, each)
-            name = path.relative_to(root).as_posix()
-            if name.startswith(prefix):
-                found.append((name, path))
-    yield from sorted(found)
+    paths = (Path(folder, name) for folder, _, names in os.walk(start) for name in names)
+    blobs = sorted((path.relative_to(root).as_posix(), path) for path in paths)
+    yield from (blob for blob in blobs if blob[0].startswith(prefix))
 
 
 def remember(call: Call, key: str) -> None:
