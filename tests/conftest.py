@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from collections.abc import Iterator
@@ -28,29 +29,30 @@ class Emulated:
     @property
     def record(self) -> dict[str, Any]:
         """Returns what the running emulator wrote about itself: pid, ports and key."""
-        from scripts.local.home import Home
+        from scripts.local.core.home import Home
 
-        return Home(self.home).read_record() or {}
+        record = Home(self.home).read_record()
+        return dataclasses.asdict(record) if record else {}
 
     def up(self) -> None:
         """Starts it (again) and refreshes `env`."""
-        from scripts.local import client
-        from scripts.local.home import Home
+        from scripts.local import launcher
+        from scripts.local.core.home import Home
 
         home = Home(self.home)
         with pytest.MonkeyPatch.context() as patch:
             for name, value in self.extra.items():
                 patch.setenv(name, value)
-            client.up(home)
-        client.register(home, self.workspace)
-        self.env = client.environment(home, dict(os.environ), self.workspace)
+            launcher.up(home)
+        launcher.register(home, self.workspace)
+        self.env = launcher.environment(home, dict(os.environ), self.workspace)
 
     def down(self) -> None:
         """Stops it."""
-        from scripts.local import client
-        from scripts.local.home import Home
+        from scripts.local import launcher
+        from scripts.local.core.home import Home
 
-        client.down(Home(self.home))
+        launcher.down(Home(self.home))
 
     def kill(self) -> None:
         """Kills it with SIGKILL, as nothing can prepare for, and waits until it is gone."""

@@ -1,1 +1,1 @@
-"""Azure ML on localhost: an emulator that the unmodified SDK and CLI reach through a proxy. Start at server.py."""
+"""Azure ML on localhost, which the unmodified SDK and CLI reach through a proxy. Start at routes.py and server.py."""

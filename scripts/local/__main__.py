@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import FAILED, USAGE, UserError, main
-from scripts.local import client
-from scripts.local.home import Home, locate
+from scripts.local import launcher
+from scripts.local.core.home import Home, locate
 
 WORKSPACE_KEYS = ("subscription_id", "resource_group", "workspace", "region")
 
@@ -28,14 +28,14 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("-o", "--output", choices=("table", "json"), default="table")
     verbs.add_parser("serve", help="run it in the foreground")
     for verb, text in (("env", "print the environment as lines for a shell"), ("run", "run a program against it")):
-        each = verbs.add_parser(verb, help=text)
-        each.add_argument("--env", metavar="ENV", help="the environment whose values name the workspace")
-        each.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", nargs="+",
-                          help="override a value of the environment")  # fmt: skip
+        leads = verbs.add_parser(verb, help=text)
+        leads.add_argument("--env", metavar="ENV", help="the environment whose values name the workspace")
+        leads.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", nargs="+",
+                           help="override a value of the environment")  # fmt: skip
         for key in WORKSPACE_KEYS:
-            each.add_argument(f"--{key.replace('_id', '').replace('_', '-')}", dest=key, help="instead of the values'")
+            leads.add_argument(f"--{key.replace('_id', '').replace('_', '-')}", dest=key, help="instead of the values'")
         if verb == "run":
-            each.add_argument("command", nargs=argparse.REMAINDER, help="-- and the program with its arguments")
+            leads.add_argument("command", nargs=argparse.REMAINDER, help="-- and the program with its arguments")
     fault = verbs.add_parser("fault", help="make something fail on purpose, as it does in the cloud")
     fault.add_argument("name", nargs="?", help="which; without a name they are listed")
     fault.add_argument("--times", type=int, default=None, help="how often it happens (default: until it is cleared)")
@@ -63,10 +63,10 @@ def workspace_of(arguments: argparse.Namespace) -> dict[str, str] | None:
 def prepare(home: Home, arguments: argparse.Namespace) -> tuple[dict[str, str], dict[str, str] | None]:
     """Makes sure that the emulator runs and knows the workspace; returns the environment for it, and the workspace."""
     workspace = workspace_of(arguments)
-    client.up(home)
+    launcher.up(home)
     if workspace is not None:
-        client.register(home, workspace)
-    return client.environment(home, dict(os.environ), workspace), workspace
+        launcher.register(home, workspace)
+    return launcher.environment(home, dict(os.environ), workspace), workspace
 
 
 def run(home: Home, arguments: argparse.Namespace) -> int:
@@ -83,7 +83,7 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
             raise UserError(
                 "az needs a workspace to sign in for: name it with --env, or with --subscription and the others.", USAGE
             )
-        variables = client.sign_in(home, variables, program, workspace["subscription_id"])
+        variables = launcher.sign_in(home, variables, program, workspace["subscription_id"])
     sys.stdout.flush()
     os.execve(program, command, variables)
     return 0
@@ -102,12 +102,12 @@ def environment(home: Home, arguments: argparse.Namespace) -> int:
 
 def show(home: Home, output: str) -> int:
     """Prints the status; exit code 1 where nothing runs."""
-    state = client.status(home)
+    state = launcher.status(home)
     if output == "json":
         print(json.dumps(state or {"pid": None, "home": str(home.root)}, indent=2))
         return 0 if state else FAILED
     if state is None:
-        pid = client.holder(home)
+        pid = launcher.holder(home)
         reason = "does not run" if pid is None else f"(process {pid}) does not answer; `make local-down` ends it"
         print(f"The local Azure ML of {home.root} {reason}.")
         return FAILED
@@ -117,13 +117,13 @@ def show(home: Home, output: str) -> int:
         ("proxy", f"http://127.0.0.1:{state['ports']['proxy_port']}"),
     ]
     rows += [
-        ("workspace", f"{each['workspace']} in {each['resource_group']} ({each['region']})")
-        for each in state["workspaces"]
+        ("workspace", f"{workspace['workspace']} in {workspace['resource_group']} ({workspace['region']})")
+        for workspace in state["workspaces"]
     ]
-    rows += [("job", f"{each['name']} {each['status']}") for each in state["running_jobs"]]
-    for each in state["endpoints"]:
-        inside = ", ".join(f"{name} {condition}" for name, condition in each["deployments"].items()) or "no deployment"
-        rows.append(("endpoint", f"{each['name']} {each['state']}: {inside}"))
+    rows += [("job", f"{job['name']} {job['status']}") for job in state["running_jobs"]]
+    for endpoint in state["endpoints"]:
+        deployments = ", ".join(f"{name} {condition}" for name, condition in endpoint["deployments"].items())
+        rows.append(("endpoint", f"{endpoint['name']} {endpoint['state']}: {deployments or 'no deployment'}"))
     for label, text in rows:
         print(f"{label:10} {text}")
     return 0
@@ -131,7 +131,7 @@ def show(home: Home, output: str) -> int:
 
 def fault(home: Home, arguments: argparse.Namespace) -> int:
     """Sets, clears or lists faults."""
-    from scripts.local import faults
+    from scripts.local.core import faults
 
     home.create()
     current = faults.read(home.faults)
@@ -156,13 +156,12 @@ def work() -> int:
     arguments = parser().parse_args()
     home = locate()
     if arguments.verb == "up":
-        started = client.up(home)
-        record = home.read_record() or {}
-        print(
-            f"The local Azure ML {'started' if started else 'already runs'} (process {record.get('pid')}, home {home.root})."
-        )
+        started = launcher.up(home)
+        record = home.read_record()
+        state = "started" if started else "already runs"
+        print(f"The local Azure ML {state} (process {record.pid if record else None}, home {home.root}).")
     elif arguments.verb == "down":
-        print("The local Azure ML is stopped." if client.down(home) else "The local Azure ML did not run.")
+        print("The local Azure ML is stopped." if launcher.down(home) else "The local Azure ML did not run.")
     elif arguments.verb == "status":
         return show(home, arguments.output)
     elif arguments.verb == "serve":

@@ -1,14 +1,18 @@
 """`python -m scripts.local serve`: the emulator in the foreground.
 
-client -- CONNECT --> proxy.py -- TLS --> Application (emulator.py) --> the route tables of each resource
+client -- CONNECT --> front/proxy.py -- TLS --> front/application.py --> the tables of routes.py
 child processes, MLflow and control ---> plain listener ---> the same application, other tables
+
+Here the parts are made and handed to those that need them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import fcntl
+import functools
 import json
 import logging
 import os
@@ -24,55 +28,23 @@ import uvicorn
 
 from scripts.errors import FAILED, UserError
 from scripts.files import write_private
-from scripts.local import (
-    assets,
-    blobs,
-    computes,
-    control,
-    datastores,
-    deployments,
-    endpoints,
-    gateway,
-    identity,
-    jobs,
-    models,
-    operations,
-    ports,
-    registry,
-    runs,
-    sizes,
-    tracking,
-    workspaces,
-)
-from scripts.local.certificates import server_context
-from scripts.local.emulator import Application, Emulator
-from scripts.local.home import Home
-from scripts.local.proxy import Proxy
-from scripts.local.web import Routes
-
-TABLES = {
-    "arm": Routes().include(
-        operations.routes,
-        identity.arm,
-        workspaces.arm,
-        sizes.arm,
-        computes.arm,
-        datastores.arm,
-        assets.arm,
-        jobs.arm,
-        endpoints.arm,
-        deployments.arm,
-    ),
-    "identity": identity.routes,
-    "data": Routes().include(workspaces.data, registry.data, runs.data, tracking.data),
-    "blob": blobs.routes,
-    "scoring": gateway.routes,
-    "control": Routes().include(control.routes, identity.control, workspaces.control, tracking.control),
-}
-assert models.TYPES  # models registers its routes with assets when it is imported
+from scripts.local.core import lookup, operations, ports
+from scripts.local.core import settings as settings_file
+from scripts.local.core.home import Home, Record, credentials
+from scripts.local.core.parts import Parts
+from scripts.local.core.state import State
+from scripts.local.core.store import Store
+from scripts.local.front.application import Application, is_emulated
+from scripts.local.front.certificates import server_context
+from scripts.local.front.proxy import Proxy
+from scripts.local.jobs.runner import Runner
+from scripts.local.resources.mlflow_server import MlflowServer
+from scripts.local.routes import TABLES, WORK
+from scripts.local.serving.scoring_servers import ScoringServers
+from scripts.local.storage import uploads
 
 
-class Server(uvicorn.Server):
+class Listener(uvicorn.Server):
     """uvicorn without its signal handlers: the emulator decides when to stop."""
 
     @contextlib.contextmanager
@@ -90,7 +62,7 @@ def _listen(port: int | None) -> socket.socket:
 
 
 def _take(home: Home) -> None:
-    """Locks the home, or raises UserError. The system unlocks it however this process ends: no stale pid can mislead."""
+    """Locks the home, or raises UserError. The system unlocks it however this process ends: no stale pid misleads."""
     lock = os.open(home.lock, os.O_RDWR | os.O_CREAT, 0o600)
     for _ in range(20):  # whoever only looks whether it is locked holds it for a moment
         try:
@@ -117,41 +89,57 @@ def serve(home: Home) -> None:
 
 
 async def _main(home: Home) -> None:
-    emulator = Emulator(home)
-    last = home.read_record() or {}
-    sockets = {name: _listen(last.get(f"{name}_port")) for name in ("proxy", "plain")}
-    sockets["tls"] = _listen(None)
+    last = home.read_record()
+    sockets = {
+        "proxy": _listen(last.proxy_port if last else None),
+        "plain": _listen(last.plain_port if last else None),
+        "tls": _listen(None),
+    }
     numbers = {f"{name}_port": sock.getsockname()[1] for name, sock in sockets.items()}
-    started = time.time()
-    emulator.record = {"pid": os.getpid(), **numbers, "key": secrets.token_urlsafe(24), "started": started}
-    servers = [
-        _uvicorn(Application(emulator, TABLES, plain=False), ssl_context=server_context(home)),
-        _uvicorn(Application(emulator, TABLES, plain=True)),
+    record = Record(pid=os.getpid(), **numbers, key=secrets.token_urlsafe(24), started=time.time())
+    settings, log = settings_file.load(home.settings), logging.getLogger("local")
+    state = State(home, record, settings, credentials(home), Store(home.database), log)
+    tracking = MlflowServer(state)
+    runner = Runner(state, tracking)
+    servers = ScoringServers(state)
+    parts = Parts(state, runner, servers, tracking, WORK)
+    listeners = [
+        _uvicorn(Application(parts, TABLES, plain=False), ssl_context=server_context(home)),
+        _uvicorn(Application(parts, TABLES, plain=True)),
     ]
     serving = [
-        asyncio.create_task(server.serve([sockets[name]]))
-        for server, name in zip(servers, ("tls", "plain"), strict=True)
+        asyncio.create_task(listener.serve([sockets[name]]))
+        for listener, name in zip(listeners, ("tls", "plain"), strict=True)
     ]
-    proxy = Proxy(numbers["tls_port"], emulator.is_emulated, home.refused)
+    proxy = Proxy(record.tls_port, functools.partial(is_emulated, state), home.refused)
     accepting = await proxy.serve(sockets["proxy"])
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, emulator.stopping.set)
-    emulator.resume()
-    emulator.start(emulator.tracking.open(*workspaces.every(emulator)))
-    write_private(home.record, json.dumps(emulator.record, indent=2) + "\n")
-    emulator.log.info("serving %s through the proxy on port %d", home.root, numbers["proxy_port"])
-    await emulator.stopping.wait()
-    emulator.log.info("stopping")
+        asyncio.get_running_loop().add_signal_handler(number, state.stopping.set)
+    # What the last process left: half uploads, jobs that died with it, deployments and operations.
+    uploads.tidy(state)
+    runner.resume()
+    servers.resume()
+    operations.resume(parts)
+    state.start(tracking.open(*lookup.workspaces(state)))
+    write_private(home.record, json.dumps(dataclasses.asdict(record), indent=2) + "\n")
+    state.log.info("serving %s through the proxy on port %d", home.root, record.proxy_port)
+    await state.stopping.wait()
+    state.log.info("stopping")
     accepting.close()
-    await emulator.close()
+    await asyncio.gather(runner.close(), servers.close())
+    for task in list(state.tasks):
+        task.cancel()
+    await asyncio.gather(*state.tasks, return_exceptions=True)
+    tracking.close()
+    state.store.close()
     proxy.close()
-    for server in servers:
-        server.should_exit = True
-        server.force_exit = True
+    for listener in listeners:
+        listener.should_exit = True
+        listener.force_exit = True
     await asyncio.gather(*serving)
 
 
-def _uvicorn(application: Application, ssl_context: Any = None) -> Server:
+def _uvicorn(application: Application, ssl_context: Any = None) -> Listener:
     config = uvicorn.Config(
         application,
         http="httptools",
@@ -163,4 +151,4 @@ def _uvicorn(application: Application, ssl_context: Any = None) -> Server:
         timeout_keep_alive=120,
         ssl_context_factory=(lambda config, default: ssl_context) if ssl_context else None,
     )
-    return Server(config)
+    return Listener(config)

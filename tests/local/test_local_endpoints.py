@@ -157,11 +157,11 @@ def test_names_of_endpoints_are_unique_in_a_region(served):
     from azure.ai.ml import MLClient
     from azure.identity import DefaultAzureCredential
 
-    from scripts.local import client
-    from scripts.local.home import Home
+    from scripts.local import launcher
+    from scripts.local.core.home import Home
 
     words = {**served.emulated.workspace, "workspace": "neighbours"}
-    client.register(Home(served.emulated.home), words)
+    launcher.register(Home(served.emulated.home), words)
     other = MLClient(DefaultAzureCredential(), words["subscription_id"], words["resource_group"], "neighbours")
     with pytest.raises(HttpResponseError, match="taken in region eastus"):
         other.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name=served.endpoint, auth_mode="key"))

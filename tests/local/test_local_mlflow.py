@@ -94,11 +94,11 @@ def test_workspaces_do_not_see_each_others_runs(local, tracking):
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-    from scripts.local import client
-    from scripts.local.home import Home
+    from scripts.local import launcher
+    from scripts.local.core.home import Home
 
     job = local.submit()
-    client.register(Home(local.emulated.home), {**local.emulated.workspace, "workspace": "other-runs"})
+    launcher.register(Home(local.emulated.home), {**local.emulated.workspace, "workspace": "other-runs"})
     other = MlflowClient(tracking[0].replace("local-tests", "other-runs"))
     with pytest.raises(MlflowException, match="not found"):
         other.get_run(job)

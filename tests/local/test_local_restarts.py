@@ -39,13 +39,13 @@ def test_a_kill_while_the_first_start_makes_its_databases(own):
 
 
 def test_a_start_while_it_stops(own):
-    from scripts.local import client
-    from scripts.local.home import Home
+    from scripts.local import launcher
+    from scripts.local.core.home import Home
 
     home = Home(own.emulated.home)
     job = own.submit({"seed": 1})
     own.until(lambda: own.ml.jobs.get(job).status == "Running")
-    pid = client.request(home, "POST", "/control/stop")["pid"]
+    pid = launcher.request(home, "POST", "/control/stop")["pid"]
     own.emulated.up()  # waits for the end of the old one
     assert own.emulated.record["pid"] != pid
     assert own.ml.jobs.get(job).status == "Failed"

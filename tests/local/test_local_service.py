@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+import jwt
 import psutil
 import pytest
 import requests
@@ -106,8 +107,8 @@ def test_a_record_that_is_nonsense_or_of_another_program(tmp_path):
 
 
 def test_what_it_writes_is_the_owners_alone(local):
-    container = next(local.emulated.home.glob("mlflow/*.sqlite"))
-    for path in (container, local.emulated.home / "state.sqlite"):
+    runs, *_ = local.until(lambda: list(local.emulated.home.glob("mlflow/*.sqlite")))
+    for path in (runs, local.emulated.home / "state.sqlite"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
@@ -127,6 +128,17 @@ def test_a_token_cannot_be_forged(local):
     for token in (*forged, real):
         answer = requests.get(url, headers={"Authorization": f"Bearer {token}".encode()}, timeout=10)
         assert answer.status_code == (200 if token == real else 401), token
+
+
+def test_a_token_of_yesterday_is_no_longer_taken(local):
+    secret = json.loads((local.emulated.home / "credentials.json").read_text())["client_secret"]
+    url = f"https://management.azure.com/subscriptions/{WORKSPACE['subscription_id']}"
+    for age, status in ((0, 200), (90000, 401)):
+        claims = {"aud": "https://management.azure.com", "exp": time.time() + 86400 - age}
+        token = jwt.encode(claims, secret, "HS256")
+        answer = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=10)
+        assert answer.status_code == status
+    assert answer.json()["error"]["code"] == "ExpiredAuthenticationToken"
 
 
 @pytest.mark.parametrize(

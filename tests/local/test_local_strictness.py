@@ -107,6 +107,32 @@ def test_data_assets_must_exist_and_have_the_type(local):
     assert "uri_folder" in refused(local, inputs=with_data(f"azureml:{asset.name}:1"))
 
 
+@pytest.mark.parametrize("kind", ["data", "Data", "things"])
+def test_an_asset_can_be_named_by_its_id_and_must_exist(local, kind):
+    words = local.emulated.workspace
+    workspace = f"/subscriptions/{words['subscription_id']}/resourceGroups/{words['resource_group']}/providers"
+    workspace += f"/Microsoft.MachineLearningServices/workspaces/{words['workspace']}"
+    inputs = {
+        "base_model": {"type": "mlflow_model", "path": MODEL},
+        "train_file": {"type": "uri_file", "path": f"azureml:{workspace}/{kind}/no-such-rows/versions/1"},
+    }
+    sentence = refused(local, inputs=inputs)
+    assert "Could not find asset with ID: azureml:no-such-rows:1" in sentence
+    assert kind.lower() in sentence
+
+
+def test_an_input_of_a_command_job_must_exist(local):
+    from azure.ai.ml import Input, command
+
+    local.cluster()
+    given = Input(type="uri_file", path="azureml:no-such-rows:1")
+    words = {"environment": f"{REGISTRY}/environments/sklearn-1.5/versions/1", "compute": "gpu-cluster"}
+    with pytest.raises(HttpResponseError) as caught:
+        local.ml.jobs.create_or_update(command(command="cat ${{inputs.rows}}", inputs={"rows": given}, **words))
+    assert caught.value.status_code == 400
+    assert "no-such-rows" in caught.value.error.message
+
+
 def test_outputs_are_bound_to_something(local):
     outputs = {"trained_model": {"type": "mlflow_model"}, "other": {"type": "uri_folder"}}
     assert "'other'" in refused(local, outputs=outputs)

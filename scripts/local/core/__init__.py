@@ -1,0 +1,1 @@
+"""What every part of the emulator stands on: its state, the store, the small web framework, operations, processes."""

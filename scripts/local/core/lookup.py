@@ -1,0 +1,77 @@
+"""Finding in the store what a request, a job or a URI refers to: workspaces, jobs and assets, or Azure's refusal."""
+
+from __future__ import annotations
+
+from scripts.local.core.state import State
+from scripts.local.core.store import Document
+from scripts.local.core.web import AzureError, bad_request, not_found
+from scripts.local.core.workspace_record import Workspace
+
+SCOPE = "workspaces"  # under which the store keeps the workspaces themselves
+SINGULAR = {
+    "data": "data",
+    "models": "model",
+    "codes": "code",
+    "environments": "environment",
+    "components": "component",
+}
+
+
+def workspaces(state: State) -> list[Workspace]:
+    """Returns the registered workspaces, oldest first."""
+    return [Workspace(**document.body) for document in state.store.list("workspaces")]
+
+
+def workspace_of_account(state: State, account: str) -> Workspace | None:
+    """Returns the workspace that a storage account belongs to."""
+    return next((workspace for workspace in workspaces(state) if workspace.account == account), None)
+
+
+def workspace_of_scope(state: State, scope: str) -> Workspace:
+    """Returns the workspace of a scope that the store holds."""
+    document = state.store.get(SCOPE, "workspaces", scope)
+    assert document is not None
+    return Workspace(**document.body)
+
+
+def workspace_of_path(state: State, words: dict[str, str]) -> Workspace:
+    """Returns the workspace that a request's path names; raises Azure's 404."""
+    scope = f"{words['subscription']}/{words['group']}/{words['workspace']}"
+    document = state.store.get(SCOPE, "workspaces", scope)
+    if document is None:
+        raise not_found(
+            f"The Resource 'Microsoft.MachineLearningServices/workspaces/{words['workspace']}' under resource group "
+            f"'{words['group']}' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
+            "ResourceNotFound",
+        )
+    return Workspace(**document.body)
+
+
+def job(state: State, workspace: Workspace, name: str, status: int = 404) -> Document:
+    """Returns a job; raises Azure's refusal (404, or another status where it is only referred to)."""
+    document = state.store.get(workspace.scope, "jobs", name)
+    if document is None:
+        raise AzureError(status, "UserError", f"Could not find job {name} in workspace {workspace.name}.")
+    return document
+
+
+def asset(state: State, workspace: Workspace, kind: str, name: str, version: str, status: int = 404) -> Document:
+    """Returns an asset version; raises Azure's refusal (404, or another status where it is only referred to)."""
+    document = state.store.get(workspace.scope, kind, name, version)
+    if document is None:
+        what = f"{SINGULAR.get(kind, kind)} of workspace {workspace.name}"
+        raise AzureError(status, "UserError", f"Could not find asset with ID: azureml:{name}:{version} ({what}).")
+    return document
+
+
+def latest_asset(state: State, workspace: Workspace, kind: str, name: str) -> Document:
+    """Returns the version of an asset that was created last, which is what the label `latest` means."""
+    versions = active(state.store.list(kind, workspace.scope, name))
+    if not versions:
+        raise bad_request(f"There is no {SINGULAR.get(kind, kind)} {name!r} in workspace {workspace.name}.")
+    return versions[-1]
+
+
+def active(documents: list[Document]) -> list[Document]:
+    """Returns the documents that are not archived."""
+    return [document for document in documents if not document.body["properties"].get("isArchived")]

@@ -1,0 +1,131 @@
+"""The state of the emulator: documents in SQLite, committed before a reply is sent, so that a kill loses nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+# ARM names are case-insensitive, hence NOCASE. `serial` is the order of creation, which "latest" means in Azure.
+SCHEMA = """
+create table if not exists documents (
+    serial integer primary key autoincrement,
+    scope text not null collate nocase,
+    kind text not null,
+    name text not null collate nocase,
+    version text not null collate nocase,
+    body text not null,
+    created real not null,
+    modified real not null,
+    unique (scope, kind, name, version)
+);
+"""
+
+
+@dataclasses.dataclass
+class Document:
+    """One stored resource. `body` is what the resource's own module keeps; times are seconds since the epoch."""
+
+    scope: str
+    kind: str
+    name: str
+    version: str
+    body: dict[str, Any]
+    created: float
+    modified: float
+    serial: int
+
+    def system_data(self) -> dict[str, str]:
+        """Returns Azure's `systemData` of the resource."""
+        return {
+            "createdAt": iso(self.created),
+            "createdBy": "local user",
+            "createdByType": "Application",
+            "lastModifiedAt": iso(self.modified),
+            "lastModifiedBy": "local user",
+            "lastModifiedByType": "Application",
+        }
+
+
+def iso(seconds: float) -> str:
+    """Returns a time as Azure writes it, such as `2026-11-23T06:08:51.123456+00:00`."""
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat()
+
+
+Documents = list[Document]  # by a name of its own, as the store has a method `list`
+
+
+class Store:
+    """Documents by (scope, kind, name, version). To be used from the event loop's thread only."""
+
+    def __init__(self, path: Path) -> None:
+        self.connection = sqlite3.connect(path, isolation_level=None)
+        # WAL and NORMAL: a commit survives a killed process (not a power cut), and costs no fsync.
+        self.connection.execute("pragma journal_mode=wal")
+        self.connection.execute("pragma synchronous=normal")
+        self.connection.executescript(SCHEMA)
+
+    def close(self) -> None:
+        """Closes the database; what was written is already committed."""
+        self.connection.close()
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Makes the writes in its block one: all or none."""
+        self.connection.execute("begin immediate")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("rollback")
+            raise
+        self.connection.execute("commit")
+
+    def put(self, scope: str, kind: str, name: str, body: dict[str, Any], version: str = "") -> Document:
+        """Creates or replaces a document, and returns it."""
+        now = time.time()
+        self.connection.execute(
+            "insert into documents (scope, kind, name, version, body, created, modified) values (?, ?, ?, ?, ?, ?, ?) "
+            "on conflict do update set body = excluded.body, modified = excluded.modified",
+            (scope, kind, name, version, json.dumps(body), now, now),
+        )
+        document = self.get(scope, kind, name, version)
+        assert document is not None
+        return document
+
+    def get(self, scope: str, kind: str, name: str, version: str = "") -> Document | None:
+        """Returns a document, or None."""
+        found = self._select("scope = ? and kind = ? and name = ? and version = ?", (scope, kind, name, version))
+        return found[0] if found else None
+
+    def list(self, kind: str, scope: str | None = None, name: str | None = None) -> Documents:
+        """Returns the documents of a kind, oldest first; of all scopes without `scope`, of all names without `name`."""
+        condition, values = "kind = ?", [kind]
+        for column, value in (("scope", scope), ("name", name)):
+            if value is not None:
+                condition += f" and {column} = ?"
+                values.append(value)
+        return self._select(condition, tuple(values))
+
+    def delete(self, scope: str, kind: str, name: str, version: str = "") -> None:
+        """Forgets a document, if there is one."""
+        self.connection.execute(
+            "delete from documents where scope = ? and kind = ? and name = ? and version = ?",
+            (scope, kind, name, version),
+        )
+
+    def _select(self, condition: str, values: tuple[str, ...]) -> Documents:
+        rows = self.connection.execute(
+            "select scope, kind, name, version, body, created, modified, serial from documents "
+            f"where {condition} order by serial",
+            values,
+        )
+        return [
+            Document(scope, kind, name, version, json.loads(body), created, modified, serial)
+            for scope, kind, name, version, body, created, modified, serial in rows
+        ]

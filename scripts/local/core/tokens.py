@@ -1,0 +1,52 @@
+"""Access tokens: JWTs signed with the home's secret, as the emulator gives them and takes them back."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import jwt
+
+from scripts.local.core import faults
+from scripts.local.core.state import State
+from scripts.local.core.web import AzureError, Call
+
+LIFETIME = 86399  # seconds, as Microsoft Entra ID gives a service principal
+ALGORITHM = "HS256"
+
+
+def make_token(state: State, audience: str) -> str:
+    """Returns a token for an audience; clients read `aud`, `tid` and `exp` in it."""
+    now = int(time.time())
+    principal = state.credentials
+    claims = {
+        "aud": audience,
+        "iss": f"https://sts.windows.net/{principal.tenant_id}/",
+        "tid": principal.tenant_id,
+        "oid": principal.object_id,
+        "appid": principal.client_id,
+        "idtyp": "app",
+        "iat": now,
+        "nbf": now,
+        "exp": now + LIFETIME,
+    }
+    return jwt.encode(claims, principal.client_secret, ALGORITHM)
+
+
+def read_token(call: Call) -> dict[str, Any]:
+    """Returns the claims of the request's bearer token; raises 401 where there is none that is still valid."""
+    scheme, _, token = call.request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise AzureError(401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
+    try:  # another user of this machine reaches the loopback too, and could write a token, but not sign it
+        return jwt.decode(
+            token,
+            call.state.credentials.client_secret,
+            algorithms=[ALGORITHM],
+            options={"verify_aud": False, "require": ["aud", "exp"]},
+        )
+    except jwt.ExpiredSignatureError:
+        fault = faults.FAULTS["expired-token"]
+        raise AzureError(fault.status, fault.code, fault.message) from None
+    except jwt.InvalidTokenError:
+        raise AzureError(401, "InvalidAuthenticationToken", "The access token is invalid.") from None

@@ -1,0 +1,170 @@
+"""The small web framework: routes with Azure's path templates, a call, replies and Azure's error envelope."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from scripts.local.core.parts import Parts
+from scripts.local.core.state import State
+from scripts.local.core.workspace_record import PROVIDER, Workspace
+
+SUBSCRIPTION = "/subscriptions/{subscription}"
+GROUP = SUBSCRIPTION + "/resourceGroups/{group}"
+WORKSPACE = GROUP + PROVIDER + "/workspaces/{workspace}"
+REGISTRY = "/mferp/managementfrontend" + GROUP + PROVIDER + "/registries/{registry}"
+
+
+class AzureError(Exception):
+    """A refusal: becomes Azure's error envelope. `message` is one sentence that names what is wrong."""
+
+    def __init__(self, status: int, code: str, message: str, details: list[dict[str, str]] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.details = status, code, message, details or []
+
+    def envelope(self) -> dict[str, Any]:
+        """Returns the JSON body that Azure's clients read."""
+        return {"error": {"code": self.code, "message": self.message, "details": self.details}}
+
+
+def bad_request(message: str, code: str = "UserError") -> AzureError:
+    """Returns the 400 that Azure ML answers when a request is understood and wrong."""
+    return AzureError(400, code, message)
+
+
+def not_found(message: str, code: str = "UserError") -> AzureError:
+    """Returns a 404."""
+    return AzureError(404, code, message)
+
+
+def reply(body: Any = None, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Returns a JSON response; without a body an empty one."""
+    if body is None:
+        return Response(status_code=status, headers=headers)
+    return Response(json.dumps(body), status, headers, "application/json")
+
+
+@dataclasses.dataclass
+class Call:
+    """One request, with what its handler needs: the parts of the emulator, the words of its path and its workspace."""
+
+    parts: Parts
+    request: Request
+    words: dict[str, str]
+    host: str
+    workspace: Workspace | None = None
+
+    @property
+    def state(self) -> State:
+        """What all parts share."""
+        return self.parts.state
+
+    @property
+    def ws(self) -> Workspace:
+        """The workspace of a workspace route."""
+        assert self.workspace is not None
+        return self.workspace
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query parameters, with their names in lower case."""
+        return {key.lower(): value for key, value in self.request.query_params.items()}
+
+    async def json(self) -> dict[str, Any]:
+        """Returns the body as a JSON object; anything else is refused with 400."""
+        raw = await self.request.body()
+        try:
+            body = json.loads(raw or b"{}")
+        except ValueError as error:
+            raise bad_request(f"The request body is not JSON: {error}.", "InvalidRequestContent") from None
+        if not isinstance(body, dict):
+            raise bad_request(
+                f"The request body must be a JSON object, not {type(body).__name__}.", "InvalidRequestContent"
+            )
+        if not isinstance(body.get("properties"), dict | None):
+            raise bad_request(
+                "The key 'properties' of the request body must be a JSON object.", "InvalidRequestContent"
+            )
+        return body
+
+    def number(self, key: str) -> int:
+        """Returns a query parameter that is a count, 0 where it is not given; anything else is refused with 400."""
+        text = self.query.get(key) or "0"
+        if not text.isdecimal():
+            raise bad_request(f"The query parameter {key} is {text!r}; allowed is a whole number.", "InvalidParameter")
+        return int(text)
+
+
+Handler = Callable[[Call], Awaitable[Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Route:
+    """What is answered under a path; the docstring of `handler` says how."""
+
+    methods: frozenset[str]
+    template: str
+    pattern: re.Pattern[str]
+    handler: Handler
+
+
+class Routes:
+    """A table of routes of one host. `{word}` matches a path segment, `{word:path}` the rest; case does not matter."""
+
+    def __init__(self) -> None:
+        self.table: list[Route] = []
+
+    def __call__(self, methods: str, template: str) -> Callable[[Handler], Handler]:
+        """Registers a handler, as a decorator: `@routes("GET PUT", WORKSPACE + "/computes/{name}")`."""
+        pattern = re.escape(template).replace(r"\{", "{").replace(r"\}", "}")
+        pattern = re.sub(r"{(\w+):path}", r"(?P<\1>.*)", pattern)
+        pattern = re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", pattern)
+        compiled = re.compile(pattern + "/?", re.IGNORECASE)
+
+        def register(handler: Handler) -> Handler:
+            self.table.append(Route(frozenset(methods.split()), template, compiled, handler))
+            return handler
+
+        return register
+
+    def include(self, *others: Routes) -> Routes:
+        """Adds the routes of other tables, which stay in their order."""
+        for other in others:
+            self.table.extend(other.table)
+        return self
+
+    def find(self, method: str, path: str) -> tuple[Handler, dict[str, str]]:
+        """Returns the handler of a request and the words of its path; raises 404 or 405."""
+        known = False
+        for route in self.table:
+            match = route.pattern.fullmatch(path)
+            if match and method in route.methods:
+                return route.handler, match.groupdict()
+            known = known or match is not None
+        if known:
+            raise AzureError(405, "MethodNotAllowed", f"{method} is not allowed on {path}.")
+        raise not_found(f"The local Azure ML has no {method} {path}; its README lists what it emulates.", "NotEmulated")
+
+
+async def answer(call: Call, handler: Handler) -> Response:
+    """Runs a handler and turns what it returns or raises into a response."""
+    try:
+        result = await handler(call)
+        response = result if isinstance(result, Response) else reply(result)
+    except AzureError as error:
+        response = reply(error.envelope(), error.status)
+    except ClientDisconnect:
+        response = reply(status=499)
+    except Exception as error:  # a bug of ours must still be an envelope that the clients can show
+        call.state.log.exception("%s %s", call.request.method, call.request.url.path)
+        message = f"The local Azure ML failed with {type(error).__name__}: {error}; see {call.state.home.log}."
+        response = reply(AzureError(500, "InternalServerError", message).envelope(), 500)
+    response.headers.setdefault("x-ms-request-id", str(uuid.uuid4()))
+    return response

@@ -1,0 +1,83 @@
+"""Which host answers what: the names of the emulated hosts, and the application that serves them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import Receive, Scope, Send
+
+from scripts.azure.regions import REGIONS
+from scripts.local.core import lookup
+from scripts.local.core.parts import Parts
+from scripts.local.core.state import State
+from scripts.local.core.web import AzureError, Call, Routes, answer, reply
+from scripts.local.front import control, identity
+
+REGION = f"(?P<region>{'|'.join(REGIONS)})"
+# Host name -> family of routes. `azcliprod` is the account of the CLI's own version check: it has nothing here.
+HOSTS = {
+    "arm": re.compile(r"management\.azure\.com"),
+    "identity": re.compile(r"login\.(microsoftonline\.com|windows\.net)"),
+    "data": re.compile(rf"{REGION}\.api\.azureml\.ms"),
+    "scoring": re.compile(rf"(?P<endpoint>[a-z0-9-]+)\.{REGION}\.inference\.ml\.azure\.com"),
+    "blob": re.compile(r"(?P<account>[a-z0-9]+)\.blob\.core\.windows\.net"),
+    "control": re.compile(r"127\.0\.0\.1|localhost"),
+}
+
+
+def family_of(host: str) -> tuple[str | None, dict[str, str]]:
+    """Returns the family of routes of a host, and the words in its name; None where it is not emulated."""
+    for family, pattern in HOSTS.items():
+        match = pattern.fullmatch(host.lower())
+        if match:
+            return family, match.groupdict()
+    return None, {}
+
+
+def is_emulated(state: State, host: str) -> bool:
+    """Says whether the proxy may open a tunnel for a host."""
+    family, words = family_of(host)
+    if family == "blob":
+        return words["account"] == "azcliprod" or lookup.workspace_of_account(state, words["account"]) is not None
+    return family not in (None, "control")
+
+
+class Application:
+    """The ASGI application of both listeners. The TLS one serves Azure's hosts, the plain one only the loopback's."""
+
+    def __init__(self, parts: Parts, tables: dict[str, Routes], plain: bool) -> None:
+        self.parts, self.tables, self.plain = parts, tables, plain
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one HTTP request."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        host = request.headers.get("host", "").rsplit(":", 1)[0].lower()
+        family, host_words = family_of(host)
+        # A browser that was talked into calling the loopback under another name is refused here.
+        if family not in self.tables or (family == "control") != self.plain:
+            response = reply(AzureError(421, "NotEmulated", f"Host {host!r} is not served here.").envelope(), 421)
+        else:
+            response = await self._answer(request, host, str(family), host_words)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request, host: str, family: str, host_words: dict[str, str]) -> Any:
+        call = Call(self.parts, request, dict(host_words), host)
+
+        async def handle(call: Call) -> Any:
+            if not request.scope["path"].isprintable():
+                raise AzureError(400, "BadRequest", "The path of the request has control characters.")
+            handler, words = self.tables[family].find(request.method, request.scope["path"])
+            call.words.update(words)
+            if family in ("arm", "data"):
+                identity.authorise(call)
+            elif request.url.path.startswith("/control/") and not control.allowed(call):
+                raise AzureError(401, "Unauthorized", "The control key is not the one in emulator.json.")
+            if "workspace" in words:
+                call.workspace = lookup.workspace_of_path(call.state, words)
+            return await handler(call)
+
+        return await answer(call, handle)

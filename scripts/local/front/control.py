@@ -1,0 +1,86 @@
+"""The control routes of the plain listener: health, status and stopping. Each call carries the key of emulator.json."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from scripts.local.core import lookup
+from scripts.local.core.store import Document
+from scripts.local.core.web import AzureError, Call, Routes
+from scripts.local.resources.endpoints import deployments_of
+from scripts.local.resources.jobs import ENDED
+
+routes = Routes()
+HEADER = "x-local-key"
+
+
+def allowed(call: Call) -> bool:
+    """Says whether a control request comes from someone who can read the home."""
+    return secrets.compare_digest(call.request.headers.get(HEADER, "").encode(), call.state.record.key.encode())
+
+
+@routes("GET", "/control/health")
+async def health(call: Call) -> Any:
+    """Says that this is the emulator, and of which process; 503 while it stops."""
+    if call.state.stopping.is_set():
+        raise AzureError(503, "ServiceUnavailable", "The local Azure ML is stopping.")
+    return {"pid": os.getpid()}
+
+
+@routes("GET", "/control/status")
+async def status(call: Call) -> Any:
+    """Returns what runs: workspaces, jobs that have not ended, endpoints with their deployments, disk used."""
+    state, record = call.state, call.state.record
+    workspaces = {workspace.scope: workspace for workspace in lookup.workspaces(state)}
+    running = [
+        {"workspace": workspaces[job.scope].name, "name": job.name, "status": job.body["status"]}
+        for job in state.store.list("jobs")
+        if job.body["status"] not in ENDED
+    ]
+    served = [
+        {
+            "workspace": workspaces[endpoint.scope].name,
+            "name": endpoint.name,
+            "state": _condition(endpoint),
+            "deployments": {
+                name: _condition(deployment)
+                for name, deployment in deployments_of(state, workspaces[endpoint.scope], endpoint.name).items()
+            },
+        }
+        for endpoint in state.store.list("endpoints")
+    ]
+    keys = {"subscription_id": "subscription", "resource_group": "group", "workspace": "name", "region": "region"}
+    return {
+        "pid": os.getpid(),
+        "home": str(state.home.root),
+        "started": record.started,
+        "ports": {key: getattr(record, key) for key in ("proxy_port", "plain_port", "tls_port")},
+        "workspaces": [{key: getattr(each, name) for key, name in keys.items()} for each in workspaces.values()],
+        "running_jobs": running,
+        "endpoints": served,
+        "disk_bytes": await asyncio.to_thread(_disk_used, state.home.root),
+    }
+
+
+def _condition(document: Document) -> str:
+    return str(document.body["properties"]["provisioningState"])
+
+
+def _disk_used(root: Path) -> int:
+    total = 0
+    for path in root.rglob("*"):
+        with contextlib.suppress(FileNotFoundError):  # jobs and uploads rename and remove files meanwhile
+            total += 0 if path.is_dir() else path.lstat().st_size
+    return total
+
+
+@routes("POST", "/control/stop")
+async def stop(call: Call) -> Any:
+    """Stops the emulator; its process ends when its jobs and deployments have."""
+    call.state.stopping.set()
+    return {"pid": os.getpid()}

@@ -1,0 +1,181 @@
+"""One job while it runs: its steps in order, each in a process of its own, its log, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from scripts.local.core import faults, lookup
+from scripts.local.core.parts import Tracking
+from scripts.local.core.state import State
+from scripts.local.core.web import AzureError
+from scripts.local.core.workspace_record import Workspace
+from scripts.local.jobs import command_step, engine_step
+from scripts.local.jobs.job_reader import JobReader
+from scripts.local.jobs.steps import CHAT, Step, StepRun, Value
+from scripts.local.resources import models
+from scripts.local.resources.jobs import set_status
+from scripts.local.resources.run_history import LOG_NAMES
+from scripts.local.storage import containers, uris
+
+
+class StepFailed(Exception):
+    """A step ended without success; `error` is what the job reports, `told` whether the log says it already."""
+
+    def __init__(self, code: str, message: str, told: bool = False) -> None:
+        super().__init__(message)
+        self.error = {"code": code, "message": message}
+        self.told = told
+
+
+def folder_of(state: State, workspace: Workspace, job: str) -> Path:
+    """Returns the folder in which a job runs; job names are unique within a workspace only."""
+    return state.home.jobs / workspace.identifier / job
+
+
+class JobRun:
+    """A job that has its turn. `cancel` makes the work that ends it from outside."""
+
+    def __init__(
+        self,
+        state: State,
+        tracking: Tracking,
+        workspace: Workspace,
+        name: str,
+        cancel: Callable[[], Coroutine[Any, Any, None]],
+    ) -> None:
+        self.state, self.tracking, self.workspace, self.name, self.cancel = state, tracking, workspace, name, cancel
+        self.properties: dict[str, Any] = lookup.job(state, workspace, name).body["properties"]
+        self.log = containers.artifacts(state, workspace, name) / LOG_NAMES[self.properties["jobType"]]
+
+    async def run(self) -> None:
+        """Runs the job to its end, whatever happens; only where its task is cancelled it is left as it is."""
+        try:
+            await self._run_steps()
+        except Exception as error:
+            await end(self.state, self.tracking, self.workspace, self.name, "Failed", self._failed(error).error)
+        else:
+            await end(self.state, self.tracking, self.workspace, self.name, "Completed")
+
+    def _failed(self, error: Exception) -> StepFailed:
+        """Returns what a job reports of an exception: whatever it is, the job must end."""
+        if isinstance(error, StepFailed):
+            return error
+        if isinstance(error, AzureError):
+            return StepFailed(error.code, error.message)
+        self.state.log.error("a job failed", exc_info=error)
+        return StepFailed("SystemError", f"The local Azure ML could not run the job: {error}.")
+
+    async def _run_steps(self) -> None:
+        await self.tracking.create_run(self.workspace, self.name, self.properties)
+        steps = JobReader(self.state, self.workspace, self.name, self.properties).steps()
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.touch()
+        statuses = {step.name: "NotStarted" for step in steps}
+        set_status(self.state, self.workspace.scope, self.name, "Running")
+        failed: StepFailed | None = None
+        for step in steps:
+            if any(statuses.get(need) != "Completed" for need in step.needs()):
+                statuses[step.name] = "Canceled"
+                continue
+            statuses[step.name] = "Running"
+            self._remember(steps=statuses)
+            if len(steps) > 1:
+                self._say(f"Step {step.name} started.")
+            try:
+                await self._run_step(step, {other.name: other for other in steps})
+                statuses[step.name] = "Completed"
+            except Exception as error:
+                statuses[step.name] = "Failed"
+                failed = self._failed(error)
+            self._remember(steps=statuses)
+            if failed and not (self.properties.get("settings") or {}).get("continue_on_step_failure", True):
+                break
+        set_status(self.state, self.workspace.scope, self.name, "Finalizing")
+        if failed is not None:
+            if not failed.told:
+                self._say(failed.error["message"])
+            raise failed
+        models.register_outputs(self.state, self.workspace, self.name, self.properties)
+
+    async def _run_step(self, step: Step, steps: dict[str, Step]) -> None:
+        fault = faults.happening(self.state, "job")
+        if fault is not None:
+            raise StepFailed(fault.code, fault.message)
+        folder = folder_of(self.state, self.workspace, self.name) / step.name
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder / "logs").mkdir(parents=True)
+        (folder / "logs" / "executionlogs.txt").symlink_to(self.log)
+        inputs = {key: self._path(steps, key, value) for key, value in step.inputs.items()}
+        outputs = {key: uris.resolve(self.state, self.workspace, uri) for key, uri in step.outputs.items()}
+        tracking_uri = self.tracking.address(self.workspace)
+        run = StepRun(self.workspace, self.name, self.properties, step, folder, inputs, outputs, tracking_uri)
+        child = await (engine_step if step.kind == CHAT else command_step).start(self.state, run)
+        self._remember(process=child.identity)
+        cancel = self.state.start(self._cancel_by_fault())
+        try:
+            code = await child.wait()
+        finally:
+            cancel.cancel()
+            await asyncio.shield(child.stop())
+            self._remember(process=None)
+        if code != 0:
+            raise _failure(folder, step.name, code)
+
+    def _path(self, steps: dict[str, Step], key: str, value: Value) -> str:
+        """Returns an input as a step gets it: a literal's text, or an absolute path, or a registry URI as it is."""
+        if value.literal is not None:
+            return value.literal
+        uri = steps[value.step].outputs[value.output or ""] if value.step else value.uri or ""
+        if uris.REGISTRY.fullmatch(uri):
+            return uri
+        path = uris.resolve(self.state, self.workspace, uri, "models" if "model" in value.kind else "data")
+        if not path.exists():
+            raise StepFailed("UserError", f"Input {key} cannot be read: {uri} does not exist.")
+        return str(path)
+
+    async def _cancel_by_fault(self) -> None:
+        await asyncio.sleep(1)
+        if faults.happening(self.state, "job.cancel"):
+            set_status(self.state, self.workspace.scope, self.name, "CancelRequested")
+            self.state.start(self.cancel())
+
+    def _remember(self, **content: Any) -> None:
+        """Stores the job with other content under some keys: its process, the status of its steps."""
+        document = lookup.job(self.state, self.workspace, self.name)
+        self.state.store.put(self.workspace.scope, "jobs", self.name, {**document.body, **content})
+
+    def _say(self, text: str) -> None:
+        with self.log.open("a") as file:
+            file.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+
+
+async def end(
+    state: State, tracking: Tracking, workspace: Workspace, job: str, status: str, error: dict[str, str] | None = None
+) -> None:
+    """Stores how a job ended, for MLflow too."""
+    try:
+        await tracking.end_run(workspace, job, status)
+    except Exception:  # MLflow's database may be broken or full; the job has ended all the same
+        state.log.exception("the MLflow run of job %s", job)
+    set_status(state, workspace.scope, job, status, error)
+
+
+def _failure(folder: Path, step: str, code: int) -> StepFailed:
+    with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
+        error = json.loads((folder / "error.json").read_text())
+        return StepFailed(str(error["code"]), str(error["message"]), told=True)
+    reason = f"ended with exit code {code}" if code >= 0 else f"was ended by signal {-code}"
+    if code == -9:
+        reason += ", as the system does when memory runs out"
+    tail = ""
+    with contextlib.suppress(FileNotFoundError):
+        lines = (folder / "output.txt").read_text(errors="replace").strip().splitlines()
+        tail = f" Its last line was: {lines[-1]}" if lines else ""
+    return StepFailed("UserError", f"Step {step} {reason}.{tail}")

@@ -1,0 +1,179 @@
+"""The parts of a job that refer to something: components, computes, assets, inputs and outputs, each checked.
+
+Faults are collected rather than raised, so that a user sees all of them at once.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from scripts.errors import suggest
+from scripts.local.core.state import State
+from scripts.local.core.store import Document
+from scripts.local.core.web import AzureError, bad_request
+from scripts.local.core.workspace_record import Workspace
+from scripts.local.jobs import component_inputs
+from scripts.local.jobs.steps import CHAT, COMMAND, Value
+from scripts.local.resources import registry
+from scripts.local.storage import uris
+
+EXPRESSION = re.compile(r"\$\{\{\s*([^}]*?)\s*\}\}")
+
+
+class Binder:
+    """Resolves the references of one job of a workspace; `faults` are sentences about those that lead nowhere."""
+
+    def __init__(self, state: State, workspace: Workspace, job: str, properties: dict[str, Any]) -> None:
+        self.state, self.workspace, self.job, self.properties = state, workspace, job, properties
+        self.faults: list[str] = []
+        self.bound: set[str] = set()
+        self.inputs = {name: self._top_input(name, each) for name, each in (properties.get("inputs") or {}).items()}
+        self.outputs = properties.get("outputs") or {}
+
+    def compute(self, value: Any, what: str) -> str | None:
+        """Returns the name of a compute that exists, or None for serverless; notes a fault for one that does not."""
+        if not value or str(value).lower() == "serverless":
+            return None
+        name = str(value).rpartition("/")[2]
+        if self.state.store.get(self.workspace.scope, "computes", name) is None:
+            names = [document.name for document in self.state.store.list("computes", self.workspace.scope)]
+            self.faults.append(
+                f"{what} is {name!r}, which workspace {self.workspace.name} does not have{suggest(name, names)}; "
+                f"its computes are: {', '.join(names) or 'none'}."
+            )
+        return name
+
+    def component(self, identifier: str, what: str) -> tuple[str, dict[str, Any]]:
+        """Returns the kind and the specification of a step's component; refuses one that does not exist."""
+        from_registry = uris.REGISTRY.fullmatch(identifier)
+        if from_registry:
+            return CHAT, normal(registry.component_named(from_registry, what))
+        match = uris.asset_reference(identifier)
+        if not match:
+            raise bad_request(f"{what} has no component that the local Azure ML can run: {identifier!r}.")
+        document = uris.asset_named(self.state, self.workspace, match, "components")
+        spec = document.body["properties"].get("componentSpec") or {}
+        if spec.get("type") != "command":
+            kind = f"component {match['name']} of type {spec.get('type')!r}"
+            raise bad_request(f"{what} runs {kind}; the local Azure ML runs command components.")
+        return COMMAND, normal(spec)
+
+    def _top_input(self, name: str, wire: dict[str, Any]) -> Value | None:
+        kind = wire.get("jobInputType", "literal")
+        if kind == "literal":
+            return Value(literal=str(wire.get("value", "")))
+        return self._uri(f"Input {name} of the job", wire.get("uri"), kind, "data")
+
+    def _uri(self, what: str, uri: Any, kind: str, short: str) -> Value | None:
+        """Returns a value with a path, after checking that the asset which it names exists."""
+        if not uri:
+            self.faults.append(f"{what} has no path.")
+            return None
+        try:
+            match = uris.REGISTRY.fullmatch(str(uri))
+            if match:
+                model = registry.model_named(match, what)
+                uri = f"azureml://registries/{registry.NAME}/models/{model['name']}/versions/{model['version']}"
+            elif match := uris.asset_reference(uri):
+                short = "models" if kind in ("mlflow_model", "custom_model", "triton_model") else short
+                short = "data" if kind.startswith("uri") or kind == "mltable" else short
+                uris.resolve(self.state, self.workspace, uri, short)
+                self._asset_type(what, uris.asset_named(self.state, self.workspace, match, short), kind)
+            else:
+                uris.resolve(self.state, self.workspace, uri)
+        except AzureError as error:
+            self.faults.append(f"{what}: {error.message}")
+            return None
+        return Value(uri=str(uri), kind=kind)
+
+    def _asset_type(self, what: str, document: Document, kind: str) -> None:
+        properties = document.body["properties"]
+        actual = properties.get("dataType") or properties.get("modelType")
+        if actual and actual != kind:
+            self.faults.append(f"{what} is of type {kind}, but {document.name}:{document.version} is of type {actual}.")
+
+    def _value(self, what: str, wire: Any, nodes: dict[str, Any]) -> Value | None:
+        if not isinstance(wire, dict):
+            wire = {"job_input_type": "literal", "value": wire}
+        kind = wire.get("job_input_type", "literal")
+        if kind != "literal":
+            return self._uri(what, wire.get("uri"), kind, "data")
+        text = str(wire.get("value", ""))
+        match = EXPRESSION.fullmatch(text)
+        if match is None:
+            if "${{" in text:
+                self.faults.append(f"{what} is {text!r}, which is not one expression that can be resolved.")
+                return None
+            return Value(literal=text)
+        return self._expression(what, match[0], match[1].split("."), nodes)
+
+    def _expression(self, what: str, text: str, words: list[str], nodes: dict[str, Any]) -> Value | None:
+        if words[:2] == ["parent", "inputs"] and len(words) == 3:
+            if words[2] in self.inputs:
+                return self.inputs[words[2]]
+            hint = suggest(words[2], self.inputs)
+            self.faults.append(f"{what} is bound to {text}, but the job has no input {words[2]!r}{hint}.")
+        elif words[:2] == ["parent", "jobs"] and len(words) == 5 and words[3] == "outputs":
+            _, _, step, _, output = words
+            if step not in nodes:
+                self.faults.append(
+                    f"{what} is bound to {text}, but the job has no step {step!r}{suggest(step, nodes)}."
+                )
+                return None
+            try:
+                spec = self.component(str(nodes[step].get("componentId", "")), f"Step {step}")[1]
+            except AzureError:
+                return None  # the step itself is reported
+            if output in spec["outputs"]:
+                return Value(step=step, output=output, kind=spec["outputs"][output]["type"])
+            hint = suggest(output, spec["outputs"])
+            self.faults.append(f"{what} is bound to {text}, but step {step} has no output {output!r}{hint}.")
+        else:
+            self.faults.append(f"{what} is bound to {text}, which names no input of the job and no output of a step.")
+        return None
+
+    def _check(self, step: str, key: str, spec: dict[str, Any], value: Value) -> None:
+        if value.literal is not None:
+            fault = component_inputs.literal_fault(key, spec, value.literal)
+        else:
+            fault = component_inputs.type_fault(spec, value.kind)
+        if fault:
+            self.faults.append(f"Step {step}: input {key} {fault}.")
+
+    def _required(self, step: str, spec: dict[str, Any], inputs: dict[str, Any]) -> None:
+        for key, each in spec["inputs"].items():
+            if key not in inputs and not component_inputs.is_optional(each):
+                self.faults.append(f"Step {step}: input {key} is missing, and {spec['name']} requires it.")
+
+    def _target(self, step: str, key: str, spec: dict[str, Any], wire: dict[str, Any], default: str) -> str:
+        text = str(wire.get("value", ""))
+        match = EXPRESSION.fullmatch(text)
+        if match is None:
+            if text:
+                allowed = "an expression such as ${{parent.outputs.x}}"
+                self.faults.append(f"Step {step}: output {key} is bound to {text!r}; allowed is {allowed}.")
+            return str(wire.get("uri") or default)
+        words = match[1].split(".")
+        if words[:2] != ["parent", "outputs"] or len(words) != 3 or words[2] not in self.outputs:
+            hint = suggest(words[-1], self.outputs)
+            self.faults.append(f"Step {step}: output {key} is bound to {text}, but the job has no such output{hint}.")
+            return default
+        target = self.outputs[words[2]]
+        if words[2] in self.bound:
+            self.faults.append(f"Output {words[2]!r} of the job is bound to two outputs of steps.")
+        self.bound.add(words[2])
+        fault = component_inputs.type_fault({"type": target["jobOutputType"]}, spec["type"])
+        if fault:
+            self.faults.append(f"Step {step}: output {key} {fault} for output {words[2]} of the job.")
+        return target["uri"]
+
+
+def normal(spec: dict[str, Any]) -> dict[str, Any]:
+    """Returns a component's specification with its `name`, `inputs` and `outputs` always there."""
+    return {
+        **spec,
+        "name": spec.get("component") or spec.get("name"),
+        "inputs": spec.get("inputs") or {},
+        "outputs": spec.get("outputs") or {},
+    }

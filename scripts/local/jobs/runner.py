@@ -1,0 +1,119 @@
+"""The jobs that run or wait: submitting, cancelling, and what a start finds of them.
+
+The status of a job is stored before anything is done about it. What a kill interrupted is settled at the next start: a
+job that waited is queued again, one that ran has failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import json
+from typing import Any
+
+from scripts.local.core import lookup, processes
+from scripts.local.core.parts import Key, Tracking
+from scripts.local.core.state import State
+from scripts.local.core.store import Document
+from scripts.local.core.workspace_record import Workspace
+from scripts.local.jobs import job_run
+from scripts.local.jobs.job_reader import JobReader
+from scripts.local.jobs.job_run import JobRun
+from scripts.local.resources.jobs import ENDED, set_status
+
+STOPPED = "The local Azure ML was stopped while the job ran."
+
+
+class Runner:
+    """The jobs that run or wait, by (scope, name)."""
+
+    def __init__(self, state: State, tracking: Tracking) -> None:
+        self.state, self.tracking = state, tracking
+        self.slots = asyncio.Semaphore(state.settings.parallel_jobs)
+        self.tasks: dict[Key, asyncio.Task[None]] = {}
+        self.observed: set[Key] = set()  # jobs whose status a stream has asked for
+
+    def check(self, workspace: Workspace, job: str, properties: dict[str, Any]) -> None:
+        """Raises AzureError for what is wrong in a job."""
+        JobReader(self.state, workspace, job, properties).steps()
+
+    def submit(self, workspace: Workspace, name: str) -> None:
+        """Queues a job that is stored."""
+        key = (workspace.scope, name)
+        self.tasks[key] = self.state.start(self._job(workspace, name))
+        self.tasks[key].add_done_callback(lambda _: self.tasks.pop(key, None))
+
+    async def cancel(self, scope: str, name: str) -> None:
+        """Ends a job; returns when its processes are gone and its status is Canceled."""
+        task = self.tasks.get((scope, name))
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        workspace = lookup.workspace_of_scope(self.state, scope)
+        if lookup.job(self.state, workspace, name).body["status"] not in ENDED:
+            await job_run.end(self.state, self.tracking, workspace, name, "Canceled")
+
+    async def close(self) -> None:
+        """Ends all jobs because the emulator stops: those that ran have failed, those that waited wait on."""
+        running = {key: task for key, task in self.tasks.items() if not task.done()}
+        for task in running.values():
+            task.cancel()
+        await asyncio.gather(*running.values(), return_exceptions=True)
+        for scope, name in running:
+            workspace = lookup.workspace_of_scope(self.state, scope)
+            status = self._settle(workspace, name)
+            if status is not None:
+                await self.tracking.end_run(workspace, name, status)
+
+    def resume(self) -> None:
+        """Settles the jobs of a process that is gone; their runs follow in the background, as MLflow takes a while."""
+        for document in self.state.store.list("jobs"):
+            if document.body["status"] not in ENDED:
+                processes.end_stray(document.body.get("process"))
+                workspace = lookup.workspace_of_scope(self.state, document.scope)
+                status = self._settle(workspace, document.name)
+                if status is None:
+                    self.submit(workspace, document.name)
+                else:
+                    self.state.start(self.tracking.end_run(workspace, document.name, status))
+
+    def _settle(self, workspace: Workspace, name: str) -> str | None:
+        """Ends a job whose process is gone and returns its status, or None for one that had only waited."""
+        status = lookup.job(self.state, workspace, name).body["status"]
+        if status in ("NotStarted", "Queued"):
+            return None
+        if status == "CancelRequested":
+            set_status(self.state, workspace.scope, name, "Canceled")
+        else:
+            error = {"code": "SystemError", "message": STOPPED}
+            set_status(self.state, workspace.scope, name, "Failed", error)
+        return str(lookup.job(self.state, workspace, name).body["status"])
+
+    def using_compute(self, workspace: Workspace, compute: str) -> str | None:
+        """Returns the name of a job that runs or waits on a compute, or None."""
+        for scope, name in self.tasks:
+            if scope == workspace.scope:
+                document = lookup.job(self.state, workspace, name)
+                steps = JobReader(self.state, workspace, name, document.body["properties"]).steps()
+                if any(step.compute and step.compute.lower() == compute.lower() for step in steps):
+                    return name
+        return None
+
+    def steps(self, workspace: Workspace, document: Document) -> list[dict[str, Any]]:
+        """Returns the steps of a job with their status, down to those within the fine-tuning component."""
+        folder = job_run.folder_of(self.state, workspace, document.name)
+        steps = []
+        for name, status in (document.body.get("steps") or {}).items():
+            steps.append({"name": name, "status": status})
+            with contextlib.suppress(FileNotFoundError, ValueError):
+                inner = json.loads((folder / name / "steps.json").read_text())["steps"]
+                steps += [{"name": f"{name}.{step['name']}", "status": step["status"]} for step in inner]
+        return steps
+
+    async def _job(self, workspace: Workspace, name: str) -> None:
+        set_status(self.state, workspace.scope, name, "Queued")
+        async with self.slots:
+            if set_status(self.state, workspace.scope, name, "Preparing"):
+                cancel = functools.partial(self.cancel, workspace.scope, name)
+                await JobRun(self.state, self.tracking, workspace, name, cancel).run()

@@ -1,0 +1,244 @@
+"""The emulator seen from outside: starting it, asking it, stopping it, leading a program to it. Light to import."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scripts.errors import FAILED, UNREACHABLE, UserError
+from scripts.files import ROOT, write
+from scripts.local.core.home import Home, credentials
+
+START_SECONDS = 60.0
+STOP_SECONDS = 40.0
+
+
+def request(
+    home: Home, method: str, path: str, body: dict[str, Any] | None = None, timeout: float = 10
+) -> dict[str, Any]:
+    """Sends the running emulator a control request; raises OSError when nothing answers, UserError when it refuses."""
+    record = home.read_record()
+    if record is None:
+        raise ConnectionRefusedError("no emulator.json")
+    connection = http.client.HTTPConnection("127.0.0.1", record.plain_port, timeout=timeout)
+    try:
+        content = None if body is None else json.dumps(body)
+        connection.request(method, path, content, {"x-local-key": record.key, "content-type": "application/json"})
+        answer = connection.getresponse()
+        data = json.loads(answer.read() or b"{}")
+        refusal = data["error"]["message"] if answer.status >= 400 else None
+    except (http.client.HTTPException, ValueError, KeyError, TypeError) as error:
+        raise ConnectionError(f"what listens on port {record.plain_port} is not the local Azure ML: {error}") from None
+    finally:
+        connection.close()
+    if answer.status == 401:
+        raise ConnectionError("another local Azure ML listens on the port")
+    if refusal is not None:
+        raise UserError(refusal)
+    return data
+
+
+def healthy(home: Home) -> bool:
+    """Says whether the emulator of this home runs and answers."""
+    try:
+        record = home.read_record()
+        return record is not None and request(home, "GET", "/control/health", timeout=5)["pid"] == record.pid
+    except (OSError, KeyError, UserError):
+        return False
+
+
+@contextlib.contextmanager
+def _one_at_a_time(home: Home) -> Iterator[None]:
+    with (home.root / "up.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def up(home: Home) -> bool:
+    """Starts the emulator in the background unless it runs, and waits until it answers. Returns whether it was started.
+
+    Safe to call from two processes at once: the second waits for the first; and while it stops: it is started after.
+    """
+    if healthy(home):
+        return False
+    home.create()
+    with _one_at_a_time(home):
+        deadline = time.monotonic() + START_SECONDS
+        while (pid := holder(home)) is not None:
+            if healthy(home):
+                return False
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"The local Azure ML (process {pid}) does not answer; `make local-down` ends it. "
+                    f"Its log is {home.log}.",
+                    UNREACHABLE,
+                )
+            time.sleep(0.05)
+        with home.log.open("ab") as log:
+            start = log.tell()
+            process = subprocess.Popen(
+                [sys.executable, "-m", "scripts.local", "serve"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
+                env=os.environ | {"AZUREML_LOCAL_HOME": str(home.root)},
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if healthy(home):
+                return True
+            if process.poll() is not None:
+                break
+            time.sleep(0.05)
+        else:
+            process.kill()
+        with home.log.open("rb") as log:
+            log.seek(start)
+            lines = log.read().decode(errors="replace").strip().splitlines()
+        reason = lines[-1].removeprefix("error: ") if lines else f"it did not answer within {START_SECONDS:g} s"
+        raise UserError(f"The local Azure ML did not start: {reason} Its log is {home.log}.", UNREACHABLE)
+
+
+def down(home: Home) -> bool:
+    """Stops the emulator with its jobs and deployments and waits until it is gone. Returns whether it ran."""
+    pid = holder(home)
+    if pid is None:
+        return False
+    try:
+        request(home, "POST", "/control/stop")
+    except (OSError, UserError):  # it starts, or hangs
+        _signal(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < deadline:
+        if holder(home) != pid:
+            return True
+        time.sleep(0.05)
+    _signal(pid, signal.SIGKILL)
+    raise UserError(
+        f"The local Azure ML (process {pid}) did not stop within {STOP_SECONDS:g} s and was killed.", FAILED
+    )
+
+
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        if pid:
+            os.kill(pid, number)
+
+
+def holder(home: Home) -> int | None:
+    """Returns the process id of the emulator that holds the home, answering or not; None where there is none.
+
+    The lock goes with the process, whatever a file says and whatever process got its id since. 0: it gave no id.
+    """
+    for _ in range(20):
+        try:
+            with home.lock.open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                return None
+        except FileNotFoundError:
+            return None
+        except BlockingIOError:
+            if text := home.lock.read_text().strip():
+                return int(text)
+        time.sleep(0.05)  # the lock has just been taken
+    return 0
+
+
+def status(home: Home) -> dict[str, Any] | None:
+    """Returns what the emulator says about itself, or None when it does not run."""
+    try:
+        return request(home, "GET", "/control/status")
+    except OSError:
+        return None
+
+
+def register(home: Home, workspace: dict[str, str]) -> None:
+    """Makes a workspace known to the running emulator."""
+    try:
+        request(home, "POST", "/control/workspaces", workspace)
+    except OSError as error:
+        raise UserError(f"The local Azure ML does not answer ({error}); run `make local-up`.", UNREACHABLE) from None
+
+
+def environment(home: Home, base: dict[str, str], workspace: dict[str, str] | None = None) -> dict[str, str]:
+    """Returns the environment with which the SDK and the CLI reach the emulator, built from `base`.
+
+    Only programs that talk to Azure ML should get it: everything else is refused by the proxy.
+    """
+    record = home.read_record()
+    if record is None:
+        raise UserError("The local Azure ML does not run; start it with `make local-up`.", UNREACHABLE)
+    principal = credentials(home)
+    dropped = {"SSL_CERT_DIR", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"}
+    dropped |= {"AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_USERNAME", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST"}
+    variables = {key: value for key, value in base.items() if key not in dropped}
+    proxy = f"http://127.0.0.1:{record.proxy_port}"
+    variables |= {
+        "AZUREML_LOCAL_HOME": str(home.root),
+        "HTTPS_PROXY": proxy,
+        "https_proxy": proxy,
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "127.0.0.1,localhost",
+        **dict.fromkeys(("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE"), str(home.authority)),
+        "AZURE_TENANT_ID": principal.tenant_id,
+        "AZURE_CLIENT_ID": principal.client_id,
+        "AZURE_CLIENT_SECRET": principal.client_secret,
+        "AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential",
+        "AZURE_CORE_COLLECT_TELEMETRY": "0",
+        "AZUREML_RUN_POLLING_INTERVAL_MIN": "1",
+        "AZUREML_RUN_POLLING_INTERVAL_MAX": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    if workspace is not None:
+        variables |= {
+            "AZURE_SUBSCRIPTION_ID": workspace["subscription_id"],
+            "AZURE_DEFAULTS_GROUP": workspace["resource_group"],
+            "AZURE_DEFAULTS_WORKSPACE": workspace["workspace"],
+            "AZURE_DEFAULTS_LOCATION": workspace["region"],
+        }
+    return variables
+
+
+def sign_in(home: Home, variables: dict[str, str], program: str, subscription: str) -> dict[str, str]:
+    """Returns the environment in which the official CLI is signed in to the emulator, signing it in once.
+
+    Its configuration is kept apart, a folder a subscription, so that the user's own sign-in is never touched; the
+    extensions that the user installed are still found.
+    """
+    folder = home.azure / subscription
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    variables = {**variables, "AZURE_CONFIG_DIR": str(folder)}
+    extensions = Path.home() / ".azure" / "cliextensions"
+    if "AZURE_EXTENSION_DIR" not in variables and extensions.is_dir():
+        variables["AZURE_EXTENSION_DIR"] = str(extensions)
+    marker = folder / "signed-in"
+    with _one_at_a_time(home):
+        if not (marker.exists() and marker.read_text() == variables["AZURE_CLIENT_ID"]):
+            words = [
+                "login",
+                "--service-principal",
+                "-u",
+                variables["AZURE_CLIENT_ID"],
+                "-p",
+                variables["AZURE_CLIENT_SECRET"],
+            ]
+            for each in ([*words, "--tenant", variables["AZURE_TENANT_ID"]], ["account", "set", "-s", subscription]):
+                done = subprocess.run(
+                    [program, *each, "-o", "none"], env=variables, capture_output=True, text=True, check=False
+                )
+                if done.returncode:
+                    raise UserError(f"`az {each[0]}` to the local Azure ML failed: {done.stderr.strip()}", FAILED)
+            write(marker, variables["AZURE_CLIENT_ID"])
+    return variables

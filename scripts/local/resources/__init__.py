@@ -1,0 +1,1 @@
+"""Azure ML's resources: a file each, with its routes beside what they do."""

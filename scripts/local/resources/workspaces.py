@@ -1,0 +1,147 @@
+"""Workspaces: those that were registered with the emulator, their resource groups, regions and storage accounts."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import uuid
+from typing import Any
+
+from scripts.azure import name_rules
+from scripts.azure.regions import REGIONS
+from scripts.errors import suggest
+from scripts.local.core.arm import page
+from scripts.local.core.lookup import SCOPE, workspaces
+from scripts.local.core.state import State
+from scripts.local.core.web import GROUP, SUBSCRIPTION, WORKSPACE, AzureError, Call, Routes, bad_request, not_found
+from scripts.local.core.workspace_record import PROVIDER, Workspace
+
+arm = Routes()
+data = Routes()
+control = Routes()
+
+
+def register(state: State, subscription: str, group: str, name: str, region: str) -> Workspace:
+    """Makes a workspace known (again), so that it is served; raises AzureError for names that Azure would not take."""
+    if name_rules.fault("subscription", subscription):
+        raise bad_request(f"azure.subscription_id is {subscription!r}; allowed is a GUID.")
+    if name_rules.fault("resource group", group):
+        raise bad_request(
+            f"azure.resource_group is {group!r}; allowed are {name_rules.rule('resource group').allowed}."
+        )
+    if name_rules.fault("workspace", name):
+        raise bad_request(f"azure.workspace is {name!r}; allowed are {name_rules.rule('workspace').allowed}.")
+    region = region.lower().replace(" ", "")
+    if region not in REGIONS:
+        raise bad_request(
+            f"azure.region is {region!r}{suggest(region, REGIONS)}; allowed is a region of Azure, such as eastus."
+        )
+    scope = f"{subscription}/{group}/{name}".lower()
+    stored = state.store.get(SCOPE, "workspaces", scope)
+    if stored is None:
+        body = {
+            "subscription": subscription.lower(),
+            "group": group,
+            "name": name,
+            "region": region,
+            "account": "st" + hashlib.sha256(scope.encode()).hexdigest()[:20],
+            "identifier": str(uuid.uuid4()),
+        }
+        stored = state.store.put(SCOPE, "workspaces", scope, body)
+    workspace = Workspace(**stored.body)
+    if workspace.region != region:
+        message = f"Workspace {name} lies in {workspace.region} here, and a workspace cannot move to {region}."
+        raise AzureError(409, "Conflict", message + " Give it another name, or delete the home of the local Azure ML.")
+    return workspace
+
+
+def subscriptions(state: State) -> list[str]:
+    """Returns the ids of the subscriptions that have a workspace here."""
+    return list(dict.fromkeys(workspace.subscription for workspace in workspaces(state)))
+
+
+@control("POST", "/control/workspaces")
+async def register_route(call: Call) -> Any:
+    """Registers a workspace; `python -m scripts.local run` does so for the one that the values name."""
+    body = await call.json()
+    words = [str(body.get(key, "")) for key in ("subscription_id", "resource_group", "workspace", "region")]
+    workspace = register(call.state, *words)
+    call.state.start(call.parts.tracking.open(workspace))
+    return dataclasses.asdict(workspace)
+
+
+def _resource(call: Call, workspace: Workspace) -> dict[str, Any]:
+    host = f"{workspace.region}.api.azureml.ms"
+    account = f"/subscriptions/{workspace.subscription}/resourceGroups/{workspace.group}/providers/Microsoft.Storage"
+    return {
+        "id": workspace.path,
+        "name": workspace.name,
+        "type": "Microsoft.MachineLearningServices/workspaces",
+        "location": workspace.region,
+        "kind": "Default",
+        "sku": {"name": "Basic", "tier": "Basic"},
+        "tags": {},
+        "identity": {
+            "type": "SystemAssigned",
+            "principalId": call.state.credentials.object_id,
+            "tenantId": call.state.credentials.tenant_id,
+        },
+        "properties": {
+            "friendlyName": workspace.name,
+            "description": "Azure ML on localhost",
+            "discoveryUrl": f"https://{host}/discovery",
+            "mlFlowTrackingUri": f"azureml://{host}/mlflow/v1.0{workspace.path}",
+            "workspaceId": workspace.identifier,
+            "storageAccount": f"{account}/storageAccounts/{workspace.account}",
+            "provisioningState": "Succeeded",
+            "publicNetworkAccess": "Enabled",
+        },
+    }
+
+
+@arm("GET", WORKSPACE)
+async def get(call: Call) -> Any:
+    """Returns a workspace."""
+    return _resource(call, call.ws)
+
+
+def _of_group(call: Call) -> list[Workspace]:
+    wanted = (call.words["subscription"].lower(), call.words["group"].lower())
+    return [one for one in workspaces(call.state) if (one.subscription, one.group.lower()) == wanted]
+
+
+@arm("GET", GROUP + PROVIDER + "/workspaces")
+async def list_of_group(call: Call) -> Any:
+    """Lists the workspaces of a resource group."""
+    return page(call, [_resource(call, workspace) for workspace in _of_group(call)])
+
+
+@arm("GET", SUBSCRIPTION + PROVIDER + "/workspaces")
+async def list_of_subscription(call: Call) -> Any:
+    """Lists the workspaces of a subscription."""
+    wanted = call.words["subscription"].lower()
+    return page(call, [_resource(call, each) for each in workspaces(call.state) if each.subscription == wanted])
+
+
+@arm("GET", GROUP)
+async def group(call: Call) -> Any:
+    """Returns a resource group: one exists where a workspace of it does."""
+    first = next(iter(_of_group(call)), None)
+    if first is None:
+        raise not_found(f"Resource group '{call.words['group']}' could not be found.", "ResourceGroupNotFound")
+    identifier = f"/subscriptions/{first.subscription}/resourceGroups/{first.group}"
+    properties = {"provisioningState": "Succeeded"}
+    return {"id": identifier, "name": first.group, "location": first.region, "tags": {}, "properties": properties}
+
+
+@arm("GET", SUBSCRIPTION + "/locations")
+async def locations(call: Call) -> Any:
+    """Lists the regions."""
+    base = f"/subscriptions/{call.words['subscription']}/locations/"
+    return {"value": [{"id": base + region, "name": region, "displayName": region} for region in REGIONS]}
+
+
+@data("GET", "/discovery")
+async def discovery(call: Call) -> Any:
+    """Says where the data plane is."""
+    return {"api": f"https://{call.host}"}

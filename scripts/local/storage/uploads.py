@@ -1,0 +1,145 @@
+"""Uploads: a blob is written beside its place, whole or in blocks, and moved there when it is complete."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import re
+import shutil
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from starlette.responses import Response
+
+from scripts.local.core.state import State
+from scripts.local.core.web import Call
+from scripts.local.storage.blob_files import CHUNK, XML, BlobError, etag, headers, remember
+
+WEEK = 7 * 86400.0  # seconds; Azure too keeps uncommitted blocks for a week
+Part = tuple[Path, int, int]  # a file, and the start and the length of a part of it
+_committing = asyncio.Lock()  # one list at a time, as a commit consumes blocks that another may be about to read
+
+
+def tidy(state: State) -> None:
+    """Removes what a kill left of uploads: files that were being received, and blocks that a week did not commit."""
+    for path in state.home.uploads.iterdir():
+        if path.is_file():
+            path.unlink()
+        elif time.time() - path.stat().st_mtime > WEEK:
+            shutil.rmtree(path)
+
+
+async def put(call: Call, path: Path, key: str) -> Response:
+    """Makes a blob of the body of the request."""
+    return _publish(call, await _receive(call), path, key)
+
+
+async def _receive(call: Call) -> Path:
+    """Returns a file with the body of the request; one that is not whole is removed, as when the client goes away."""
+    temporary = call.state.home.uploads / uuid.uuid4().hex
+    try:
+        with temporary.open("wb") as file:
+            async for chunk in call.request.stream():
+                file.write(chunk)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def _publish(call: Call, temporary: Path, path: Path, key: str) -> Response:
+    if call.request.headers.get("if-none-match") == "*" and path.is_file():
+        temporary.unlink()
+        raise BlobError(409, "BlobAlreadyExists", "The specified blob already exists.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.replace(path)
+    except (NotADirectoryError, IsADirectoryError, FileExistsError):
+        temporary.unlink()
+        message = "A blob and a folder of the same name cannot lie side by side on this machine."
+        raise BlobError(409, "BlobNameConflict", message) from None
+    remember(call, key)
+    return Response(status_code=201, headers={**headers(path.stat()), "x-ms-request-server-encrypted": "true"})
+
+
+def _block_folder(call: Call, key: str) -> Path:
+    return call.state.home.uploads / hashlib.sha256(key.encode()).hexdigest()
+
+
+def _block_name(identifier: str) -> str:
+    try:
+        name = base64.b64decode(identifier, validate=True).hex()
+    except ValueError:
+        name = ""
+    if not 0 < len(name) <= 128:
+        message = f"Block id {identifier!r} is not base64 of 1 to 64 bytes."
+        raise BlobError(400, "InvalidQueryParameterValue", message)
+    return name
+
+
+async def put_block(call: Call, key: str) -> Response:
+    """Keeps a block until a list commits it."""
+    target = _block_folder(call, key)
+    name = _block_name(call.query.get("blockid", ""))
+    temporary = await _receive(call)
+    target.mkdir(exist_ok=True)
+    temporary.replace(target / name)
+    return Response(status_code=201, headers=XML)
+
+
+async def put_block_list(call: Call, path: Path, key: str) -> Response:
+    """Makes a blob of blocks. As in Azure one may be of the blob's last list: two may upload the same at once."""
+    text = (await call.request.body()).decode(errors="replace")
+    names = [_block_name(each) for each in re.findall(r"<(?:Latest|Uncommitted|Committed)>([^<]+)</", text)]
+    blocks = _block_folder(call, key)
+    temporary = call.state.home.uploads / uuid.uuid4().hex
+    async with _committing:
+        parts = _parts(blocks, names, path, _committed(call.state, path, key))
+        await asyncio.to_thread(_join, parts, temporary)
+        response = _publish(call, temporary, path, key)
+        place, committed = 0, {}
+        for name, (_, _, length) in zip(names, parts, strict=True):
+            committed[name] = [place, length]
+            place += length
+        call.state.store.put("blobs", "blocks", key, {"etag": etag(path.stat()), "blocks": committed})
+        await asyncio.to_thread(shutil.rmtree, blocks, ignore_errors=True)
+    return response
+
+
+def _committed(state: State, path: Path, key: str) -> dict[str, Any]:
+    """Returns the blocks that a blob was made of, with their start and length, unless it was replaced since."""
+    document = state.store.get("blobs", "blocks", key)
+    if document is None or not path.is_file() or document.body["etag"] != etag(path.stat()):
+        return {}
+    return document.body["blocks"]
+
+
+def _parts(blocks: Path, names: list[str], path: Path, committed: dict[str, Any]) -> list[Part]:
+    parts = []
+    for name in names:
+        block = blocks / name
+        if block.is_file():
+            parts.append((block, 0, block.stat().st_size))
+        elif name in committed:
+            parts.append((path, *committed[name]))
+        else:
+            raise BlobError(400, "InvalidBlockList", "The specified block list is invalid.")
+    return parts
+
+
+def _join(parts: list[Part], target: Path) -> None:
+    """Writes parts of files one after another into a file."""
+    try:
+        with target.open("wb") as file:
+            for source, start, length in parts:
+                with source.open("rb") as opened:
+                    opened.seek(start)
+                    while length > 0 and (chunk := opened.read(min(CHUNK, length))):
+                        file.write(chunk)
+                        length -= len(chunk)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise

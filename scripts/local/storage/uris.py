@@ -1,0 +1,132 @@
+"""Azure ML's ways of naming data, and where each lies on this machine."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from scripts.azure import references
+from scripts.local.core import lookup
+from scripts.local.core.state import State
+from scripts.local.core.store import Document
+from scripts.local.core.web import bad_request
+from scripts.local.core.workspace_record import Workspace
+from scripts.local.storage import containers
+
+OTHER_WORKSPACE = (
+    r"(?:/?subscriptions/(?P<subscription>[^/]+)/resource[gG]roups/(?P<group>[^/]+)(?:/providers/[^/]+)?"
+    r"/workspaces/(?P<name>[^/]+)/)?"
+)
+DATASTORE = re.compile(rf"azureml://{OTHER_WORKSPACE}datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)")
+JOB_OUTPUT = re.compile(r"azureml://jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths)?(?:/(?P<path>.*))?")
+RUN = re.compile(r"runs:/+(?P<job>[^/]+)/(?P<path>.*)")
+BLOB = re.compile(r"https://(?P<account>[a-z0-9]+)\.blob\.core\.windows\.net/(?P<container>[a-z0-9-]+)/(?P<path>[^?]*)")
+REGISTRY = references.REGISTRY
+ASSET = re.compile(
+    r"(?:azureml:)?/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers/[^/]+"
+    r"/workspaces/(?P<workspace>[^/]+)/(?P<kind>\w+)/(?P<name>[^/]+)/versions/(?P<version>[^/]+)",
+    re.I,
+)
+SHORT = re.compile(f"(?:azureml:)?{references.SHORT.pattern}")
+
+
+def default_output(owner: str, output: str, kind: str) -> str:
+    """Returns the URI of an output that names no place of its own: where the SDK looks for it."""
+    end = "" if kind == "uri_file" else "/"
+    return f"azureml://datastores/{containers.DEFAULT}/paths/azureml/{owner}/{output}{end}"
+
+
+def asset_reference(text: str) -> re.Match[str] | None:
+    """Returns the match of a text that names an asset of a workspace, by its id or in short; None of any other."""
+    return ASSET.fullmatch(text) or SHORT.fullmatch(text)
+
+
+def asset_named(state: State, workspace: Workspace, match: re.Match[str], kind: str) -> Document:
+    """Returns the asset version of such a match; refuses one that does not exist. `kind`: what a short name means."""
+    words = match.groupdict()
+    kind = (words.get("kind") or kind).lower()
+    if words.get("by") == "@" or (kind, words["version"]) == ("components", "latest"):
+        return lookup.latest_asset(state, workspace, kind, words["name"])
+    return lookup.asset(state, workspace, kind, words["name"], words["version"], status=400)
+
+
+def resolve(state: State, workspace: Workspace, uri: str, kind: str = "data") -> Path:
+    """Returns the file or folder that a URI names, whether or not it exists. `kind`: what a short name means."""
+    for pattern, place in PLACES:
+        match = pattern.fullmatch(uri)
+        if match:
+            return place(state, workspace, match, kind)
+    raise bad_request(
+        f"{uri!r} lies outside of this workspace: the local Azure ML reads datastores, jobs, assets and its own blobs."
+    )
+
+
+def longhand(state: State, workspace: Workspace, uri: str) -> str:
+    """Returns the full datastore URI of what a URI names."""
+    path = resolve(state, workspace, uri)
+    for name in (containers.DEFAULT, containers.ARTIFACTS):
+        root = containers.folder(state, workspace.account, containers.container(workspace, name))
+        if path.is_relative_to(root):
+            place = (
+                f"subscriptions/{workspace.subscription}/resourcegroups/{workspace.group}/workspaces/{workspace.name}"
+            )
+            return f"azureml://{place}/datastores/{name}/paths/{path.relative_to(root).as_posix()}"
+    raise bad_request(f"{uri!r} lies in no datastore of workspace {workspace.name}.")
+
+
+def _datastore(state: State, workspace: Workspace, match: re.Match[str], kind: str) -> Path:
+    if match["name"]:
+        scope = f"{match['subscription']}/{match['group']}/{match['name']}"
+        if state.store.get(lookup.SCOPE, "workspaces", scope) is None:
+            raise bad_request(f"Workspace {match['name']!r} of {match[0]!r} is not registered here.")
+        workspace = lookup.workspace_of_scope(state, scope)
+    root = containers.folder(state, workspace.account, containers.container(workspace, match["datastore"]))
+    return _inside(root, match["path"], match[0])
+
+
+def _inside(root: Path, path: str, uri: str) -> Path:
+    parts = [part for part in path.split("/") if part]
+    if ".." in parts or "." in parts:
+        raise bad_request(f"{uri!r} must not contain '.' or '..' as a part of its path.")
+    return root.joinpath(*parts)
+
+
+def _job_output(state: State, workspace: Workspace, match: re.Match[str], kind: str) -> Path:
+    document = lookup.job(state, workspace, match["job"], status=400)
+    outputs = document.body["properties"].get("outputs") or {}
+    if match["output"] == "artifacts" and "artifacts" not in outputs:
+        root = containers.artifacts(state, workspace, document.name)
+    elif match["output"] in outputs:
+        root = resolve(state, workspace, outputs[match["output"]]["uri"])
+    else:
+        names = ", ".join(outputs) or "none"
+        raise bad_request(f"Job {match['job']} has no output {match['output']!r}; its outputs are: {names}.")
+    return _inside(root, match["path"] or "", match[0])
+
+
+def _run(state: State, workspace: Workspace, match: re.Match[str], kind: str) -> Path:
+    return _inside(containers.artifacts(state, workspace, match["job"]), match["path"], match[0])
+
+
+def _blob(state: State, workspace: Workspace, match: re.Match[str], kind: str) -> Path:
+    if lookup.workspace_of_account(state, match["account"]) is None:
+        raise bad_request(f"The storage account of {match[0]!r} does not belong to a workspace here.")
+    return _inside(containers.folder(state, match["account"], match["container"]), match["path"], match[0])
+
+
+def _asset(state: State, workspace: Workspace, match: re.Match[str], kind: str) -> Path:
+    document = asset_named(state, workspace, match, kind)
+    key = {"data": "dataUri", "models": "modelUri", "codes": "codeUri"}.get(document.kind)
+    if key is None:
+        raise bad_request(f"{match[0]!r} is not data, a model or code.")
+    return resolve(state, workspace, document.body["properties"][key], document.kind)
+
+
+PLACES = (
+    (DATASTORE, _datastore),
+    (JOB_OUTPUT, _job_output),
+    (RUN, _run),
+    (BLOB, _blob),
+    (ASSET, _asset),
+    (SHORT, _asset),
+)
