@@ -84,8 +84,8 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _report(arguments: argparse.Namespace) -> int:
     from scripts.dataset import tokenizer
+    from scripts.dataset.data_report import report_page
     from scripts.dataset.prepare import MANIFEST, REPORT, read_manifest
-    from scripts.dataset.report import page
 
     folder = arguments.folder or ROOT / "data" / arguments.env
     manifest = read_manifest(folder)
@@ -94,7 +94,7 @@ def _report(arguments: argparse.Namespace) -> int:
         raise UserError(f"{folder / MANIFEST}: {state}; run `make data ENV={arguments.env}` first", MISSING)
     settings = _settings(arguments)
     coder, _ = tokenizer.find(settings.tokenizer, settings.model, online=False)
-    (folder / REPORT).write_text(page(manifest, folder, coder), encoding="utf-8")
+    (folder / REPORT).write_text(report_page(manifest, folder, coder), encoding="utf-8")
     print(folder / REPORT)
     return 0
 

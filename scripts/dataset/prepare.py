@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from scripts.dataset import hub, report, tokenizer
+from scripts.dataset import hub, tokenizer
+from scripts.dataset.data_report import report_page
 from scripts.dataset.output import Outputs
 from scripts.dataset.progress import Progress
 from scripts.dataset.run import Result, Task, enough, run, tasks_of
@@ -154,7 +155,7 @@ def _finish(settings: Settings, source: Source, bound: dict[str, Any], tasks: li
         "notes": source.notes,
         "inputs": inputs,
     }  # fmt: skip
-    text = report.page(manifest, outputs.partial, result.coder)
+    text = report_page(manifest, outputs.partial, result.coder)
     (outputs.partial / REPORT).write_text(text, encoding="utf-8")
     (outputs.partial / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return manifest

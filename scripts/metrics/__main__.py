@@ -16,7 +16,7 @@ from scripts.azure import client as client_module
 from scripts.errors import USAGE, UserError, main
 from scripts.files import ROOT
 from scripts.files import write as write_file
-from scripts.metrics import charts, table, tracking
+from scripts.metrics import job_page, table, tracking
 from scripts.metrics.tracking import RUNNING, Run
 from scripts.values.read import add_arguments, from_arguments
 
@@ -27,7 +27,7 @@ SECONDS = 3  # between two looks at a run that is watched
 def write(job: str, runs: Sequence[Run], refresh: int = 0) -> Path:
     """Writes runs/<job>/metrics.html so that a browser never loads half of it; returns its path."""
     path = RUNS / job / "metrics.html"
-    write_file(path, charts.document(job, runs, refresh))
+    write_file(path, job_page.job_page(job, runs, refresh))
     return path
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scripts.metrics.tracking import Run
-from scripts.pages.page import number
+from scripts.pages.charts import number
 
 ORDER = ("epoch", "loss", "eval_loss", "learning_rate", "tokens_per_second", "grad_norm")
 
