@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 
 from scripts.dataset.checks import MAX_ROW_BYTES, ROLES, Finding, shown
-from scripts.dataset.read import Bad, Chunk, integers
+from scripts.dataset.read_rows import Bad, Chunk, integers
 from scripts.dataset.settings import Layout
-from scripts.dataset.streams import too_large
-from scripts.dataset.texts import MESSAGE, ROW
+from scripts.dataset.text_checks import MESSAGE, ROW
+from scripts.dataset.text_formats import too_large
 
 EXTRAS = ("prompt", "prompt_id", "tools")  # what the output keeps beside `messages`; the component reads `tools`
 MESSAGES = ("messages",)
@@ -137,10 +137,10 @@ class Mapper:
         if self.format == "prompt_response":
             messages: Any = []
             for role, part in (("user", "prompt"), ("assistant", "response")):
-                column = self._columns[part]
+                column = self._columns[part] or part
                 text = row.get(column)
                 if not isinstance(text, str):
-                    return Finding("schema", column or part, shown(text), "text")
+                    return Finding("schema", column, shown(text), "text")
                 messages.append({"role": role, "content": text})
             context = row.get("input") if "input" in self._columns else None
             if isinstance(context, str) and context.strip():

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from scripts.dataset.checks import Finding
-from scripts.dataset.plan import scatter
+from scripts.dataset.read_plan import scatter
 
 SAMPLE_TRAIN = 400  # conversations in the sample of training rows
 SAMPLE = 100  # and of every other file

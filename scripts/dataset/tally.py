@@ -34,6 +34,12 @@ class Tally:
             })  # fmt: skip
         return self.policies[finding.check] == KEEP
 
+    def estimate(self, check: str, split: str, rows: int) -> None:
+        """Raises the count of a check that has found something in a sample to what that means for all rows."""
+        if split in self.found.get(check, ()):
+            self.found[check][split] = max(self.found[check][split], rows)
+            self.estimated.add(check)
+
     def drop(self, split: str, check: str) -> None:
         """Books a row as left out because of `check`."""
         self.dropped.setdefault(split, Counter())[check] += 1

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.dataset.check import check
+from scripts.dataset.check_files import check_files
 from scripts.dataset.checks import CHECKS, role_findings
 from scripts.dataset.prepare import prepare
 from scripts.dataset.settings import from_values
@@ -114,7 +114,7 @@ def test_secrets_and_addresses_are_never_shown_in_full(tmp_path: Path) -> None:
 def test_secrets_are_recognised_wherever_they_stand(tmp_path: Path, secret: str, name: str) -> None:
     for before in ("", "a", "it is ", "sieh é: "):
         rows = [*GOOD[:20], talk("Which one is it again?", f"{before} {secret} and so on"), *GOOD[20:40]]
-        verdict = check(from_values({}), [str(write(tmp_path / "rows.jsonl", rows))], stream=None)
+        verdict = check_files(from_values({}), [str(write(tmp_path / "rows.jsonl", rows))], stream=None)
         assert name in outcome(verdict, "secret")["examples"][0]["found"]
 
 
@@ -125,7 +125,7 @@ def test_ordinary_long_words_are_no_secrets(tmp_path: Path) -> None:
             "Donaudampfschifffahrtsgesellschaftskapitän?", "https://learn.microsoft.com/en-us/azure/machine-learning/"
         ),
     ]
-    verdict = check(from_values({}), [str(write(tmp_path / "rows.jsonl", rows))], stream=None)
+    verdict = check_files(from_values({}), [str(write(tmp_path / "rows.jsonl", rows))], stream=None)
     assert outcome(verdict, "secret")["count"] == 0
 
 
@@ -145,7 +145,7 @@ def test_leaks_leave_training_and_stay_in_the_test(tmp_path: Path) -> None:
 
 def test_operators_make_a_difference(tmp_path: Path) -> None:
     rows = [talk(f"How much is 3{sign}5, and how do you know it?", "Let me count.") for sign in "+-/"]
-    verdict = check(
+    verdict = check_files(
         from_values({"dataset": {"checks": {"few_rows": "keep"}}}),
         [str(write(tmp_path / "a.jsonl", rows))],
         stream=None,
@@ -159,7 +159,7 @@ def test_accents_and_case_of_other_alphabets_do_not(tmp_path: Path) -> None:
         talk("Ça va très bien, n\u2019est-ce pas, mon ami?", "ДА"),
         talk("ça va TRÈS bien n'est-ce pas mon ami", "да"),
     ]
-    verdict = check(from_values({}), [str(write(tmp_path / "a.jsonl", rows))], stream=None)
+    verdict = check_files(from_values({}), [str(write(tmp_path / "a.jsonl", rows))], stream=None)
     assert outcome(verdict, "near_duplicate")["count"] == 1
 
 
@@ -199,7 +199,7 @@ def test_orders_of_roles(roles: str, names: str) -> None:
 def test_a_check_as_it_stands_fails_where_prepare_would_drop(tmp_path: Path) -> None:
     good = write(tmp_path / "good.jsonl", GOOD)
     bad = write(tmp_path / "bad.jsonl", [*GOOD[100:], BAD["order"]])
-    assert check(from_values({}), [str(good)], stream=None)["status"] == "pass"
-    assert check(from_values({}), [str(bad)], stream=None)["status"] == "fail"
-    both = check(from_values({}), [str(good), str(bad)], stream=None)
+    assert check_files(from_values({}), [str(good)], stream=None)["status"] == "pass"
+    assert check_files(from_values({}), [str(bad)], stream=None)["status"] == "fail"
+    both = check_files(from_values({}), [str(good), str(bad)], stream=None)
     assert outcome(both, "leak")["count"] == 100

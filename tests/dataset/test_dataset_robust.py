@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from scripts.dataset.checks import MAX_ROW_BYTES
-from scripts.dataset.mutate import conversation, mutate
 from scripts.dataset.prepare import prepare
 from scripts.dataset.settings import from_values
+from tests.bench.mutate import conversation, mutate
 
 CUT = {"train": None, "validation": 0.1, "test": 0.1}
 

@@ -21,15 +21,15 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from scripts.dataset.__main__ import run as command_line
-from scripts.dataset.check import check
+from scripts.dataset.__main__ import command_line
+from scripts.dataset.check_files import check_files
 from scripts.dataset.checks import Finding
 from scripts.dataset.layout import Mapper
 from scripts.dataset.prepare import find_source, prepare
-from scripts.dataset.read import Chunk, _lines_of
+from scripts.dataset.read_rows import Chunk, _lines_of
 from scripts.dataset.settings import Layout, from_values
 from scripts.dataset.source import local, split_of
-from scripts.dataset.streams import csv_rows
+from scripts.dataset.text_formats import csv_rows
 from scripts.errors import UNREACHABLE, UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -263,9 +263,9 @@ def test_percent_of_json_lines(tmp_path: Path, name: str) -> None:
 
 
 def test_blocks_of_a_large_file_name_the_right_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from scripts.dataset import plan
+    from scripts.dataset import read_plan
 
-    monkeypatch.setattr(plan, "SMALL", 0)
+    monkeypatch.setattr(read_plan, "SMALL", 0)
     some = rows(20_000)
     for row in some[::97]:
         row["messages"][1]["content"] = ""
@@ -534,6 +534,6 @@ def test_one_row_is_too_few_to_train_on_not_to_cut(tmp_path: Path) -> None:
 def test_a_name_that_begins_like_a_test_is_still_checked_for_too_few_rows(tmp_path: Path) -> None:
     for name in ("developer", "valuable", "testimonials", "dev", "test_v2"):
         as_jsonl(tmp_path / f"{name}.jsonl", rows(3))
-        verdict = check(from_values({"dataset": {}}), [str(tmp_path / f"{name}.jsonl")], None)
+        verdict = check_files(from_values({"dataset": {}}), [str(tmp_path / f"{name}.jsonl")], None)
         few = next(each["count"] for each in verdict["checks"] if each["name"] == "few_rows")
         assert few == (name not in ("dev", "test_v2"))

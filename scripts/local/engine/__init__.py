@@ -7,6 +7,6 @@ finetune      chat_completion_finetune: the loop (batches, packed, lora: arithme
               rate; checkpoints; tracking: metrics to MLflow; threads: what the neighbours leave)
 converter     ft_nlp_model_converter: the MLflow model
 
-job is the folder that all of them read and write, lifeline how the process ends early, bench a comparison with plain
-transformers, NOTES.md what was learned from it.
+job is the folder that all of them read and write, lifeline how the process ends early. tests/bench/engine.py
+compares it with plain transformers, NOTES.md has what was learned from that.
 """

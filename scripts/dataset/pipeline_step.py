@@ -12,13 +12,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from scripts.dataset import print_out
-from scripts.dataset.prepare import MANIFEST, REPORT, prepare
+from scripts.dataset import terminal
+from scripts.dataset.manifest import MANIFEST, REPORT
+from scripts.dataset.prepare import prepare
 from scripts.dataset.settings import from_values
 from scripts.errors import MISSING, UserError
 
 
-def component(path: Path, source: str | None, outputs: dict[str, Path | None], report: Path | None) -> int:
+def prepare_in_pipeline(path: Path, source: str | None, outputs: dict[str, Path | None], report: Path | None) -> int:
     """Prepares `source` (default: what the settings name) and copies each file to the output that Azure ML mounted."""
     try:
         values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -31,7 +32,7 @@ def component(path: Path, source: str | None, outputs: dict[str, Path | None], r
         folder = Path(work)
         settings = from_values(values, source=source)
         code, manifest, _ = prepare(settings, folder, say=lambda line: print(line, flush=True))
-        print_out.manifest(manifest, folder, "text")
+        terminal.manifest(manifest, folder, "text")
         if code:
             return code
         for part, target in outputs.items():

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import FAILED, UserError, main
+from scripts.files import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 2
 MUTATED = 10_000
 EXACT_ROWS = 2_000
@@ -99,7 +99,7 @@ def show(best: dict[str, dict[str, Any]], figures: list[dict[str, Any]], rows: i
 
 def measure(what: str, source: Path, base: Path) -> dict[str, Any]:
     """Runs one measurement in a process of its own; returns its wall seconds, peak resident MB and what it reports."""
-    command = [sys.executable, "-m", "scripts.dataset.bench", what, str(source), str(base)]
+    command = [sys.executable, "-m", "tests.bench.data", what, str(source), str(base)]
     environment = os.environ | {
         "HF_HUB_OFFLINE": "1",
         "PYTHONPATH": str(ROOT),
@@ -217,7 +217,7 @@ def _prepare(what: str, source: str, work: Path) -> dict[str, Any]:
 
 
 def _mutated(path: Path) -> Path:
-    from scripts.dataset.mutate import conversation, mutate
+    from tests.bench.mutate import conversation, mutate
 
     generator = random.Random(7)
     rows = [mutate(conversation(generator), generator) for _ in range(MUTATED - 1)]
@@ -237,7 +237,7 @@ def _figure(asked: str, measured: str, met: bool) -> dict[str, Any]:
 
 
 def _arguments() -> tuple[int, Path | None]:
-    parser = argparse.ArgumentParser(prog="python -m scripts.dataset.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.data", description=__doc__)
     parser.add_argument("--rows", type=int, default=207_865, help="conversations to generate (default 207865)")
     parser.add_argument("--folder", type=Path, help="where to generate (default: a temporary folder)")
     arguments = parser.parse_args()

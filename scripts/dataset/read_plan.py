@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from scripts.dataset.source import File
+from scripts.dataset.settings import HELDOUT, TEST, TRAIN, VALIDATION, Settings, is_cut
+from scripts.dataset.source import File, Source, files_of
 from scripts.errors import UserError
 
 MANY_SHARDS = 32  # above it, whole shards are drawn first, so that not every footer is read
 BLOCKS = 64  # blocks that a percentage of a JSON Lines file is made of, at least
+ORDER = (HELDOUT, TEST, VALIDATION, TRAIN)  # what must not leak is read first, so that training loses the row
 SMALL = 64 * 2**20  # a local file below this is read whole: its rows can then be drawn one by one
 
 
@@ -65,6 +67,57 @@ class Plan:
     how: str = "all rows"
 
 
+@dataclass(frozen=True)
+class Task:
+    """One split to read, and the output file that it feeds. Rows that only ask (held out) need no answer."""
+
+    split: str
+    part: str
+    plan: Plan
+    trained: bool = True
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is read, in this order, and how it is divided.
+
+    `cuts` are (output file, fraction) taken from the training rows; `questions` are splits that may share rows among
+    themselves, since test and held-out rows both only ask.
+    """
+
+    tasks: list[Task]
+    cuts: list[tuple[str, float]] = field(default_factory=list)
+    questions: frozenset[str] = frozenset()
+
+    @property
+    def bytes(self) -> int:
+        """How much there is to read."""
+        return sum(task.plan.bytes for task in self.tasks)
+
+
+def work_of(settings: Settings, source: Source, bound: dict[str, str | float | None]) -> Work:
+    """Plans the reading of every split that `bound` names, those first that training must not know."""
+    tasks = []
+    percent = 100.0 if source.fallback else settings.percent
+    for part in ORDER:
+        split = bound.get(part)
+        if is_cut(split) or (split is None and part != TRAIN):
+            continue
+        name = None if split is None else str(split)
+        if name is None and len(source.splits) == 1:
+            name = next(iter(source.splits))
+        plan = plan_reading(files_of(source, name), percent, settings.sample, settings.seed)
+        tasks.append(Task(name or "all files", part, plan, part != HELDOUT))
+    named = [task.split for task in tasks]
+    for name in named:
+        if named.count(name) > 1:
+            raise UserError(
+                f"dataset.splits: '{name}' is named twice; every part needs rows of its own (heldout: null takes test's)"
+            )
+    cuts = [(part, float(bound[part] or 0)) for part in (VALIDATION, TEST, HELDOUT) if is_cut(bound[part])]
+    return Work(tasks, cuts, frozenset(str(bound[part]) for part in (TEST, HELDOUT) if isinstance(bound[part], str)))
+
+
 def scatter(numbers: np.ndarray, seed: int) -> np.ndarray:
     """Maps integers to fractions in [0, 1), evenly and always alike for a seed (splitmix64)."""
     with np.errstate(over="ignore"):
@@ -75,7 +128,7 @@ def scatter(numbers: np.ndarray, seed: int) -> np.ndarray:
     return (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53
 
 
-def plan(files: Sequence[File], percent: float, sample: str, seed: int) -> Plan:
+def plan_reading(files: Sequence[File], percent: float, sample: str, seed: int) -> Plan:
     """Plans the reading of one split's files: `percent` of its rows, drawn by `seed` or from the head."""
     share = percent / 100
     parquet = [each for each in files if each.format == "parquet"]

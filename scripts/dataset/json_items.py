@@ -9,7 +9,7 @@ from typing import Any
 
 from scripts.dataset.checks import MAX_ROW_BYTES
 from scripts.dataset.source import File
-from scripts.dataset.streams import Counted, EarlyEnd, lines, opened, too_large
+from scripts.dataset.text_formats import Counted, EarlyEnd, lines, opened, too_large
 
 _STRUCTURE = re.compile(rb'["{}\[\],]')
 _IN_STRING = re.compile(rb'["\\]')

@@ -25,8 +25,8 @@ class _File:
     bytes: int = 0
 
 
-class Outputs:
-    """Output files by part, in a folder of their own under `folder` until `place` moves them in."""
+class Writer:
+    """The output files, in a folder of their own under `folder` until `place` moves them in."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
