@@ -35,12 +35,7 @@ def parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="write data/<env>/report.html once more")
     add_arguments(report)
     report.add_argument("--folder", type=Path, help="where the data lies (default data/<env>)")
-    component = commands.add_parser("component", help="prepare as a step of the Azure ML pipeline")
-    component.add_argument("--settings", type=Path, required=True, help="JSON with dataset, model and finetune")
-    component.add_argument("--input", help="file or folder mounted by Azure ML; default: dataset.source, from the hub")
-    for part in ("train", "validation", "test", "heldout"):
-        component.add_argument(f"--{part}", type=Path, required=part != "heldout", help="file to write")
-    component.add_argument("--report", type=Path, help="folder for manifest.json and report.html")
+    commands.add_parser("component", help="prepare as a step of the Azure ML pipeline", add_help=False)
     for command in (prepare, check):
         command.add_argument("-o", "--output", choices=("text", "json"), default="text")
     return top
@@ -48,11 +43,13 @@ def parser() -> argparse.ArgumentParser:
 
 def command_line(words: Sequence[str]) -> int:
     """Runs one command; returns its exit code."""
-    arguments = parser().parse_args(words)
     signal.signal(signal.SIGTERM, _interrupt)  # a cancelled job leaves as little behind as Ctrl-C
-    return {"prepare": _prepare, "check": _check, "report": _report, "component": _component}[arguments.command](
-        arguments
-    )
+    if words[:1] == ["component"]:  # knows no values: only what it needs is uploaded with it (scripts/.amlignore)
+        from scripts.dataset.pipeline_step import prepare_in_pipeline
+
+        return prepare_in_pipeline(words[1:])
+    arguments = parser().parse_args(words)
+    return {"prepare": _prepare, "check": _check, "report": _report}[arguments.command](arguments)
 
 
 def _prepare(arguments: argparse.Namespace) -> int:
@@ -94,13 +91,6 @@ def _report(arguments: argparse.Namespace) -> int:
     write(folder / REPORT, report_page(manifest, folder, coder))
     print(folder / REPORT)
     return 0
-
-
-def _component(arguments: argparse.Namespace) -> int:
-    from scripts.dataset.pipeline_step import prepare_in_pipeline
-
-    outputs = {part: getattr(arguments, part) for part in ("train", "validation", "test", "heldout")}
-    return prepare_in_pipeline(arguments.settings, arguments.input, outputs, arguments.report)
 
 
 def _settings(arguments: argparse.Namespace, **changes: Any) -> Any:
