@@ -8,12 +8,10 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.files import ROOT
-
 if TYPE_CHECKING:
     import jinja2
 
-STYLE = Path(__file__).with_name("style.css")
+HERE = Path(__file__).parent
 
 
 def document(template: str, policy: str = "", **given: object) -> str:
@@ -32,7 +30,7 @@ def content_policy(nonce: str = "") -> str:
 
 @functools.cache
 def _style() -> str:
-    return STYLE.read_text(encoding="utf-8")
+    return (HERE / "style.css").read_text(encoding="utf-8")
 
 
 @functools.cache
@@ -40,7 +38,7 @@ def _environment() -> jinja2.Environment:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(ROOT / "scripts"), autoescape=True, undefined=jinja2.StrictUndefined,
+        loader=jinja2.FileSystemLoader(HERE.parent), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["count"] = lambda number: f"{number:,}"

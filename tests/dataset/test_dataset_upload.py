@@ -111,11 +111,13 @@ def test_an_edit_elsewhere_changes_no_snapshot(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("tokens", ["sample", "exact"])
 def test_the_step_runs_from_its_upload(tmp_path: Path, small_tokenizer: Path, tokens: str) -> None:
-    """As the component's command does: the uploaded files under the name `scripts`, and nothing else of the project."""
-    package = tmp_path / "package" / "scripts"
+    """As the component's command does: in a folder of any name, which a link calls `scripts`."""
+    code = tmp_path / "snapshot"
     for name in uploaded(SCRIPTS):
-        (package / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(SCRIPTS / name, package / name)
+        (code / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(SCRIPTS / name, code / name)
+    (code / "package").mkdir()
+    (code / "package" / "scripts").symlink_to(code)
     rows = [{"messages": [{"role": "user", "content": f"What is {at}, please?"}, {"role": "assistant", "content": "A number."}]}
             for at in range(60)]  # fmt: skip
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -126,7 +128,7 @@ def test_the_step_runs_from_its_upload(tmp_path: Path, small_tokenizer: Path, to
     done = subprocess.run(
         [sys.executable, "-m", "scripts.dataset", "component", "--settings", str(tmp_path / "settings.json"),
          "--input", str(tmp_path / "rows.jsonl"), *words],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(package.parent)}, capture_output=True, text=True,
+        cwd=code, env={**os.environ, "PYTHONPATH": "package"}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     manifest = json.loads((tmp_path / "out" / "report" / "manifest.json").read_text("utf-8"))
