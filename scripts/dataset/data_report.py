@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from markupsafe import Markup
 
-from scripts.dataset.checks import EXAMPLES
+from scripts.dataset.checks import EXAMPLES, ROLES
 from scripts.dataset.tokenizer import Tokenizer
 from scripts.pages import charts, page
 from scripts.pages.charts import Bar, Mark
@@ -55,7 +55,7 @@ def report_page(manifest: dict[str, Any], folder: Path, coder: Tokenizer | None)
         dropped=sum(sum(split["dropped"].values()) for split in manifest["read"].values()),
         lengths=lengths, lengths_said=said, shapes=_shapes(manifest["files"]["train"]),
         example=_example(rows, coder, manifest["max_seq_length"]),
-        most=SHOWN_CHARACTERS, examples=EXAMPLES, states=STATES, done=DONE, rounded=rounded, share=share, size=size,
+        most=SHOWN_CHARACTERS, roles=ROLES, examples=EXAMPLES, states=STATES, done=DONE, rounded=rounded, share=share, size=size,
     )  # fmt: skip
 
 
@@ -127,8 +127,8 @@ def _shapes(train: dict[str, Any]) -> list[Markup]:
     return [
         charts.bars("Messages in a conversation", f"Messages in a conversation: {said}", "messages in a conversation",
                     [Bar(*given) for given in zip(counts, names, titles, strict=True)]),
-        charts.bars("Messages by role", "Messages by role: " + ", ".join(f"{role} {count:,}" for role, count in roles.items()),
-                    "role", [Bar(count, f"{role} {charts.short(count)}", f"{role}: {count:,} messages")
+        charts.bars("Messages by role", f"Messages by role: {', '.join(f'{role} {n:,}' for role, n in roles.items())}", "role",
+                    [Bar(count, f"{role} {charts.short(count)}", f"{role}: {count:,} messages")
                              for role, count in roles.items()]),
     ]  # fmt: skip
 

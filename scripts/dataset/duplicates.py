@@ -1,8 +1,8 @@
 """Which conversations were seen before: a dict of short hashes, one entry a conversation.
 
 A key has 60 bits, so that it is one of Python's smaller numbers: in ten million conversations the chance that any two
-different ones are taken for the same is 1 in 20,000. An entry takes some 110 bytes: 32 MB for 207,865 conversations, 212 MB
-for two million (measured; a hash table in NumPy arrays took 39 and 208 MB, and ten times the time).
+different ones are taken for the same is 1 in 20,000. An entry takes some 110 bytes: 32 MB for 207,865 conversations,
+212 MB for two million (measured; a hash table in NumPy arrays took 39 and 208 MB, and ten times the time).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MOST_SPLITS = 2**_SPLIT
 
 @dataclass(frozen=True)
 class Earlier:
-    """An earlier conversation like the one at `index` of a chunk: its split and row, and whether it is the very same."""
+    """An earlier conversation like the one at `index` of a chunk: its split and row, and whether it is the same."""
 
     index: int
     split: int

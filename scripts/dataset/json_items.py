@@ -16,7 +16,7 @@ _IN_STRING = re.compile(rb'["\\]')
 
 
 def json_rows(file: File, size: int) -> Iterator[tuple[list[Any], int, int]]:
-    """Yields (rows, bytes, bytes so far) of a .json file: the items of a list, one object a line, or objects in a row."""
+    """Yields (rows, bytes, bytes so far) of a .json file: items of a list, an object a line, or objects in a row."""
     with opened(file) as stream:
         try:
             head = stream.read(size)

@@ -1,4 +1,4 @@
-"""manifest.json: what was prepared, from what, with which result; the version of the data assets; whether it still holds."""
+"""manifest.json: what was prepared, from what, with which result; the data's version; whether it still holds."""
 
 from __future__ import annotations
 
@@ -38,15 +38,16 @@ def manifest_of(
         "version": version(files),
         "status": verdict["status"],
         "name": settings.name,
-        "source": {"asked": settings.source, "kind": source.kind, "revision": settings.revision, "commit": source.commit,
-                   "subset": settings.subset},
+        "source": {"asked": settings.source, "kind": source.kind, "revision": settings.revision,
+                   "commit": source.commit, "subset": settings.subset},
         "fallback": source.fallback,
         "percent": 100.0 if source.fallback else settings.percent,
         "sample": settings.sample,
         "seed": settings.seed,
         "layout": found.layout,
         "splits": bound,
-        "read": {task.split: {"part": task.part, "how": task.plan.how, **verdict["rows"][task.split]} for task in work.tasks},
+        "read": {task.split: {"part": task.part, "how": task.plan.how, **verdict["rows"][task.split]}
+                 for task in work.tasks},
         "files": {part: _file(part, files, found) for part in PARTS},
         "max_seq_length": found.limit,
         "tokens": {"counted_with": found.counted_with},

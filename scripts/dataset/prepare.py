@@ -1,7 +1,7 @@
 """`prepare`: from the values to data/<env>/{train,validation,test,heldout}.jsonl, manifest.json and report.html.
 
-Read from top to bottom: find the source, plan what is read of it, survey it (read, convert, check, divide) into files, and
-put manifest and report beside them.
+Read from top to bottom: find the source, plan what is read of it, survey it (read, convert, check, divide) into files,
+and put manifest and report beside them.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def prepare(
 ) -> Prepared:
     """Prepares the data in `folder`.
 
-    Nothing is done if `folder` already holds what these settings and this source give. Nothing is put in place if a check
-    whose policy is `fail` found something, or if the run is interrupted. `foreign` says that the source is not the one
+    Nothing is done if `folder` already holds what these settings and this source give. Nothing is put in place if a
+    check whose policy is `fail` found something, or if the run is interrupted. `foreign` says that the source is not the one
     that the values' splits were written for.
     """
     before = read_manifest(folder)
@@ -133,8 +133,8 @@ def _spare(source: Source, folder: Path) -> None:
     for file in (file for files in source.splits.values() for file in files if not file.remote):
         if Path(file.path).resolve() in replaced:
             raise UserError(
-                f"dataset.source: {file.path} would be overwritten by what is prepared from it; copy it to another folder, "
-                "and name the copy"
+                f"dataset.source: {file.path} would be overwritten by what is prepared from it; copy it to another "
+                "folder, and name the copy"
             )
 
 
@@ -157,6 +157,6 @@ def _require_rows(tally: Tally, files: dict[str, dict[str, Any]]) -> None:
     for part in (VALIDATION, TEST):
         if not files[part]["rows"] and not failed:
             raise UserError(
-                f"dataset.splits.{part}: no row is left for {part}; raise dataset.percent or the fraction, because without "
-                "it the component cuts a fifth off the training rows"
+                f"dataset.splits.{part}: no row is left for {part}; raise dataset.percent or the fraction, because "
+                "without it the component cuts a fifth off the training rows"
             )

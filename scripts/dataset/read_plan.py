@@ -1,4 +1,4 @@
-"""Which part of the files a percentage reads: row groups of Parquet, blocks of JSON Lines, else a seeded draw of rows."""
+"""What is read: row groups of Parquet, blocks of JSON Lines or drawn rows, as a percentage asks; for which file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SMALL = 64 * 2**20  # a local file below this is read whole: its rows can then b
 
 @dataclass(frozen=True)
 class RowGroup:
-    """A row group: `first` row of the file, its rows and uncompressed bytes; `numbers` are the rows taken (None: all)."""
+    """A row group: its `first` row in the file, rows and uncompressed bytes; `numbers` are those taken (None: all)."""
 
     file: File
     index: int
@@ -112,7 +112,8 @@ def work_of(settings: Settings, source: Source, bound: dict[str, str | float | N
     for name in named:
         if named.count(name) > 1:
             raise UserError(
-                f"dataset.splits: '{name}' is named twice; every part needs rows of its own (heldout: null takes test's)"
+                f"dataset.splits: '{name}' is named twice; every part needs rows of its own "
+                "(heldout: null takes test's)"
             )
     cuts = [(part, float(bound[part] or 0)) for part in (VALIDATION, TEST, HELDOUT) if is_cut(bound[part])]
     return Work(tasks, cuts, frozenset(str(bound[part]) for part in (TEST, HELDOUT) if isinstance(bound[part], str)))
@@ -166,7 +167,8 @@ def _parquet(files: list[File], share: float, sample: str, seed: int, result: Pl
     result.units += list(by_file.values())
     result.bytes += sum(group.bytes for group in picked)
     drawn = f"drawn by seed {seed}" if sample == "seeded" else "from the head"
-    return f"{wanted} rows from {len(picked)} of {len(groups)} row groups in {len(by_file)} of {total_shards} files, {drawn}"
+    some = f"{len(picked)} of {len(groups)} row groups in {len(by_file)} of {total_shards} files"
+    return f"{wanted} rows from {some}, {drawn}"
 
 
 def _groups(file: File) -> list[RowGroup]:

@@ -1,4 +1,4 @@
-"""The hot path: chunks of rows through all checks, without duplicates and leaks, into lines of JSON for each output file.
+"""The hot path: chunks of rows through all checks, without duplicates and leaks, into lines of the output files.
 
 Nothing here grows with the data but a hash and four bytes a conversation. Reading and writing run in threads beside it:
 decoding Parquet, hashing and writing files leave Python's lock alone.
@@ -228,7 +228,7 @@ def _check_texts(batch: Batch, messages: list[bytes]) -> Prints:
 
 
 def _keys(texts: Texts, alive: list[int], rows: Rows, messages: list[bytes]) -> Any:
-    """Returns the 128-bit key of each row's normalised text; of rows with little text or tool calls, the whole row's."""
+    """Returns the 128-bit key of every normalised text; of rows with little text or tool calls, the whole row's."""
     normal = texts.normalised()
     if len(normal) != len(alive):  # no rows at all
         return np.empty((0, 2), dtype="<u8")

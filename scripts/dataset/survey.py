@@ -89,7 +89,7 @@ def _limit(settings: Settings, coder: Tokenizer | None) -> int | None:
 
 
 def _length(coder: Tokenizer, messages: list[dict[str, Any]], tools: Any, limit: int | None) -> lengths.Length:
-    """Counts a conversation by the template and the trained tokens of the engine; as characters if a template refuses."""
+    """Counts a conversation as the engine does, by template and trained tokens; as characters if a template refuses."""
     from scripts.conversation import tokens as chat
 
     try:

@@ -75,5 +75,6 @@ def _tokens(tokens: dict[str, Any]) -> str:
     text = f"{tokens['tokens']:,}{about} tokens, {tokens['trained']:,} trained"
     cut = tokens.get("cut")
     if cut and cut["too_long"]["rows"]:
-        text += f"; {cut['too_long']['rows']:,} rows over {cut['max_seq_length']:,}, {cut['trained_lost']:,} trained tokens cut"
+        text += f"; {cut['too_long']['rows']:,} rows over {cut['max_seq_length']:,}"
+        text += f", {cut['trained_lost']:,} trained tokens cut"
     return text

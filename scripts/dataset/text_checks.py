@@ -1,7 +1,7 @@
 """What may be wrong with the text itself, looked for in a whole chunk at once: one pass over its bytes, not one a row.
 
-The texts of a chunk are joined, messages by U+001F and rows by U+001E; what is found is traced back to its row. The same
-bytes, without case, space and punctuation, give the key by which near duplicates are known.
+The texts of a chunk are joined, messages by U+001F and rows by U+001E; what is found is traced back to its row. The
+same bytes, without case, space and punctuation, give the key by which near duplicates are known.
 """
 
 from __future__ import annotations
@@ -163,8 +163,8 @@ class Texts:
     def _long_words(self) -> Iterator[tuple[int, int]]:
         """Yields about where words of `WORD` bytes or more stand, at most `_PER_CHUNK`.
 
-        Four bytes are looked at together: a word that long covers four of them in a row without a byte below 33. (x - 33)
-        borrows from the byte's top bit where the byte is smaller; bytes of other alphabets have that bit and pass.
+        Four bytes are looked at together: a word that long covers four of them in a row without a byte below 33.
+        (x - 33) borrows from the byte's top bit where the byte is smaller; bytes of other alphabets have that bit and pass.
         """
         fours = self.bytes[: len(self.bytes) // 4 * 4].view("<u4")
         free = ((fours - np.uint32(0x21212121)) & ~fours & np.uint32(0x80808080)) == 0

@@ -1,4 +1,4 @@
-"""Bytes into rows for the text formats: JSON Lines, JSON and CSV, plain, gzip or zstd. No input makes them grow or break.
+"""Bytes into rows for JSON Lines and CSV, plain, gzip or zstd. No input makes them grow or break.
 
 A row longer than `MAX_ROW_BYTES` is skipped while it is read and becomes a `Finding`, as does a file that ends early.
 """
@@ -40,7 +40,7 @@ def opened(file: File) -> Iterator[Any]:
 
 
 class Zstd:
-    """Decompresses zstd frame by frame. The library's own reader takes a frame that breaks off for the end of the file."""
+    """Decompresses zstd frame by frame; the library's own reader takes a frame that breaks off for the file's end."""
 
     def __init__(self, raw: BinaryIO) -> None:
         import zstandard

@@ -1,4 +1,4 @@
-"""The files of one preparation: written beside their place by a thread, hashed on the way, moved in together at the end."""
+"""The files of one preparation: written beside their place by a thread, hashed on the way, moved in together."""
 
 from __future__ import annotations
 

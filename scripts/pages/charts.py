@@ -21,7 +21,7 @@ HUGE = 1e300
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar: how high it is, what stands below it (nothing, where there is no room), and what it says when pointed at."""
+    """A bar: how high it is, what stands below it (nothing where there is no room), what it says when pointed at."""
 
     count: float
     name: str
@@ -45,7 +45,7 @@ class Mark:
 
 
 def bars(title: str, said: str, across: str, given: Sequence[Bar], mark: Mark | None = None) -> Markup:
-    """Returns a bar chart; a mark stands at a number of bars from the left. `said` tells the chart without seeing it."""
+    """Returns a bar chart; a mark stands so many bars from the left. `said` tells the chart to who cannot see it."""
     ticks = nice_ticks(0, max((bar.count for bar in given), default=0) or 1)
     step = WIDE / max(len(given), 1)
     gap = max(min(step * 0.12, 3), (step - WIDEST) / 2)
@@ -63,7 +63,7 @@ def bars(title: str, said: str, across: str, given: Sequence[Bar], mark: Mark | 
 
 
 def curve(title: str, said: str, across: str, percentiles: Sequence[int], mark: Mark | None = None) -> Markup:
-    """Returns the cumulative share (0 to 100 %) of what is at most so large; of 101 percentiles, the last may lie outside."""
+    """Returns the cumulative share (0 to 100 %) of what is at most so large; the last percentile may lie outside."""
     ticks = nice_ticks(0, max(percentiles[99], (mark.at if mark else 0) * 1.05, 1))
     reach = ticks[-1]
     points = [(LEFT + WIDE * min(value, reach) / reach, HEIGHT - BOTTOM - HIGH * at / 100)
@@ -106,7 +106,8 @@ def lines(title: str, given: Sequence[Line], across: str = "step") -> Markup:
         drawn.append(_tag("polyline", class_=f"line c{at}", points=_points(places)))
         if len(places) <= MOST_DOTS:
             drawn += [
-                _tag("circle", _tag("title", f"{line.name}: {number(y)} at {number(x)}"), class_=f"dot c{at}", cx=cx, cy=cy, r=3)
+                _tag("circle", _tag("title", f"{line.name}: {number(y)} at {number(x)}"),
+                     class_=f"dot c{at}", cx=cx, cy=cy, r=3)
                 for (cx, cy), (x, y) in zip(places, line.points, strict=True)
             ]  # fmt: skip
     said = "; ".join(f"{line.name} {number(line.points[0][1])} to {number(line.points[-1][1])}" for line in shown)

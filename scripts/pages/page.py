@@ -15,12 +15,12 @@ HERE = Path(__file__).parent
 
 
 def document(template: str, policy: str = "", **given: object) -> str:
-    """Returns the page that a template in scripts/ makes of `given`: whatever stands there, it is text, never markup."""
+    """Returns the page that a template in scripts/ makes of `given`, whose texts never become markup."""
     return _environment().get_template(template).render(style=_style(), policy=policy or content_policy(), **given)
 
 
 def content_policy(nonce: str = "") -> str:
-    """Returns what a browser may do with a page: draw it; with a `nonce`, run that script and let it ask its own server."""
+    """Returns what a browser may do with a page: draw it; with a `nonce`, run that script, which asks its own server."""
     digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
     script = f" script-src 'nonce-{nonce}'; connect-src 'self';" if nonce else ""
     return (

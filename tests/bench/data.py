@@ -124,7 +124,7 @@ def measure(what: str, source: Path, base: Path) -> dict[str, Any]:
 
 
 def generate(rows: int, path: Path, seed: int) -> None:
-    """Writes `rows` made-up conversations as Parquet, in row groups of a thousand as on the hub; keeps a file that is there."""
+    """Writes made-up conversations as Parquet, in row groups of a thousand as on the hub; keeps what is there."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -143,8 +143,8 @@ def generate(rows: int, path: Path, seed: int) -> None:
                 [hashlib.sha256(f"{seed} {start + at}".encode()).hexdigest() for at in range(len(conversations))],
                 conversations,
             ]
-            writer.write_table(pa.table([pa.array(each, field.type) for each, field in zip(columns, schema, strict=True)],
-                                        schema=schema))  # fmt: skip
+            arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+            writer.write_table(pa.table(arrays, schema=schema))
     partial.rename(path)
 
 

@@ -1,7 +1,7 @@
 """`python -m tests.bench.engine`: training and serving beside plain transformers, on the same data and threads.
 
-Training: tokens/s (padding not counted), processor time, peak memory and share of the best matrix-multiply rate, of this
-engine and of transformers.Trainer + PEFT at three batch sizes. Serving: prompt and answer tokens/s of this server's
+Training: tokens/s (padding not counted), processor time, peak memory and share of the best matrix-multiply rate, of
+this engine and of transformers.Trainer + PEFT at three batch sizes. Serving: prompt and answer tokens/s of this server's
 generator, one and eight conversations at a time, and of generate(). Every figure comes from a process of its own. On a
 machine that others use, compare the ratios, and the processor time more than the clock.
 """
@@ -43,7 +43,8 @@ def command() -> int:
         return 0
     peak = _measure(options, "peak")["gflops"]
     print(
-        f"{options.threads} thread(s), load {os.getloadavg()[0]:.1f}; best matrix-multiply rate {peak:.0f} GFLOP/s (bf16)"
+        f"{options.threads} thread(s), load {os.getloadavg()[0]:.1f}; "
+        f"best matrix-multiply rate {peak:.0f} GFLOP/s (bf16)"
     )
     _print_training(options, peak)
     _print_serving(options)

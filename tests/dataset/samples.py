@@ -25,7 +25,9 @@ def rows(count: int, start: int = 0) -> list[dict[str, Any]]:
         question = f"What is the number after {at}, written out in full? Ça va?"
         out.append({
             "prompt": question, "prompt_id": f"id {at}",
-            "messages": [{"content": question, "role": "user"}, {"content": f'It is "{at + 1}".\n', "role": "assistant"}],
+            "messages": [
+                {"content": question, "role": "user"}, {"content": f'It is "{at + 1}".\n', "role": "assistant"},
+            ],
         })  # fmt: skip
     return out
 
@@ -91,16 +93,17 @@ def as_prompts(path: Path, some: list[dict[str, Any]]) -> None:
         writer.writerows({"instruction": row["prompt"], "output": row["messages"][1]["content"]} for row in some)
 
 
-def as_sharegpt(path: Path, some: list[dict[str, Any]]) -> None:
+def sharegpt(row: dict[str, Any]) -> list[dict[str, str]]:
     names = {"user": "human", "assistant": "gpt"}
-    path.write_text("\n".join(json.dumps({"conversations": [
-        {"from": names[each["role"]], "value": each["content"]} for each in row["messages"]]}) for row in some))  # fmt: skip
+    return [{"from": names[message["role"]], "value": message["content"]} for message in row["messages"]]
+
+
+def as_sharegpt(path: Path, some: list[dict[str, Any]]) -> None:
+    path.write_text("\n".join(json.dumps({"conversations": sharegpt(row)}) for row in some))
 
 
 def as_parquet_sharegpt(path: Path, some: list[dict[str, Any]]) -> None:
-    names = {"user": "human", "assistant": "gpt"}
-    pq.write_table(pa.Table.from_pylist([{"source": "x", "conversations": [
-        {"from": names[each["role"]], "value": each["content"]} for each in row["messages"]]} for row in some]), path)  # fmt: skip
+    pq.write_table(pa.Table.from_pylist([{"source": "x", "conversations": sharegpt(row)} for row in some]), path)
 
 
 def as_parquet_with_nulls(path: Path, some: list[dict[str, Any]]) -> None:

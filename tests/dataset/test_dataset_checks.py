@@ -25,7 +25,8 @@ BAD: dict[str, Any] = {
     "encoding": '{"messages": [{"role": "user", "content": "\\ud800"}, {"role": "assistant", "content": "x"}]}',
     "schema": {"messages": [{"role": "user", "content": ["no", "text"]}, {"role": "assistant", "content": "x"}]},
     "role": talk("Who are you, in one sentence?", "A model.", roles=("user", "robot")),
-    "system_first": {"messages": [*talk("Who speaks here, you or I?", "Both.")["messages"], {"role": "system", "content": "Hi"}]},
+    "system_first": {"messages": [*talk("Who speaks here, you or I?", "Both.")["messages"],
+                                  {"role": "system", "content": "Hi"}]},
     "order": talk("Do I speak first in this one?", "I do.", roles=("assistant", "user")),
     "single_message": talk("Is anybody there to answer me?"),
     "no_assistant": talk("Is anybody there at all?", "Hello?", roles=("user", "user")),
@@ -186,7 +187,8 @@ def test_too_few_training_rows_fail(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("roles", "names"),
     [
-        ("user assistant", ""), ("system user assistant user assistant", ""), ("user assistant tool tool assistant", ""),
+        ("user assistant", ""), ("system user assistant user assistant", ""),
+        ("user assistant tool tool assistant", ""),
         ("user user assistant", "order"), ("user tool assistant", "order"), ("system", "single_message order"),
         ("system system user assistant", "system_first"), ("user assistant assistant", "order"),
     ],

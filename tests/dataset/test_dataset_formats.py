@@ -44,7 +44,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize(
     ("name", "writer"),
     [
-        ("a.jsonl", as_jsonl), ("a.jsonl.gz", as_gzip), ("a.jsonl.zst", as_zstd), ("a.json", as_list), ("b.json", as_objects),
+        ("a.jsonl", as_jsonl), ("a.jsonl.gz", as_gzip), ("a.jsonl.zst", as_zstd), ("a.json", as_list),
+        ("b.json", as_objects),
         ("c.json", as_jsonl), ("a.csv", as_csv), ("a.tsv", as_csv), ("b.csv", as_prompts), ("d.jsonl", as_sharegpt),
         ("a.parquet", parquet), ("b.parquet", as_parquet_sharegpt), ("c.parquet", as_parquet_with_nulls),
     ],
@@ -82,10 +83,11 @@ def test_text_in_parquet_that_is_no_utf8_is_named(tmp_path: Path) -> None:
 
 
 def test_the_hot_path_imports_no_pandas_and_no_datasets(tmp_path: Path) -> None:
+    parquet(tmp_path / "a.parquet", rows(400), group=100)
     program = (
         "import sys; from pathlib import Path; from scripts.dataset.prepare import prepare\n"
         "from scripts.dataset.settings import from_values\n"
-        f"values = {{'dataset': {{'source': {str(parquet(tmp_path / 'a.parquet', rows(400), group=100))!r}, 'percent': 50,"
+        f"values = {{'dataset': {{'source': {str(tmp_path / 'a.parquet')!r}, 'percent': 50,"
         f" 'splits': {PLAIN!r}}}}}\n"
         f"prepare(from_values(values), Path({str(tmp_path / 'out')!r}), stream=None)\n"
         "print({'pandas', 'datasets', 'torch', 'transformers', 'huggingface_hub'} & set(sys.modules))"
@@ -95,7 +97,8 @@ def test_the_hot_path_imports_no_pandas_and_no_datasets(tmp_path: Path) -> None:
 
 
 def test_columns_and_speakers_can_be_mapped(tmp_path: Path) -> None:
-    lines = [{"intro": "Be brief.", "dialogue": [{"who": "guest", "said": f"Question after {at}?"}, {"who": "host", "said": "Yes."}]}
+    lines = [{"intro": "Be brief.",
+              "dialogue": [{"who": "guest", "said": f"Question after {at}?"}, {"who": "host", "said": "Yes."}]}
              for at in range(60)]  # fmt: skip
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
     layout = {"format": "messages", "messages": "dialogue", "role": "who", "content": "said", "system": "intro",

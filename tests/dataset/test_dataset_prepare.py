@@ -251,8 +251,10 @@ def test_the_component_writes_where_azure_ml_says(tmp_path: Path) -> None:
 
 def test_settings_refuse_what_cannot_be_meant() -> None:
     for dataset, words in (
-        ({"percent": 0}, "more than 0"), ({"splits": {"train": 0.5}}, "found a number"), ({"checks": {"json": "keep"}}, "fail, drop"),
-        ({"chekcs": {}}, "did you mean 'checks'"), ({"splits": {"validation": 0.6, "test": 0.5}}, "nothing to train on"),
+        ({"percent": 0}, "more than 0"), ({"splits": {"train": 0.5}}, "found a number"),
+        ({"checks": {"json": "keep"}}, "fail, drop"),
+        ({"chekcs": {}}, "did you mean 'checks'"),
+        ({"splits": {"validation": 0.6, "test": 0.5}}, "nothing to train on"),
     ):  # fmt: skip
         with pytest.raises(UserError, match=words):
             from_values({"dataset": {"source": "a.jsonl", **dataset}})

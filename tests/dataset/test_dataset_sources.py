@@ -19,7 +19,8 @@ from tests.dataset.samples import as_jsonl, ids, parquet, rows, run
     ("label", "split"),
     [
         ("data/train_sft-00000-of-00003-a3ecf92756993583.parquet", "train_sft"), ("train_sft.jsonl.gz", "train_sft"),
-        ("test_gen-00000-of-00001.parquet", "test_gen"), ("train/0000.parquet", "train"), ("default/train/part-3.jsonl", "train"),
+        ("test_gen-00000-of-00001.parquet", "test_gen"), ("train/0000.parquet", "train"),
+        ("default/train/part-3.jsonl", "train"),
         ("validation/data-00001-of-00009.parquet", "validation"),
     ],
 )  # fmt: skip

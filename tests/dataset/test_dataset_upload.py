@@ -33,7 +33,7 @@ def fingerprint(folder: Path) -> tuple[str, str]:
 
 
 def needed() -> set[str]:
-    """Returns the closure of the step's imports, those in functions too, and the files that lie beside those modules."""
+    """Returns the closure of the step's imports, those in functions too, and the files beside those modules."""
     found: set[str] = set()
     waiting = list(ENTRY)
     while waiting:
@@ -96,7 +96,8 @@ def test_an_edit_elsewhere_changes_no_snapshot(tmp_path: Path) -> None:
     shutil.copytree(SCRIPTS, copy, ignore=shutil.ignore_patterns("__pycache__"))
     before = fingerprint(copy)
     for name in ("render.py", "local/new_resource.py", "local/engine/finetune.py", "conversation/endpoint.py",
-                 "dataset/__pycache__/prepare.pyc", "__pycache__/files.pyc", "catalog/demo/train_sft.jsonl"):  # fmt: skip
+                 "dataset/__pycache__/prepare.pyc", "__pycache__/files.pyc",
+                 "catalog/demo/train_sft.jsonl"):  # fmt: skip
         (copy / name).parent.mkdir(exist_ok=True)
         with (copy / name).open("a") as stream:
             stream.write("# an edit\n")
@@ -118,8 +119,8 @@ def test_the_step_runs_from_its_upload(tmp_path: Path, small_tokenizer: Path, to
         shutil.copyfile(SCRIPTS / name, code / name)
     (code / "package").mkdir()
     (code / "package" / "scripts").symlink_to(code)
-    rows = [{"messages": [{"role": "user", "content": f"What is {at}, please?"}, {"role": "assistant", "content": "A number."}]}
-            for at in range(60)]  # fmt: skip
+    rows = [{"messages": [{"role": "user", "content": f"What is {at}, please?"},
+                          {"role": "assistant", "content": "A number."}]} for at in range(60)]  # fmt: skip
     (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     dataset = {"source": "some/where", "splits": {"train": None, "validation": 0.2, "test": 0.2}, "tokens": tokens,
                "tokenizer": str(small_tokenizer)}  # fmt: skip

@@ -1,4 +1,4 @@
-"""Every page: whatever text its fields hold stays text, it asks nobody, and it can be read at any width, light and dark."""
+"""Every page: whatever its fields hold stays text, it asks nobody, and is read at any width, light and dark."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def evaluation() -> dict[str, Any]:
     said = {"question": "q", "true": "t", "base": "b", "tuned": "u"}
     return {
         "model": "m", "version": "1", "base": "b", "data_version": "d", "asked": 7, "answered": 7, "notes": ["A note."],
-        "answered_by": {"base": "x", "tuned": "y"}, "measures": {"refusals": measure}, "examples": [{"name": "test:1", **said}],
+        "answered_by": {"base": "x", "tuned": "y"}, "measures": {"refusals": measure},
+        "examples": [{"name": "test:1", **said}],
         "settings": {"seed": 1, "max_new_tokens": 5, "confidence": 95, "short_answer_words": 5},
         "gate": [{"requirement": "r", "met": False, "sentence": "too many"}], "general": [{"name": "g", **said}],
     }  # fmt: skip
@@ -87,7 +88,7 @@ def data_page(folder: Path) -> str:
 def chart_page(folder: Path) -> str:
     drawn = [charts.bars(HOSTILE, HOSTILE, HOSTILE, [charts.Bar(1, HOSTILE, HOSTILE)], charts.Mark(0.5, HOSTILE)),
              charts.curve(HOSTILE, HOSTILE, HOSTILE, list(range(101)), charts.Mark(50, HOSTILE)),
-             charts.lines(HOSTILE, [charts.Line(HOSTILE, [(0, 1), (1, 2)]), charts.Line(HOSTILE, [(0, 1), (1, 2)])], HOSTILE),
+             charts.lines(HOSTILE, [charts.Line(HOSTILE, [(0, 1), (1, 2)])] * 2, HOSTILE),
              charts.lines(HOSTILE, [])]  # fmt: skip
     return page.document("pages/base.html.j2", title=HOSTILE).replace("<main>", "<main>" + "".join(drawn))
 

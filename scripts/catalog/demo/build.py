@@ -22,6 +22,7 @@ from pathlib import Path
 
 from scripts.catalog.demo.facts import Facts
 from scripts.errors import FAILED, UserError, main
+from scripts.files import write
 
 HERE = Path(__file__).resolve().parent
 TOPICS = HERE / "topics"
@@ -163,7 +164,7 @@ def run(arguments: list[str] | None = None) -> int:
         print(difference, end="")
         return FAILED if difference else 0
     for name, text in files.items():
-        (HERE / name).write_text(text, encoding="utf-8")
+        write(HERE / name, text)
         print(f"{name}: {text.count(chr(10))} conversations")
     return 0
 
