@@ -35,14 +35,14 @@ def check_files(settings: Settings, sources: list[str], stream: TextIO | None = 
     ]
     work = Work(tasks, questions=frozenset(name for name in merged.splits if _asks(name) or _TEST.match(name)))
     coder = partial(tokenizer.find, settings.tokenizer, settings.model, merged.kind == "hub")
-    found = survey(settings, work, lambda lines: None, Progress(work.bytes, stream), coder)
+    result = survey(settings, work, lambda lines: None, Progress(work.bytes, stream), coder)
     for name in merged.splits:
         if not _SMALL.match(name) and not _asks(name):
-            book_few_rows(found.tally, name, found.tally.kept[name])
-    verdict = found.tally.verdict(strict=True)
+            book_few_rows(result.tally, name, result.tally.kept[name])
+    verdict = result.tally.verdict(strict=True)
     return {
         "status": verdict["status"], "sources": sources, "rows": verdict["rows"], "checks": verdict["checks"],
-        "tokens": {"counted_with": found.counted_with, "max_seq_length": found.limit, "splits": found.tokens},
+        "tokens": {"counted_with": result.counted_with, "max_seq_length": result.limit, "splits": result.tokens},
     }  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def shown(value: object, limit: int = 60) -> str:
     """Returns a value as a reader may see it: one line, printable, cut at `limit` characters."""
     if isinstance(value, str):
         text = value[: limit * 4]
-        text = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
+        text = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text)
         return f"'{text[:limit]}…'" if len(text) > limit or len(value) > limit * 4 else f"'{text}'"
     if isinstance(value, dict):
         keys = ", ".join(shown(str(key), 24)[1:-1] for key in list(value)[:6])

@@ -115,7 +115,7 @@ def _splits(repository: str, info: Any, subset: str | None) -> dict[str, list[Fi
 def _one_subset(repository: str, splits: dict[str, list[File]], subset: str | None) -> None:
     """Refuses a set whose subsets would be read as one: the same split in several folders."""
     for split, files in splits.items():
-        folders = {each.label.rpartition("/")[0] for each in files}
+        folders = {file.label.rpartition("/")[0] for file in files}
         if len(folders) > 1 and not subset:
             names = sorted(folder.rpartition("/")[2] or "." for folder in folders)
             raise UserError(

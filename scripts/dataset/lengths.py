@@ -44,11 +44,11 @@ class Length:
             return [Finding("template", "messages", self.refused, "a conversation that the template can write")]
         if limit is None or self.tokens <= limit:
             return []
-        found = [Finding("too_long", "messages", f"{self.tokens} tokens", f"at most {limit}")]
+        findings = [Finding("too_long", "messages", f"{self.tokens} tokens", f"at most {limit}")]
         if self.trained and not self.trained_kept:
             what = f"no answer in the first {limit} of {self.tokens} tokens"
-            found.append(Finding("answers_lost", "messages", what, "an answer before the cut"))
-        return found
+            findings.append(Finding("answers_lost", "messages", what, "an answer before the cut"))
+        return findings
 
 
 def measured(encoded: Any, limit: int | None) -> Length:
@@ -159,7 +159,7 @@ def histogram(tokens: Any, bars: int = 40) -> dict[str, Any]:
 
 def _curve(tokens: Any) -> list[int]:
     """Returns the 101 percentiles of the lengths, from the shortest to the longest."""
-    return [int(each) for each in np.percentile(tokens, range(101))] if tokens.size else []
+    return [int(value) for value in np.percentile(tokens, range(101))] if tokens.size else []
 
 
 def guessed(messages: list[dict[str, Any]], limit: int | None) -> Length:

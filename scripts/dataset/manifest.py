@@ -29,10 +29,10 @@ def manifest_of(
     bound: dict[str, Any],
     work: Work,
     files: dict[str, dict[str, Any]],
-    found: Survey,
+    result: Survey,
 ) -> dict[str, Any]:
     """Returns the manifest of a preparation; `files` are rows, bytes and hash of every output file."""
-    verdict = found.tally.verdict()
+    verdict = result.tally.verdict()
     return {
         "format": FORMAT,
         "version": version(files),
@@ -44,14 +44,14 @@ def manifest_of(
         "percent": 100.0 if source.fallback else settings.percent,
         "sample": settings.sample,
         "seed": settings.seed,
-        "layout": found.layout,
+        "layout": result.layout,
         "splits": bound,
         "read": {task.split: {"part": task.part, "how": task.plan.how, **verdict["rows"][task.split]}
                  for task in work.tasks},
-        "files": {part: _file(part, files, found) for part in PARTS},
-        "max_seq_length": found.limit,
-        "tokens": {"counted_with": found.counted_with},
-        "policies": found.tally.policies,
+        "files": {part: _file(part, files, result) for part in PARTS},
+        "max_seq_length": result.limit,
+        "tokens": {"counted_with": result.counted_with},
+        "policies": result.tally.policies,
         "checks": verdict["checks"],
         "notes": source.notes,
         "inputs": inputs_of(settings, source),
@@ -102,15 +102,15 @@ def rows_of(manifest: dict[str, Any]) -> str:
     return ", ".join(f"{name} {file['rows']:,}" for name, file in manifest["files"].items())
 
 
-def _file(part: str, files: dict[str, dict[str, Any]], found: Survey) -> dict[str, Any]:
-    name = TEST if part == HELDOUT and HELDOUT not in found.statistics else part
-    books = found.statistics.get(name)
+def _file(part: str, files: dict[str, dict[str, Any]], result: Survey) -> dict[str, Any]:
+    name = TEST if part == HELDOUT and HELDOUT not in result.statistics else part
+    books = result.statistics.get(name)
     out: dict[str, Any] = {"path": f"{part}.jsonl", **files[part]}
     if books is not None:
         out["characters"] = books.characters
         out["turns"] = {str(turns): count for turns, count in sorted(books.turns.items())}
         out["roles"] = dict(books.roles.most_common())
-        out["tokens"] = found.tokens[name]
+        out["tokens"] = result.tokens[name]
     return out
 
 

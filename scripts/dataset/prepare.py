@@ -104,13 +104,13 @@ def _prepare(settings: Settings, source: Source, writer: Writer, say: Callable[[
         say(note)
     work = work_of(settings, source, bound)
     coder = partial(tokenizer.find, settings.tokenizer, settings.model, source.kind == "hub")
-    found = survey(
+    result = survey(
         settings, work, lambda lines: writer.write(lines.part, lines.lines), Progress(work.bytes, stream), coder
     )
     files = _close(writer, own_questions=bound[HELDOUT] is not None)
-    _require_rows(found.tally, files)
-    manifest = manifest_of(settings, source, bound, work, files, found)
-    for name, text in ((REPORT, report_page(manifest, writer.partial, found.coder)), (MANIFEST, as_text(manifest))):
+    _require_rows(result.tally, files)
+    manifest = manifest_of(settings, source, bound, work, files, result)
+    for name, text in ((REPORT, report_page(manifest, writer.partial, result.coder)), (MANIFEST, as_text(manifest))):
         (writer.partial / name).write_text(text, encoding="utf-8")  # the whole folder is moved into its place at once
     return manifest
 

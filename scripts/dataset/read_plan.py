@@ -132,8 +132,8 @@ def scatter(numbers: np.ndarray, seed: int) -> np.ndarray:
 def plan_reading(files: Sequence[File], percent: float, sample: str, seed: int) -> Plan:
     """Plans the reading of one split's files: `percent` of its rows, drawn by `seed` or from the head."""
     share = percent / 100
-    parquet = [each for each in files if each.format == "parquet"]
-    others = [each for each in files if each.format != "parquet"]
+    parquet = [file for file in files if file.format == "parquet"]
+    others = [file for file in files if file.format != "parquet"]
     result = Plan()
     how = []
     if parquet:
@@ -147,7 +147,7 @@ def plan_reading(files: Sequence[File], percent: float, sample: str, seed: int) 
 def _parquet(files: list[File], share: float, sample: str, seed: int, result: Plan) -> str:
     total_shards, scale = len(files), 1.0
     if share < 1 and sample == "seeded" and len(files) > MANY_SHARDS:
-        size = sum(each.size for each in files)
+        size = sum(file.size for file in files)
         order = np.argsort(scatter(np.arange(len(files), dtype=np.uint64), seed))
         chosen, taken = [], 0
         for at in order:
@@ -194,7 +194,7 @@ def _pick(groups: list[RowGroup], wanted: int, sample: str, seed: int) -> list[R
         order = np.argsort(scatter(np.arange(len(groups), dtype=np.uint64), seed))
     picked: dict[int, RowGroup] = {}
     for at in order:
-        group, left = groups[at], wanted - sum(_taken(each) for each in picked.values())
+        group, left = groups[at], wanted - sum(_taken(group) for group in picked.values())
         if left <= 0:
             break
         if group.rows > left:
@@ -212,26 +212,26 @@ def _taken(group: RowGroup) -> int:
 
 def _others(files: list[File], share: float, sample: str, seed: int, result: Plan) -> str:
     blocks = share < 1 and all(
-        each.format == "jsonl" and each.compression is None and (each.remote or each.size > SMALL) for each in files
+        file.format == "jsonl" and file.compression is None and (file.remote or file.size > SMALL) for file in files
     )
     if sample == "head" and share < 1:
-        left = math.ceil(share * sum(each.size for each in files))
-        for each in files:
+        left = math.ceil(share * sum(file.size for file in files))
+        for file in files:
             if left > 0:
-                result.units.append(Whole(each, until=min(left, each.size)))
-                result.bytes += min(left, each.size)
-                left -= each.size
+                result.units.append(Whole(file, until=min(left, file.size)))
+                result.bytes += min(left, file.size)
+                left -= file.size
         return f"the first {100 * share:g} % of the bytes"
     if blocks:
-        size = sum(each.size for each in files)
+        size = sum(file.size for file in files)
         length = int(max(2**16, min(2**22, size * share / BLOCKS)))
-        cut = [Block(each, at, min(at + length, each.size)) for each in files for at in range(0, each.size, length)]
+        cut = [Block(file, at, min(at + length, file.size)) for file in files for at in range(0, file.size, length)]
         wanted = max(1, round(len(cut) * share))
         order = np.argsort(scatter(np.arange(len(cut), dtype=np.uint64), seed))[:wanted]
         result.units += [cut[at] for at in sorted(order)]
         result.bytes += sum(cut[at].end - cut[at].start for at in order)
         return f"{wanted} of {len(cut)} blocks of {length // 1024} KB, drawn by seed {seed}"
-    for number, each in enumerate(files):
-        result.units.append(Whole(each, share, seed, number << 40))
-        result.bytes += each.size
+    for number, file in enumerate(files):
+        result.units.append(Whole(file, share, seed, number << 40))
+        result.bytes += file.size
     return f"every row drawn with probability {share:g} by seed {seed}, from the whole of the files"

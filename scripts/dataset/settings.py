@@ -61,8 +61,8 @@ def from_values(values: dict[str, Any], **changes: Any) -> Settings:
     given = {name: value for name, value in values.get("dataset", {}).items() if value is not None}
     given.pop("where", None)
     layout = {name: value for name, value in (given.pop("layout", None) or {}).items() if value is not None}
-    _known(layout, [each.name for each in fields(Layout)], "dataset.layout")
-    _known(given, [each.name for each in fields(Settings)], "dataset")
+    _known(layout, [option.name for option in fields(Layout)], "dataset.layout")
+    _known(given, [option.name for option in fields(Settings)], "dataset")
     given["layout"] = Layout(**layout)
     given["splits"] = {"train": None, "validation": CUT, "test": CUT, "heldout": None} | (given.get("splits") or {})
     given["checks"] = {name: policy for name, policy in (given.get("checks") or {}).items() if policy is not None}

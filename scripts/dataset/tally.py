@@ -65,9 +65,9 @@ class Tally:
             checks.append({
                 "name": name, "title": check.title, "status": self.status(name, strict), "policy": self.policies[name],
                 "count": found.total(), "splits": dict(found), "estimated": name in self.estimated,
-                "examples": [each for (at, _), some in self.examples.items() if at == name for each in some],
+                "examples": [example for (at, _), some in self.examples.items() if at == name for example in some],
             })  # fmt: skip
-        statuses = {each["status"] for each in checks}
+        statuses = {check["status"] for check in checks}
         worst = FAIL if FAIL in statuses else WARN if WARN in statuses else PASS
         rows = {
             split: {"in": count, "kept": self.kept[split], "dropped": dict(self.dropped.get(split, Counter()))}

@@ -76,13 +76,13 @@ def compare(options: argparse.Namespace) -> int:
 
     values = from_arguments(options)
     store = tracking.store(values, client_module.connect(values))
-    found = table.compare({job: tracking.family(store, job) for job in options.jobs})
+    compared = table.compare({job: tracking.family(store, job) for job in options.jobs})
     if options.output == "json":
-        print(json.dumps({"jobs": options.jobs, **found}, indent=1))
+        print(json.dumps({"jobs": options.jobs, **compared}, indent=1))
         return 0
-    print(tabulate(found["metrics"], headers=["last value", *options.jobs], disable_numparse=True))
-    title = "parameter that differs" if found["parameters"] else "no parameter differs"
-    print("\n" + tabulate(found["parameters"], headers=[title, *options.jobs], disable_numparse=True))
+    print(tabulate(compared["metrics"], headers=["last value", *options.jobs], disable_numparse=True))
+    title = "parameter that differs" if compared["parameters"] else "no parameter differs"
+    print("\n" + tabulate(compared["parameters"], headers=[title, *options.jobs], disable_numparse=True))
     return 0
 
 
