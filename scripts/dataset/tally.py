@@ -44,10 +44,6 @@ class Tally:
         """Books a row as left out because of `check`."""
         self.dropped.setdefault(split, Counter())[check] += 1
 
-    def dropped_rows(self, split: str) -> int:
-        """Returns how many rows of a split were left out."""
-        return self.dropped.get(split, Counter()).total()
-
     def status(self, check: str, strict: bool) -> str:
         """Returns pass, warn or fail for a check; `strict` judges a file as it stands, where nothing drops the row."""
         if not self.found.get(check):
