@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+SUFFIXES = (".j2", ".css", ".json")  # of files that are no modules
 ENTRY = ("dataset/__main__.py", "dataset/pipeline_step.py")
 
 
@@ -70,9 +71,9 @@ def imported(node: ast.AST) -> Iterator[str]:
 
 
 def beside(modules: set[str]) -> Iterator[str]:
-    """Yields the templates and styles that a module's text names, and those that these name in turn."""
+    """Yields the templates, styles and facts that a module's text names, and those that these name in turn."""
     texts = [(SCRIPTS / name).read_text(encoding="utf-8") for name in modules]
-    others = {path.relative_to(SCRIPTS).as_posix() for path in SCRIPTS.rglob("*.*") if path.suffix in (".j2", ".css")}
+    others = {path.relative_to(SCRIPTS).as_posix() for path in SCRIPTS.rglob("*.*") if path.suffix in SUFFIXES}
     while new := [name for name in sorted(others) if any(is_named(name, text) for text in texts)]:
         yield from new
         others -= set(new)
