@@ -217,13 +217,13 @@ lint: $(INSTALLED_dev)  ## Style, types, the layers of imports, the workflows
 	@$(VENV)/bin/zizmor --offline --no-progress --quiet --pedantic .github/workflows
 
 bench-data: $(INSTALLED_dev)  ## Data preparation against the datasets library alone: time and memory
-	@$(PY) -m scripts.dataset bench
+	@$(PY) -m tests.bench.data
 
 bench-engine: $(INSTALLED_dev)  ## Training and serving against plain transformers and PEFT
-	@$(PY) -m scripts.local.engine.bench
+	@$(PY) -m tests.bench.engine
 
 bench-estimates: $(INSTALLED_core)  ## The memory and time estimates against published measurements
-	@$(PY) -m scripts.estimate.bench
+	@$(PY) -m tests.bench.estimates
 
 clean:  ## Delete what was made on this machine: environment, local Azure ML, prepared data, state
 	@test ! -e .local/emulator.json || $(PY) -m scripts.local down; rm -rf $(VENV) .local .runs data runs

@@ -21,9 +21,9 @@ from scripts.chat import transcript
 from scripts.chat.turns import checked
 from scripts.conversation import endpoint as endpoint_module
 from scripts.errors import USAGE, UserError, main
+from scripts.pages import page
 from scripts.values.read import add_arguments, from_arguments
 
-PAGE = Path(__file__).with_name("page.html")
 MOST_BYTES = 1_000_000  # of a request from the page
 ROLES = ("system", "user", "assistant")
 
@@ -91,13 +91,10 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(403, "open the address that the command printed: it has the token in it")
         nonce = secrets.token_urlsafe(16)
         settings = {"token": self.server.token, "title": self.server.title, "parameters": self.server.parameters}
-        shown = json.dumps(settings, ensure_ascii=False).replace("<", "\\u003c")
-        page = PAGE.read_text(encoding="utf-8").replace("{nonce}", nonce).replace("{settings}", shown)
-        policy = (
-            f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; img-src "
-            "data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-        )
-        self._send(200, page.encode(), "text/html; charset=utf-8", {"Content-Security-Policy": policy})
+        policy = page.content_policy(nonce)
+        text = page.document("chat/page.html.j2", policy, title=self.server.title, settings=settings, nonce=nonce)
+        headers = {"Content-Security-Policy": f"{policy}; frame-ancestors 'none'"}
+        self._send(200, text.encode(), "text/html; charset=utf-8", headers)
 
     def _ask(self) -> None:
         given = self._body()

@@ -4,8 +4,17 @@
     python -m scripts.dataset check FILE...          the same checks on anything
     python -m scripts.dataset report --env demo      the report of what was prepared, once more
     python -m scripts.dataset component ...          the same preparation as a step of the Azure ML pipeline
-    python -m scripts.dataset bench                  speed and memory against `datasets` alone
 
-Read in this order: settings (what a user asked for), source and read (where rows come from), layout (a row becomes a
-conversation), checks, texts and seen (what may be wrong with it), stream (all of it, batch by batch), prepare (files).
+The way of a row, and the module of each station:
+
+    find files    source, hub              what a folder, file, glob or hub id holds, and its splits
+    plan          read_plan                which part of the files is read, in which order, for which output file
+    read          read_rows, text_formats, json_items
+    convert       layout                   a row becomes a conversation, whatever its columns are called
+    check         sieve, with checks (what may be wrong), text_checks, duplicates, lengths, tally (the books)
+    divide        sieve                    into train, validation, test and heldout
+    write         writer
+    report        manifest, data_report, terminal
+
+`prepare` and `check_files` are the verbs; `survey` is the pass over a source that both make.
 """

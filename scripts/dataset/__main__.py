@@ -1,4 +1,4 @@
-"""The command line: `prepare`, `check`, `report`, `component` and `bench`."""
+"""The command line: `prepare`, `check`, `report` and `component`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import MISSING, UserError, main
-from scripts.files import ROOT
+from scripts.files import ROOT, write
 
 
 def parser() -> argparse.ArgumentParser:
-    """Returns the parser of the five commands."""
+    """Returns the parser of the four commands."""
     from scripts.values.read import add_arguments
 
     top = argparse.ArgumentParser(prog="python -m scripts.dataset", description="Prepare and check chat data.")
@@ -35,31 +35,25 @@ def parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="write data/<env>/report.html once more")
     add_arguments(report)
     report.add_argument("--folder", type=Path, help="where the data lies (default data/<env>)")
-    component = commands.add_parser("component", help="prepare as a step of the Azure ML pipeline")
-    component.add_argument("--settings", type=Path, required=True, help="JSON with dataset, model and finetune")
-    component.add_argument("--input", help="file or folder mounted by Azure ML; default: dataset.source, from the hub")
-    for part in ("train", "validation", "test", "heldout"):
-        component.add_argument(f"--{part}", type=Path, required=part != "heldout", help="file to write")
-    component.add_argument("--report", type=Path, help="folder for manifest.json and report.html")
-    bench = commands.add_parser("bench", help="speed and memory against `datasets` alone, on generated data")
-    bench.add_argument("--rows", type=int, default=207_865, help="conversations to generate (default 207865)")
-    bench.add_argument("--folder", type=Path, help="where to generate (default: a temporary folder)")
-    for each in (prepare, check, bench):
-        each.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    commands.add_parser("component", help="prepare as a step of the Azure ML pipeline", add_help=False)
+    for command in (prepare, check):
+        command.add_argument("-o", "--output", choices=("text", "json"), default="text")
     return top
 
 
-def run(words: Sequence[str]) -> int:
+def command_line(words: Sequence[str]) -> int:
     """Runs one command; returns its exit code."""
-    arguments = parser().parse_args(words)
     signal.signal(signal.SIGTERM, _interrupt)  # a cancelled job leaves as little behind as Ctrl-C
-    return {"prepare": _prepare, "check": _check, "report": _report, "component": _component, "bench": _bench}[
-        arguments.command
-    ](arguments)
+    if words[:1] == ["component"]:  # knows no values: only what it needs is uploaded with it (scripts/.amlignore)
+        from scripts.dataset.pipeline_step import prepare_in_pipeline
+
+        return prepare_in_pipeline(words[1:])
+    arguments = parser().parse_args(words)
+    return {"prepare": _prepare, "check": _check, "report": _report}[arguments.command](arguments)
 
 
 def _prepare(arguments: argparse.Namespace) -> int:
-    from scripts.dataset import print_out
+    from scripts.dataset import terminal
     from scripts.dataset.prepare import prepare
 
     settings = _settings(arguments, source=arguments.source)
@@ -69,23 +63,23 @@ def _prepare(arguments: argparse.Namespace) -> int:
                              lambda line: print(line, file=out, flush=True),
                              foreign=arguments.source is not None)  # fmt: skip
     if fresh or arguments.output == "json":
-        print_out.manifest(manifest, folder, arguments.output)
+        terminal.manifest(manifest, folder, arguments.output)
     return code
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from scripts.dataset import print_out
-    from scripts.dataset.check import check
+    from scripts.dataset import terminal
+    from scripts.dataset.check_files import check_files
 
-    verdict = check(_settings(arguments), arguments.sources)
-    print_out.verdict(verdict, arguments.output)
+    verdict = check_files(_settings(arguments), arguments.sources)
+    terminal.verdict(verdict, arguments.output)
     return int(verdict["status"] == "fail")
 
 
 def _report(arguments: argparse.Namespace) -> int:
     from scripts.dataset import tokenizer
-    from scripts.dataset.prepare import MANIFEST, REPORT, read_manifest
-    from scripts.dataset.report import page
+    from scripts.dataset.data_report import report_page
+    from scripts.dataset.manifest import MANIFEST, REPORT, read_manifest
 
     folder = arguments.folder or ROOT / "data" / arguments.env
     manifest = read_manifest(folder)
@@ -94,22 +88,9 @@ def _report(arguments: argparse.Namespace) -> int:
         raise UserError(f"{folder / MANIFEST}: {state}; run `make data ENV={arguments.env}` first", MISSING)
     settings = _settings(arguments)
     coder, _ = tokenizer.find(settings.tokenizer, settings.model, online=False)
-    (folder / REPORT).write_text(page(manifest, folder, coder), encoding="utf-8")
+    write(folder / REPORT, report_page(manifest, folder, coder))
     print(folder / REPORT)
     return 0
-
-
-def _component(arguments: argparse.Namespace) -> int:
-    from scripts.dataset.component import component
-
-    outputs = {part: getattr(arguments, part) for part in ("train", "validation", "test", "heldout")}
-    return component(arguments.settings, arguments.input, outputs, arguments.report)
-
-
-def _bench(arguments: argparse.Namespace) -> int:
-    from scripts.dataset.bench import bench
-
-    return bench(arguments.rows, arguments.folder, arguments.output)
 
 
 def _settings(arguments: argparse.Namespace, **changes: Any) -> Any:
@@ -126,4 +107,4 @@ def _interrupt(*_: object) -> None:
 
 
 if __name__ == "__main__":
-    main(lambda: run(sys.argv[1:]))
+    main(lambda: command_line(sys.argv[1:]))

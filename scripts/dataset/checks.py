@@ -28,7 +28,8 @@ CHECKS: dict[str, Check] = {
     "row_size": Check("row too large", DROP, "split the conversation, or leave it out", True, (FAIL, DROP)),
     "json": Check("not JSON", DROP, "write one JSON object a line, with json.dumps", True, (FAIL, DROP)),
     "encoding": Check("not UTF-8", DROP, "write the file as UTF-8, without surrogates", True, (FAIL, DROP)),
-    "schema": Check("not a conversation", DROP, "give `messages`, a list of {role, content}, or set dataset.layout", True, (FAIL, DROP)),
+    "schema": Check("not a conversation", DROP, "give `messages`, a list of {role, content}, or set dataset.layout", True,
+                    (FAIL, DROP)),
     "role": Check("unknown role", DROP, "rename the role, or map it under dataset.layout.roles", True),
     "system_first": Check("system message not first", DROP, "put the one system message first", True),
     "order": Check("roles out of order", DROP, "alternate user and assistant; a tool answers an assistant", True),
@@ -38,13 +39,19 @@ CHECKS: dict[str, Check] = {
     "control": Check("control characters", DROP, "remove control characters other than tab and line break", True),
     "garbled": Check("garbled characters", KEEP, "read the original with its own encoding and write UTF-8"),
     "duplicate": Check("duplicate", DROP, "remove one of the two"),
-    "near_duplicate": Check("near duplicate", DROP, "remove one of the two; they differ in case, space and punctuation only"),
+    "near_duplicate": Check("near duplicate", DROP,
+                            "remove one of the two; they differ in case, space and punctuation only"),
     "leak": Check("leak across splits", DROP, "remove it from one split: a test must not know the training data"),
-    "near_leak": Check("near leak across splits", DROP, "remove it from one split; they differ in case, space and punctuation only"),
-    "too_long": Check("longer than max_seq_length", KEEP, "raise finetune.max_seq_length, or shorten: the end is cut off"),
-    "answers_lost": Check("no answer left after the cut", KEEP, "raise finetune.max_seq_length, or shorten what precedes the answer"),
-    "template": Check("refused by the chat template", KEEP, "change its roles, or messages without text, to what the template can write: the job fails on such a row", True),
-    "few_rows": Check("too few training rows", FAIL, f"give at least {FEWEST_ROWS} training rows: raise dataset.percent", True, (FAIL, KEEP)),
+    "near_leak": Check("near leak across splits", DROP,
+                       "remove it from one split; they differ in case, space and punctuation only"),
+    "too_long": Check("longer than max_seq_length", KEEP,
+                      "raise finetune.max_seq_length, or shorten: the end is cut off"),
+    "answers_lost": Check("no answer left after the cut", KEEP,
+                          "raise finetune.max_seq_length, or shorten what precedes the answer"),
+    "template": Check("refused by the chat template", KEEP, "change its roles, or messages without text, to what the "
+                      "template can write: the job fails on such a row", True),
+    "few_rows": Check("too few training rows", FAIL,
+                      f"give at least {FEWEST_ROWS} training rows: raise dataset.percent", True, (FAIL, KEEP)),
     "secret": Check("likely secret", KEEP, "remove it, and revoke it if it is real"),
     "email": Check("e-mail address", KEEP, "remove it, unless it is public"),
 }  # fmt: skip
@@ -70,7 +77,7 @@ _AFTER = {  # who may speak after whom; None is the start of the conversation, a
 
 @lru_cache(maxsize=4096)  # few sequences of roles make up most of a data set
 def role_findings(roles: tuple[str, ...], trained: bool) -> tuple[Finding, ...]:
-    """Returns what is wrong with a sequence of roles; `trained` is false for held-out questions, which need no answer."""
+    """Returns what is wrong with a sequence of roles; held-out questions are not `trained`, and need no answer."""
     findings = []
     if not roles:
         return (Finding("schema", "messages", "an empty list", "at least two messages"),)
@@ -108,7 +115,7 @@ def shown(value: object, limit: int = 60) -> str:
     """Returns a value as a reader may see it: one line, printable, cut at `limit` characters."""
     if isinstance(value, str):
         text = value[: limit * 4]
-        text = "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
+        text = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text)
         return f"'{text[:limit]}…'" if len(text) > limit or len(value) > limit * 4 else f"'{text}'"
     if isinstance(value, dict):
         keys = ", ".join(shown(str(key), 24)[1:-1] for key in list(value)[:6])

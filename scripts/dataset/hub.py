@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from functools import partial
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from scripts.dataset.source import File, Source, kind_of, split_of
 from scripts.deadline import within
@@ -51,12 +51,13 @@ def _info(repository: str, revision: str) -> Any:
                                                timeout=CONNECT_SECONDS))  # fmt: skip
     except GatedRepoError:
         raise UserError(
-            f"dataset.source: {repository} is gated; accept its terms on {constants.ENDPOINT}/datasets/{repository} and "
-            "set HF_TOKEN"
+            f"dataset.source: {repository} is gated; accept its terms on "
+            f"{constants.ENDPOINT}/datasets/{repository} and set HF_TOKEN"
         ) from None
     except RepositoryNotFoundError:
         raise UserError(
-            f"dataset.source: the hub has no data set '{repository}', or it is private; check the spelling, or set HF_TOKEN"
+            f"dataset.source: the hub has no data set '{repository}', or it is private; check the spelling, "
+            "or set HF_TOKEN"
         ) from None
     except RevisionNotFoundError:
         raise UserError(f"dataset.revision: {repository} has no revision '{revision}'") from None
@@ -81,7 +82,7 @@ def _splits(repository: str, info: Any, subset: str | None) -> dict[str, list[Fi
             continue
 
         def opener(name: str = label, size: int = sibling.size) -> BinaryIO:
-            return RangeFile(repository, name, info.sha, size)
+            return cast(BinaryIO, RangeFile(repository, name, info.sha, size))
 
         file = File(label, label, sibling.size, form, compression, opener, remote=True)
         splits.setdefault(split_of(label), []).append(file)
@@ -92,16 +93,22 @@ def _splits(repository: str, info: Any, subset: str | None) -> dict[str, list[Fi
 def _one_subset(repository: str, splits: dict[str, list[File]], subset: str | None) -> None:
     """Refuses a set whose subsets would be read as one: the same split in several folders."""
     for split, files in splits.items():
-        folders = {each.label.rpartition("/")[0] for each in files}
+        folders = {file.label.rpartition("/")[0] for file in files}
         if len(folders) > 1 and not subset:
             names = sorted(folder.rpartition("/")[2] or "." for folder in folders)
             raise UserError(
-                f"dataset.subset: {repository} has the split '{split}' in several folders ({', '.join(names[:8])}); name one"
+                f"dataset.subset: {repository} has the split '{split}' in several folders "
+                f"({', '.join(names[:8])}); name one"
             )
 
 
 class RangeFile(io.RawIOBase):
-    """A file of the hub as a seekable stream: every read is one HTTP range request."""
+    """A file of the hub as a seekable stream: every read is one HTTP range request.
+
+    huggingface_hub's HfFileSystem fetches the same bytes (measured: 6.36 of 52 MB for 5 % of a set of Parquet files, 2.70
+    of 10.8 MB for 20 % of JSON Lines) by twice as many requests, since it looks a file up anew before each range, and it
+    takes the whole file for the range where a server does not know ranges.
+    """
 
     def __init__(self, repository: str, name: str, commit: str, size: int) -> None:
         from huggingface_hub import hf_hub_url

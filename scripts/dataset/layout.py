@@ -10,10 +10,10 @@ from typing import Any
 import orjson
 
 from scripts.dataset.checks import MAX_ROW_BYTES, ROLES, Finding, shown
-from scripts.dataset.read import Bad, Chunk, integers
+from scripts.dataset.read_rows import Bad, Chunk, integers
 from scripts.dataset.settings import Layout
-from scripts.dataset.streams import too_large
-from scripts.dataset.texts import MESSAGE, ROW
+from scripts.dataset.text_checks import MESSAGE, ROW
+from scripts.dataset.text_formats import too_large
 
 EXTRAS = ("prompt", "prompt_id", "tools")  # what the output keeps beside `messages`; the component reads `tools`
 MESSAGES = ("messages",)
@@ -137,10 +137,10 @@ class Mapper:
         if self.format == "prompt_response":
             messages: Any = []
             for role, part in (("user", "prompt"), ("assistant", "response")):
-                column = self._columns[part]
+                column = self._columns[part] or part
                 text = row.get(column)
                 if not isinstance(text, str):
-                    return Finding("schema", column or part, shown(text), "text")
+                    return Finding("schema", column, shown(text), "text")
                 messages.append({"role": role, "content": text})
             context = row.get("input") if "input" in self._columns else None
             if isinstance(context, str) and context.strip():
@@ -165,19 +165,19 @@ class Mapper:
         if not isinstance(given, list):
             return Finding("schema", column, shown(given), "a list of {role, content}")
         messages = []
-        for at, each in enumerate(given):
+        for at, turn in enumerate(given):
             path = f"{column}[{at}]"
-            if not isinstance(each, dict):
-                return Finding("schema", path, shown(each), "an object with role and content")
-            role, content = each.get(self._role), each.get(self._content)
+            if not isinstance(turn, dict):
+                return Finding("schema", path, shown(turn), "an object with role and content")
+            role, content = turn.get(self._role), turn.get(self._content)
             if not isinstance(role, str):
                 return Finding("schema", f"{path}.{self._role}", shown(role), "the name of a role")
             message = {"role": self._known_role(role)}
             if isinstance(content, str):
                 message["content"] = content
-            elif content is not None or not any(each.get(call) for call in _CALLS):
+            elif content is not None or not any(turn.get(call) for call in _CALLS):
                 return Finding("schema", f"{path}.{self._content}", shown(content), "text")
-            for name, value in each.items():
+            for name, value in turn.items():
                 if value is not None and name not in (self._role, self._content, "role", "content"):
                     message[name] = value
             messages.append(message)
@@ -202,7 +202,7 @@ class Mapper:
         column = _column(batch, self._columns["messages"])
         flat = _flat_messages(column, {self._role, self._content})
         extras = {name: _column(batch, name) for name in EXTRAS if _column(batch, name) is not None}
-        if flat is None or not all(_is_text(each.type) and not each.null_count for each in extras.values()):
+        if flat is None or not all(_is_text(column.type) and not column.null_count for column in extras.values()):
             return False
         offsets, values = flat
         contents = values.field(self._content)
@@ -212,7 +212,7 @@ class Mapper:
         try:
             texts = contents.to_pylist()
             roles = [known.get(role) or self._known_role(role) for role in values.field(self._role).to_pylist()]
-            lists = [each.to_pylist() for each in extras.values()]
+            lists = [column.to_pylist() for column in extras.values()]
         except UnicodeDecodeError:  # Parquet does not check what it calls text
             return False
         messages = [{"role": role, "content": text} for role, text in zip(roles, texts, strict=True)]
@@ -224,7 +224,7 @@ class Mapper:
         rows.roles = [tuple(roles[span]) for span in spans]
         names = list(extras)
         rows.extras = (
-            [dict(zip(names, each, strict=True)) for each in zip(*lists, strict=True)] if names else [{} for _ in spans]
+            [dict(zip(names, row, strict=True)) for row in zip(*lists, strict=True)] if names else [{} for _ in spans]
         )
         return True
 
@@ -276,7 +276,7 @@ def _flat_messages(column: Any, names: set[str]) -> tuple[list[int], Any] | None
     values = column.values.slice(first, offsets[-1] - first)
     if values.null_count or any(values.field(name).null_count for name in names):
         return None
-    return [each - first for each in offsets], values
+    return [offset - first for offset in offsets], values
 
 
 def _joiner(column: Any, offsets: list[int], contents: Any) -> Callable[[], bytes] | None:

@@ -1,7 +1,7 @@
 """How long conversations are in tokens, what a cut at max_seq_length takes, and how sure we are.
 
-Exactly where every row is counted; else from a seeded sample, by the ratio of tokens to characters, whose total is known
-for every row. The error is the half-width of the 95 % confidence interval.
+Exactly where every row is counted; else from a seeded sample, by the ratio of tokens to characters, whose total is
+known for every row. The error is the half-width of the 95 % confidence interval.
 """
 
 from __future__ import annotations
@@ -13,21 +13,19 @@ from typing import Any
 import numpy as np
 
 from scripts.dataset.checks import Finding
-from scripts.dataset.plan import scatter
+from scripts.dataset.read_plan import scatter
 
 SAMPLE_TRAIN = 400  # conversations in the sample of training rows
 SAMPLE = 100  # and of every other file
 SAMPLED_BYTES = 64 * 1024  # a larger row stays out of memory: its length is estimated from the others
-BYTES_PER_TOKEN = (
-    4.2  # of English in vocabularies of 32 to 100 thousand; other languages need up to three times as many
-)
+BYTES_PER_TOKEN = 4.2  # of English, vocabularies of 32 to 100 thousand; other languages need up to three times as many
 TOKENS_PER_MESSAGE = 4  # what a chat template adds
 GUESSED = 1 / 3  # the error that a guess from characters is given
 
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """Tokens of a conversation: all, those that are trained, what of them survives the cut, answers, answers cut away."""
+    """Tokens of a conversation: all, those trained, what of them survives the cut, answers, answers cut away."""
 
     tokens: int
     trained: int
@@ -46,11 +44,11 @@ class Length:
             return [Finding("template", "messages", self.refused, "a conversation that the template can write")]
         if limit is None or self.tokens <= limit:
             return []
-        found = [Finding("too_long", "messages", f"{self.tokens} tokens", f"at most {limit}")]
+        findings = [Finding("too_long", "messages", f"{self.tokens} tokens", f"at most {limit}")]
         if self.trained and not self.trained_kept:
             what = f"no answer in the first {limit} of {self.tokens} tokens"
-            found.append(Finding("answers_lost", "messages", what, "an answer before the cut"))
-        return found
+            findings.append(Finding("answers_lost", "messages", what, "an answer before the cut"))
+        return findings
 
 
 def measured(encoded: Any, limit: int | None) -> Length:
@@ -120,8 +118,8 @@ def proportion(hits: int, count: int, rows: int) -> dict[str, Any]:
 def summary(lengths: Any, sizes: Any, total_size: int, rows: int, limit: int | None, how: str) -> dict[str, Any]:
     """Returns the token statistics of one output file for the manifest and the report.
 
-    `lengths` has a row of `Length.numbers` for each conversation that was counted, `sizes` the bytes of its text; how is
-    `tokenizer` or `characters`.
+    `lengths` has a row of `Length.numbers` for each conversation that was counted, `sizes` the bytes of its text; `how`
+    is tokenizer or characters.
     """
     tokens, trained, kept, answers, answers_lost = lengths.T
     total, error = estimate(tokens, sizes, total_size, rows)
@@ -148,7 +146,7 @@ def summary(lengths: Any, sizes: Any, total_size: int, rows: int, limit: int | N
 
 
 def histogram(tokens: Any, bars: int = 40) -> dict[str, Any]:
-    """Returns bars of equal, round width over the lengths; the few longest (above the 99.5th percentile) share the last."""
+    """Returns bars of equal, round width over the lengths; the few above the 99.5th percentile share the last."""
     if not tokens.size:
         return {"width": 1, "counts": [], "longest": 0}
     reach = max(float(np.percentile(tokens, 99.5)), 1.0)
@@ -161,7 +159,7 @@ def histogram(tokens: Any, bars: int = 40) -> dict[str, Any]:
 
 def _curve(tokens: Any) -> list[int]:
     """Returns the 101 percentiles of the lengths, from the shortest to the longest."""
-    return [int(each) for each in np.percentile(tokens, range(101))] if tokens.size else []
+    return [int(value) for value in np.percentile(tokens, range(101))] if tokens.size else []
 
 
 def guessed(messages: list[dict[str, Any]], limit: int | None) -> Length:

@@ -1,29 +1,47 @@
-"""`prepare`: from the values to data/<env>/{train,validation,test,heldout}.jsonl, manifest.json and report.html."""
+"""`prepare`: from the values to data/<env>/{train,validation,test,heldout}.jsonl, manifest.json and report.html.
+
+Read from top to bottom: find the source, plan what is read of it, survey it (read, convert, check, divide) into files,
+and put manifest and report beside them.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
-from scripts.dataset import hub, report, tokenizer
-from scripts.dataset.output import Outputs
+from scripts.dataset import hub, tokenizer
+from scripts.dataset.data_report import report_page
+from scripts.dataset.manifest import (
+    MANIFEST,
+    REPORT,
+    as_text,
+    inputs_of,
+    is_intact,
+    is_of,
+    manifest_of,
+    read_manifest,
+    rows_of,
+)
 from scripts.dataset.progress import Progress
-from scripts.dataset.run import Result, Task, enough, run, tasks_of
-from scripts.dataset.settings import Settings, is_cut
+from scripts.dataset.read_plan import work_of
+from scripts.dataset.settings import HELDOUT, PARTS, TEST, TRAIN, VALIDATION, Settings
 from scripts.dataset.source import Source, choose, is_hub_id, local
-from scripts.dataset.stream import HELDOUT, TEST, TRAIN, VALIDATION
+from scripts.dataset.survey import book_few_rows, survey
+from scripts.dataset.tally import FAIL, Tally
+from scripts.dataset.writer import Writer
 from scripts.errors import FAILED, UserError
 
-MANIFEST = "manifest.json"
-REPORT = "report.html"
-PARTS = (TRAIN, VALIDATION, TEST, HELDOUT)
-FORMAT = 2  # of the manifest and of the rows: raised when the same input would give other output
+
+class Prepared(NamedTuple):
+    """The outcome of `prepare`: the exit code, the manifest, and whether there was anything to do."""
+
+    code: int
+    manifest: dict[str, Any]
+    is_fresh: bool
 
 
 def prepare(
@@ -34,172 +52,111 @@ def prepare(
     say: Callable[[str], None] = print,
     stream: TextIO | None = sys.stderr,
     foreign: bool = False,
-) -> tuple[int, dict[str, Any], bool]:
-    """Prepares the data in `folder`; returns the exit code, the manifest, and whether there was anything to do.
+) -> Prepared:
+    """Prepares the data in `folder`.
 
-    Nothing is done if `folder` already holds what these settings and this source give. Nothing is put in place if a check
-    whose policy is `fail` found something, or if the run is interrupted. `foreign` says that the source is not the one
+    Nothing is done if `folder` already holds what these settings and this source give. Nothing is put in place if a
+    check whose policy is `fail` found something, or if the run is interrupted. `foreign` says that the source is not the one
     that the values' splits were written for.
     """
     before = read_manifest(folder)
-    source = _source(settings, fallback, before, folder, say)
-    if source is None:
-        return 0, before or {}, False
-    inputs = {"format": FORMAT, "settings": settings.plain(), "source": source.identity, "fallback": source.fallback}
-    inputs = json.loads(json.dumps(inputs))
-    if not force and before is not None and before["inputs"] == inputs and _intact(folder, before):
-        say(f"nothing to do: {folder} is up to date, version {before['version']} ({_rows(before)})")
-        return 0, before, False
-    _spare(source, folder)
-    outputs = Outputs(folder)
     try:
-        bound = choose(source, settings.splits, foreign)
-        for note in source.notes:
-            say(note)
-        coder = partial(tokenizer.find, settings.tokenizer, settings.model, source.kind == "hub")
-        tasks = tasks_of(settings, source, bound)
-        cuts = [(part, float(bound[part])) for part in (VALIDATION, TEST, HELDOUT) if is_cut(bound[part])]
-        questions = frozenset(str(bound[part]) for part in (TEST, HELDOUT) if isinstance(bound[part], str))
-        progress = Progress(sum(each.plan.bytes for each in tasks), stream)
-        result = run(
-            settings, tasks, cuts, questions, lambda lines: outputs.write(lines.part, lines.lines), progress, coder
-        )
-        manifest = _finish(settings, source, bound, tasks, inputs, outputs, result)
-    except BaseException:
-        outputs.abandon()
-        raise
-    if manifest["status"] == "fail":
-        outputs.abandon()
-        return FAILED, manifest, True
-    outputs.place(MANIFEST)
-    return 0, manifest, True
-
-
-def find_source(settings: Settings) -> Source:
-    """Finds the rows that the settings name, on the hub or here."""
-    if is_hub_id(settings.source):
-        return hub.hub(settings.source, settings.revision, settings.subset)
-    return local(settings.source)
-
-
-def _source(settings: Settings, fallback: str | None, before: dict[str, Any] | None, folder: Path,
-            say: Callable[[str], None]) -> Source | None:  # fmt: skip
-    try:
-        return find_source(settings)
+        source = find_source(settings)
     except hub.Unreachable as error:
-        kept = before is not None and before["inputs"]["settings"] == json.loads(json.dumps(settings.plain()))
-        if kept and before["fallback"] is None and _intact(folder, before):
+        if before is not None and is_of(before, settings) and is_intact(before, folder):
             say(f"{error}; {folder} is kept as it was prepared from commit {before['source']['commit']}")
-            return None
-        if fallback is None:
-            raise UserError(
-                f"{error}; check the network, or take other data: a file or folder as dataset.source, or --fallback DIR",
-                error.code,
-            ) from None
-        source = local(fallback)
-        source.fallback = {"asked": settings.source, "took": fallback, "because": str(error)}
+            return Prepared(0, before, False)
+        source = _stand_in(settings, fallback, error)
         say(f"NOTE: {error}; {fallback} takes its place, all of it: a rehearsal, not your data")
-        return source
+    if (
+        not force
+        and before is not None
+        and before["inputs"] == inputs_of(settings, source)
+        and is_intact(before, folder)
+    ):
+        say(f"nothing to do: {folder} is up to date, version {before['version']} ({rows_of(before)})")
+        return Prepared(0, before, False)
+    _spare(source, folder)
+    writer = Writer(folder)
+    try:
+        manifest = _prepare(settings, source, writer, say, stream, foreign)
+    except BaseException:
+        writer.abandon()
+        raise
+    if manifest["status"] == FAIL:
+        writer.abandon()
+        return Prepared(FAILED, manifest, True)
+    writer.place(MANIFEST)
+    return Prepared(0, manifest, True)
+
+
+def find_source(settings: Settings, source: str | None = None) -> Source:
+    """Finds the rows that the settings (or `source`) name, on the hub or here."""
+    asked = settings.source if source is None else source
+    return hub.hub(asked, settings.revision, settings.subset) if is_hub_id(asked) else local(asked)
+
+
+def _prepare(settings: Settings, source: Source, writer: Writer, say: Callable[[str], None], stream: TextIO | None,
+             foreign: bool) -> dict[str, Any]:  # fmt: skip
+    """Writes the files of a source, with manifest and report; returns the manifest."""
+    bound = choose(source, settings.splits, foreign)
+    for note in source.notes:
+        say(note)
+    work = work_of(settings, source, bound)
+    coder = partial(tokenizer.find, settings.tokenizer, settings.model, source.kind == "hub")
+    result = survey(
+        settings, work, lambda lines: writer.write(lines.part, lines.lines), Progress(work.bytes, stream), coder
+    )
+    files = _close(writer, own_questions=bound[HELDOUT] is not None)
+    _require_rows(result.tally, files)
+    manifest = manifest_of(settings, source, bound, work, files, result)
+    for name, text in ((REPORT, report_page(manifest, writer.partial, result.coder)), (MANIFEST, as_text(manifest))):
+        (writer.partial / name).write_text(text, encoding="utf-8")  # the whole folder is moved into its place at once
+    return manifest
+
+
+def _stand_in(settings: Settings, fallback: str | None, error: hub.Unreachable) -> Source:
+    """Returns the source that takes the place of a hub that does not answer."""
+    if fallback is None:
+        raise UserError(
+            f"{error}; check the network, or take other data: a file or folder as dataset.source, or --fallback DIR",
+            error.code,
+        ) from None
+    source = local(fallback)
+    source.fallback = {"asked": settings.source, "took": fallback, "because": str(error)}
+    return source
 
 
 def _spare(source: Source, folder: Path) -> None:
     """Refuses to read from the files that would be replaced: what a check leaves out would be gone for good."""
     replaced = {(folder / f"{part}.jsonl").resolve() for part in PARTS}
-    for each in (each for files in source.splits.values() for each in files if not each.remote):
-        if Path(each.path).resolve() in replaced:
+    for file in (file for files in source.splits.values() for file in files if not file.remote):
+        if Path(file.path).resolve() in replaced:
             raise UserError(
-                f"dataset.source: {each.path} would be overwritten by what is prepared from it; copy it to another folder, "
-                "and name the copy"
+                f"dataset.source: {file.path} would be overwritten by what is prepared from it; copy it to another "
+                "folder, and name the copy"
             )
 
 
-def _finish(settings: Settings, source: Source, bound: dict[str, Any], tasks: list[Task], inputs: dict[str, Any],
-            outputs: Outputs, result: Result) -> dict[str, Any]:  # fmt: skip
+def _close(writer: Writer, own_questions: bool) -> dict[str, dict[str, Any]]:
+    """Ends the files, those without a row too; without questions of their own, the held-out rows are those of test."""
     for part in PARTS:
-        if part != HELDOUT or bound[HELDOUT] is not None:
-            outputs.open(part)
-    files = outputs.close()
-    if HELDOUT not in files:  # the rows to ask with are then those of test
-        shutil.copyfile(outputs.path(TEST), outputs.path(HELDOUT))
+        if part != HELDOUT or own_questions:
+            writer.open(part)
+    files = writer.close()
+    if HELDOUT not in files:
+        shutil.copyfile(writer.path(TEST), writer.path(HELDOUT))
         files[HELDOUT] = files[TEST]
-    enough(result.tally, TRAIN, files[TRAIN]["rows"])
-    verdict = result.tally.verdict()
+    return files
+
+
+def _require_rows(tally: Tally, files: dict[str, dict[str, Any]]) -> None:
+    """Books too few rows to train on, and refuses a split that has been left without any."""
+    book_few_rows(tally, TRAIN, files[TRAIN]["rows"])
+    failed = tally.verdict()["status"] == FAIL
     for part in (VALIDATION, TEST):
-        if not files[part]["rows"] and verdict["status"] != "fail":
+        if not files[part]["rows"] and not failed:
             raise UserError(
-                f"dataset.splits.{part}: no row is left for {part}; raise dataset.percent or the fraction, because without "
-                "it the component cuts a fifth off the training rows"
+                f"dataset.splits.{part}: no row is left for {part}; raise dataset.percent or the fraction, because "
+                "without it the component cuts a fifth off the training rows"
             )
-    manifest = {
-        "format": FORMAT,
-        "version": version(files),
-        "status": verdict["status"],
-        "name": settings.name,
-        "source": {"asked": settings.source, "kind": source.kind, "revision": settings.revision, "commit": source.commit,
-                   "subset": settings.subset},
-        "fallback": source.fallback,
-        "percent": 100.0 if source.fallback else settings.percent,
-        "sample": settings.sample,
-        "seed": settings.seed,
-        "layout": result.layout,
-        "splits": bound,
-        "read": {
-            each.split: {"part": each.part, "how": each.plan.how, **verdict["rows"][each.split]} for each in tasks
-        },
-        "files": {part: _file(part, files, result) for part in PARTS},
-        "max_seq_length": result.limit,
-        "tokens": {"counted_with": result.counted_with},
-        "policies": result.tally.policies,
-        "checks": verdict["checks"],
-        "notes": source.notes,
-        "inputs": inputs,
-    }  # fmt: skip
-    text = report.page(manifest, outputs.partial, result.coder)
-    (outputs.partial / REPORT).write_text(text, encoding="utf-8")
-    (outputs.partial / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return manifest
-
-
-def _file(part: str, files: dict[str, dict[str, Any]], result: Result) -> dict[str, Any]:
-    name = TEST if part == HELDOUT and HELDOUT not in result.statistics else part
-    books = result.statistics.get(name)
-    out: dict[str, Any] = {"path": f"{part}.jsonl", **files[part]}
-    if books is not None:
-        out["characters"] = books.characters
-        out["turns"] = {str(turns): count for turns, count in sorted(books.turns.items())}
-        out["roles"] = dict(books.roles.most_common())
-        out["tokens"] = result.tokens[name]
-    return out
-
-
-def version(files: dict[str, dict[str, Any]]) -> str:
-    """Returns the version of the data assets: 12 hex digits that only the content of the three files decides."""
-    hashes = "".join(files[part]["sha256"] for part in (TRAIN, VALIDATION, TEST))
-    return hashlib.sha256(hashes.encode()).hexdigest()[:12]
-
-
-def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """Returns the manifest of an earlier run, or None if there is none that can be used."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    whole = isinstance(manifest, dict) and {"version", "files", "inputs"} <= manifest.keys()
-    return manifest if whole and manifest.get("format") == FORMAT else None
-
-
-def _intact(folder: Path, manifest: dict[str, Any]) -> bool:
-    """Tells whether the files are still those that the manifest describes."""
-    for part in manifest["files"].values():
-        path = folder / part["path"]
-        if not path.is_file() or path.stat().st_size != part["bytes"]:
-            return False
-        with path.open("rb") as stream:
-            if hashlib.file_digest(stream, "sha256").hexdigest() != part["sha256"]:
-                return False
-    page = folder / REPORT
-    return page.is_file() and page.stat().st_size > 0
-
-
-def _rows(manifest: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {part['rows']:,}" for name, part in manifest["files"].items())

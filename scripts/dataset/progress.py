@@ -32,7 +32,7 @@ class Progress:
         now = time.monotonic()
         if self._stream is not None and now - self._told >= (TERMINAL_SECONDS if self._terminal else PLAIN_SECONDS):
             self._told = now
-            self._write(self.line(now))
+            self._write(f"\r\x1b[K{self.line(now)}" if self._terminal else f"{self.line(now)}\n")
 
     def line(self, now: float) -> str:
         """Returns the state as a line: `train 41 %  85,000 rows  24,311 rows/s  139 MB/s  0:05 left`."""
@@ -41,21 +41,21 @@ class Progress:
         text = f"{self._what} {100 * share:3.0f} %  {self.rows:,} rows  {self.rows / seconds:,.0f} rows/s"
         text += f"  {self.bytes / seconds / 1e6:,.0f} MB/s"
         if 0 < share < 1:
-            text += f"  {duration(seconds / share - seconds)} left"
+            text += f"  {clock(seconds / share - seconds)} left"
         return text
 
     def end(self) -> None:
         """Clears the line on a terminal, so that what follows stands alone."""
         if self._terminal:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+            self._write("\r\x1b[K")
 
     def _write(self, text: str) -> None:
-        self._stream.write(f"\r\x1b[K{text}" if self._terminal else f"{text}\n")
-        self._stream.flush()
+        if self._stream is not None:
+            self._stream.write(text)
+            self._stream.flush()
 
 
-def duration(seconds: float) -> str:
+def clock(seconds: float) -> str:
     """Returns minutes:seconds, or hours:minutes:seconds."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, TypeGuard
 
 from scripts.dataset.checks import CHECKS
 from scripts.errors import UserError, suggest
 
 COUNTED = ("too_long", "answers_lost", "template")  # checks that need every row's tokens to drop it
+TRAIN, VALIDATION, TEST, HELDOUT = PARTS = ("train", "validation", "test", "heldout")  # the output files
 CUT = 0.05  # the share of train that stands in for a split that a plain file does not have
 
 
@@ -60,8 +61,8 @@ def from_values(values: dict[str, Any], **changes: Any) -> Settings:
     given = {name: value for name, value in values.get("dataset", {}).items() if value is not None}
     given.pop("where", None)
     layout = {name: value for name, value in (given.pop("layout", None) or {}).items() if value is not None}
-    _known(layout, [each.name for each in fields(Layout)], "dataset.layout")
-    _known(given, [each.name for each in fields(Settings)], "dataset")
+    _known(layout, [option.name for option in fields(Layout)], "dataset.layout")
+    _known(given, [option.name for option in fields(Settings)], "dataset")
     given["layout"] = Layout(**layout)
     given["splits"] = {"train": None, "validation": CUT, "test": CUT, "heldout": None} | (given.get("splits") or {})
     given["checks"] = {name: policy for name, policy in (given.get("checks") or {}).items() if policy is not None}
@@ -82,7 +83,7 @@ def _known(given: dict[str, Any], allowed: list[str], key: str) -> None:
 def _check(settings: Settings) -> None:
     if not 0 < settings.percent <= 100:
         raise UserError(f"dataset.percent: found {settings.percent}, expected more than 0 and at most 100")
-    _known(settings.splits, ["train", "validation", "test", "heldout"], "dataset.splits")
+    _known(settings.splits, list(PARTS), "dataset.splits")
     _known(settings.checks, list(CHECKS), "dataset.checks")
     for name, policy in settings.checks.items():
         if policy not in CHECKS[name].allowed:
@@ -102,6 +103,6 @@ def _check(settings: Settings) -> None:
         )
 
 
-def is_cut(part: object) -> bool:
+def is_cut(part: object) -> TypeGuard[float]:
     """Tells a fraction to cut from train (0.05) from the name of a split."""
     return isinstance(part, int | float) and not isinstance(part, bool)

@@ -72,7 +72,7 @@ def local(source: str) -> Source:
             raise UserError(
                 f"dataset.source: {source}: {what}; give a hub id (owner/name), a folder, a file or a glob", MISSING
             )
-        files = [_file(each, each.name) for each in found]
+        files = [_file(path, path.name) for path in found]
         return _source(source, "files", _by_split(files, Path(source).parent))
     if path.is_file():
         return _source(source, "files", _by_split([_file(path, path.name)], path.parent))
@@ -108,8 +108,8 @@ def choose(
 ) -> dict[str, str | float | None]:
     """Binds train, validation, test and heldout to splits that the source has, or to fractions of train.
 
-    A hub set or a folder must have what the values name. Plain files, a fallback and a `foreign` source, which the values
-    were not written for, have their own names: there the split of the same kind is taken, or a cut, and a note says so.
+    A hub set or a folder must have what the values name. Plain files, a fallback and a `foreign` source, which the
+    values were not written for, have their own names: there the split of the same kind is taken, or a cut, and a note says so.
     """
     names = list(source.splits)
     lenient = foreign or source.kind == "files" or source.fallback is not None
@@ -133,7 +133,7 @@ def choose(
                 instead = f"{100 * CUT:g} % of train" if is_cut(bound[part]) else bound[part] or "every row"
                 source.notes.append(f"{source.asked} has no split '{wanted}': {part} takes {instead}")
     if bound["train"] is None and len(names) > 1:
-        others = {each for each in bound.values() if isinstance(each, str)}
+        others = {name for name in bound.values() if isinstance(name, str)}
         left = [name for name in names if name not in others]
         named = [name for name in left if name.startswith("train")]
         bound["train"] = named[0] if named else None
@@ -144,7 +144,7 @@ def choose(
 
 def files_of(source: Source, split: str | None) -> list[File]:
     """Returns the files of a split, or all of them for None."""
-    return source.splits[split] if split is not None else [each for files in source.splits.values() for each in files]
+    return source.splits[split] if split is not None else [file for files in source.splits.values() for file in files]
 
 
 def _nearest(part: str, names: list[str], source: Source) -> str | float | None:
@@ -178,13 +178,13 @@ def _file(path: Path, label: str) -> File:
 
 def _by_split(files: list[File], root: Path) -> dict[str, list[File]]:
     splits: dict[str, list[File]] = {}
-    for each in files:
-        splits.setdefault(split_of(each.label), []).append(each)
+    for file in files:
+        splits.setdefault(split_of(file.label), []).append(file)
     return splits
 
 
 def _source(asked: str, kind: str, splits: dict[str, list[File]]) -> Source:
     stamps = {
-        each.label: [each.size, Path(each.path).stat().st_mtime_ns] for files in splits.values() for each in files
+        file.label: [file.size, Path(file.path).stat().st_mtime_ns] for files in splits.values() for file in files
     }
     return Source(asked, kind, splits, {"kind": kind, "asked": asked, "files": stamps})

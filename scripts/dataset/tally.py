@@ -34,13 +34,15 @@ class Tally:
             })  # fmt: skip
         return self.policies[finding.check] == KEEP
 
+    def estimate(self, check: str, split: str, rows: int) -> None:
+        """Raises the count of a check that has found something in a sample to what that means for all rows."""
+        if split in self.found.get(check, ()):
+            self.found[check][split] = max(self.found[check][split], rows)
+            self.estimated.add(check)
+
     def drop(self, split: str, check: str) -> None:
         """Books a row as left out because of `check`."""
         self.dropped.setdefault(split, Counter())[check] += 1
-
-    def dropped_rows(self, split: str) -> int:
-        """Returns how many rows of a split were left out."""
-        return self.dropped.get(split, Counter()).total()
 
     def status(self, check: str, strict: bool) -> str:
         """Returns pass, warn or fail for a check; `strict` judges a file as it stands, where nothing drops the row."""
@@ -59,9 +61,9 @@ class Tally:
             checks.append({
                 "name": name, "title": check.title, "status": self.status(name, strict), "policy": self.policies[name],
                 "count": found.total(), "splits": dict(found), "estimated": name in self.estimated,
-                "examples": [each for (at, _), some in self.examples.items() if at == name for each in some],
+                "examples": [example for (at, _), some in self.examples.items() if at == name for example in some],
             })  # fmt: skip
-        statuses = {each["status"] for each in checks}
+        statuses = {check["status"] for check in checks}
         worst = FAIL if FAIL in statuses else WARN if WARN in statuses else PASS
         rows = {
             split: {"in": count, "kept": self.kept[split], "dropped": dict(self.dropped.get(split, Counter()))}

@@ -3,7 +3,7 @@
     peak = weights + gradients + optimizer + max(activations + logits, optimizer step) + framework, and a margin
 
 The terms are sums of parts that the sources document; five constants that no source gives are fitted to published
-measurements and kept in `Constants`. `bench` compares the result with those measurements.
+measurements and kept in `Constants`. `make bench-estimates` compares the result with those measurements.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LOSS_BYTES = {
 
 @dataclass(frozen=True)
 class Constants:
-    """What no source gives: fitted on the published rows by `bench.fit`, errors on the low side weigh threefold."""
+    """What no source gives: fitted on the published rows by tests/bench/estimates.py, errors on the low side weigh threefold."""
 
     context: float = 1.5  # GiB: CUDA context, library kernels and workspaces of a data-centre card
     margin: float = 0.06  # of the sum: fragmentation in the allocator

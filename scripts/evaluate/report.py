@@ -82,29 +82,10 @@ def markdown(evaluation: dict[str, Any]) -> str:
 
 def html(evaluation: dict[str, Any]) -> str:
     """Returns the report as a page of its own."""
-    parts = [f'<p class="soft">{page.text(line)}</p>' for line in about(evaluation)]
-    parts += ["<h2>Measures</h2>", page.table(HEAD, rows(evaluation), numbers=(1, 2, 3, 4))]
-    notes = "".join(
-        f"<li><b>{page.text(each['title'])}</b>: {page.text(each['note'])}</li>"
-        for each in evaluation["measures"].values()
-    )
-    parts += [f"<details><summary>What the measures are</summary><ul>{notes}</ul></details>", "<h2>Gate</h2>"]
-    parts += [
-        f'<p><b class="{"good" if each["met"] else "bad"}">{MARKS[each["met"]]}</b> {page.text(each["sentence"])}</p>'
-        for each in evaluation["gate"]
-    ] or ["<p>evaluation.require asks for nothing.</p>"]
-    parts.append("<h2>Side by side</h2>")
-    for at, example in enumerate(evaluation["examples"]):
-        said = "".join(
-            f'<p class="soft">{who}</p><div class="said" dir="auto">{page.text(_said(example[who]))}</div>'
-            for who in ("question", "true", "base", "tuned")
-        )
-        parts.append(
-            f"<details{' open' if at < 3 else ''}><summary>{page.text(example['name'])}</summary>{said}</details>"
-        )
-    general = [[each["question"], _said(each["base"]), _said(each["tuned"])] for each in evaluation["general"]]
-    parts += ["<h2>General questions</h2>", page.table(("question", "base", "tuned"), general)]
-    return page.document(title(evaluation), "\n".join(parts))
+    return page.document(
+        "evaluate/report.html.j2", title=title(evaluation), about=about(evaluation), head=HEAD, rows=rows(evaluation),
+        evaluation=evaluation, marks=MARKS, said=_said,
+    )  # fmt: skip
 
 
 def terminal(evaluation: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from scripts.azure import client as client_module
 from scripts.errors import USAGE, UserError, main
 from scripts.files import ROOT
 from scripts.files import write as write_file
-from scripts.metrics import charts, job_runs, table
+from scripts.metrics import job_page, job_runs, table
 from scripts.metrics.job_runs import RUNNING, Run
 from scripts.values.read import add_arguments, from_arguments
 
@@ -27,7 +27,7 @@ SECONDS = 3  # between two looks at a run that is watched
 def write(job: str, runs: Sequence[Run], refresh: int = 0) -> Path:
     """Writes runs/<job>/metrics.html so that a browser never loads half of it; returns its path."""
     path = RUNS / job / "metrics.html"
-    write_file(path, charts.document(job, runs, refresh))
+    write_file(path, job_page.job_page(job, runs, refresh))
     return path
 
 
@@ -76,13 +76,13 @@ def compare(options: argparse.Namespace) -> int:
 
     values = from_arguments(options)
     store = job_runs.store(values, client_module.connect(values))
-    found = table.compare({job: job_runs.family(store, job) for job in options.jobs})
+    compared = table.compare({job: job_runs.family(store, job) for job in options.jobs})
     if options.output == "json":
-        print(json.dumps({"jobs": options.jobs, **found}, indent=1))
+        print(json.dumps({"jobs": options.jobs, **compared}, indent=1))
         return 0
-    print(tabulate(found["metrics"], headers=["last value", *options.jobs], disable_numparse=True))
-    title = "parameter that differs" if found["parameters"] else "no parameter differs"
-    print("\n" + tabulate(found["parameters"], headers=[title, *options.jobs], disable_numparse=True))
+    print(tabulate(compared["metrics"], headers=["last value", *options.jobs], disable_numparse=True))
+    title = "parameter that differs" if compared["parameters"] else "no parameter differs"
+    print("\n" + tabulate(compared["parameters"], headers=[title, *options.jobs], disable_numparse=True))
     return 0
 
 

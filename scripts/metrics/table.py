@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scripts.metrics.job_runs import Run
-from scripts.pages.page import number
+from scripts.pages.charts import number
 
 ORDER = ("epoch", "loss", "eval_loss", "learning_rate", "tokens_per_second", "grad_norm")
 
@@ -64,14 +64,14 @@ def thinned(head: Sequence[str], lines: Sequence[Sequence[str]], most: int) -> l
 def compare(jobs: dict[str, Sequence[Run]]) -> dict[str, list[list[str]]]:
     """Returns `metrics` (last values) and `parameters` (those that differ): a row a name, a column a job."""
     merged = {job: _merged(runs) for job, runs in jobs.items()}
-    metrics = dict.fromkeys(name for each in merged.values() for name in each["metrics"])
+    metrics = dict.fromkeys(name for job in merged.values() for name in job["metrics"])
     known = [name for name in ORDER if name in metrics]
     names = [*known, *sorted(set(metrics) - set(known))]
-    params = sorted({name for each in merged.values() for name in each["params"]})
-    differing = [name for name in params if len({each["params"].get(name) for each in merged.values()}) > 1]
+    params = sorted({name for job in merged.values() for name in job["params"]})
+    differing = [name for name in params if len({job["params"].get(name) for job in merged.values()}) > 1]
     return {
-        "metrics": [[name, *(_shown(each["metrics"].get(name)) for each in merged.values())] for name in names],
-        "parameters": [[name, *(each["params"].get(name, "") for each in merged.values())] for name in differing],
+        "metrics": [[name, *(_shown(job["metrics"].get(name)) for job in merged.values())] for name in names],
+        "parameters": [[name, *(job["params"].get(name, "") for job in merged.values())] for name in differing],
     }
 
 

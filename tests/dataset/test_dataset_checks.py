@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from scripts.dataset.check import check
+from scripts.dataset.check_files import check_files
 from scripts.dataset.checks import CHECKS, role_findings
 from scripts.dataset.prepare import prepare
 from scripts.dataset.settings import from_values
@@ -25,7 +25,8 @@ BAD: dict[str, Any] = {
     "encoding": '{"messages": [{"role": "user", "content": "\\ud800"}, {"role": "assistant", "content": "x"}]}',
     "schema": {"messages": [{"role": "user", "content": ["no", "text"]}, {"role": "assistant", "content": "x"}]},
     "role": talk("Who are you, in one sentence?", "A model.", roles=("user", "robot")),
-    "system_first": {"messages": [*talk("Who speaks here, you or I?", "Both.")["messages"], {"role": "system", "content": "Hi"}]},
+    "system_first": {"messages": [*talk("Who speaks here, you or I?", "Both.")["messages"],
+                                  {"role": "system", "content": "Hi"}]},
     "order": talk("Do I speak first in this one?", "I do.", roles=("assistant", "user")),
     "single_message": talk("Is anybody there to answer me?"),
     "no_assistant": talk("Is anybody there at all?", "Hello?", roles=("user", "user")),
@@ -114,7 +115,7 @@ def test_secrets_and_addresses_are_never_shown_in_full(tmp_path: Path) -> None:
 def test_secrets_are_recognised_wherever_they_stand(tmp_path: Path, secret: str, name: str) -> None:
     for before in ("", "a", "it is ", "sieh é: "):
         rows = [*GOOD[:20], talk("Which one is it again?", f"{before} {secret} and so on"), *GOOD[20:40]]
-        verdict = check(from_values({}), [str(write(tmp_path / "rows.jsonl", rows))], stream=None)
+        verdict = check_files(from_values({}), [str(write(tmp_path / "rows.jsonl", rows))], stream=None)
         assert name in outcome(verdict, "secret")["examples"][0]["found"]
 
 
@@ -125,7 +126,7 @@ def test_ordinary_long_words_are_no_secrets(tmp_path: Path) -> None:
             "Donaudampfschifffahrtsgesellschaftskapitän?", "https://learn.microsoft.com/en-us/azure/machine-learning/"
         ),
     ]
-    verdict = check(from_values({}), [str(write(tmp_path / "rows.jsonl", rows))], stream=None)
+    verdict = check_files(from_values({}), [str(write(tmp_path / "rows.jsonl", rows))], stream=None)
     assert outcome(verdict, "secret")["count"] == 0
 
 
@@ -145,7 +146,7 @@ def test_leaks_leave_training_and_stay_in_the_test(tmp_path: Path) -> None:
 
 def test_operators_make_a_difference(tmp_path: Path) -> None:
     rows = [talk(f"How much is 3{sign}5, and how do you know it?", "Let me count.") for sign in "+-/"]
-    verdict = check(
+    verdict = check_files(
         from_values({"dataset": {"checks": {"few_rows": "keep"}}}),
         [str(write(tmp_path / "a.jsonl", rows))],
         stream=None,
@@ -159,7 +160,7 @@ def test_accents_and_case_of_other_alphabets_do_not(tmp_path: Path) -> None:
         talk("Ça va très bien, n\u2019est-ce pas, mon ami?", "ДА"),
         talk("ça va TRÈS bien n'est-ce pas mon ami", "да"),
     ]
-    verdict = check(from_values({}), [str(write(tmp_path / "a.jsonl", rows))], stream=None)
+    verdict = check_files(from_values({}), [str(write(tmp_path / "a.jsonl", rows))], stream=None)
     assert outcome(verdict, "near_duplicate")["count"] == 1
 
 
@@ -186,7 +187,8 @@ def test_too_few_training_rows_fail(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("roles", "names"),
     [
-        ("user assistant", ""), ("system user assistant user assistant", ""), ("user assistant tool tool assistant", ""),
+        ("user assistant", ""), ("system user assistant user assistant", ""),
+        ("user assistant tool tool assistant", ""),
         ("user user assistant", "order"), ("user tool assistant", "order"), ("system", "single_message order"),
         ("system system user assistant", "system_first"), ("user assistant assistant", "order"),
     ],
@@ -199,7 +201,7 @@ def test_orders_of_roles(roles: str, names: str) -> None:
 def test_a_check_as_it_stands_fails_where_prepare_would_drop(tmp_path: Path) -> None:
     good = write(tmp_path / "good.jsonl", GOOD)
     bad = write(tmp_path / "bad.jsonl", [*GOOD[100:], BAD["order"]])
-    assert check(from_values({}), [str(good)], stream=None)["status"] == "pass"
-    assert check(from_values({}), [str(bad)], stream=None)["status"] == "fail"
-    both = check(from_values({}), [str(good), str(bad)], stream=None)
+    assert check_files(from_values({}), [str(good)], stream=None)["status"] == "pass"
+    assert check_files(from_values({}), [str(bad)], stream=None)["status"] == "fail"
+    both = check_files(from_values({}), [str(good), str(bad)], stream=None)
     assert outcome(both, "leak")["count"] == 100

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from scripts.dataset.checks import MAX_ROW_BYTES
-from scripts.dataset.mutate import conversation, mutate
 from scripts.dataset.prepare import prepare
 from scripts.dataset.settings import from_values
+from tests.bench.mutate import conversation, mutate
 
 CUT = {"train": None, "validation": 0.1, "test": 0.1}
 
@@ -55,8 +55,8 @@ def test_ten_thousand_mutated_rows(tmp_path: Path, seed: int) -> None:
     for name in ("json", "schema", "encoding", "order", "system_first", "single_message", "empty_content", "control",
                  "secret", "email", "garbled"):  # fmt: skip
         assert found[name] > 50, name
-    kept = {row["prompt_id"] for part in ("train", "validation", "test")
-            for row in map(json.loads, (tmp_path / "out" / f"{part}.jsonl").read_text("utf-8").splitlines())}  # fmt: skip
+    files = [(tmp_path / "out" / f"{part}.jsonl").read_text("utf-8") for part in ("train", "validation", "test")]
+    kept = {json.loads(line)["prompt_id"] for text in files for line in text.splitlines()}
     assert {row["prompt_id"] for row in valid} <= kept  # a valid row is never lost among the others
     text = json.dumps(manifest)
     assert "AKIAABCDEFGHIJKLMNOP" not in text and "bob@example.org" not in text

@@ -12,8 +12,9 @@ from scripts.azure import model_shapes as shapes
 from scripts.azure.cards import Card
 from scripts.azure.component import catalog
 from scripts.azure.model_shapes import Shape
-from scripts.estimate import bench, published, training_step
+from scripts.estimate import training_step
 from scripts.estimate.memory import GIB, Constants, Step, estimate
+from tests.bench import estimates, published
 
 LLAMA = shapes.find("Llama-3.1-8B")
 PHI = shapes.find("Phi-4")
@@ -100,11 +101,11 @@ def test_rows_add_up_to_the_total() -> None:
 
 
 def test_better_than_one_constant_set_and_rarely_low() -> None:
-    rows = bench.memory_rows()
+    rows = estimates.memory_rows()
     assert len(rows) == 139
-    one_set = bench.summary(row["error_one_constant_set_pct"] for row in rows)
+    one_set = estimates.summary(row["error_one_constant_set_pct"] for row in rows)
     assert (one_set["mean"], one_set["beyond"], one_set["low"]) == (13.6, 23, 19)
-    ours = bench.summary(bench.error(row, Constants()) for row in rows)
+    ours = estimates.summary(estimates.error(row, Constants()) for row in rows)
     assert ours["mean"] < 7
     assert ours["beyond"] <= 2
     assert ours["low"] <= 6
@@ -112,9 +113,9 @@ def test_better_than_one_constant_set_and_rarely_low() -> None:
 
 @pytest.mark.slow
 def test_a_source_that_was_left_out_is_estimated_better_too() -> None:
-    rows = bench.memory_rows()
-    outside = [value for errors in bench.left_out(rows, bench.all_errors(rows)).values() for value in errors]
-    found = bench.summary(outside)
+    rows = estimates.memory_rows()
+    outside = [value for errors in estimates.left_out(rows, estimates.all_errors(rows)).values() for value in errors]
+    found = estimates.summary(outside)
     assert found["mean"] < 9
     assert found["beyond"] <= 3
     assert found["low"] < 19
@@ -122,7 +123,7 @@ def test_a_source_that_was_left_out_is_estimated_better_too() -> None:
 
 @pytest.mark.slow
 def test_shipped_constants_are_what_the_fit_chooses(capsys: pytest.CaptureFixture[str]) -> None:
-    assert bench.run([]) == 0
+    assert estimates.run([]) == 0
     text = capsys.readouterr().out
     assert "this estimator, source left out" in text
     assert "Throughput" in text

@@ -9,8 +9,9 @@ import pytest
 from scripts.azure import cards, machine_sizes
 from scripts.azure import model_shapes as shapes
 from scripts.azure.machine_sizes import PinnedPrice
-from scripts.estimate import price, published, time
+from scripts.estimate import price, time
 from scripts.estimate.memory import Step
+from tests.bench import published
 
 LLAMA2 = shapes.find("Llama-2-7b")
 PHI = shapes.find("Phi-4")
@@ -30,8 +31,8 @@ def test_flops_per_token_are_nvidias_own() -> None:
 
 
 def errors() -> list[float]:
-    found = [(time.of_row(row), row) for row in published.rows("throughput")]
-    return [rate / time.measured(row) - 1 for rate, row in found if rate is not None]
+    found = [(published.rate_of(row), row) for row in published.rows("throughput")]
+    return [rate / published.measured(row) - 1 for rate, row in found if rate is not None]
 
 
 def test_published_rates() -> None:
@@ -43,8 +44,12 @@ def test_published_rates() -> None:
 
 
 def test_rates_of_models_of_1b_and_more_on_data_centre_cards() -> None:
-    rows = [row for row in published.rows("throughput") if row["gpu"].startswith(("A100", "H100")) and time.of_row(row)]
-    wrong = [abs(time.of_row(row) / time.measured(row) - 1) for row in rows]  # type: ignore[operator]
+    rows = [
+        row
+        for row in published.rows("throughput")
+        if row["gpu"].startswith(("A100", "H100")) and published.rate_of(row)
+    ]
+    wrong = [abs(published.rate_of(row) / published.measured(row) - 1) for row in rows]  # type: ignore[operator]
     assert len(rows) > 60
     assert sum(wrong) / len(wrong) < 0.15
 

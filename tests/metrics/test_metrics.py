@@ -11,9 +11,9 @@ import pytest
 
 from scripts.errors import MISSING, CouldNotAskError, UserError
 from scripts.metrics import __main__ as command
-from scripts.metrics import charts, job_runs, table
+from scripts.metrics import job_page, job_runs, table
 from scripts.metrics.job_runs import Run
-from scripts.pages import page
+from scripts.pages import charts
 from tests import browser as browsers
 
 
@@ -49,7 +49,7 @@ def test_metrics_of_steps_are_found_in_children() -> None:
     parent = Run("job-1", "pipeline", "FINISHED", None, None)
     head, *lines = table.progress([parent, run(5)])
     assert "loss" in head and len(lines) == 6
-    assert charts.points([parent, run(5)], "eval_loss") == [(0.0, 4.2)]
+    assert job_page.points([parent, run(5)], "eval_loss") == [(0.0, 4.2)]
 
 
 def test_comparison_shows_last_values_and_only_parameters_that_differ() -> None:
@@ -60,7 +60,7 @@ def test_comparison_shows_last_values_and_only_parameters_that_differ() -> None:
 
 
 def test_the_page_asks_nobody_and_is_no_markup_of_what_was_logged() -> None:
-    text = charts.document("job-1", [run()])
+    text = job_page.job_page("job-1", [run()])
     assert "<svg" in text and text.count("<figure>") == 3
     assert "<b>1</b>" not in text and "job &lt;b&gt;1&lt;/b&gt;" in text
     assert not re.search(r"""(src|href)\s*=\s*["'](?!data:)""", text) and "url(" not in text
@@ -68,8 +68,8 @@ def test_the_page_asks_nobody_and_is_no_markup_of_what_was_logged() -> None:
 
 
 def test_the_page_of_a_run_that_goes_on_loads_itself_again() -> None:
-    assert 'http-equiv="refresh" content="3"' in charts.document("job-1", [run(status="RUNNING")], refresh=3)
-    assert "refresh" not in charts.document("job-1", [run()], refresh=3)
+    assert 'http-equiv="refresh" content="3"' in job_page.job_page("job-1", [run(status="RUNNING")], refresh=3)
+    assert "refresh" not in job_page.job_page("job-1", [run()], refresh=3)
 
 
 @pytest.mark.parametrize(("low", "high", "expected"), [
@@ -80,7 +80,7 @@ def test_the_page_of_a_run_that_goes_on_loads_itself_again() -> None:
     (-1.0, 1.0, [-1.0, -0.5, 0.0, 0.5, 1.0]),
 ])  # fmt: skip
 def test_ticks_are_round_and_enclose(low: float, high: float, expected: list[float] | None) -> None:
-    ticks = page.nice_ticks(low, high)
+    ticks = charts.nice_ticks(low, high)
     assert ticks[0] <= low and ticks[-1] >= high and len(ticks) > 1
     assert expected is None or ticks == pytest.approx(expected)
 
@@ -123,7 +123,7 @@ def test_compare_stands_first(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (1200, True), (360, False), (360, True)])
 def test_the_page_in_a_browser(tmp_path: Path, width: int, dark: bool) -> None:
     file = tmp_path / "metrics.html"
-    file.write_text(charts.document("job-1", [run(learning_rate="1e-3")]))
+    file.write_text(job_page.job_page("job-1", [run(learning_rate="1e-3")]))
     with browsers.browser(tmp_path / "profile") as seen:
         seen.open(file.as_uri(), width=width, height=900, dark=dark)
         assert readable(seen, ("h1", "figcaption", "summary", ".soft", ".key.c0", ".key.c1", "th"), width)
@@ -143,10 +143,10 @@ def readable(seen: Any, selectors: tuple[str, ...], width: int) -> bool:
 
 def test_a_loss_that_became_nan_is_drawn_up_to_there() -> None:
     points = [(0.0, 4.0), (1.0, 3.0), (2.0, float("nan")), (3.0, float("inf"))]
-    drawn = page.chart("Loss", [page.Line("training", points)])
+    drawn = charts.lines("Loss", [charts.Line("training", points)])
     assert drawn.count("<circle") == 2
     assert "nan" not in drawn
-    assert "Nothing was logged" in page.chart("Loss", [page.Line("training", points[2:])])
+    assert "Nothing was logged" in charts.lines("Loss", [charts.Line("training", points[2:])])
 
 
 class Tracking:

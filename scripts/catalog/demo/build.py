@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from pathlib import Path
 
 from scripts.catalog.demo.facts import Facts
 from scripts.errors import FAILED, UserError, main
+from scripts.files import write
 
 HERE = Path(__file__).resolve().parent
 TOPICS = HERE / "topics"
@@ -104,13 +106,13 @@ def _checked(conversation: Conversation) -> Conversation:
 def read(topics: Path = TOPICS, facts: Facts | None = None) -> list[Conversation]:
     """Reads all topic files, in the order of their names; a prompt that occurs twice is an error."""
     fill = (facts or Facts.load()).fill
-    conversations = [each for path in sorted(topics.glob("*.txt")) for each in read_topic(path, fill)]
+    conversations = list(itertools.chain.from_iterable(read_topic(path, fill) for path in sorted(topics.glob("*.txt"))))
     seen: dict[object, str] = {}
-    for each in conversations:
-        prompt = each.row()["prompt"]
+    for conversation in conversations:
+        prompt = conversation.row()["prompt"]
         if prompt in seen:
-            raise UserError(f"{each.place}: the same first question stands in {seen[prompt]}; ask another one")
-        seen[prompt] = each.place
+            raise UserError(f"{conversation.place}: the same first question stands in {seen[prompt]}; ask another one")
+        seen[prompt] = conversation.place
     return conversations
 
 
@@ -118,10 +120,10 @@ def split(conversations: list[Conversation]) -> dict[str, list[Conversation]]:
     """Divides every topic in the same shares, by the order of the prompts' hashes: no random, no clock."""
     splits: dict[str, list[Conversation]] = {name: [] for name in SPLITS}
     by_topic: dict[str, list[Conversation]] = {}
-    for each in conversations:
-        by_topic.setdefault(each.topic, []).append(each)
+    for conversation in conversations:
+        by_topic.setdefault(conversation.topic, []).append(conversation)
     for members in by_topic.values():
-        ordered = sorted(members, key=lambda each: str(each.row()["prompt_id"]))
+        ordered = sorted(members, key=lambda member: str(member.row()["prompt_id"]))
         for name, share in HELD_OUT:
             count = round(len(members) * share)
             splits[name] += ordered[:count]
@@ -134,7 +136,7 @@ def build(topics: Path = TOPICS) -> dict[str, str]:
     """Returns the text of every file: one JSON object a line, ordered by prompt_id, so that topics are mixed."""
     files = {}
     for name, members in split(read(topics)).items():
-        rows = sorted((each.row() for each in members), key=lambda row: str(row["prompt_id"]))
+        rows = sorted((member.row() for member in members), key=lambda row: str(row["prompt_id"]))
         files[f"{name}.jsonl"] = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     return files
 
@@ -144,9 +146,9 @@ def check(files: dict[str, str], folder: Path = HERE) -> str:
     difference = ""
     for name, wanted in files.items():
         path = folder / name
-        found = path.read_text(encoding="utf-8") if path.exists() else ""
+        committed = path.read_text(encoding="utf-8") if path.exists() else ""
         lines = difflib.unified_diff(
-            found.splitlines(True), wanted.splitlines(True), f"committed/{name}", f"built/{name}", n=0
+            committed.splitlines(True), wanted.splitlines(True), f"committed/{name}", f"built/{name}", n=0
         )
         difference += "".join(lines)
     return difference
@@ -163,7 +165,7 @@ def run(arguments: list[str] | None = None) -> int:
         print(difference, end="")
         return FAILED if difference else 0
     for name, text in files.items():
-        (HERE / name).write_text(text, encoding="utf-8")
+        write(HERE / name, text)
         print(f"{name}: {text.count(chr(10))} conversations")
     return 0
 

@@ -8,5 +8,6 @@ finetune      chat_completion_finetune: the loop (batches, packed, lora: arithme
 converter     ft_nlp_model_converter: the MLflow model
 
 job_folder is what all of them read and write, lifeline how the process ends early, libraries how they are kept quiet;
-NOTES.md says what was learned.
+tests/bench/engine.py compares
+it with plain transformers, NOTES.md has what was learned from that.
 """

@@ -1,4 +1,4 @@
-"""`python -m scripts.estimate.bench`: the estimates beside the published measurements.
+"""`python -m tests.bench.estimates`: the estimates beside the published measurements.
 
 Two tables. The first is in-sample: the constants were fitted on these very rows. The second leaves each source out in
 turn, fits the constants on the others and estimates the one left out: what a stack that nobody measured may expect.
@@ -14,8 +14,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from scripts.errors import FAILED, main
-from scripts.estimate import published, time
+from scripts.estimate import time
 from scripts.estimate.memory import GIB, Constants, estimate
+from tests.bench import published
 
 SMALL = 4.0  # GiB: below it the fixed share is as large as the job, and no card is too small
 
@@ -119,12 +120,12 @@ def throughput_report(every_row: bool) -> list[str]:
     found: dict[str, list[tuple[str, float]]] = {}
     skipped = 0
     for row in published.rows("throughput"):
-        predicted = time.of_row(row)
+        predicted = published.rate_of(row)
         if predicted is None:
             skipped += 1
             continue
         found.setdefault(f"{row['source']} {row['gpu']} {row['method']}", []).append(
-            (row["id"], (predicted / time.measured(row) - 1) * 100)
+            (row["id"], (predicted / published.measured(row) - 1) * 100)
         )
     values = [value for group in found.values() for _, value in group]
     lines = [f"Throughput: {len(values)} published rates ({skipped} rows do not say enough to compute)", "", HEAD]
@@ -140,7 +141,7 @@ def throughput_report(every_row: bool) -> list[str]:
 def run(arguments: list[str] | None = None) -> int:
     """The command: prints both reports; exit 1 if the shipped constants are not what the fit chooses."""
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.estimate.bench", description="Estimates beside measurements."
+        prog="python -m tests.bench.estimates", description="Estimates beside measurements."
     )
     parser.add_argument("--rows", action="store_true", help="every row, not only the totals")
     options = parser.parse_args(arguments)

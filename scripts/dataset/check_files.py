@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from scripts.dataset import hub, tokenizer
-from scripts.dataset.plan import plan
+from scripts.dataset import tokenizer
+from scripts.dataset.prepare import find_source
 from scripts.dataset.progress import Progress
-from scripts.dataset.run import Task, enough, run
+from scripts.dataset.read_plan import Task, Work, plan_reading
 from scripts.dataset.settings import Settings
-from scripts.dataset.source import Source, is_hub_id, local
+from scripts.dataset.source import File, Source
+from scripts.dataset.survey import book_few_rows, survey
 from scripts.errors import UserError
 
 # Splits that may be small, and those that hold questions, by the first word of their names: dev_v2, but not developer.
@@ -21,24 +22,23 @@ _SMALL = re.compile(r"(?:test|val|valid|validation|dev|eval|evaluation|heldout)(
 _TEST = re.compile(r"test(?![a-zA-Z])")
 
 
-def check(settings: Settings, sources: list[str], stream: TextIO | None = sys.stderr) -> dict[str, Any]:
+def check_files(settings: Settings, sources: list[str], stream: TextIO | None = sys.stderr) -> dict[str, Any]:
     """Checks all rows of the sources; returns the verdict: status, rows, checks, tokens.
 
     Every file name is a split of its own, and a conversation in two of them is a leak. A row that `prepare` would leave
     out as invalid is a failure here.
     """
-    merged = _merge([_find(settings, each) for each in sources])
+    merged = _merge([find_source(settings, source) for source in sources])
     tasks = [
-        Task(name, name, plan(files, 100.0, "head", settings.seed), not _asks(name))
+        Task(name, name, plan_reading(files, 100.0, "head", settings.seed), not _asks(name))
         for name, files in sorted(merged.splits.items(), key=lambda item: item[0].startswith("train"))
     ]
+    work = Work(tasks, questions=frozenset(name for name in merged.splits if _asks(name) or _TEST.match(name)))
     coder = partial(tokenizer.find, settings.tokenizer, settings.model, merged.kind == "hub")
-    questions = frozenset(name for name in merged.splits if _asks(name) or _TEST.match(name))
-    progress = Progress(sum(each.plan.bytes for each in tasks), stream)
-    result = run(settings, tasks, [], questions, lambda lines: None, progress, coder)
+    result = survey(settings, work, lambda lines: None, Progress(work.bytes, stream), coder)
     for name in merged.splits:
         if not _SMALL.match(name) and not _asks(name):
-            enough(result.tally, name, result.tally.kept[name])
+            book_few_rows(result.tally, name, result.tally.kept[name])
     verdict = result.tally.verdict(strict=True)
     return {
         "status": verdict["status"], "sources": sources, "rows": verdict["rows"], "checks": verdict["checks"],
@@ -51,18 +51,14 @@ def _asks(name: str) -> bool:
     return name.startswith("heldout") or name.endswith("_gen")
 
 
-def _find(settings: Settings, source: str) -> Source:
-    return hub.hub(source, settings.revision, settings.subset) if is_hub_id(source) else local(source)
-
-
 def _merge(sources: list[Source]) -> Source:
     """Makes one source of several; files of the same split name in several places stay apart."""
-    splits: dict[str, Any] = {}
+    splits: dict[str, list[File]] = {}
     for source in sources:
         for name, files in source.splits.items():
             label = name if name not in splits else f"{Path(source.asked).parent.name}/{name}"
             if label in splits:
                 raise UserError(f"{source.asked}: given twice; name every file once")
             splits[label] = files
-    kind = "hub" if any(each.kind == "hub" for each in sources) else "files"
-    return Source("", kind, splits, {}, notes=[note for each in sources for note in each.notes])
+    kind = "hub" if any(source.kind == "hub" for source in sources) else "files"
+    return Source("", kind, splits, {}, notes=[note for source in sources for note in source.notes])

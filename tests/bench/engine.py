@@ -1,7 +1,7 @@
-"""`python -m scripts.local.engine.bench`: training and serving beside plain transformers, on the same data and threads.
+"""`python -m tests.bench.engine`: training and serving beside plain transformers, on the same data and threads.
 
-Training: tokens/s (padding not counted), processor time, peak memory and share of the best matrix-multiply rate, of this
-engine and of transformers.Trainer + PEFT at three batch sizes. Serving: prompt and answer tokens/s of this server's
+Training: tokens/s (padding not counted), processor time, peak memory and share of the best matrix-multiply rate, of
+this engine and of transformers.Trainer + PEFT at three batch sizes. Serving: prompt and answer tokens/s of this server's
 generator, one and eight conversations at a time, and of generate(). Every figure comes from a process of its own. On a
 machine that others use, compare the ratios, and the processor time more than the clock.
 """
@@ -30,7 +30,7 @@ NEW_TOKENS = 48
 
 def command() -> int:
     """Measures and prints a table."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.local.engine.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.engine", description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA, help="JSON lines with messages")
     parser.add_argument("--model", type=Path, help="model folder (default: SmolLM2-135M-Instruct)")
     parser.add_argument("--threads", type=int, default=threads.cores(), help="threads for every measurement")
@@ -43,7 +43,8 @@ def command() -> int:
         return 0
     peak = _measure(options, "peak")["gflops"]
     print(
-        f"{options.threads} thread(s), load {os.getloadavg()[0]:.1f}; best matrix-multiply rate {peak:.0f} GFLOP/s (bf16)"
+        f"{options.threads} thread(s), load {os.getloadavg()[0]:.1f}; "
+        f"best matrix-multiply rate {peak:.0f} GFLOP/s (bf16)"
     )
     _print_training(options, peak)
     _print_serving(options)
@@ -94,7 +95,7 @@ def _print_serving(options: argparse.Namespace) -> None:
 
 def _measure(options: argparse.Namespace, *part: str) -> dict[str, Any]:
     """Runs one measurement in a process of its own, so that memory is its own too."""
-    words = [sys.executable, "-W", "ignore", "-m", "scripts.local.engine.bench", "--data", str(options.data)]
+    words = [sys.executable, "-W", "ignore", "-m", "tests.bench.engine", "--data", str(options.data)]
     words += ["--threads", str(options.threads), "--steps", str(options.steps)]
     words += ["--model", str(options.model)] if options.model else []
     quiet = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}

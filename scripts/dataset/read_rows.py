@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from scripts.dataset.checks import Finding
-from scripts.dataset.jsonstream import json_rows
-from scripts.dataset.plan import Block, Plan, RowGroup, Whole
+from scripts.dataset.json_items import json_rows
+from scripts.dataset.read_plan import Block, Plan, RowGroup, Whole
 from scripts.dataset.source import File
-from scripts.dataset.streams import csv_rows, lines, opened
+from scripts.dataset.text_formats import csv_rows, lines, opened
 from scripts.errors import UserError
 
 CHUNK_BYTES = 2**20  # small enough that the many passes over a chunk find it in the cache

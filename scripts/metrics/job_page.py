@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from scripts.metrics import table
 from scripts.metrics.job_runs import RUNNING, Run
-from scripts.pages import page
-from scripts.pages.page import Line
+from scripts.pages import charts, page
+from scripts.pages.charts import Line
 
 # Title of the chart -> metrics in it, under the names that Azure ML's component (transformers' Trainer) logs.
 CHARTS = {
@@ -20,29 +20,19 @@ CHARTS = {
 }
 
 
-def document(job: str, runs: Sequence[Run], refresh: int = 0) -> str:
+def job_page(job: str, runs: Sequence[Run], refresh: int = 0) -> str:
     """Returns the page; it loads itself anew every `refresh` seconds as long as the job runs."""
     figures = []
     for title, metrics in CHARTS.items():
         lines = [Line(name, points(runs, metric)) for metric, name in metrics.items()]
         if any(line.points for line in lines):
-            figures.append(page.chart(title, lines))
-    going_on = runs[0].status in RUNNING
+            figures.append(charts.lines(title, lines))
     head, *steps = table.progress(runs)
-    parts = [f'<p class="soft">{page.text(status(runs[0]))}</p>', f'<div class="charts">{"".join(figures)}</div>']
-    if not figures:
-        parts.append("<p>Nothing logged yet.</p>")
-    rest = table.summary(runs)
-    if rest:
-        parts += ["<h2>Summary</h2>", page.table(["run", "metric", "last value"], rest, numbers=(2,))]
-    if steps:
-        inside = page.table(head, steps, numbers=range(len(head)))
-        parts.append(f"<h2>Steps</h2><details><summary>{len(steps)} steps</summary>{inside}</details>")
-    if runs[0].params or len(runs) > 1:
-        given = sorted({name: value for run in reversed(runs) for name, value in run.params.items()}.items())
-        inside = page.table(["parameter", "value"], given)
-        parts.append(f"<h2>Parameters</h2><details><summary>{len(given)} parameters</summary>{inside}</details>")
-    return page.document(f"Job {job}", "\n".join(parts), refresh if going_on else 0)
+    params = sorted({name: value for run in reversed(runs) for name, value in run.params.items()}.items())
+    return page.document(
+        "metrics/job_page.html.j2", title=f"Job {job}", status=status(runs[0]), figures=figures,
+        rest=table.summary(runs), head=head, steps=steps, params=params, refresh=refresh if runs[0].status in RUNNING else 0,
+    )  # fmt: skip
 
 
 def points(runs: Sequence[Run], metric: str) -> list[tuple[float, float]]:

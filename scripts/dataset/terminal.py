@@ -39,7 +39,7 @@ def manifest(result: dict[str, Any], folder: Path, form: str) -> None:
         print(f"{line}  {_tokens(file['tokens'])}" if "tokens" in file else line)
     _counted_with(result["tokens"])
     if failed:
-        names = ", ".join(each["name"] for each in result["checks"] if each["status"] == "fail")
+        names = ", ".join(check["name"] for check in result["checks"] if check["status"] == "fail")
         print(f"failed: {names} found rows, and the policy in dataset.checks is fail; nothing was written to {folder}")
     else:
         print(f"version {result['version']}; report: {folder / 'report.html'}")
@@ -51,17 +51,17 @@ def _counted_with(tokens: dict[str, Any]) -> None:
 
 
 def _checks(checks: list[dict[str, Any]]) -> None:
-    for each in checks:
-        if not each["count"]:
+    for check in checks:
+        if not check["count"]:
             continue
-        about = "about " if each["estimated"] else ""
-        done = {"drop": "left out", "keep": "kept", "fail": "not allowed"}[each["policy"]]
-        print(f"{_SIGNS[each['status']]} {each['name']}: {each['title']}, {about}{each['count']:,} ({done})")
-        for example in each["examples"][:SHOWN]:
+        about = "about " if check["estimated"] else ""
+        done = {"drop": "left out", "keep": "kept", "fail": "not allowed"}[check["policy"]]
+        print(f"{_SIGNS[check['status']]} {check['name']}: {check['title']}, {about}{check['count']:,} ({done})")
+        for example in check["examples"][:SHOWN]:
             path = f" {example['path']}" if example["path"] else ""
             print(f"       {example['file']} {example['row']}{path}: found {example['found']}, "
                   f"expected {example['expected']}")  # fmt: skip
-        print(f"       to fix: {each['examples'][0]['fix']}")
+        print(f"       to fix: {check['examples'][0]['fix']}")
 
 
 def _counts(rows: dict[str, Any]) -> str:
@@ -75,5 +75,6 @@ def _tokens(tokens: dict[str, Any]) -> str:
     text = f"{tokens['tokens']:,}{about} tokens, {tokens['trained']:,} trained"
     cut = tokens.get("cut")
     if cut and cut["too_long"]["rows"]:
-        text += f"; {cut['too_long']['rows']:,} rows over {cut['max_seq_length']:,}, {cut['trained_lost']:,} trained tokens cut"
+        text += f"; {cut['too_long']['rows']:,} rows over {cut['max_seq_length']:,}"
+        text += f", {cut['trained_lost']:,} trained tokens cut"
     return text

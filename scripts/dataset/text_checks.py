@@ -1,7 +1,7 @@
 """What may be wrong with the text itself, looked for in a whole chunk at once: one pass over its bytes, not one a row.
 
-The texts of a chunk are joined, messages by U+001F and rows by U+001E; what is found is traced back to its row. The same
-bytes, without case, space and punctuation, give the key by which near duplicates are known.
+The texts of a chunk are joined, messages by U+001F and rows by U+001E; what is found is traced back to its row. The
+same bytes, without case, space and punctuation, give the key by which near duplicates are known.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ SECRETS = {  # what services document of their own keys
     "password": rb"(?i)\b(?:password|passwd|api[_-]?key|client_secret|access_token)[\"']?[:=][\"']?[^\s\"']{8,}",
 }
 _SECRET = re.compile(
-    b"|".join(b"(?P<s%d>%s)" % (at, each.replace(b"(?i)", b"")) for at, each in enumerate(SECRETS.values()))
+    b"|".join(b"(?P<s%d>%s)" % (at, pattern.replace(b"(?i)", b"")) for at, pattern in enumerate(SECRETS.values()))
 )
 _NAMES = list(SECRETS)
 _PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")
@@ -60,11 +60,11 @@ class Texts:
         marks = (len(texts) - 1 if texts else 0, sum(map(len, texts)) - sum(map(bool, texts)))
         if (self._count(_ROW), self._count(_MESSAGE)) != marks:
             clean = []
-            for at, each in enumerate(texts):
-                if any(ROW in text or MESSAGE in text for text in each):
+            for at, row in enumerate(texts):
+                if any(ROW in text or MESSAGE in text for text in row):
                     self.marked.add(at)
-                    each = [text.replace(ROW, "\x1d").replace(MESSAGE, "\x1d") for text in each]
-                clean.append(each)
+                    row = [text.replace(ROW, "\x1d").replace(MESSAGE, "\x1d") for text in row]
+                clean.append(row)
             self._take(self._join(clean))
         ends = self._low[self._signs == _ROW[0]]
         self.starts = np.concatenate(([0], ends + 1)) if texts else np.empty(0, np.int64)
@@ -72,7 +72,7 @@ class Texts:
 
     @staticmethod
     def _join(texts: list[list[str]]) -> bytes:
-        return ROW.join([MESSAGE.join(each) for each in texts]).encode("utf-8", "surrogatepass")
+        return ROW.join([MESSAGE.join(row) for row in texts]).encode("utf-8", "surrogatepass")
 
     def _take(self, blob: bytes) -> None:
         self.blob = blob
@@ -91,7 +91,7 @@ class Texts:
             # Split at one byte, which is searched for twenty times faster than two, and looked at the next.
             first, *others = blob.split(_GENERAL_PUNCTUATION[:1])
             second = _GENERAL_PUNCTUATION[1]
-            blob = b"".join([first, *(each[2:] if each[0] == second else b"\xe2" + each for each in others)])
+            blob = b"".join([first, *(piece[2:] if piece[0] == second else b"\xe2" + piece for piece in others)])
             if _NO_BREAK_SPACE[:1] in blob:
                 blob = blob.replace(_NO_BREAK_SPACE, b"")
         rows = blob.translate(_LOWER, _DELETED).split(_ROW)
@@ -135,7 +135,7 @@ class Texts:
     def _garbled(self) -> Iterator[tuple[int, Finding]]:
         seen: set[int] = set()
         signs = [(b"\xef", _REPLACEMENT, "the replacement character U+FFFD")]
-        signs += [(b"\xc3", each, f"'{each.decode()}', UTF-8 read as Latin-1") for each in _MOJIBAKE]
+        signs += [(b"\xc3", sign, f"'{sign.decode()}', UTF-8 read as Latin-1") for sign in _MOJIBAKE]
         for lead, sign, what in signs:
             if lead not in self.blob:
                 continue
@@ -163,8 +163,8 @@ class Texts:
     def _long_words(self) -> Iterator[tuple[int, int]]:
         """Yields about where words of `WORD` bytes or more stand, at most `_PER_CHUNK`.
 
-        Four bytes are looked at together: a word that long covers four of them in a row without a byte below 33. (x - 33)
-        borrows from the byte's top bit where the byte is smaller; bytes of other alphabets have that bit and pass.
+        Four bytes are looked at together: a word that long covers four of them in a row without a byte below 33.
+        (x - 33) borrows from the byte's top bit where the byte is smaller; bytes of other alphabets have that bit and pass.
         """
         fours = self.bytes[: len(self.bytes) // 4 * 4].view("<u4")
         free = ((fours - np.uint32(0x21212121)) & ~fours & np.uint32(0x80808080)) == 0

@@ -9,14 +9,14 @@ from typing import Any
 
 from scripts.dataset.checks import MAX_ROW_BYTES
 from scripts.dataset.source import File
-from scripts.dataset.streams import Counted, EarlyEnd, lines, opened, too_large
+from scripts.dataset.text_formats import Counted, EarlyEnd, lines, opened, too_large
 
 _STRUCTURE = re.compile(rb'["{}\[\],]')
 _IN_STRING = re.compile(rb'["\\]')
 
 
 def json_rows(file: File, size: int) -> Iterator[tuple[list[Any], int, int]]:
-    """Yields (rows, bytes, bytes so far) of a .json file: the items of a list, one object a line, or objects in a row."""
+    """Yields (rows, bytes, bytes so far) of a .json file: items of a list, an object a line, or objects in a row."""
     with opened(file) as stream:
         try:
             head = stream.read(size)

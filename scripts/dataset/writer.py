@@ -1,4 +1,4 @@
-"""The files of one preparation: written beside their place by a thread, hashed on the way, moved in together at the end."""
+"""The files of one preparation: written beside their place by a thread, hashed on the way, moved in together."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class _File:
     bytes: int = 0
 
 
-class Outputs:
-    """Output files by part, in a folder of their own under `folder` until `place` moves them in."""
+class Writer:
+    """The output files, in a folder of their own under `folder` until `place` moves them in."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

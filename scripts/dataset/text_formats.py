@@ -1,4 +1,4 @@
-"""Bytes into rows for the text formats: JSON Lines, JSON and CSV, plain, gzip or zstd. No input makes them grow or break.
+"""Bytes into rows for JSON Lines and CSV, plain, gzip or zstd. No input makes them grow or break.
 
 A row longer than `MAX_ROW_BYTES` is skipped while it is read and becomes a `Finding`, as does a file that ends early.
 """
@@ -24,14 +24,14 @@ _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @contextmanager
-def opened(file: File) -> Iterator[BinaryIO]:
+def opened(file: File) -> Iterator[Any]:
     """Opens a file for reading bytes, decompressed; a UTF-16 file is refused with a sentence."""
     with file.open() as raw:
         head = raw.read(3)
         raw.seek(0)
         if head.startswith(_WIDE):
             raise UserError(f"{file.label}: is UTF-16, expected UTF-8; convert it with `iconv -f UTF-16 -t UTF-8`")
-        stream = raw
+        stream: Any = raw
         if file.compression == "gz":
             stream = gzip.GzipFile(fileobj=raw)
         elif file.compression == "zst":
@@ -40,7 +40,7 @@ def opened(file: File) -> Iterator[BinaryIO]:
 
 
 class Zstd:
-    """Decompresses zstd frame by frame. The library's own reader takes a frame that breaks off for the end of the file."""
+    """Decompresses zstd frame by frame; the library's own reader takes a frame that breaks off for the file's end."""
 
     def __init__(self, raw: BinaryIO) -> None:
         import zstandard
@@ -111,7 +111,8 @@ def lines(stream: BinaryIO, size: int, start: int = 0, end: int | None = None) -
     if start:
         stream.seek(start - 1)
         start -= 1
-    at, carry, skipped = start, [], 0
+    at, skipped = start, 0
+    carry: list[bytes] = []
     first = start == 0
     drop_first = begin > 0  # the line in which the block starts belongs to the block before
     while True:
@@ -170,7 +171,7 @@ def csv_rows(file: File, size: int) -> Iterator[tuple[list[Any], int, int]]:
     """Yields (rows, bytes, bytes so far) of a CSV or TSV file with a header line; a row is a dict of text."""
     csv.field_size_limit(MAX_ROW_BYTES)
     with opened(file) as stream:
-        buffered = stream if isinstance(stream, io.BufferedIOBase) else io.BufferedReader(_Readable(stream), 2**20)
+        buffered: Any = stream if isinstance(stream, io.BufferedIOBase) else io.BufferedReader(_Readable(stream), 2**20)
         text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="surrogateescape", newline="")
         reader = csv.reader(text, delimiter="\t" if ".tsv" in file.path.lower() else ",")
         header: list[str] | None = None

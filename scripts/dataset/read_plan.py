@@ -1,4 +1,4 @@
-"""Which part of the files a percentage reads: row groups of Parquet, blocks of JSON Lines, else a seeded draw of rows."""
+"""What is read: row groups of Parquet, blocks of JSON Lines or drawn rows, as a percentage asks; for which file."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from scripts.dataset.source import File
+from scripts.dataset.settings import HELDOUT, TEST, TRAIN, VALIDATION, Settings, is_cut
+from scripts.dataset.source import File, Source, files_of
 from scripts.errors import UserError
 
 MANY_SHARDS = 32  # above it, whole shards are drawn first, so that not every footer is read
 BLOCKS = 64  # blocks that a percentage of a JSON Lines file is made of, at least
+ORDER = (HELDOUT, TEST, VALIDATION, TRAIN)  # what must not leak is read first, so that training loses the row
 SMALL = 64 * 2**20  # a local file below this is read whole: its rows can then be drawn one by one
 
 
 @dataclass(frozen=True)
 class RowGroup:
-    """A row group: `first` row of the file, its rows and uncompressed bytes; `numbers` are the rows taken (None: all)."""
+    """A row group: its `first` row in the file, rows and uncompressed bytes; `numbers` are those taken (None: all)."""
 
     file: File
     index: int
@@ -65,6 +67,58 @@ class Plan:
     how: str = "all rows"
 
 
+@dataclass(frozen=True)
+class Task:
+    """One split to read, and the output file that it feeds. Rows that only ask (held out) need no answer."""
+
+    split: str
+    part: str
+    plan: Plan
+    trained: bool = True
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is read, in this order, and how it is divided.
+
+    `cuts` are (output file, fraction) taken from the training rows; `questions` are splits that may share rows among
+    themselves, since test and held-out rows both only ask.
+    """
+
+    tasks: list[Task]
+    cuts: list[tuple[str, float]] = field(default_factory=list)
+    questions: frozenset[str] = frozenset()
+
+    @property
+    def bytes(self) -> int:
+        """How much there is to read."""
+        return sum(task.plan.bytes for task in self.tasks)
+
+
+def work_of(settings: Settings, source: Source, bound: dict[str, str | float | None]) -> Work:
+    """Plans the reading of every split that `bound` names, those first that training must not know."""
+    tasks = []
+    percent = 100.0 if source.fallback else settings.percent
+    for part in ORDER:
+        split = bound.get(part)
+        if is_cut(split) or (split is None and part != TRAIN):
+            continue
+        name = None if split is None else str(split)
+        if name is None and len(source.splits) == 1:
+            name = next(iter(source.splits))
+        plan = plan_reading(files_of(source, name), percent, settings.sample, settings.seed)
+        tasks.append(Task(name or "all files", part, plan, part != HELDOUT))
+    named = [task.split for task in tasks]
+    for name in named:
+        if named.count(name) > 1:
+            raise UserError(
+                f"dataset.splits: '{name}' is named twice; every part needs rows of its own "
+                "(heldout: null takes test's)"
+            )
+    cuts = [(part, float(bound[part] or 0)) for part in (VALIDATION, TEST, HELDOUT) if is_cut(bound[part])]
+    return Work(tasks, cuts, frozenset(str(bound[part]) for part in (TEST, HELDOUT) if isinstance(bound[part], str)))
+
+
 def scatter(numbers: np.ndarray, seed: int) -> np.ndarray:
     """Maps integers to fractions in [0, 1), evenly and always alike for a seed (splitmix64)."""
     with np.errstate(over="ignore"):
@@ -75,11 +129,11 @@ def scatter(numbers: np.ndarray, seed: int) -> np.ndarray:
     return (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53
 
 
-def plan(files: Sequence[File], percent: float, sample: str, seed: int) -> Plan:
+def plan_reading(files: Sequence[File], percent: float, sample: str, seed: int) -> Plan:
     """Plans the reading of one split's files: `percent` of its rows, drawn by `seed` or from the head."""
     share = percent / 100
-    parquet = [each for each in files if each.format == "parquet"]
-    others = [each for each in files if each.format != "parquet"]
+    parquet = [file for file in files if file.format == "parquet"]
+    others = [file for file in files if file.format != "parquet"]
     result = Plan()
     how = []
     if parquet:
@@ -93,7 +147,7 @@ def plan(files: Sequence[File], percent: float, sample: str, seed: int) -> Plan:
 def _parquet(files: list[File], share: float, sample: str, seed: int, result: Plan) -> str:
     total_shards, scale = len(files), 1.0
     if share < 1 and sample == "seeded" and len(files) > MANY_SHARDS:
-        size = sum(each.size for each in files)
+        size = sum(file.size for file in files)
         order = np.argsort(scatter(np.arange(len(files), dtype=np.uint64), seed))
         chosen, taken = [], 0
         for at in order:
@@ -113,7 +167,8 @@ def _parquet(files: list[File], share: float, sample: str, seed: int, result: Pl
     result.units += list(by_file.values())
     result.bytes += sum(group.bytes for group in picked)
     drawn = f"drawn by seed {seed}" if sample == "seeded" else "from the head"
-    return f"{wanted} rows from {len(picked)} of {len(groups)} row groups in {len(by_file)} of {total_shards} files, {drawn}"
+    some = f"{len(picked)} of {len(groups)} row groups in {len(by_file)} of {total_shards} files"
+    return f"{wanted} rows from {some}, {drawn}"
 
 
 def _groups(file: File) -> list[RowGroup]:
@@ -139,7 +194,7 @@ def _pick(groups: list[RowGroup], wanted: int, sample: str, seed: int) -> list[R
         order = np.argsort(scatter(np.arange(len(groups), dtype=np.uint64), seed))
     picked: dict[int, RowGroup] = {}
     for at in order:
-        group, left = groups[at], wanted - sum(_taken(each) for each in picked.values())
+        group, left = groups[at], wanted - sum(_taken(group) for group in picked.values())
         if left <= 0:
             break
         if group.rows > left:
@@ -157,26 +212,26 @@ def _taken(group: RowGroup) -> int:
 
 def _others(files: list[File], share: float, sample: str, seed: int, result: Plan) -> str:
     blocks = share < 1 and all(
-        each.format == "jsonl" and each.compression is None and (each.remote or each.size > SMALL) for each in files
+        file.format == "jsonl" and file.compression is None and (file.remote or file.size > SMALL) for file in files
     )
     if sample == "head" and share < 1:
-        left = math.ceil(share * sum(each.size for each in files))
-        for each in files:
+        left = math.ceil(share * sum(file.size for file in files))
+        for file in files:
             if left > 0:
-                result.units.append(Whole(each, until=min(left, each.size)))
-                result.bytes += min(left, each.size)
-                left -= each.size
+                result.units.append(Whole(file, until=min(left, file.size)))
+                result.bytes += min(left, file.size)
+                left -= file.size
         return f"the first {100 * share:g} % of the bytes"
     if blocks:
-        size = sum(each.size for each in files)
+        size = sum(file.size for file in files)
         length = int(max(2**16, min(2**22, size * share / BLOCKS)))
-        cut = [Block(each, at, min(at + length, each.size)) for each in files for at in range(0, each.size, length)]
+        cut = [Block(file, at, min(at + length, file.size)) for file in files for at in range(0, file.size, length)]
         wanted = max(1, round(len(cut) * share))
         order = np.argsort(scatter(np.arange(len(cut), dtype=np.uint64), seed))[:wanted]
         result.units += [cut[at] for at in sorted(order)]
         result.bytes += sum(cut[at].end - cut[at].start for at in order)
         return f"{wanted} of {len(cut)} blocks of {length // 1024} KB, drawn by seed {seed}"
-    for number, each in enumerate(files):
-        result.units.append(Whole(each, share, seed, number << 40))
-        result.bytes += each.size
+    for number, file in enumerate(files):
+        result.units.append(Whole(file, share, seed, number << 40))
+        result.bytes += file.size
     return f"every row drawn with probability {share:g} by seed {seed}, from the whole of the files"

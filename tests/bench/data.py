@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import FAILED, UserError, main
+from scripts.files import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 ROUNDS = 2
 MUTATED = 10_000
 EXACT_ROWS = 2_000
@@ -99,7 +99,7 @@ def show(best: dict[str, dict[str, Any]], figures: list[dict[str, Any]], rows: i
 
 def measure(what: str, source: Path, base: Path) -> dict[str, Any]:
     """Runs one measurement in a process of its own; returns its wall seconds, peak resident MB and what it reports."""
-    command = [sys.executable, "-m", "scripts.dataset.bench", what, str(source), str(base)]
+    command = [sys.executable, "-m", "tests.bench.data", what, str(source), str(base)]
     environment = os.environ | {
         "HF_HUB_OFFLINE": "1",
         "PYTHONPATH": str(ROOT),
@@ -124,7 +124,7 @@ def measure(what: str, source: Path, base: Path) -> dict[str, Any]:
 
 
 def generate(rows: int, path: Path, seed: int) -> None:
-    """Writes `rows` made-up conversations as Parquet, in row groups of a thousand as on the hub; keeps a file that is there."""
+    """Writes made-up conversations as Parquet, in row groups of a thousand as on the hub; keeps what is there."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -143,8 +143,8 @@ def generate(rows: int, path: Path, seed: int) -> None:
                 [hashlib.sha256(f"{seed} {start + at}".encode()).hexdigest() for at in range(len(conversations))],
                 conversations,
             ]
-            writer.write_table(pa.table([pa.array(each, field.type) for each, field in zip(columns, schema, strict=True)],
-                                        schema=schema))  # fmt: skip
+            arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+            writer.write_table(pa.table(arrays, schema=schema))
     partial.rename(path)
 
 
@@ -217,7 +217,7 @@ def _prepare(what: str, source: str, work: Path) -> dict[str, Any]:
 
 
 def _mutated(path: Path) -> Path:
-    from scripts.dataset.mutate import conversation, mutate
+    from tests.bench.mutate import conversation, mutate
 
     generator = random.Random(7)
     rows = [mutate(conversation(generator), generator) for _ in range(MUTATED - 1)]
@@ -237,7 +237,7 @@ def _figure(asked: str, measured: str, met: bool) -> dict[str, Any]:
 
 
 def _arguments() -> tuple[int, Path | None]:
-    parser = argparse.ArgumentParser(prog="python -m scripts.dataset.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.data", description=__doc__)
     parser.add_argument("--rows", type=int, default=207_865, help="conversations to generate (default 207865)")
     parser.add_argument("--folder", type=Path, help="where to generate (default: a temporary folder)")
     arguments = parser.parse_args()

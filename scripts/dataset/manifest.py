@@ -1,0 +1,119 @@
+"""manifest.json: what was prepared, from what, with which result; the data's version; whether it still holds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from scripts.dataset.read_plan import Work
+from scripts.dataset.settings import HELDOUT, PARTS, TEST, TRAIN, VALIDATION, Settings
+from scripts.dataset.source import Source
+from scripts.dataset.survey import Survey
+
+MANIFEST = "manifest.json"
+REPORT = "report.html"
+FORMAT = 2  # of the manifest and of the rows: raised when the same input would give other output
+
+
+def inputs_of(settings: Settings, source: Source) -> dict[str, Any]:
+    """Returns what decides the output, as it stands in a manifest: the settings and the identity of the source."""
+    inputs = {"format": FORMAT, "settings": settings.plain(), "source": source.identity, "fallback": source.fallback}
+    return _as_json(inputs)
+
+
+def manifest_of(
+    settings: Settings,
+    source: Source,
+    bound: dict[str, Any],
+    work: Work,
+    files: dict[str, dict[str, Any]],
+    result: Survey,
+) -> dict[str, Any]:
+    """Returns the manifest of a preparation; `files` are rows, bytes and hash of every output file."""
+    verdict = result.tally.verdict()
+    return {
+        "format": FORMAT,
+        "version": version(files),
+        "status": verdict["status"],
+        "name": settings.name,
+        "source": {"asked": settings.source, "kind": source.kind, "revision": settings.revision,
+                   "commit": source.commit, "subset": settings.subset},
+        "fallback": source.fallback,
+        "percent": 100.0 if source.fallback else settings.percent,
+        "sample": settings.sample,
+        "seed": settings.seed,
+        "layout": result.layout,
+        "splits": bound,
+        "read": {task.split: {"part": task.part, "how": task.plan.how, **verdict["rows"][task.split]}
+                 for task in work.tasks},
+        "files": {part: _file(part, files, result) for part in PARTS},
+        "max_seq_length": result.limit,
+        "tokens": {"counted_with": result.counted_with},
+        "policies": result.tally.policies,
+        "checks": verdict["checks"],
+        "notes": source.notes,
+        "inputs": inputs_of(settings, source),
+    }  # fmt: skip
+
+
+def version(files: dict[str, dict[str, Any]]) -> str:
+    """Returns the version of the data assets: 12 hex digits that only the content of the three files decides."""
+    hashes = "".join(files[part]["sha256"] for part in (TRAIN, VALIDATION, TEST))
+    return hashlib.sha256(hashes.encode()).hexdigest()[:12]
+
+
+def as_text(manifest: dict[str, Any]) -> str:
+    """Returns the content of manifest.json."""
+    return json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """Returns the manifest of an earlier run, or None if there is none that can be used."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(manifest, dict) and {"version", "files", "inputs"} <= manifest.keys()
+    return manifest if whole and manifest.get("format") == FORMAT else None
+
+
+def is_of(manifest: dict[str, Any], settings: Settings) -> bool:
+    """Tells whether a manifest is of these very settings and of the source that they name."""
+    return manifest["inputs"]["settings"] == _as_json(settings.plain()) and manifest["fallback"] is None
+
+
+def is_intact(manifest: dict[str, Any], folder: Path) -> bool:
+    """Tells whether the files are still those that the manifest describes."""
+    for file in manifest["files"].values():
+        path = folder / file["path"]
+        if not path.is_file() or path.stat().st_size != file["bytes"]:
+            return False
+        with path.open("rb") as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() != file["sha256"]:
+                return False
+    page = folder / REPORT
+    return page.is_file() and page.stat().st_size > 0
+
+
+def rows_of(manifest: dict[str, Any]) -> str:
+    """Returns the rows of every file as a person reads them: train 451, validation 20."""
+    return ", ".join(f"{name} {file['rows']:,}" for name, file in manifest["files"].items())
+
+
+def _file(part: str, files: dict[str, dict[str, Any]], result: Survey) -> dict[str, Any]:
+    name = TEST if part == HELDOUT and HELDOUT not in result.statistics else part
+    books = result.statistics.get(name)
+    out: dict[str, Any] = {"path": f"{part}.jsonl", **files[part]}
+    if books is not None:
+        out["characters"] = books.characters
+        out["turns"] = {str(turns): count for turns, count in sorted(books.turns.items())}
+        out["roles"] = dict(books.roles.most_common())
+        out["tokens"] = result.tokens[name]
+    return out
+
+
+def _as_json(data: dict[str, Any]) -> dict[str, Any]:
+    """Returns data as it comes back from a JSON file: tuples are lists, and keys are text."""
+    return json.loads(json.dumps(data))

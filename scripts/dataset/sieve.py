@@ -1,0 +1,268 @@
+"""The hot path: chunks of rows through all checks, without duplicates and leaks, into lines of the output files.
+
+Nothing here grows with the data but a hash and four bytes a conversation. Reading and writing run in threads beside it:
+decoding Parquet, hashing and writing files leave Python's lock alone.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+
+from scripts.dataset.checks import Finding, role_findings
+from scripts.dataset.duplicates import MOST_SPLITS, Places, Seen
+from scripts.dataset.layout import Mapper, Rows
+from scripts.dataset.lengths import SAMPLE, SAMPLE_TRAIN, Length, Sample
+from scripts.dataset.read_plan import Task, Work, scatter
+from scripts.dataset.read_rows import Chunk, Place
+from scripts.dataset.settings import TRAIN
+from scripts.dataset.tally import Tally
+from scripts.dataset.text_checks import Texts, digests
+from scripts.errors import UserError
+
+MAX_TURNS = 100  # conversations with more messages share the last bar of the report's chart
+
+Measure = Callable[[list[list[dict[str, Any]]], list[Any]], list[Length]]  # conversations and their tools -> lengths
+
+
+@dataclass
+class Statistics:
+    """What the report and the manifest say about the rows of one output file."""
+
+    sample: Sample
+    rows: int = 0
+    characters: int = 0
+    turns: Counter[int] = field(default_factory=Counter)
+    roles: Counter[str] = field(default_factory=Counter)
+    # Of every conversation when tokens are counted exactly: its size in bytes, and the numbers of `Length`.
+    sizes: array[int] = field(default_factory=lambda: array("I"))
+    lengths: array[int] = field(default_factory=lambda: array("I"))
+
+    def add(self, roles: list[tuple[str, ...]], sizes: Any) -> None:
+        """Counts conversations by the roles of their messages and the size of their texts."""
+        self.rows += len(roles)
+        self.characters += int(sizes.sum())
+        for sequence, count in Counter(roles).items():
+            self.turns[min(len(sequence), MAX_TURNS)] += count
+            for role in sequence:
+                self.roles[role] += count
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Rows of a chunk that go to one output file."""
+
+    part: str
+    lines: list[bytes]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A chunk on its way through the sieve: its conversations, and which of them a check has left out."""
+
+    task: Task
+    start: int  # the number of its first row within the split
+    place: Place
+    rows: Rows
+    tally: Tally
+    gone: dict[int, str] = field(default_factory=dict)  # position in `rows` -> the check that left it out
+
+    def find(self, at: int, finding: Finding) -> None:
+        """Books a finding about the conversation at a position, which is left out where the check's policy says so."""
+        if not self.tally.find(self.task.split, self.place(self.rows.at[at]), finding):
+            self.gone.setdefault(at, finding.check)
+
+    def left(self) -> list[int]:
+        """Returns the positions of the conversations that nothing has left out so far."""
+        return [at for at in range(len(self.rows.at)) if at not in self.gone]
+
+
+@dataclass(frozen=True)
+class Prints:
+    """What tells conversations apart, as parallel arrays: the key of the normalised text, the hash of the exact row."""
+
+    at: list[int]  # positions in the batch
+    keys: Any
+    exact: Any
+    sizes: Any  # bytes of text
+
+
+class Sieve:
+    """Everything that a row passes on its way from the source to a file.
+
+    `measure` counts the tokens of every conversation; without it a sample is kept to be counted later.
+    """
+
+    def __init__(
+        self, tally: Tally, seed: int, work: Work, measure: Measure | None = None, limit: int | None = None
+    ) -> None:
+        self.tally = tally
+        self.statistics: dict[str, Statistics] = {}
+        self._seed = seed
+        self._work = work
+        self._measure = measure
+        self._limit = limit
+        self._seen = Seen()
+        self._places = Places()
+        self._splits: list[str] = []
+
+    def pour(self, task: Task, mapper: Mapper, chunk: Chunk) -> Iterator[Lines]:
+        """Takes a chunk of a task; yields the lines that survive, by output file."""
+        batch = self._open(task, mapper, chunk)
+        _check_form(batch)
+        messages = _dump(batch.rows.messages, "messages", batch)
+        prints = _check_texts(batch, messages)
+        self._check_duplicates(batch, prints)
+        extras = _dump(batch.rows.extras, "", batch)
+        lengths = self._check_lengths(batch)
+        for check in batch.gone.values():
+            self.tally.drop(task.split, check)
+        yield from self._divide(batch, prints, lengths, messages, extras)
+
+    def _open(self, task: Task, mapper: Mapper, chunk: Chunk) -> Batch:
+        """Books the chunk, and the rows in it that are no conversations."""
+        start = self.tally.rows_in[task.split]
+        self.tally.rows_in[task.split] += len(chunk)
+        if task.split not in self._splits:
+            if len(self._splits) == MOST_SPLITS:
+                raise UserError(f"{task.split}: more than {MOST_SPLITS:,} splits or files; check them in several parts")
+            self._splits.append(task.split)
+        self._places.add(task.split, start, chunk.place)
+        rows = mapper.rows(chunk)
+        for index, finding in rows.bad:
+            self.tally.find(task.split, chunk.place(index), finding)
+            self.tally.drop(task.split, finding.check)
+        return Batch(task, start, chunk.place, rows, self.tally)
+
+    def _check_duplicates(self, batch: Batch, prints: Prints) -> None:
+        """Finds conversations that were there before, in this split or in another one."""
+        kept = np.flatnonzero(np.array([at not in batch.gone for at in prints.at], dtype=bool))
+        if not kept.size:
+            return
+        numbers = batch.start + np.array(batch.rows.at, dtype=np.int64)[np.array(prints.at)[kept]]
+        split = batch.task.split
+        for earlier in self._seen.add(prints.keys[kept], prints.exact[kept, 0], self._splits.index(split), numbers):
+            at = prints.at[kept[earlier.index]]
+            other = self._splits[earlier.split]
+            place = f"the conversation of {self._places(other, earlier.number)}"
+            near = "" if earlier.is_same else "near_"
+            if other == split:
+                batch.find(at, Finding(f"{near}duplicate", "messages", place, "a conversation once"))
+            elif not {split, other} <= self._work.questions:
+                what = f"{place}, of {other}"
+                batch.find(at, Finding(f"{near}leak", "messages", what, "a conversation in one split"))
+
+    def _check_lengths(self, batch: Batch) -> dict[int, Length]:
+        """Counts the tokens of what is left, where that is asked for; returns the lengths by position."""
+        if not self._measure:
+            return {}
+        left, rows = batch.left(), batch.rows
+        measured = self._measure([rows.messages[at] for at in left], [rows.extras[at].get("tools") for at in left])
+        for at, length in zip(left, measured, strict=True):
+            for finding in length.findings(self._limit):
+                batch.find(at, finding)
+        return dict(zip(left, measured, strict=True))
+
+    def _divide(self, batch: Batch, prints: Prints, lengths: dict[int, Length], messages: list[bytes],
+                extras: list[bytes]) -> Iterator[Lines]:  # fmt: skip
+        """Yields what is left as lines, training rows divided by the cuts."""
+        taken = np.array([at not in batch.gone for at in prints.at], dtype=bool)
+        side = np.zeros(len(prints.at), dtype=np.int64)
+        cuts = self._work.cuts if batch.task.part == TRAIN else ()
+        if cuts:
+            # The key of the text decides, so a row keeps its side when the data grows, and its near twin comes along.
+            drawn = scatter(prints.keys[:, 0], self._seed)
+            side = np.searchsorted(np.cumsum([share for _, share in cuts]), drawn, side="right")
+            side = np.where(side < len(cuts), side + 1, 0)
+        for number, part in enumerate([batch.task.part, *(part for part, _ in cuts)]):
+            picked = np.flatnonzero(taken & (side == number))
+            if not picked.size:
+                continue
+            chosen = [prints.at[at] for at in picked.tolist()]
+            lines = [_line(messages[at], extras[at]) for at in chosen]
+            books, sizes = self._books(part), prints.sizes[picked]
+            books.add([batch.rows.roles[at] for at in chosen], sizes)
+            if self._measure:
+                books.sizes.extend(sizes.tolist())
+                for at in chosen:
+                    books.lengths.extend(lengths[at].numbers())
+            else:
+                where = [batch.rows.at[at] for at in chosen]
+                books.sample.offer(prints.exact[picked, 1], sizes, lines, batch.place, where)
+            self.tally.kept[batch.task.split] += len(chosen)
+            yield Lines(part, lines)
+
+    def _books(self, part: str) -> Statistics:
+        if part not in self.statistics:
+            self.statistics[part] = Statistics(Sample(self._seed, SAMPLE_TRAIN if part.startswith(TRAIN) else SAMPLE))
+        return self.statistics[part]
+
+
+def _check_form(batch: Batch) -> None:
+    """Checks the roles of the conversations, and that their messages hold text."""
+    rows = batch.rows
+    for at, roles in enumerate(rows.roles):
+        for finding in role_findings(roles, batch.task.trained):
+            batch.find(at, finding)
+        for turn, text in enumerate(rows.texts[at]):
+            if (not text or text.isspace()) and not _calls(rows.messages[at][turn]):
+                there = "no text" if not text else "only white space"
+                batch.find(at, Finding("empty_content", f"messages[{turn}].content", there, "text"))
+                break
+
+
+def _check_texts(batch: Batch, messages: list[bytes]) -> Prints:
+    """Checks the texts of what is left, and returns what tells those conversations apart."""
+    rows, alive = batch.rows, batch.left()
+    every = len(alive) == len(rows.at)
+    texts = Texts([rows.texts[at] for at in alive], rows.joined if every and alive else None)
+    for index, finding in texts.findings():
+        batch.find(alive[index], finding)
+    return Prints(alive, _keys(texts, alive, rows, messages), digests([messages[at] for at in alive]), texts.lengths)
+
+
+def _keys(texts: Texts, alive: list[int], rows: Rows, messages: list[bytes]) -> Any:
+    """Returns the 128-bit key of every normalised text; of rows with little text or tool calls, the whole row's."""
+    normal = texts.normalised()
+    if len(normal) != len(alive):  # no rows at all
+        return np.empty((0, 2), dtype="<u8")
+    for at, row in enumerate(normal):
+        if len(row) < 24 or not (rows.plain or all(len(message) <= 2 for message in rows.messages[alive[at]])):
+            normal[at] = messages[alive[at]]
+    return digests(normal)
+
+
+def _dump(items: list[Any], path: str, batch: Batch) -> list[bytes]:
+    """Serialises items; one that cannot be (lone surrogates, bottomless nesting) is named and stands as nothing."""
+    dumps = orjson.dumps
+    try:
+        return [dumps(item) for item in items]
+    except TypeError:
+        pass
+    out = []
+    for at, item in enumerate(items):
+        try:
+            out.append(dumps(item))
+        except TypeError as error:
+            out.append(b"{}")
+            if "surrogates" in str(error) or "UTF-8" in str(error):
+                batch.find(at, Finding("encoding", path, "a lone surrogate or bytes that are not UTF-8", "UTF-8"))
+            else:
+                what = f"what JSON cannot hold ({str(error)[:60]})"
+                batch.find(at, Finding("schema", path, what, "text, numbers, lists"))
+            batch.gone.setdefault(at, "schema")
+    return out
+
+
+def _line(messages: bytes, extras: bytes) -> bytes:
+    return b'{"messages":' + messages + (b"," + extras[1:] if len(extras) > 2 else b"}") + b"\n"
+
+
+def _calls(message: dict[str, Any]) -> bool:
+    return len(message) > 1 and any(message.get(name) for name in ("tool_calls", "function_call"))

@@ -1,0 +1,139 @@
+"""What `prepare` and `check` have in common: one pass over a source through the sieve, then lengths and books."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import orjson
+
+from scripts.azure.component_rules import FEWEST_ROWS
+from scripts.dataset import lengths
+from scripts.dataset.checks import Finding, shown
+from scripts.dataset.layout import Mapper
+from scripts.dataset.progress import Progress
+from scripts.dataset.read_plan import Work
+from scripts.dataset.read_rows import ahead, chunks
+from scripts.dataset.settings import Settings
+from scripts.dataset.sieve import Lines, Measure, Sieve, Statistics
+from scripts.dataset.tally import Tally
+from scripts.dataset.tokenizer import Tokenizer
+from scripts.errors import UserError
+
+EXACT_THREADS = 2  # `tokenizers` works without Python's lock
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a pass found: books, statistics and token lengths of every output file, and what they were counted with."""
+
+    tally: Tally
+    statistics: dict[str, Statistics]
+    tokens: dict[str, dict[str, Any]]
+    limit: int | None
+    counted_with: str
+    layout: str | None
+    coder: Tokenizer | None
+
+
+def survey(
+    settings: Settings,
+    work: Work,
+    write: Callable[[Lines], None],
+    progress: Progress,
+    tokenizer: Callable[[], tuple[Tokenizer | None, str]],
+) -> Survey:
+    """Reads the splits of `work` in their order, hands surviving lines to `write`, and returns the books."""
+    tally = Tally(settings.policies())
+    exact = settings.tokens == "exact"
+    coder, counted_with = tokenizer() if exact else (None, "")
+    if exact and coder is None:
+        raise UserError(f"dataset.tokens: exact counts need a tokenizer, and there is none: {counted_with}")
+    limit, layout = _limit(settings, coder), None
+    with ThreadPoolExecutor(EXACT_THREADS) as pool:
+        sieve = Sieve(tally, settings.seed, work, _measure(coder, limit, pool) if coder else None, limit)
+        try:
+            for task in work.tasks:
+                progress.part(task.split)
+                tally.rows_in[task.split] += 0
+                mapper = Mapper(settings.layout)
+                for chunk in ahead(chunks(task.plan, mapper.columns)):
+                    for lines in sieve.pour(task, mapper, chunk):
+                        write(lines)
+                    progress.advance(len(chunk), chunk.bytes)
+                layout = mapper.format or layout
+        finally:
+            progress.end()
+    if not exact and sieve.statistics:  # loading takes half a second: only where there is something to count
+        coder, counted_with = tokenizer()
+        limit = _limit(settings, coder)
+    tokens = {
+        part: _exact_tokens(books, limit) if exact else _sampled_tokens(part, books, coder, limit, tally)
+        for part, books in sieve.statistics.items()
+    }
+    return Survey(tally, sieve.statistics, tokens, limit, counted_with, layout, coder)
+
+
+def book_few_rows(tally: Tally, split: str, rows: int) -> None:
+    """Books a training split that the component would refuse for having too few rows."""
+    if rows < FEWEST_ROWS:
+        tally.find(split, (split, "all rows"), Finding("few_rows", "", f"{rows} rows", f"at least {FEWEST_ROWS}"))
+
+
+def _limit(settings: Settings, coder: Tokenizer | None) -> int | None:
+    """Returns where the component cuts a conversation: at max_seq_length, else at the model's own limit, if known."""
+    own = coder.model_max_length if coder else None
+    return min(filter(None, (settings.max_seq_length, own))) if settings.max_seq_length > 0 else own
+
+
+def _length(coder: Tokenizer, messages: list[dict[str, Any]], tools: Any, limit: int | None) -> lengths.Length:
+    """Counts a conversation as the engine does, by template and trained tokens; as characters if a template refuses."""
+    from scripts.conversation import tokens as chat
+
+    try:
+        return lengths.measured(chat.encode(coder, messages, tools), limit)
+    except Exception as error:  # a template is a program of the model's: whatever it raises, the row is still counted
+        return replace(lengths.guessed(messages, limit), refused=shown(f"{error}", 100)[1:-1])
+
+
+def _measure(coder: Tokenizer, limit: int | None, pool: ThreadPoolExecutor) -> Measure:
+    def measure(conversations: list[list[dict[str, Any]]], tools: list[Any]) -> list[lengths.Length]:
+        pairs = zip(conversations, tools, strict=True)
+        return list(pool.map(lambda pair: _length(coder, pair[0], pair[1], limit), pairs, chunksize=16))
+
+    return measure
+
+
+def _exact_tokens(books: Statistics, limit: int | None) -> dict[str, Any]:
+    sizes = np.frombuffer(books.sizes, dtype="<u4").astype(np.float64)
+    counts = np.frombuffer(books.lengths, dtype="<u4").astype(np.float64).reshape(-1, 5)
+    return lengths.summary(counts, sizes, books.characters, books.rows, limit, "tokenizer")
+
+
+def _sampled_tokens(
+    part: str, books: Statistics, coder: Tokenizer | None, limit: int | None, tally: Tally
+) -> dict[str, Any]:
+    """Counts the tokens of a sample of an output file's rows; books what the cut does to it."""
+    counted, sizes, places = [], [], []
+    for size, line, place, at in books.sample.rows():
+        if line is None:  # too large to have been kept: far above any limit, so the number does not matter
+            counted.append(lengths.Length(round(size / lengths.BYTES_PER_TOKEN), 0, 0, 0, 0))
+        else:
+            row = orjson.loads(line)
+            messages, tools = row["messages"], row.get("tools")
+            counted.append(_length(coder, messages, tools, limit) if coder else lengths.guessed(messages, limit))
+        sizes.append(size)
+        places.append((place, at))
+    counts = np.array([length.numbers() for length in counted], dtype=np.float64).reshape(-1, 5)
+    how = "tokenizer" if coder else "characters"
+    out = lengths.summary(counts, np.array(sizes, dtype=np.float64), books.characters, books.rows, limit, how)
+    for length, (place, at) in zip(counted, places, strict=True):
+        for finding in length.findings(limit):
+            tally.find(part, place(at), finding)
+    if "cut" in out and out["how"] != "exact":  # from the sample to all rows
+        for check in ("too_long", "answers_lost"):
+            tally.estimate(check, part, out["cut"][check]["rows"])
+    return out

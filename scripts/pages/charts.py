@@ -1,0 +1,184 @@
+"""Charts as inline SVG figures: plain marks in the page's colours, a title for every mark and a label for the whole.
+
+Everything that is written into a figure passes `_tag`, which escapes it: a name or a title can hold no markup.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+WIDTH, HEIGHT = 420, 230
+LEFT, RIGHT, TOP, BOTTOM = 52, 12, 22, 40
+HIGH, WIDE = HEIGHT - TOP - BOTTOM, WIDTH - LEFT - RIGHT
+WIDEST = 56  # of a bar
+MOST_DOTS = 40  # a line with more points is drawn without them
+HUGE = 1e300
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar: how high it is, what stands below it (nothing where there is no room), what it says when pointed at."""
+
+    count: float
+    name: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line: its name and its points (x, y) in order."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An upright line at a place of the x axis, and the words beside it."""
+
+    at: float
+    text: str
+
+
+def bars(title: str, said: str, across: str, given: Sequence[Bar], mark: Mark | None = None) -> Markup:
+    """Returns a bar chart; a mark stands so many bars from the left. `said` tells the chart to who cannot see it."""
+    ticks = nice_ticks(0, max((bar.count for bar in given), default=0) or 1)
+    step = WIDE / max(len(given), 1)
+    gap = max(min(step * 0.12, 3), (step - WIDEST) / 2)
+    drawn = [_y_axis(ticks, [short(tick) if float(tick).is_integer() else "" for tick in ticks])]
+    for at, bar in enumerate(given):
+        x, high = LEFT + at * step, max(HIGH * bar.count / ticks[-1], 1)
+        if bar.count:
+            drawn.append(_tag("rect", _tag("title", bar.title), class_="bar", x=x + gap, y=HEIGHT - BOTTOM - high,
+                              width=max(step - 2 * gap, 0.5), height=high, rx=min(2.0, step / 6)))  # fmt: skip
+        if bar.name:
+            drawn.append(_below(x + step / 2, bar.name))
+    if mark and mark.at <= len(given):
+        drawn.append(_marked(LEFT + mark.at * step, mark.text))
+    return _figure(title, said, across, drawn)
+
+
+def curve(title: str, said: str, across: str, percentiles: Sequence[int], mark: Mark | None = None) -> Markup:
+    """Returns the cumulative share (0 to 100 %) of what is at most so large; the last percentile may lie outside."""
+    ticks = nice_ticks(0, max(percentiles[99], (mark.at if mark else 0) * 1.05, 1))
+    reach = ticks[-1]
+    points = [(LEFT + WIDE * min(value, reach) / reach, HEIGHT - BOTTOM - HIGH * at / 100)
+              for at, value in enumerate(percentiles)]  # fmt: skip
+    line, floor = _points(points), HEIGHT - BOTTOM
+    shares = range(0, 101, 25)
+    drawn = [
+        _y_axis(shares, [f"{share} %" for share in shares]),
+        _tag("polygon", class_="area", points=f"{LEFT},{floor} {line} {points[-1][0]:.1f},{floor}"),
+        _tag("polyline", class_="line c0", points=line),
+    ]
+    drawn += [_below(LEFT + WIDE * tick / reach, short(tick), tick == reach) for tick in ticks]
+    if mark and mark.at <= reach:
+        drawn.append(_marked(LEFT + WIDE * mark.at / reach, mark.text))
+    return _figure(title, said, across, drawn)
+
+
+def lines(title: str, given: Sequence[Line], across: str = "step") -> Markup:
+    """Returns at most two lines over the same axes.
+
+    Empty lines are left out, and so are points that no axis can show: a loss that has become NaN or infinite.
+    """
+    shown = [Line(line.name, [(x, y) for x, y in line.points if abs(y) < HUGE]) for line in given]
+    shown = [line for line in shown if line.points]
+    if not shown:
+        return _tag("figure", _tag("figcaption", title), _tag("p", "Nothing was logged.", class_="soft"))
+    xs = [x for line in shown for x, _ in line.points]
+    ys = [y for line in shown for _, y in line.points]
+    first, last = min(xs), max(xs) if max(xs) > min(xs) else min(xs) + 1
+    ticks = nice_ticks(min(ys), max(ys))
+
+    def place(point: tuple[float, float]) -> tuple[float, float]:
+        x, y = point
+        return LEFT + WIDE * (x - first) / (last - first), _height(y, ticks)
+
+    drawn = [_y_axis(ticks, list(map(number, ticks)))]
+    drawn += [_below(LEFT, number(first)), _below(WIDTH - RIGHT, number(last), True)]
+    for at, line in enumerate(shown):
+        places = list(map(place, line.points))
+        drawn.append(_tag("polyline", class_=f"line c{at}", points=_points(places)))
+        if len(places) <= MOST_DOTS:
+            drawn += [
+                _tag("circle", _tag("title", f"{line.name}: {number(y)} at {number(x)}"),
+                     class_=f"dot c{at}", cx=cx, cy=cy, r=3)
+                for (cx, cy), (x, y) in zip(places, line.points, strict=True)
+            ]  # fmt: skip
+    said = "; ".join(f"{line.name} {number(line.points[0][1])} to {number(line.points[-1][1])}" for line in shown)
+    keys = [_tag("span", f"● {line.name}", class_=f"key c{at}") for at, line in enumerate(shown)]
+    return _figure(title, f"{title}: {said}", across, drawn, keys if len(shown) > 1 else ())
+
+
+def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """Returns round numbers that enclose low and high, at most about `most` + 1 of them."""
+    span = high - low or abs(high) or 1.0
+    rough = span / most
+    unit = 10 ** math.floor(math.log10(rough))
+    step = next(factor * unit for factor in (1, 2, 2.5, 5, 10) if factor * unit >= rough * 0.999)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [at * step for at in range(first, max(last, first + 1) + 1)]
+
+
+def number(value: float) -> str:
+    """Returns a number in few digits: 12,345 and 3.142 and 1e-05."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def short(value: float) -> str:
+    """Returns a number for an axis that begins at 0: 950, 1.5k, 20k, 3M."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:.3g}"
+
+
+def _tag(name: str, *inside: object, **attributes: object) -> Markup:
+    """Returns an element; what is inside or in an attribute and is not markup itself is escaped."""
+    given = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(round(value, 1) if isinstance(value, float) else value)}"'
+        for key, value in attributes.items()
+    )
+    return Markup(f"<{name}{given}>{''.join(map(escape, inside))}</{name}>")
+
+
+def _figure(title: str, said: str, across: str, drawn: list[Markup], keys: Sequence[Markup] = ()) -> Markup:
+    axis = _tag("text", across, class_="axis", x=LEFT + WIDE / 2, y=HEIGHT - 6, text_anchor="middle")
+    svg = _tag("svg", *drawn, axis, role="img", aria_label=said, viewBox=f"0 0 {WIDTH} {HEIGHT}")
+    return _tag("figure", _tag("figcaption", title), *keys, svg)
+
+
+def _height(value: float, ticks: Sequence[float]) -> float:
+    return HEIGHT - BOTTOM - HIGH * (value - ticks[0]) / (ticks[-1] - ticks[0])
+
+
+def _y_axis(ticks: Sequence[float], names: Sequence[str]) -> Markup:
+    drawn = []
+    for tick, name in zip(ticks, names, strict=True):
+        y = _height(tick, ticks)
+        drawn.append(_tag("line", class_="grid", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y))
+        if name:
+            drawn.append(_tag("text", name, class_="tick", x=LEFT - 6, y=y + 4, text_anchor="end"))
+    return Markup("").join(drawn)
+
+
+def _below(x: float, name: str, is_last: bool = False) -> Markup:
+    anchor = "end" if is_last else "middle"
+    return _tag("text", name, class_="tick", x=x, y=HEIGHT - BOTTOM + 15, text_anchor=anchor)
+
+
+def _marked(x: float, text: str) -> Markup:
+    anchor, shift = ("start", 5) if x < WIDTH * 0.6 else ("end", -5)
+    line = _tag("line", class_="mark", x1=x, x2=x, y1=TOP - 8, y2=HEIGHT - BOTTOM)
+    return line + _tag("text", text, class_="marked", x=x + shift, y=TOP - 2, text_anchor=anchor)
+
+
+def _points(places: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
