@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from scripts.azure.catalog import FOLDER as CATALOG
-from scripts.catalog.demo import build
-from scripts.catalog.demo.facts import Facts
 from scripts.errors import FAILED, UserError
+from tests.demo import build
+from tests.demo.facts import Facts
 
 # A conversation may share a command with another (`az ml job show -n NAME --query status -o tsv` is ten words long, so
 # it alone makes three shared 8-grams), but not a sentence of prose. A reworded twin shares a third and more of its
@@ -67,7 +67,7 @@ def grams(row: dict, length: int = 8) -> set[tuple[str, ...]]:
 
 
 def test_committed_files_are_what_the_sources_make() -> None:
-    assert build.check(build.build()) == "", "stale: run python -m scripts.catalog.demo.build"
+    assert build.check(build.build()) == "", "stale: run python -m tests.demo.build"
 
 
 def test_sizes_of_the_splits(splits: dict[str, list[dict]]) -> None:

@@ -1,9 +1,9 @@
 """Builds the demo's data set: fills the catalog's facts into the conversations and writes ultrachat's four splits.
 
-    python -m scripts.catalog.demo.build            # writes the .jsonl files in this folder
-    python -m scripts.catalog.demo.build --check    # exits 1 with the difference when they are stale
+    python -m tests.demo.build            # writes the .jsonl files of scripts/catalog/demo
+    python -m tests.demo.build --check    # exits 1 with the difference when they are stale
 
-The conversations are in topics/*.txt, written by hand. A turn begins with `user:`, `assistant:` or `system:` in the
+The conversations are in topics/*.txt beside this file, written by hand. A turn begins with `user:`, `assistant:` or `system:` in the
 first column. Indented by two spaces, a new line of the turn begins; by four, the line above goes on; after `  | `
 follows a line of code as it is. A blank line ends a conversation, `#` in the first column begins a comment, and
 `<<kind.name.field>>` is replaced by a fact of the catalog (facts.py says which there are).
@@ -21,12 +21,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.catalog.demo.facts import Facts
 from scripts.errors import FAILED, UserError, main
-from scripts.files import write
+from scripts.files import ROOT, write
+from tests.demo.facts import Facts
 
-HERE = Path(__file__).resolve().parent
-TOPICS = HERE / "topics"
+HERE = ROOT / "scripts" / "catalog" / "demo"  # where the data set lies
+TOPICS = Path(__file__).resolve().parent / "topics"
 ROLES = ("system", "user", "assistant")
 
 # Shares of a topic that are held out, in the order in which they are taken; what is left is train_sft.
@@ -156,7 +156,7 @@ def check(files: dict[str, str], folder: Path = HERE) -> str:
 
 def run(arguments: list[str] | None = None) -> int:
     """Writes the files, or with --check compares them."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.catalog.demo.build", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.demo.build", description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 with the difference when stale")
     options = parser.parse_args(arguments)
     files = build()
