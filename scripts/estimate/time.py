@@ -138,8 +138,8 @@ def of_row(row: dict[str, Any]) -> float | None:
     """Returns the estimated tokens per second and GPU for a published row, None if it does not say enough."""
     sequence, card = row.get("sequence"), cards.catalog().get(ROW_CARDS.get(row["gpu"], ""))
     shape = _shape(row)
-    told = row.get("batch") and row.get("checkpointing") is not None and "tokens_per_s" in row
-    if not (isinstance(sequence, int) and told and card and shape):
+    told = isinstance(sequence, int) and row.get("batch") and row.get("checkpointing") is not None
+    if not (told and card and shape and "tokens_per_s" in row):
         return None
     lora = row["method"] != "full"
     step = Step(

@@ -96,21 +96,16 @@ def _allowed(kind: str, parent: str) -> list[str]:
     from azure.ai.ml._schema.compute.aml_compute import AmlComputeSchema
     from azure.ai.ml._schema.pipeline.pipeline_job import PipelineJobSchema
 
-    schemas: dict[str, Any] = {
-        "component": CommandComponentSchema,
-        "compute": AmlComputeSchema,
-        "data": DataSchema,
-        "job": PipelineJobSchema,
-        "model": ModelSchema,
-        "online_endpoint": ManagedOnlineEndpointSchema,
-        "online_deployment": ManagedOnlineDeploymentSchema,
-    }
-    fields: dict[str, Any] = schemas[kind]._declared_fields
+    schemas = {
+        "component": CommandComponentSchema, "compute": AmlComputeSchema, "data": DataSchema, "job": PipelineJobSchema, "model": ModelSchema,
+        "online_endpoint": ManagedOnlineEndpointSchema, "online_deployment": ManagedOnlineDeploymentSchema,
+    }  # fmt: skip
+    fields = schemas[kind]._declared_fields
     for part in filter(None, parent.split(".")):
         nested = getattr(fields.get(part), "nested", None)
         if not isinstance(nested, type):
             return []
-        fields = vars(nested)["_declared_fields"]
+        fields = nested._declared_fields
     return sorted(field.data_key or name for name, field in fields.items() if not field.dump_only)
 
 
