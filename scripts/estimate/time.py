@@ -117,3 +117,50 @@ def hours(step: Step, card: Card, work: Work, accumulation: int = 1) -> Hours:
     if step.offload_weights:
         assumptions.append("weights read from the host in every pass (DeepSpeed stage 3 as the component ships it)")
     return Hours(likely * FASTEST + low, likely + middle, likely * SLOWEST + high, tuple(assumptions))
+<<<<<<< HEAD
+=======
+
+
+# The published rows, for `bench`.
+ROW_CARDS = {"T4": "T4", "A100-80": "A100 80GB SXM", "A100-40": "A100 40GB SXM", "H100": "H100 80GB SXM",
+             "H100 (FP8)": "H100 80GB SXM", "L40S": "L40S", "4090": "RTX 4090"}  # fmt: skip
+PLAIN_SOURCES = ("qwen", "fsdp-qlora", "fitcheck", "peft-metamath")
+MPT = {"MPT-1b": (24, 2048), "MPT-3b": (32, 2560), "MPT-7b": (32, 4096), "MPT-13b": (40, 5120)}
+
+
+def measured(row: dict[str, Any]) -> float:
+    """Returns the published tokens per second and GPU."""
+    return float(row["tokens_per_s"])
+
+
+def of_row(row: dict[str, Any]) -> float | None:
+    """Returns the estimated tokens per second and GPU for a published row, None if it does not say enough."""
+    sequence, card = row.get("sequence"), cards.catalog().get(ROW_CARDS.get(row["gpu"], ""))
+    shape = _shape(row)
+    told = isinstance(sequence, int) and row.get("batch") and row.get("checkpointing") is not None
+    if not (told and card and shape and "tokens_per_s" in row):
+        return None
+    lora = row["method"] != "full"
+    step = Step(
+        shape,
+        row["batch"],
+        sequence,
+        row["gpus"],
+        lora_rank=64 if lora else 0,
+        weights="nf4" if row["method"] == "qlora" else "16",
+        checkpointing=row["checkpointing"],
+        attention=row["attention"],
+        sharding="zero3" if row["source"] == "qwen" and not lora else "none",
+    )
+    tokens = row["batch"] * sequence
+    rate = tokens / micro_batch_seconds(step, card, tokens, row["source"] not in PLAIN_SOURCES)
+    return rate * 2 if "FP8" in row["gpu"] else rate  # twice the matrix rate
+
+
+def _shape(row: dict[str, Any]) -> Shape | None:
+    if row["model"] in MPT:  # its shape counts only by its width and its number of parameters
+        layers, hidden = MPT[row["model"]]
+        width = row["flops_parameters"] // (layers * 12 * hidden)
+        return Shape(row["model"], layers, hidden, hidden // 128, hidden // 128, 128, 8 * width // 3, 50368, True, 2048)
+    return shapes.find(row["model"])
+>>>>>>> facts
