@@ -17,6 +17,7 @@ from typing import Any
 
 from scripts.azure import machine_sizes
 from scripts.azure import retail_prices as retail
+from scripts.azure.catalog import plain
 from scripts.azure.chat_models import Model
 from scripts.azure.component import COMPONENT
 from scripts.azure.live import Live
@@ -33,13 +34,6 @@ HEAD = (
     "# What the live registry and workspace said, pinned by make lock ENV={environment}; do not edit. Rendering and "
     "preflight read\n# it instead of the network. make lock-check reports what is newer.\n"
 )
-FROM_CATALOG = (
-    "finetune_computes",
-    "inference_computes",
-    "finetune_min_sku_spec",
-    "inference_min_sku_spec",
-    "deprecation",
-)
 DATES = ("seen",)  # keys that say when something was read, and are no difference in themselves
 
 
@@ -52,7 +46,7 @@ def pin(
     lock: dict[str, Any] = {"seen": day}
     model = values.data["model"]
     if not model.get("huggingface_id"):
-        lock["model"] = dataclasses.replace(_model(values, live), seen=day).as_row()
+        lock["model"] = plain(dataclasses.replace(_model(values, live), seen=day))
     component = live.component(COMPONENT)
     if component is None:
         raise UserError(f"registry {model['registry']} has no component {COMPONENT}; check model.registry", MISSING)
@@ -71,7 +65,7 @@ def pin(
         except CouldNotAskError as error:
             notes.append(f"{size.name}: no price pinned ({error}); the dated catalog's counts")
         pinned = dataclasses.replace(size, seen=day, price=PinnedPrice(**price) if price else None)
-        lock["sizes"][size.name] = pinned.as_row()
+        lock["sizes"][size.name] = plain(pinned)
     return lock, list(dict.fromkeys(notes))
 
 

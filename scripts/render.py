@@ -21,7 +21,7 @@ from scripts.files import write as write_file
 from scripts.values import facts as facts_module
 from scripts.values import names as names_module
 from scripts.values import parameters as parameters_module
-from scripts.values.read import Values, add_arguments, environments, flat, load
+from scripts.values.read import Values, add_arguments, environments, load
 from scripts.yaml_quoting import bare, to_yaml
 
 NOTICE = (
@@ -192,7 +192,7 @@ def run(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     act = _check if options.check else _render
     chosen = (options.all and environments()) or [options.env]
-    return max([act(load(environment, flat(options.sets))) for environment in chosen])
+    return max([act(load(environment, options.sets)) for environment in chosen])
 
 
 def _check(values: Values) -> int:

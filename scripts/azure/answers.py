@@ -15,7 +15,7 @@ from scripts.errors import FAILED, MISSING, CouldNotAskError, UserError, one_lin
 
 T = TypeVar("T")
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")  # the SDK colours its messages even when nothing shows colours
+ANSI = re.compile(r"\x1b\[[0-9;]*m")  # the SDK colours its messages even when nothing shows colours
 _POINT = re.compile(r"\(x\) (.+?)(?=\n\s*\n|\n\s*Resolutions|\Z)", re.DOTALL)  # its "(x) what is wrong" blocks
 _MESSAGE = re.compile(r"^(?:Message|\(\w+\)):? *(.+)$", re.MULTILINE)  # of "(Code) message", as azure-core prints it
 _NOT_NOW = (401, 408, 429)  # an expired token, a timeout, a throttle: nothing is said about what was asked
@@ -133,7 +133,7 @@ def sentence(error: BaseException) -> str:
 
 def plain(text: str) -> str:
     """Returns a text without terminal colours."""
-    return _ANSI.sub("", text).strip()
+    return ANSI.sub("", text).strip()
 
 
 def _service(error: Any) -> str:

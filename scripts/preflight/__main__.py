@@ -7,6 +7,7 @@ import datetime
 import sys
 from pathlib import Path
 
+from scripts import files
 from scripts.azure.live import Live
 from scripts.errors import main
 from scripts.preflight import checklist, context, results
@@ -33,7 +34,7 @@ def run(arguments: list[str] | None = None) -> int:
     made = context.build(values, None if options.offline else Live(values), options.today)
     found = checklist.run(made)
     if options.junit:
-        results.write_junit(options.junit, values.environment, found)
+        files.write(options.junit, results.junit(values.environment, found))
     print(
         results.as_json(values.environment, found) if options.output == "json" else results.table(found, options.brief)
     )
@@ -42,7 +43,8 @@ def run(arguments: list[str] | None = None) -> int:
     if unasked:
         print(f"error: {len(unasked)} checks had no answer: {unasked[0]}", file=sys.stderr)
     if options.record:
-        results.write_record(options.record, values.environment, found, overridden=bool(code) and options.warn)
+        overridden = bool(code) and options.warn
+        files.write(options.record, results.as_json(values.environment, found, overridden=overridden) + "\n")
     if code and options.warn:
         print(f"PREFLIGHT=warn: going on although preflight ends with {code}", file=sys.stderr)
         return 0
