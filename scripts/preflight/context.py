@@ -61,7 +61,6 @@ class Context:
     shape: Shape | None
     today: datetime.date
     live: Live | None
-    root: Path = ROOT
 
     @property
     def model(self) -> Model:
@@ -105,20 +104,19 @@ class Context:
         return int(self.given[name])
 
 
-def build(values: Values, live: Live | None = None, today: datetime.date | None = None, root: Path = ROOT) -> Context:
+def build(values: Values, live: Live | None = None, today: datetime.date | None = None) -> Context:
     """Gathers the context of an environment; a `UserError` where values or facts are wrong."""
-    facts = facts_module.load(values, root)
+    facts = facts_module.load(values)
     resolved = parameters_module.resolve(values, facts)
     model = values.data["model"]
     return Context(
         values=values,
         facts=facts,
         given=facts.component.native({name: parameter.value for name, parameter in resolved.items()}),
-        data=read_data(values.environment, root),
+        data=read_data(values.environment),
         shape=shapes.find(model.get("huggingface_id"), model["name"]),
         today=today or datetime.date.today(),
         live=live,
-        root=root,
     )
 
 
