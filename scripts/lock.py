@@ -7,7 +7,6 @@ the network. `--check` changes nothing and reports what is newer; exit 1 if anyt
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import datetime
 import sys
@@ -28,7 +27,7 @@ from scripts.files import ROOT
 from scripts.files import write as write_file
 from scripts.preflight.context import SIZE_KEYS
 from scripts.strict_yaml import read_yaml, scalar
-from scripts.values.read import Values, add_arguments, from_arguments
+from scripts.values.read import Values, from_arguments, parser_of
 
 HEAD = (
     "# What the live registry and workspace said, pinned by make lock ENV={environment}; do not edit. Rendering and "
@@ -133,8 +132,7 @@ def _shown(value: Any) -> str:
 
 def run(arguments: list[str] | None = None) -> int:
     """The command: see `--help`."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.lock", description="Pin what the live registry says.")
-    add_arguments(parser)
+    parser = parser_of("lock", "Pin what the live registry says.")
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 and say what is newer")
     parser.add_argument("--today", type=datetime.date.fromisoformat, metavar="DATE", default=datetime.date.today())
     parser.add_argument("--prices", default=retail.ENDPOINT, metavar="URL", help="another address of the price list")

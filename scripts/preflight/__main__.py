@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import sys
 from pathlib import Path
@@ -11,15 +10,12 @@ from scripts import files
 from scripts.azure.live import Live
 from scripts.errors import main
 from scripts.preflight import checklist, context, results
-from scripts.values.read import add_arguments, from_arguments
+from scripts.values.read import from_arguments, parser_of
 
 
 def run(arguments: list[str] | None = None) -> int:
     """The command: see `--help`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.preflight", description="Check a run before it is paid for."
-    )
-    add_arguments(parser)
+    parser = parser_of("preflight", "Check a run before it is paid for.")
     parser.add_argument("--offline", action="store_true", help="only the checks that need no account")
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
     parser.add_argument("--brief", action="store_true", help="only complaints, memory and money")

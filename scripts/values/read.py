@@ -124,6 +124,13 @@ def _forget(places: dict[str, str], key: str) -> None:
         del places[at]
 
 
+def parser_of(verb: str, description: str) -> argparse.ArgumentParser:
+    """Returns the parser of `python -m scripts.<verb>`, a command about values."""
+    parser = argparse.ArgumentParser(prog=f"python -m scripts.{verb}", description=description)
+    add_arguments(parser)
+    return parser
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds `--env` and `--set`, the two options that every command about values has."""
     known = environments()
