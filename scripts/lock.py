@@ -33,7 +33,6 @@ HEAD = (
     "# What the live registry and workspace said, pinned by make lock ENV={environment}; do not edit. Rendering and "
     "preflight read\n# it instead of the network. make lock-check reports what is newer.\n"
 )
-DATES = ("seen",)  # keys that say when something was read, and are no difference in themselves
 
 
 def pin(
@@ -119,7 +118,7 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
     """Yields `path: old -> new` for everything that differs, the days on which it was seen aside."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({*old, *new}, key=str):
-            if key not in DATES:
+            if key != "seen":
                 yield from differences(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))
     elif old != new:
         yield f"{path}: {_shown(old)} -> {_shown(new)}"
