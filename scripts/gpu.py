@@ -5,7 +5,6 @@ Each line has the memory that this run's step takes, the hours and the money; th
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import datetime
 import json
@@ -17,7 +16,7 @@ from scripts.preflight import context as context_module
 from scripts.preflight.context import Context
 from scripts.preflight.sizes import WORDS
 from scripts.preflight.what_if import price_of, serving_on, training_on
-from scripts.values.read import add_arguments, from_arguments
+from scripts.values.read import from_arguments, parser_of
 
 ROLES = {"finetune": "train", "inference": "serve"}
 
@@ -51,10 +50,11 @@ def candidates(context: Context, role: str) -> list[Candidate]:
 
 
 def _candidate(context: Context, role: str, size: Size) -> Candidate:
-    plain = Candidate(size.name, role, f"{size.gpus_per_node} x {size.gpu or '?'}")
-    reason = _left_out(context, role, size)
-    if reason:
-        return dataclasses.replace(plain, reason=reason)
+    plain = Candidate(
+        size.name, role, f"{size.gpus_per_node} x {size.gpu or '?'}", reason=_left_out(context, role, size)
+    )
+    if plain.reason:
+        return plain
     known = price_of(context, size, role)
     plain = dataclasses.replace(plain, per_hour=known.per_hour if known else None)
     return _serving(context, size, plain) if role == "inference" else _training(context, size, plain)
@@ -131,8 +131,7 @@ def as_text(context: Context, role: str, found: list[Candidate]) -> str:
 
 def run(arguments: list[str] | None = None) -> int:
     """The command: exit 1 if no size is left for a role."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.gpu", description="Which machine could train this model?")
-    add_arguments(parser)
+    parser = parser_of("gpu", "Which machine could train this model?")
     parser.add_argument("--live", action="store_true", help="only sizes that the workspace's region offers")
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
     parser.add_argument("--today", type=datetime.date.fromisoformat, metavar="DATE", help="another day than today")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import textwrap
 from pathlib import Path
@@ -12,7 +11,7 @@ from scripts.conversation import answer, held_out, request
 from scripts.conversation.held_out import Case
 from scripts.errors import main
 from scripts.files import ROOT
-from scripts.values.read import add_arguments, from_arguments
+from scripts.values.read import from_arguments, parser_of
 
 
 def question(environment: str, number: int, root: Path = ROOT) -> Case:
@@ -28,18 +27,13 @@ def show(case: Case, given: str) -> str:
 
 
 def _wrapped(text: str) -> str:
-    lines = [
-        textwrap.wrap(line, 100, initial_indent="  ", subsequent_indent="  ") for line in text.strip().splitlines()
-    ]
-    return "\n".join("\n".join(wrapped) for wrapped in lines)
+    lines = text.strip().splitlines()
+    return "\n".join(textwrap.fill(line, 100, initial_indent="  ", subsequent_indent="  ") for line in lines)
 
 
 def run(arguments: list[str] | None = None) -> int:
     """The command: writes a request, or shows a response."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.invoke", description="Ask the endpoint a held-out question."
-    )
-    add_arguments(parser)
+    parser = parser_of("invoke", "Ask the endpoint a held-out question.")
     parser.add_argument("--row", type=int, default=0, help="which held-out conversation (default 0)")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--write", type=Path, metavar="FILE", help="write the request to this file")

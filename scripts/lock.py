@@ -7,7 +7,6 @@ the network. `--check` changes nothing and reports what is newer; exit 1 if anyt
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import datetime
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 
 from scripts.azure import machine_sizes
 from scripts.azure import retail_prices as retail
+from scripts.azure.catalog import plain
 from scripts.azure.chat_models import Model
 from scripts.azure.component import COMPONENT
 from scripts.azure.live import Live
@@ -27,20 +27,12 @@ from scripts.files import ROOT
 from scripts.files import write as write_file
 from scripts.preflight.context import SIZE_KEYS
 from scripts.strict_yaml import read_yaml, scalar
-from scripts.values.read import Values, add_arguments, from_arguments
+from scripts.values.read import Values, from_arguments, parser_of
 
 HEAD = (
     "# What the live registry and workspace said, pinned by make lock ENV={environment}; do not edit. Rendering and "
     "preflight read\n# it instead of the network. make lock-check reports what is newer.\n"
 )
-FROM_CATALOG = (
-    "finetune_computes",
-    "inference_computes",
-    "finetune_min_sku_spec",
-    "inference_min_sku_spec",
-    "deprecation",
-)
-DATES = ("seen",)  # keys that say when something was read, and are no difference in themselves
 
 
 def pin(
@@ -52,7 +44,7 @@ def pin(
     lock: dict[str, Any] = {"seen": day}
     model = values.data["model"]
     if not model.get("huggingface_id"):
-        lock["model"] = dataclasses.replace(_model(values, live), seen=day).as_row()
+        lock["model"] = plain(dataclasses.replace(_model(values, live), seen=day))
     component = live.component(COMPONENT)
     if component is None:
         raise UserError(f"registry {model['registry']} has no component {COMPONENT}; check model.registry", MISSING)
@@ -71,7 +63,7 @@ def pin(
         except CouldNotAskError as error:
             notes.append(f"{size.name}: no price pinned ({error}); the dated catalog's counts")
         pinned = dataclasses.replace(size, seen=day, price=PinnedPrice(**price) if price else None)
-        lock["sizes"][size.name] = pinned.as_row()
+        lock["sizes"][size.name] = plain(pinned)
     return lock, list(dict.fromkeys(notes))
 
 
@@ -126,7 +118,7 @@ def differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
     """Yields `path: old -> new` for everything that differs, the days on which it was seen aside."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted({*old, *new}, key=str):
-            if key not in DATES:
+            if key != "seen":
                 yield from differences(old.get(key), new.get(key), f"{path}.{key}".lstrip("."))
     elif old != new:
         yield f"{path}: {_shown(old)} -> {_shown(new)}"
@@ -139,8 +131,7 @@ def _shown(value: Any) -> str:
 
 def run(arguments: list[str] | None = None) -> int:
     """The command: see `--help`."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.lock", description="Pin what the live registry says.")
-    add_arguments(parser)
+    parser = parser_of("lock", "Pin what the live registry says.")
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 and say what is newer")
     parser.add_argument("--today", type=datetime.date.fromisoformat, metavar="DATE", default=datetime.date.today())
     parser.add_argument("--prices", default=retail.ENDPOINT, metavar="URL", help="another address of the price list")

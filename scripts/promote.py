@@ -5,7 +5,6 @@ With --check it says whether that has happened: `make deploy` asks so where `eva
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from scripts.azure import client as client_module
 from scripts.errors import FAILED, UserError, main
 from scripts.evaluate import evaluation, gate, model_version
 from scripts.evaluate.evaluation import Evaluation
-from scripts.values.read import Values, add_arguments, from_arguments
+from scripts.values.read import Values, from_arguments, parser_of
 
 TAG = "promoted"  # its value is the evaluation's fingerprint, which says on what grounds
 
@@ -79,10 +78,7 @@ def check(values: Values, version: str, client: Any) -> str:
 
 def run(arguments: list[str] | None = None) -> int:
     """The command: see `--help`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.promote", description="Promote an evaluated model version."
-    )
-    add_arguments(parser)
+    parser = parser_of("promote", "Promote an evaluated model version.")
     model_version.add_arguments(parser)
     parser.add_argument("--check", action="store_true", help="only say whether it is promoted, if the values demand it")
     parser.add_argument("--warn", action="store_true", help="with --check: say that it is not promoted, and go on")

@@ -6,7 +6,6 @@ The same values and lock give the same bytes: no clock, no random, no host name.
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
 import sys
@@ -21,7 +20,7 @@ from scripts.files import write as write_file
 from scripts.values import facts as facts_module
 from scripts.values import names as names_module
 from scripts.values import parameters as parameters_module
-from scripts.values.read import Values, add_arguments, environments, flat, load
+from scripts.values.read import Values, environments, load, parser_of
 from scripts.yaml_quoting import bare, to_yaml
 
 NOTICE = (
@@ -183,8 +182,7 @@ def _template_line(error: Exception) -> int:
 
 def run(arguments: list[str] | None = None) -> int:
     """The command: renders one environment, or with --check compares what is committed for it (or for all)."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.render", description="Render the YAML of an environment.")
-    add_arguments(parser)
+    parser = parser_of("render", "Render the YAML of an environment.")
     parser.add_argument(
         "--check", action="store_true", help="change nothing; exit 1 with the diff when files are stale"
     )
@@ -192,7 +190,7 @@ def run(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     act = _check if options.check else _render
     chosen = (options.all and environments()) or [options.env]
-    return max([act(load(environment, flat(options.sets))) for environment in chosen])
+    return max([act(load(environment, options.sets)) for environment in chosen])
 
 
 def _check(values: Values) -> int:

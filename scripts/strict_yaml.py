@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +83,22 @@ def scalar(text: str) -> Any:
         return _read(text, "value", Loader)[0]
     except (yaml.YAMLError, UserError):
         return text
+
+
+def value_at(data: Any, key: str, default: Any = None) -> Any:
+    """Returns what stands at a dotted key of nested mappings."""
+    for part in key.split("."):
+        if not isinstance(data, Mapping) or part not in data:
+            return default
+        data = data[part]
+    return data
+
+
+def nearest(known: Container[str], key: str) -> str:
+    """Returns a dotted key if it is known, else the nearest one above it that is; an empty text where none is."""
+    while key and key not in known:
+        key = key.rpartition(".")[0]
+    return key
 
 
 def shown(value: Any) -> str:

@@ -5,11 +5,10 @@ With --real it refuses the placeholders that ship with the project: the Makefile
 
 from __future__ import annotations
 
-import argparse
 import shlex
 
 from scripts.errors import UserError, main
-from scripts.values.read import Values, add_arguments, from_arguments
+from scripts.values.read import Values, from_arguments, parser_of
 
 PLACEHOLDERS = {  # key -> its placeholder, which may have the environment's name appended
     "subscription_id": "00000000-0000-0000-0000-000000000000",
@@ -42,10 +41,7 @@ def refuse_placeholders(values: Values) -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """The command: prints the options."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.workspace", description="Print the workspace's az options."
-    )
-    add_arguments(parser)
+    parser = parser_of("workspace", "Print the workspace's az options.")
     parser.add_argument("--real", action="store_true", help="refuse placeholders")
     chosen = parser.parse_args(arguments)
     values = from_arguments(chosen)

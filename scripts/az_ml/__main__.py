@@ -7,8 +7,9 @@ import sys
 import traceback
 
 from scripts import errors
-from scripts.az_ml import command_line, failures, output, session
+from scripts.az_ml import command_line, failures, output, session, verbs
 from scripts.az_ml.failures import PlainStream
+from scripts.azure import client
 
 
 def run(words: list[str]) -> int:
@@ -24,7 +25,11 @@ def _run(words: list[str]) -> int:
         arguments = command_line.parse(words)
         if arguments is None:  # it was a call for help, which is printed
             return 0
-        output.write(session.do(arguments), arguments)
+        session.listen(arguments)
+        if arguments.command.ml:
+            client.import_sdk()
+        verb = getattr(verbs, "_".join(arguments.command.words).replace("-", "_"))
+        output.write(verb(arguments), arguments)
     except errors.CouldNotAskError as error:  # which has no code of its own in the official CLI
         return failures.report(str(error), errors.FAILED)
     except errors.UserError as error:

@@ -165,26 +165,21 @@ def _fill_in(command: Command, arguments: argparse.Namespace) -> None:
     """Puts in the defaults for group, workspace and subscription, and refuses what then still is missing."""
     known = {option.key for option in command.options}
     # `workspace show` names the workspace with -n; everywhere else -n is the thing asked for.
-    name_of_workspace = "name" if command.name == "workspace show" else "workspace_name"
-    keys = [key for key in ("resource_group", name_of_workspace) if key in known]
+    workspace = "name" if command.name == "workspace show" else "workspace_name"
+    keys = [key for key in ("resource_group", workspace) if key in known]
     in_registry = getattr(arguments, "registry_name", None)
     default = defaults.find(wanted=[key for key in keys if not getattr(arguments, key) and not in_registry])
     for key in keys:
         if getattr(arguments, key) is None and not in_registry:
-            setattr(arguments, key, default.resource_group if key == "resource_group" else default.workspace)
-    arguments.subscription = arguments.subscription or default.subscription
+            setattr(arguments, key, default[key])
+    arguments.subscription = arguments.subscription or default["subscription"]
     missing = [option for option in command.options if option.required and getattr(arguments, option.key) is None]
     if missing:
         names = ", ".join("/".join(option.names) for option in missing)
         raise UserError(f"the following arguments are required: {names}", USAGE)
-    if "registry_name" in known and command.words[-1] in _REGISTRY_VERBS and not in_registry:
-        _need_workspace(arguments)
-
-
-def _need_workspace(arguments: argparse.Namespace) -> None:
-    """Refuses, with az's exit code for it (1, not 2), an asset command that names neither workspace nor registry."""
-    if not arguments.workspace_name:
-        raise UserError(
+    of_assets = "registry_name" in known and command.words[-1] in _REGISTRY_VERBS
+    if of_assets and not in_registry and not arguments.workspace_name:
+        raise UserError(  # with az's exit code for it, 1 and not 2
             "one of the following arguments is required: --workspace-name/-w, --registry-name "
             "(or AZURE_DEFAULTS_WORKSPACE, or a config.json)",
             FAILED,

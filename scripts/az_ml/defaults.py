@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +14,23 @@ _PLACES = ("config.json", ".azureml/config.json", "aml_config/config.json")
 _KEYS = ("subscription_id", "resource_group", "workspace_name")
 
 
-@dataclass(frozen=True)
-class Defaults:
-    """What is known without the command line; None for what is not."""
+def find(wanted: list[str]) -> dict[str, str | None]:
+    """What is known without the command line, None for what is not.
 
-    subscription: str | None
-    resource_group: str | None
-    workspace: str | None
-
-
-def find(wanted: list[str]) -> Defaults:
-    """The defaults; config.json is looked for only when something is `wanted` that the environment does not say."""
+    config.json is looked for only when something is `wanted` that the environment does not say.
+    """
     group, name = os.environ.get("AZURE_DEFAULTS_GROUP"), os.environ.get("AZURE_DEFAULTS_WORKSPACE")
     subscription = os.environ.get("AZURE_SUBSCRIPTION_ID")
     file = {}
     if ("resource_group" in wanted and not group) or ({"workspace_name", "name"} & set(wanted) and not name):
         file = config_file(Path.cwd())
-    return Defaults(
-        subscription or file.get("subscription_id") or profile_subscription(),
-        group or file.get("resource_group"),
-        name or file.get("workspace_name"),
-    )
+    workspace = name or file.get("workspace_name")
+    return {
+        "subscription": subscription or file.get("subscription_id") or profile_subscription(),
+        "resource_group": group or file.get("resource_group"),
+        "workspace_name": workspace,
+        "name": workspace,  # as `workspace show` calls it
+    }
 
 
 def config_file(folder: Path) -> dict[str, str]:

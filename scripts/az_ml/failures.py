@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,7 +13,6 @@ from scripts.errors import FAILED, UserError
 
 NOT_FOUND = 3  # az's own: the service answered 404
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _UNKNOWN_TYPE = ("Unsupported job type: ", "Unknown compute type: ")
 _NOT_A_MAPPING = ("Error while parsing yaml file", "Expect dict but get")
 
@@ -28,7 +26,7 @@ class PlainStream:
 
     def write(self, text: str) -> int:
         """Writes what is left of the text."""
-        shown = _ANSI.sub("", text)
+        shown = answers.ANSI.sub("", text)
         shown = shown.lstrip("\n") if self._at_start else shown
         if shown:
             self._stream.write(shown)
@@ -78,8 +76,9 @@ class _Written:
     def __init__(self, arguments: argparse.Namespace) -> None:
         import yaml
 
-        from scripts.strict_yaml import read_yaml
+        from scripts import strict_yaml  # not for a call for help, which reads no YAML
 
+        self._nearest, self._value_at = strict_yaml.nearest, strict_yaml.value_at
         self._arguments = arguments
         self._sets: dict[str, str] = getattr(arguments, "set", None) or {}
         self._file = getattr(arguments, "file", None)
@@ -88,13 +87,13 @@ class _Written:
         self.unreadable = ""
         if self._file:
             try:
-                self._document, self._lines = read_yaml(Path(self._file), yaml.SafeLoader, self._file)
+                self._document, self._lines = strict_yaml.read_yaml(Path(self._file), yaml.SafeLoader, self._file)
             except (UserError, OSError) as error:
                 self.unreadable = str(error)
 
     def value(self, key: str) -> Any:
         """Returns what was written at a dotted key."""
-        return self._sets.get(key) or self._flag(key) or self._in_file(key)
+        return self._sets.get(key) or self._flag(key) or self._value_at(self._document, key)
 
     def place(self, key: str) -> str:
         """Returns where: the option, or file and line of the key (or of the nearest one above it) and the key."""
@@ -102,9 +101,7 @@ class _Written:
             return f"--set {key}"
         if self._flag(key):
             return f"--{key.replace('_', '-')}"
-        above = key
-        while above and above not in self._lines:
-            above = above.rpartition(".")[0]
+        above = self._nearest(self._lines, key)
         return (f"{self._file}:{self._lines[above]}: " if above else f"{self._file}: " * bool(self._file)) + key
 
     def blocked(self) -> str:
@@ -112,7 +109,7 @@ class _Written:
         for path in self._sets:
             parent = path
             while parent := parent.rpartition(".")[0]:
-                held = self._in_file(parent)
+                held = self._value_at(self._document, parent)
                 if held is not None and not isinstance(held, dict):
                     return f"--set {path}: {parent} is {held!r} in {self._file}, a plain value that has no keys"
         return ""
@@ -120,9 +117,3 @@ class _Written:
     def _flag(self, key: str) -> str:
         given = None if key in ("file", "command") else getattr(self._arguments, key, None)
         return given if isinstance(given, str) else ""
-
-    def _in_file(self, key: str) -> Any:
-        found: Any = self._document
-        for part in key.split("."):
-            found = found.get(part) if isinstance(found, dict) else None
-        return found

@@ -1,28 +1,14 @@
-"""One command's run: finds the verb's function and gives it the client, the overrides, the wait, the question."""
+"""What a verb needs of the session: the client, the overrides, the wait, the question; and what the SDK's log shows."""
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import logging
 import sys
 from typing import Any
 
 from scripts.azure import client as azure_client
 from scripts.errors import FAILED, UserError
-
-
-def do(arguments: argparse.Namespace) -> Any:
-    """Runs the verb and returns what there is to print, in plain data."""
-    group, *verb = arguments.command.words
-    if not verb:  # `version`
-        group, verb = "account", [group]
-    name = verb[0].replace("-", "_")
-    _listen(arguments)
-    if arguments.command.ml:
-        azure_client.import_sdk()
-    module = importlib.import_module(f"scripts.az_ml.verbs.{group.replace('-', '_')}")
-    return getattr(module, f"{name}_" if name == "list" else name)(arguments)
 
 
 def client(arguments: argparse.Namespace) -> Any:
@@ -77,7 +63,7 @@ def confirm(arguments: argparse.Namespace) -> None:
         raise UserError("Operation cancelled.", FAILED)
 
 
-def _listen(arguments: argparse.Namespace) -> None:
+def listen(arguments: argparse.Namespace) -> None:
     """Sets up what of the SDK's log is shown on stderr: its progress, not its noise."""
     level = logging.ERROR if arguments.only_show_errors else logging.WARNING
     level = logging.INFO if arguments.verbose else level

@@ -15,34 +15,15 @@ from scripts.errors import FAILED, MISSING, CouldNotAskError, UserError, one_lin
 
 T = TypeVar("T")
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")  # the SDK colours its messages even when nothing shows colours
+ANSI = re.compile(r"\x1b\[[0-9;]*m")  # the SDK colours its messages even when nothing shows colours
 _POINT = re.compile(r"\(x\) (.+?)(?=\n\s*\n|\n\s*Resolutions|\Z)", re.DOTALL)  # its "(x) what is wrong" blocks
 _MESSAGE = re.compile(r"^(?:Message|\(\w+\)):? *(.+)$", re.MULTILINE)  # of "(Code) message", as azure-core prints it
 _NOT_NOW = (401, 408, 429)  # an expired token, a timeout, a throttle: nothing is said about what was asked
 PROGRAM_FAULTS = (KeyError, AttributeError, TypeError, IndexError)  # from the SDK: a fault of it, and no message
 
 
-class _Missing(Exception):
-    """The service says that what was asked for is not there."""
-
-
 def ask(what: str, get: Callable[..., T], *names: Any, **options: Any) -> T | None:
     """Returns `get(*names, **options)`, None for what is not there; a CouldNotAskError where nobody can say."""
-    try:
-        return _ask(what, get, *names, **options)
-    except _Missing:
-        return None
-
-
-def require(what: str, advice: str, get: Callable[..., T], *names: Any, **options: Any) -> T:
-    """Returns what `ask` does; a UserError with `advice` says that there is no `what`."""
-    try:
-        return _ask(what, get, *names, **options)
-    except _Missing as error:
-        raise UserError(f"there is no {what}; {advice}", MISSING) from error
-
-
-def _ask(what: str, get: Callable[..., T], *names: Any, **options: Any) -> T:
     try:
         return get(*names, **options)
     except CouldNotAskError as error:  # no login; or something asked first, whose own words say it
@@ -55,8 +36,16 @@ def _ask(what: str, get: Callable[..., T], *names: Any, **options: Any) -> T:
         if isinstance(error, OSError) and error.filename:  # of this machine: no space left, no permission
             raise
         if is_missing(error):
-            raise _Missing from error
+            return None
         raise CouldNotAskError(sentence(error), what) from error
+
+
+def require(what: str, advice: str, get: Callable[..., T], *names: Any, **options: Any) -> T:
+    """Returns what `ask` does; a UserError with `advice` says that there is no `what`."""
+    found = ask(what, lambda: (get(*names, **options),))  # in a tuple: what is there may be None, as a download is
+    if found is None:
+        raise UserError(f"there is no {what}; {advice}", MISSING)
+    return found[0]
 
 
 def order(failure: str, do: Callable[..., T], *names: Any, **options: Any) -> T:
@@ -133,7 +122,7 @@ def sentence(error: BaseException) -> str:
 
 def plain(text: str) -> str:
     """Returns a text without terminal colours."""
-    return _ANSI.sub("", text).strip()
+    return ANSI.sub("", text).strip()
 
 
 def _service(error: Any) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scripts.azure.catalog import plain, read_catalog, record
+from scripts.azure.catalog import read_catalog, record
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,6 @@ class Model:
         """Returns the day from which it may not be used in a role any more."""
         text = self.deprecation.get(f"{role}RetirementDate")
         return datetime.date.fromisoformat(str(text)[:10]) if text else None
-
-    def as_row(self) -> dict[str, Any]:
-        """Returns it in the shape of the catalog and the lock."""
-        return plain(self)
 
 
 def read(row: Mapping[str, Any]) -> Model:

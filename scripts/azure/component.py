@@ -129,7 +129,8 @@ def read(row: Mapping[str, Any]) -> Component:
 
 def _input(name: str, spec: Mapping[str, Any]) -> Input:
     """Returns an input; on the wire every value of a component's specification is a text."""
-    made = record(Input, {**spec, "name": name, "optional": str(spec.get("optional", False)).lower() == "true"})
+    optional, enum = str(spec.get("optional", False)).lower() == "true", [str(each) for each in spec.get("enum") or ()]
+    made = record(Input, {**spec, "name": name, "optional": optional, "enum": enum})
     numbers: dict[str, Any] = {
         key: made.typed(spec[key]) for key in ("default", "min", "max") if spec.get(key) is not None
     }

@@ -7,7 +7,6 @@ preflight both ask these rules and say the rest in their own words, each at its 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from scripts.azure.component import SPLITS
@@ -27,62 +26,27 @@ PATHS = (*FILES, *TABLES, "pytorch_model_path", "mlflow_model_path", "finetune_c
 GATHER_WEIGHTS = "stage3_gather_16bit_weights_on_model_save"  # a DeepSpeed config's key that stage 3 wants to be true
 
 
-@dataclass(frozen=True)
-class Rule:
-    """One rule about several parameters: `applies` tells whether they are what `words` describes."""
-
-    id: str
-    words: str
-    applies: Callable[[Parameters], bool]
-
-
 def _stage_3(given: Parameters) -> bool:
     return bool(given["apply_deepspeed"]) and given["deepspeed_stage"] == "3"
 
 
-REFUSED = {
-    rule.id: rule
-    for rule in (
-        Rule(
-            "early-stopping-without-evaluation",
-            "early stopping needs evaluations",
-            lambda given: given["apply_early_stopping"] and given["evaluation_strategy"] == "disable",
-        ),
-        Rule(
-            "deepspeed-with-batch-search",
-            "DeepSpeed cannot search the batch size",
-            lambda given: given["apply_deepspeed"] and given["auto_find_batch_size"],
-        ),
-        Rule(
-            "stage-3-with-onnx-runtime",
-            "ONNX Runtime does not work with DeepSpeed stage 3",
-            lambda given: _stage_3(given) and given["apply_ort"],
-        ),
-    )
-}
-KNOWN = {
-    rule.id: rule
-    for rule in (
-        Rule(
-            "onnx-runtime", "the component itself turns apply_ort off for every task", lambda given: given["apply_ort"]
-        ),
-        Rule(
-            "activations-kept",
-            "LoRA without DeepSpeed switches gradient checkpointing off",
-            lambda given: given["apply_lora"] and not given["apply_deepspeed"],
-        ),
-        Rule(
-            "adapter-left-beside",
-            "an adapter that is not merged is left beside the model",
-            lambda given: given["apply_lora"] and not given["merge_lora_weights"],
-        ),
-        Rule("all-checkpoints-kept", "every checkpoint is kept", lambda given: given["save_total_limit"] <= 0),
-        Rule("weights-from-the-host", "stage 3 keeps the weights on the host", _stage_3),
-        Rule("32-bit", "all in 32 bits", lambda given: given["precision"] == "32"),
-    )
+RULES: dict[str, Callable[[Parameters], Any]] = {
+    # what is refused
+    "early-stopping-without-evaluation": lambda given: (
+        given["apply_early_stopping"] and given["evaluation_strategy"] == "disable"
+    ),
+    "deepspeed-with-batch-search": lambda given: given["apply_deepspeed"] and given["auto_find_batch_size"],
+    "stage-3-with-onnx-runtime": lambda given: _stage_3(given) and given["apply_ort"],
+    # what has another effect than it seems to
+    "onnx-runtime": lambda given: given["apply_ort"],  # the component itself turns it off for every task
+    "activations-kept": lambda given: given["apply_lora"] and not given["apply_deepspeed"],  # no checkpointing then
+    "adapter-left-beside": lambda given: given["apply_lora"] and not given["merge_lora_weights"],  # beside the model
+    "all-checkpoints-kept": lambda given: given["save_total_limit"] <= 0,
+    "weights-from-the-host": _stage_3,  # which keeps them there
+    "32-bit": lambda given: given["precision"] == "32",
 }
 
 
 def applies(rule: str, given: Parameters) -> bool:
     """Tells whether the parameters are what a rule is about."""
-    return bool((REFUSED.get(rule) or KNOWN[rule]).applies(given))
+    return bool(RULES[rule](given))

@@ -175,36 +175,15 @@ def _usage(entity: Any) -> dict[str, Any]:
 
 
 def _component(found: Any) -> dict[str, Any]:
-    inputs = {}
-    for name, spec in found.inputs.items():
-        raw = spec if isinstance(spec, dict) else sdk_private.to_dict(spec)
-        kept = {"type": raw["type"]}
-        for key in ("enum", "default", "min", "max", "optional"):
-            if raw.get(key) is not None:
-                kept[key] = _typed(raw[key], raw["type"], key)
-        inputs[name] = kept
-    outputs = {
-        name: {"type": (spec if isinstance(spec, dict) else sdk_private.to_dict(spec))["type"]}
-        for name, spec in found.outputs.items()
-    }
+    def kept(specs: dict[str, Any], *keys: str) -> dict[str, Any]:
+        rows = {name: spec if isinstance(spec, dict) else sdk_private.to_dict(spec) for name, spec in specs.items()}
+        return {name: {key: row[key] for key in keys if row.get(key) is not None} for name, row in rows.items()}
+
     return {
         "component": found.name,
         "version": str(found.version),
         "id": str(found.id),
         "type": str(found.type),
-        "inputs": inputs,
-        "outputs": outputs,
+        "inputs": kept(found.inputs, "type", "enum", "default", "min", "max", "optional"),
+        "outputs": kept(found.outputs, "type"),
     }
-
-
-def _typed(value: Any, kind: str, key: str) -> Any:
-    """Turns the wire's strings into the interface's types: a component's specification has nothing but strings."""
-    if key == "optional":
-        return str(value).lower() == "true"
-    if isinstance(value, list):
-        return [str(each) for each in value]
-    if kind == "integer":
-        return int(float(value))
-    if kind == "number":
-        return float(value)
-    return str(value)

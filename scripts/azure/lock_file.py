@@ -1,4 +1,4 @@
-"""The lock: where it is, what it holds, and whether it is what `make lock` writes.
+"""The lock: where it is, what it holds, and whether it is what `make lock` writes (lock_file.schema.json).
 
 A hand that edited it, or a merge, is named before rendering or a check trips over it.
 """
@@ -6,8 +6,8 @@ A hand that edited it, or a merge, is named before rendering or a check trips ov
 from __future__ import annotations
 
 import datetime
-import re
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,71 +19,6 @@ from scripts.azure.machine_sizes import Size
 from scripts.azure.model_tags import is_day
 from scripts.errors import UserError
 from scripts.strict_yaml import read_yaml
-
-SPEC = re.compile(r"\d+\|\d+\|\d+\|\d+")
-
-
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _texts(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_text, value))
-
-
-def _number_of_any_sign(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _number(value: Any) -> bool:
-    return _number_of_any_sign(value) and value >= 0
-
-
-def _spec(value: Any) -> bool:
-    return isinstance(value, str) and bool(SPEC.fullmatch(value))
-
-
-def _dates(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        is_day(day) for key, day in value.items() if str(key).endswith("Date") and day
-    )
-
-
-# The key, what may stand there, that in words, and whether it must be there.
-Rule = tuple[str, Callable[[Any], bool], str, bool]
-TOP: tuple[Rule, ...] = (("seen", is_day, "a date", False),)
-MODEL: tuple[Rule, ...] = (
-    ("name", _text, "the model's name", True),
-    ("finetune_computes", _texts, "a list of sizes", False),
-    ("inference_computes", _texts, "a list of sizes", False),
-    ("finetune_min_sku_spec", _spec, "vCPUs|GPUs|memory|disk", False),
-    ("inference_min_sku_spec", _spec, "vCPUs|GPUs|memory|disk", False),
-    ("deprecation", _dates, "a mapping with dates", False),
-)
-COMPONENT: tuple[Rule, ...] = (
-    ("component", _text, "the component's name", True),
-    ("version", _text, "the component's version", True),
-)
-INPUT: tuple[Rule, ...] = (
-    ("type", _text, "a type", True),
-    ("enum", _texts, "a list of texts", False),
-    ("min", _number_of_any_sign, "a number", False),
-    ("max", _number_of_any_sign, "a number", False),
-)
-SIZE: tuple[Rule, ...] = (
-    ("name", _text, "the size's name", True),
-    ("gpus_per_node", _number, "a number", True),
-    ("vcpus", _number, "a number", True),
-    ("memory_gb", _number, "a number", True),
-    ("disk_gib", _number, "a number", False),
-    ("retirement_date", is_day, "a date", False),
-    ("price", lambda value: isinstance(value, dict), "a mapping", False),
-)
-PRICE: tuple[Rule, ...] = (
-    ("per_hour", _number, "a number", True),
-    ("currency", _text, "USD, for example", True),
-    ("seen", is_day, "a date", True),
-)
 
 
 @dataclass(frozen=True)
@@ -109,7 +44,7 @@ def read(environment: str, root: Path) -> Lock | None:
     content, lines = read_yaml(path, name=f"environments/{path.name}")
     if not content:
         return None
-    verify(content, environment, lines)
+    _verify(content, environment, lines)
     try:
         return typed(content)
     except ValueError as error:  # a default that is not of its input's type
@@ -129,40 +64,32 @@ def typed(content: Mapping[str, Any]) -> Lock:
     )
 
 
-def verify(lock: dict[str, Any], environment: str, lines: dict[str, int] | None = None) -> None:
-    """Raises a `UserError` that names the first key of a lock which is missing or does not hold what belongs there."""
+def _verify(lock: dict[str, Any], environment: str, lines: dict[str, int]) -> None:
+    """Raises a `UserError` that names a key of a lock which is missing or does not hold what belongs there."""
+    from jsonschema import Draft202012Validator, FormatChecker
 
-    def wrong(key: str, expected: str, found: Any) -> UserError:
-        line = next((f":{number}" for at, number in (lines or {}).items() if at == key), "")
-        return UserError(
-            f"environments/{environment}.lock.yaml{line}: {key}: expected {expected}, "
-            f"found {'nothing' if found is None else f'{found!r:.60}'}; make lock ENV={environment} writes it anew"
-        )
+    formats = FormatChecker(formats=())
+    formats.checks("day")(is_day)
+    formats.checks("day or nothing")(lambda value: value is None or is_day(value))
+    formats.checks("days")(_dates)
+    formats.checks("texts")(lambda value: not isinstance(value, list) or all(isinstance(each, str) for each in value))
+    rules = json.loads(Path(__file__).with_suffix(".schema.json").read_text(encoding="utf-8"))
+    error = next(Draft202012Validator(rules, format_checker=formats).iter_errors(lock), None)
+    if error is None:
+        return
+    path, found, rule = list(error.absolute_path), error.instance, error.schema
+    if error.validator == "required":
+        path.append(next(name for name in error.validator_value if name not in found))
+        found, rule = None, rule["properties"][path[-1]]
+    key = ".".join(path)
+    raise UserError(
+        f"environments/{environment}.lock.yaml{f':{lines[key]}' if key in lines else ''}: {key}: expected "
+        f"{rule.get('description', 'a mapping')}, found {'nothing' if found is None else f'{found!r:.60}'}; "
+        f"make lock ENV={environment} writes it anew"
+    )
 
-    def mapping(key: str, needed: bool = True) -> dict[str, Any]:
-        found: Any = lock
-        for word in key.split("."):
-            found = found.get(word)
-        if not isinstance(found, dict) and (needed or found is not None):
-            raise wrong(key, "a mapping", found)
-        return found or {}
 
-    parts: list[tuple[str, dict[str, Any], tuple[Rule, ...]]] = [("", lock, TOP)]
-    if "model" in lock:
-        parts.append(("model.", mapping("model"), MODEL))
-        mapping("model.model_specific_defaults", needed=False)
-    if "component" in lock:
-        parts.append(("component.", mapping("component"), COMPONENT))
-        for side in ("inputs", "outputs"):
-            for name in mapping(f"component.{side}"):
-                parts.append((f"component.{side}.{name}.", mapping(f"component.{side}.{name}"), INPUT))
-    for name in mapping("sizes") if "sizes" in lock else ():
-        size = mapping(f"sizes.{name}")
-        parts.append((f"sizes.{name}.", size, SIZE))
-        if isinstance(size.get("price"), dict):
-            parts.append((f"sizes.{name}.price.", size["price"], PRICE))
-    for path, content, rules in parts:
-        for key, allowed, words, needed in rules:
-            value = content.get(key)
-            if (value is None and needed) or (value is not None and not allowed(value)):
-                raise wrong(f"{path}{key}", words, value)
+def _dates(value: Any) -> bool:
+    return not isinstance(value, dict) or all(
+        is_day(day) for key, day in value.items() if str(key).endswith("Date") and day
+    )

@@ -1,4 +1,7 @@
-"""Machine sizes: GPUs, cores, memory, retirement, quota family. Facts from catalog/sizes.json, or from a lock."""
+"""Machine sizes and their GPUs: cores, memory, rates, retirement, quota family.
+
+Facts from catalog/sizes.json, or from a lock, and from catalog/gpu_cards.json.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.azure.catalog import plain, read_catalog, record
+from scripts.azure.catalog import read_catalog, record
 
 AVAILABLE = "available"
 RESERVE = 1.2  # an endpoint's machines count so many times in the quota, for upgrades, but of sizes that are exempt
 # The names of a region's pools of cores: low priority nodes of all families draw on one, dedicated ones add up to one.
 POOLS: dict[str, list[str]] = read_catalog("sizes.json")["pools"]
+
+
+@dataclass(frozen=True)
+class Card:
+    """A GPU as a program finds it; the catalog says what each figure is and where it is from."""
+
+    gpu: str
+    usable_gib: float
+    tflops_16: float
+    bf16: bool  # Ampere and later: bfloat16, and with it flash attention 2
+    host_gb_per_s: float
+    achievable: float
+
+
+@functools.cache
+def cards() -> dict[str, Card]:
+    """Returns the cards by name."""
+    return {row["gpu"]: record(Card, row) for row in read_catalog("gpu_cards.json")["cards"]}
 
 
 @dataclass(frozen=True)
@@ -59,6 +80,11 @@ class Size:
         return self.retires is not None and self.retires <= today
 
     @property
+    def card(self) -> Card | None:
+        """Its GPU, None where nothing is known about it."""
+        return cards().get("V100 32GB" if self.gpu == "V100" and self.gpu_memory_gb == 32 else self.gpu)
+
+    @property
     def denied(self) -> bool:
         """Whether the reference notebook denies it: no current CUDA runs on K80 cards."""
         return self.gpu == "K80"
@@ -83,10 +109,6 @@ class Size:
     def serving_cores(self, instances: int) -> int:
         """Returns the cores that a deployment needs."""
         return self.serving_machines(instances) * self.vcpus
-
-    def as_row(self) -> dict[str, Any]:
-        """Returns it in the shape of the catalog and the lock."""
-        return plain(self)
 
 
 def read(row: Mapping[str, Any]) -> Size:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scripts.errors import UserError
+from scripts.strict_yaml import value_at
 
 _QUOTED = 120  # characters of a malformed tag that its error shows
 
@@ -36,13 +37,13 @@ def parse(name: str, value: Any, where: str) -> Any:
 def size_list(kind: str, model: Mapping[str, Any], where: str) -> list[str] | None:
     """Returns the sizes that a model lists for `finetune` or `inference`, None where it lists none."""
     name = f"{kind}_compute_allow_list"
-    value = _at(model, "tags", name)
+    value = value_at(model, f"tags.{name}")
     if value is None:
         name = f"supportedComputes.{kind}Computes"
-        value = _at(model, "system_metadata", "supportedComputes", f"{kind}Computes")
+        value = value_at(model, f"system_metadata.{name}")
     if value is None:
         name = f"{kind}-recommended-sku"
-        text = _at(model, "properties", name)
+        text = value_at(model, f"properties.{name}")
         value = [word.strip() for word in text.split(",") if word.strip()] if isinstance(text, str) else text
     if not value:
         return None
@@ -55,7 +56,7 @@ def size_list(kind: str, model: Mapping[str, Any], where: str) -> list[str] | No
 def parameter_defaults(model: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Returns the parameters that a model wants to be trained with (`model_specific_defaults`)."""
     name = "model_specific_defaults"
-    value = _first(model, ("tags", name), ("system_metadata", name), ("system_metadata", "modelSpecificDefaults"))
+    value = _first(model, f"tags.{name}", f"system_metadata.{name}", "system_metadata.modelSpecificDefaults")
     if not value:
         return {}
     found = parse(name, value, where)
@@ -75,9 +76,7 @@ def _scalar(name: str, key: Any, value: Any, where: str) -> Any:
 def minimum(kind: str, model: Mapping[str, Any], where: str) -> str | None:
     """Returns the smallest machine as `vCPUs|GPUs|memory GB|disk GB`, None where the model does not say."""
     name = f"{kind}-min-sku-spec"
-    found = _first(
-        model, ("properties", name), ("tags", name), ("system_metadata", "SKU", f"{kind}MinSkuSpec")
-    )  # fmt: skip
+    found = _first(model, f"properties.{name}", f"tags.{name}", f"system_metadata.SKU.{kind}MinSkuSpec")
     if not found:
         return None
     parts = str(found).split("|")
@@ -88,7 +87,7 @@ def minimum(kind: str, model: Mapping[str, Any], where: str) -> str | None:
 
 def retirement(model: Mapping[str, Any], where: str) -> dict[str, str] | None:
     """Returns the model's lifecycle dates by name (`finetuneRetirementDate` and so on), None where it has none."""
-    dates = _at(model, "system_metadata", "deprecation")
+    dates = value_at(model, "system_metadata.deprecation")
     found = parse("deprecation", dates, where) if dates else {}
     if not isinstance(found, dict):
         raise UserError(f"{where}: deprecation: expected a mapping of dates, found {_shown(dates)}")
@@ -110,21 +109,9 @@ def is_day(value: Any) -> bool:
         return False
 
 
-def _first(model: Mapping[str, Any], *places: tuple[str, ...]) -> Any:
-    for place in places:
-        value = _at(model, *place)
-        if value not in (None, ""):
-            return value
-    return None
-
-
-def _at(model: Mapping[str, Any], *keys: str) -> Any:
-    value: Any = model
-    for key in keys:
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(key)
-    return value
+def _first(model: Mapping[str, Any], *places: str) -> Any:
+    """What stands at the first of the dotted keys at which something does."""
+    return next((found for place in places if (found := value_at(model, place)) not in (None, "")), None)
 
 
 def _shown(value: Any) -> str:

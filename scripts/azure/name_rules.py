@@ -26,11 +26,11 @@ class NameRule:
 
     def fault(self, name: object) -> str:
         """Returns what is wrong with a name, the end of a sentence; an empty text for one that Azure takes."""
-        text = str(name)
+        text, kind = str(name), f"{'an' if self.resource[0] in 'aeiou' else 'a'} {self.resource}"
         if not self.least <= len(text) <= self.most:
-            return f"'{text}' has {len(text)} characters; {self.article} {self.resource} name has {self.lengths}"
+            return f"'{text}' has {len(text)} characters; {kind} name has {self.lengths}"
         if not re.fullmatch(self.pattern, text):
-            return f"'{text}': {self.article} {self.resource} name has {self.words}"
+            return f"'{text}': {kind} name has {self.words}"
         return ""
 
     @property
@@ -42,11 +42,6 @@ class NameRule:
     def allowed(self) -> str:
         """What is allowed, in words: `3 to 32 letters, digits and dashes, …`."""
         return f"{self.lengths} {self.words}"
-
-    @property
-    def article(self) -> str:
-        """The article of the resource."""
-        return "an" if self.resource[0] in "aeiou" else "a"
 
 
 @functools.cache

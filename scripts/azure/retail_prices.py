@@ -1,16 +1,19 @@
-"""Azure's public price list (https://prices.azure.com/api/retail/prices): the price an hour of a Linux machine.
+"""The price an hour of a Linux machine: dated, from catalog/prices.json, or asked for in Azure's public price list.
 
-One size and region has a dozen meters: Linux and Windows, spot and low priority, reservations (whose price is for the
+In the list (https://prices.azure.com/api/retail/prices) one size and region has a dozen meters: Linux and Windows, spot and low priority, reservations (whose price is for the
 whole term), dev/test, Cloud Services. Only one is what an Azure ML node costs; `choose` finds it.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from scripts.azure.catalog import read_catalog, record
 from scripts.errors import CouldNotAskError
 
 ENDPOINT = "https://prices.azure.com/api/retail/prices"
@@ -18,6 +21,24 @@ API_VERSION = "2023-01-01-preview"
 SECONDS = 20
 PAGES = 20  # of 100 to 1,000 meters; one size and region fits in one
 NOT_LINUX_ON_DEMAND = ("windows", "spot", "low priority", "cloudservices", "cloud services", "dedicated host")
+
+
+CURRENCY: str = read_catalog("prices.json")["currency"]
+
+
+@dataclass(frozen=True)
+class ListPrice:
+    """A Linux machine on demand, by region, and when one of the prices was last found unchanged."""
+
+    size: str
+    seen: str
+    usd_per_hour: Mapping[str, float]
+
+
+@functools.cache
+def catalog() -> dict[str, ListPrice]:
+    """Returns the dated prices by the size's name in lower case."""
+    return {row["size"].lower(): record(ListPrice, row) for row in read_catalog("prices.json")["prices"]}
 
 
 def per_hour(size: str, region: str, today: datetime.date, endpoint: str = ENDPOINT) -> dict[str, Any] | None:

@@ -43,11 +43,8 @@ def _flatten(messages: Any, key: str) -> Iterator[tuple[str, str]]:
         for name, inner in messages.items():
             # "value" and "_schema" are marshmallow's own words for "the value of this entry"
             yield from _flatten(inner, key if name in ("value", "_schema") else f"{key}.{name}".lstrip("."))
-    elif isinstance(messages, list) and len(messages) > 1:  # a union: the branches, shortest first
-        branches = dict(pair for branch in reversed(messages) for pair in _flatten(branch, key))
-        yield from branches.items()
-    elif isinstance(messages, list):
-        yield from _flatten(messages[0], key) if messages else ()
+    elif isinstance(messages, list):  # of a union the branches, shortest first
+        yield from dict(pair for branch in reversed(messages) for pair in _flatten(branch, key)).items()
     else:
         yield key, str(messages)
 

@@ -193,7 +193,7 @@ def async_http_client(timeout: float, connections: int) -> httpx.AsyncClient:
 
 def name_of(values: Values) -> str:
     """Returns the name of the environment's endpoint."""
-    return f"{values.data['endpoint']['name']}-{names.suffix(values)}"
+    return names.endpoint_name(values)
 
 
 def _secret(client: Any, name: str) -> str:

@@ -8,7 +8,7 @@ measurements and kept in `Constants`. `make bench-estimates` compares the result
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from scripts.azure.model_shapes import ALL_LINEAR, Shape
 
@@ -111,14 +111,12 @@ class Memory:
 
 def estimate(step: Step, constants: Constants = Constants()) -> Memory:
     """Returns the memory of a training step."""
-    weights = _weights(step)
     gradients, optimizer, update = _full_states(step)
-    adapter = _adapter(step)
-    activations, logits = _activations(step, constants), _logits(step)
-    framework = _framework(step, constants)
-    peak = weights + gradients + optimizer + adapter + max(activations + logits, update) + framework
-    margin = constants.margin * peak if step.measure != "allocated" else 0.0
-    return Memory(weights, gradients, optimizer, adapter, activations, logits, update, framework, margin)
+    activations, logits, framework = _activations(step, constants), _logits(step), _framework(step, constants)
+    sure = Memory(
+        _weights(step), gradients, optimizer, _adapter(step), activations, logits, update, framework, margin=0.0
+    )
+    return sure if step.measure == "allocated" else replace(sure, margin=constants.margin * sure.total)
 
 
 def _shards(step: Step, *kinds: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scripts.azure import list_prices
+from scripts.azure import retail_prices
 from scripts.azure.machine_sizes import Size
 
 
@@ -27,11 +27,11 @@ def of(size: Size, region: str, given: float | None = None) -> Price | None:
     pinned = size.price
     if pinned and (pinned.region or region).lower() == region.lower():
         return Price(float(pinned.per_hour), pinned.currency, f"lock, {pinned.seen}")
-    listed = list_prices.catalog().get(size.name.lower())
+    listed = retail_prices.catalog().get(size.name.lower())
     if listed is None:
         return None
     prices = {name.lower(): value for name, value in listed.usd_per_hour.items()}
     if region.lower() in prices:
-        return Price(prices[region.lower()], list_prices.CURRENCY, f"catalog, {region}, {listed.seen}")
+        return Price(prices[region.lower()], retail_prices.CURRENCY, f"catalog, {region}, {listed.seen}")
     dearest = max(prices, key=lambda name: prices[name])  # of the regions known
-    return Price(prices[dearest], list_prices.CURRENCY, f"catalog, {dearest} for want of {region}, {listed.seen}")
+    return Price(prices[dearest], retail_prices.CURRENCY, f"catalog, {dearest} for want of {region}, {listed.seen}")

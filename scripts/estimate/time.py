@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scripts.azure.cards import Card
+from scripts.azure.machine_sizes import Card
 from scripts.azure.model_shapes import Shape
 from scripts.estimate.memory import Step
 

@@ -7,8 +7,8 @@ says. Where they leave something open, the assumption that needs more memory is 
 
 from __future__ import annotations
 
-from scripts.azure.cards import Card
 from scripts.azure.component_rules import Parameters, applies
+from scripts.azure.machine_sizes import Card
 from scripts.azure.model_shapes import Shape
 from scripts.estimate.memory import GIB, Step
 

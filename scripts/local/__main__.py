@@ -49,7 +49,7 @@ def workspace_of(arguments: argparse.Namespace) -> dict[str, str] | None:
     if arguments.env and len(given) < len(WORKSPACE_KEYS):
         from scripts.values import read as values
 
-        data = values.load(arguments.env, values.flat(arguments.sets), check=False).data.get("azure") or {}
+        data = values.load(arguments.env, arguments.sets, check=False).data.get("azure") or {}
         given = {key: str(data[key]) for key in WORKSPACE_KEYS if data.get(key)} | given
     if not given:
         return None

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import sys
 from pathlib import Path
 
+from scripts import files
 from scripts.azure.live import Live
 from scripts.errors import main
 from scripts.preflight import checklist, context, results
-from scripts.values.read import add_arguments, from_arguments
+from scripts.values.read import from_arguments, parser_of
 
 
 def run(arguments: list[str] | None = None) -> int:
     """The command: see `--help`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.preflight", description="Check a run before it is paid for."
-    )
-    add_arguments(parser)
+    parser = parser_of("preflight", "Check a run before it is paid for.")
     parser.add_argument("--offline", action="store_true", help="only the checks that need no account")
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
     parser.add_argument("--brief", action="store_true", help="only complaints, memory and money")
@@ -33,7 +30,7 @@ def run(arguments: list[str] | None = None) -> int:
     made = context.build(values, None if options.offline else Live(values), options.today)
     found = checklist.run(made)
     if options.junit:
-        results.write_junit(options.junit, values.environment, found)
+        files.write(options.junit, results.junit(values.environment, found))
     print(
         results.as_json(values.environment, found) if options.output == "json" else results.table(found, options.brief)
     )
@@ -42,7 +39,8 @@ def run(arguments: list[str] | None = None) -> int:
     if unasked:
         print(f"error: {len(unasked)} checks had no answer: {unasked[0]}", file=sys.stderr)
     if options.record:
-        results.write_record(options.record, values.environment, found, overridden=bool(code) and options.warn)
+        overridden = bool(code) and options.warn
+        files.write(options.record, results.as_json(values.environment, found, overridden=overridden) + "\n")
     if code and options.warn:
         print(f"PREFLIGHT=warn: going on although preflight ends with {code}", file=sys.stderr)
         return 0

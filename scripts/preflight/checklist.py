@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from scripts.errors import CouldNotAskError
 from scripts.preflight import cluster, cost, memory, model, parameters, quota, sizes
@@ -22,7 +23,7 @@ class Check:
     @property
     def group(self) -> str:
         """The group that it is printed in: the module that it stands in."""
-        return self.work.__module__.rpartition(".")[2]
+        return getattr(self.work, "func", self.work).__module__.rpartition(".")[2]
 
 
 CHECKS = (
@@ -31,12 +32,12 @@ CHECKS = (
     Check("model-exists", model.exists, live=True),
     Check("drift", model.drift, live=True),
     Check("chat-tokens", model.chat_tokens),
-    Check("finetune-size", sizes.finetune_list),
-    Check("inference-size", sizes.inference_list),
-    Check("finetune-size-alive", sizes.finetune_alive),
-    Check("inference-size-alive", sizes.inference_alive),
-    Check("finetune-size-minimum", sizes.finetune_minimum),
-    Check("inference-size-minimum", sizes.inference_minimum),
+    Check("finetune-size", partial(sizes.listed, role="finetune")),
+    Check("inference-size", partial(sizes.listed, role="inference")),
+    Check("finetune-size-alive", partial(sizes.alive, role="finetune")),
+    Check("inference-size-alive", partial(sizes.alive, role="inference")),
+    Check("finetune-size-minimum", partial(sizes.minimum, role="finetune")),
+    Check("inference-size-minimum", partial(sizes.minimum, role="inference")),
     Check("sizes-in-region", sizes.in_region, live=True),
     Check("region", sizes.region_agrees, live=True),
     Check("cluster-nodes", cluster.nodes),

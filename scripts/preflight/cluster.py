@@ -31,9 +31,8 @@ def idle(context: Context) -> Finding:
 
 def cluster(context: Context) -> Finding:
     """Fails for an existing cluster in a failed state, of another size or tier, or with too few nodes."""
-    assert context.live
     name, size = context.value("compute.name"), context.value("compute.size")
-    found, where = context.live.cluster(name), context.at("compute.name")
+    found, where = context.asked.cluster(name), context.at("compute.name")
     if found is None:
         return passed(f"there is no cluster {name} yet; make compute creates it with {size}")
     delete = f"az ml compute delete -n {name}"

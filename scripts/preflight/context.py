@@ -9,18 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.azure import cards
 from scripts.azure import model_shapes as shapes
-from scripts.azure.cards import Card
 from scripts.azure.chat_models import Model
 from scripts.azure.component import SPLITS
-from scripts.azure.lock_file import Lock
-from scripts.azure.machine_sizes import Size
+from scripts.azure.machine_sizes import Card, Size
 from scripts.azure.model_shapes import Shape
 from scripts.errors import UserError
 from scripts.files import ROOT
+from scripts.strict_yaml import value_at
 from scripts.values import facts as facts_module
-from scripts.values import names as names_module
 from scripts.values import parameters as parameters_module
 from scripts.values.facts import Facts
 from scripts.values.read import Values
@@ -64,7 +61,6 @@ class Context:
     shape: Shape | None
     today: datetime.date
     live: Live | None
-    root: Path = ROOT
 
     @property
     def model(self) -> Model:
@@ -72,9 +68,10 @@ class Context:
         return self.facts.model
 
     @property
-    def lock(self) -> Lock | None:
-        """What is pinned."""
-        return self.facts.lock
+    def asked(self) -> Live:
+        """Who is asked; a check that needs it runs only where somebody can be."""
+        assert self.live
+        return self.live
 
     @property
     def environment(self) -> str:
@@ -83,12 +80,7 @@ class Context:
 
     def value(self, key: str, default: Any = None) -> Any:
         """Returns a dotted key of the values."""
-        found: Any = self.values.data
-        for part in key.split("."):
-            if not isinstance(found, Mapping) or part not in found:
-                return default
-            found = found[part]
-        return found
+        return value_at(self.values.data, key, default)
 
     def at(self, key: str) -> str:
         """Returns `file:line: key` of a dotted key, as every sentence begins."""
@@ -105,32 +97,26 @@ class Context:
     def card(self, role: str) -> Card | None:
         """Returns the GPU of that size."""
         size = self.size(role)
-        return cards.of_size(size) if size else None
+        return size.card if size else None
 
     def number(self, name: str) -> int:
         """Returns a parameter that is a whole number."""
         return int(self.given[name])
 
-    @property
-    def names(self) -> names_module.Names:
-        """The names of this environment."""
-        return names_module.build(self.values, self.facts, parameters_module.resolve(self.values, self.facts))
 
-
-def build(values: Values, live: Live | None = None, today: datetime.date | None = None, root: Path = ROOT) -> Context:
+def build(values: Values, live: Live | None = None, today: datetime.date | None = None) -> Context:
     """Gathers the context of an environment; a `UserError` where values or facts are wrong."""
-    facts = facts_module.load(values, root)
+    facts = facts_module.load(values)
     resolved = parameters_module.resolve(values, facts)
     model = values.data["model"]
     return Context(
         values=values,
         facts=facts,
         given=facts.component.native({name: parameter.value for name, parameter in resolved.items()}),
-        data=read_data(values.environment, root),
+        data=read_data(values.environment),
         shape=shapes.find(model.get("huggingface_id"), model["name"]),
         today=today or datetime.date.today(),
         live=live,
-        root=root,
     )
 
 

@@ -48,14 +48,14 @@ def lock(context: Context) -> Finding:
     """Warns where facts are not pinned, or were pinned long ago."""
     path = f"environments/{context.environment}.lock.yaml"
     command = f"make lock ENV={context.environment}"
-    if context.lock is None:
+    if context.facts.lock is None:
         return warned(f"{path}: there is none: facts come from the shipped catalog", f"{command}, and commit the file")
     if not context.value("model.huggingface_id") and context.facts.origin == "catalog":
-        model = context.lock.model
+        model = context.facts.lock.model
         pinned = f"{model.name} version {model.version}" if model else "no model"
         wanted = f"{context.value('model.name')} version {context.value('model.version')}"
         return failed(f"{path}: pins {pinned}, the values want {wanted}", command)
-    seen = context.lock.seen
+    seen = context.facts.lock.seen
     if seen is None:
         return warned(f"{path}: does not say when it was made", f"{command}-check, then {command}")
     days = (context.today - seen).days
@@ -66,15 +66,14 @@ def lock(context: Context) -> Finding:
 
 def exists(context: Context) -> Finding:
     """Fails when the registry does not have the model's version."""
-    assert context.live
     model = context.value("model")
     if model.get("huggingface_id"):
         return skipped(f"{model['huggingface_id']} is not in the registry; the job fetches it from the hub")
     version = context.model.version
-    found = context.live.model(model["name"], version)
+    found = context.asked.model(model["name"], version)
     name = f"{context.at('model.version')}: {model['registry']} "
     if found is None:
-        newest = context.live.model(model["name"])
+        newest = context.asked.model(model["name"])
         todo = f'take version "{newest.version}"' if newest else "mind its spelling: az ml model list --registry-name"
         return failed(f"{name}has no {model['name']} version {version}", todo)
     if found.archived and not context.model.archived:
@@ -84,13 +83,12 @@ def exists(context: Context) -> Finding:
 
 def drift(context: Context) -> Finding:
     """Warns when the registry has something newer than what is pinned."""
-    assert context.live
     model, newer = context.value("model"), []
     if not model.get("huggingface_id"):
-        newest = context.live.model(model["name"])
+        newest = context.asked.model(model["name"])
         if newest and newest.version != context.model.version:
             newer.append(f"{model['name']} {newest.version} (pinned {context.model.version})")
-    component, pinned = context.live.component(COMPONENT), context.facts.component
+    component, pinned = context.asked.component(COMPONENT), context.facts.component
     if component and component.version != pinned.version:
         newer.append(f"{COMPONENT} {component.version} (pinned {pinned.version})")
     if newer:

@@ -8,33 +8,30 @@ from scripts.azure.machine_sizes import RESERVE, Size, family_key, is_pool
 from scripts.errors import CouldNotAskError
 from scripts.preflight.context import Context
 from scripts.preflight.finding import Finding, failed, passed, skipped, warned
+from scripts.values.names import endpoint_name
 
 ASK = "ask for more (Azure ML studio > Quota, or a support request), or choose a size of a family with cores left"
 
 
 def family_of(context: Context, role: str) -> str:
     """Returns the quota family of a size: as the region names it, else as the lock or catalog does."""
-    assert context.live
-    offered, known = context.live.sizes.get(context.size_name(role).lower()), context.size(role)
+    offered, known = context.asked.sizes.get(context.size_name(role).lower()), context.size(role)
     return (offered.family if offered else "") or (known.family if known else "")
 
 
 def _left(context: Context, family: str) -> dict[str, Any]:
-    assert context.live
-    for usage in context.live.usage:
+    for usage in context.asked.usage:
         if family_key(usage["name"]) == family_key(family):
             return usage
     raise CouldNotAskError(f"the region has no entry for family {family or '(unknown)'}", "the quota")
 
 
 def _pool(context: Context, pool: str) -> dict[str, Any] | None:
-    assert context.live
-    return next((usage for usage in context.live.usage if is_pool(usage["name"], pool)), None)
+    return next((usage for usage in context.asked.usage if is_pool(usage["name"], pool)), None)
 
 
 def training(context: Context) -> Finding:
     """Fails when the family's cores do not hold the training nodes; a cluster's running nodes count as held."""
-    assert context.live
     size = context.size("finetune")
     if size is None:
         return skipped(f"nothing is known about {context.size_name('finetune')}")
@@ -67,15 +64,13 @@ def _short(context: Context, where: str, sum_: str, family: str, pool: dict[str,
 
 
 def _held_by_cluster(context: Context, size: Size) -> int:
-    assert context.live
-    found = context.live.cluster(context.value("compute.name"))
+    found = context.asked.cluster(context.value("compute.name"))
     same = found and found["size"].lower() == size.name.lower() and found["tier"] == "dedicated"
     return int(found["min"]) * size.vcpus if found and same else 0
 
 
 def serving(context: Context) -> Finding:
     """Fails when the family's cores do not hold the deployment, upgrade reserve included."""
-    assert context.live
     size = context.size("inference")
     if size is None:
         return skipped(f"nothing is known about {context.size_name('inference')}")
@@ -85,8 +80,7 @@ def serving(context: Context) -> Finding:
     sum_ = f"{machines} x {size.vcpus} = {need} cores"
     family = family_of(context, "inference")
     usage = _left(context, family)
-    names = context.names
-    present = context.live.deployment(names.endpoint, names.deployment)
+    present = context.asked.deployment(endpoint_name(context.values), context.value("deployment.name"))
     same = present and present["size"].lower() == size.name.lower()
     held = present["instances"] * size.vcpus if present and same else 0
     if usage["used"] - held + need > usage["limit"]:

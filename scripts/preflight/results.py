@@ -5,23 +5,21 @@ from __future__ import annotations
 import dataclasses
 import json
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
-from scripts import files
 from scripts.errors import FAILED, UNREACHABLE
 from scripts.preflight.finding import FAIL, SKIPPED, WARN, Result
 
 WIDTH = 118
 HEADLINES = ("gpu-memory", "time-and-cost", "endpoint-cost")
-PASSED = 0
 
 
 def exit_code(results: Sequence[Result]) -> int:
     """Returns 1 if a check failed, else 5 if one could not ask Azure ML, else 0."""
     if any(result.finding.status == FAIL for result in results):
         return FAILED
-    return UNREACHABLE if any(result.unasked for result in results) else PASSED
+    return UNREACHABLE if any(result.unasked for result in results) else 0
 
 
 def table(results: Sequence[Result], brief: bool = False) -> str:
@@ -45,16 +43,12 @@ def table(results: Sequence[Result], brief: bool = False) -> str:
             lines += textwrap.wrap(
                 f"{indent}-> {found.todo}", WIDTH, subsequent_indent=f"{indent}   ", break_on_hyphens=False
             )
-    counts = {status: sum(result.finding.status == status for result in results) for status in _statuses(results)}
+    counts = Counter(result.finding.status for result in results)
     return "\n".join([*lines, "", ", ".join(f"{count} {status}" for status, count in counts.items())])
 
 
-def _statuses(results: Sequence[Result]) -> list[str]:
-    return list(dict.fromkeys(result.finding.status for result in results))
-
-
 def as_json(environment: str, results: Sequence[Result], **more: bool) -> str:
-    """Returns the results as JSON: the same keys, always all of them."""
+    """Returns the results as JSON: the same keys, always all of them, and in a run's record whether it went on."""
     checks = [
         {"check": result.check, "group": result.group, **dataclasses.asdict(result.finding), "unasked": result.unasked}
         for result in results
@@ -88,13 +82,3 @@ def junit(environment: str, results: Sequence[Result]) -> str:
             ElementTree.SubElement(case, "system-out").text = f"{found.status}: {text}"
     ElementTree.indent(suite)
     return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(suite, encoding="unicode")}\n'
-
-
-def write_junit(path: Path, environment: str, results: Sequence[Result]) -> None:
-    """Writes the JUnit file, making its folder."""
-    files.write(path, junit(environment, results))
-
-
-def write_record(path: Path, environment: str, results: Sequence[Result], overridden: bool) -> None:
-    """Writes the results into the run's record, with whether a person went on in spite of them."""
-    files.write(path, as_json(environment, results, overridden=overridden) + "\n")

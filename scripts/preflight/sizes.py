@@ -13,7 +13,8 @@ RETIRING = datetime.timedelta(days=180)
 WORDS = {"finetune": "fine-tune", "inference": "inference"}
 
 
-def _list(context: Context, role: str) -> Finding:
+def listed(context: Context, role: str) -> Finding:
+    """Fails for a size outside the model's list; with no list, for the notebook's deny list."""
     name, where, word = context.size_name(role), context.at(SIZE_KEYS[role]), WORDS[role]
     model, size = context.model, context.size(role)
     answer = model.lists(role, name)
@@ -39,17 +40,8 @@ def _alive(context: Context, names: Sequence[str]) -> Sequence[str]:
     return [name for name, size in sizes.items() if size is None or not size.is_retired(context.today)] or names
 
 
-def finetune_list(context: Context) -> Finding:
-    """Fails for a training size outside the model's list; with no list, for the notebook's deny list."""
-    return _list(context, "finetune")
-
-
-def inference_list(context: Context) -> Finding:
-    """Fails for a serving size outside the model's list."""
-    return _list(context, "inference")
-
-
-def _alive_and_known(context: Context, role: str) -> Finding:
+def alive(context: Context, role: str) -> Finding:
+    """Fails for a size that is unknown, has no GPU or is retired."""
     name, where = context.size_name(role), context.at(SIZE_KEYS[role])
     size, others = context.size(role), f"make gpu ENV={context.environment} names those that fit"
     if size is None:
@@ -66,17 +58,8 @@ def _alive_and_known(context: Context, role: str) -> Finding:
     return passed(f"{name}: {size.gpus_per_node} x {size.gpu or 'GPU'}, not retired")
 
 
-def finetune_alive(context: Context) -> Finding:
-    """Fails for a training size that is unknown, has no GPU or is retired."""
-    return _alive_and_known(context, "finetune")
-
-
-def inference_alive(context: Context) -> Finding:
-    """Fails for a serving size that is unknown, has no GPU or is retired."""
-    return _alive_and_known(context, "inference")
-
-
-def _minimum(context: Context, role: str) -> Finding:
+def minimum(context: Context, role: str) -> Finding:
+    """Fails for a size below the model's minimum of vCPUs, GPUs, memory or disk."""
     size, model, spec = context.size(role), context.model, context.model.minimum(role)
     name, word = context.size_name(role), WORDS[role]
     if size is None or not spec:
@@ -90,20 +73,9 @@ def _minimum(context: Context, role: str) -> Finding:
     return passed(f"{name} meets {model.name}'s smallest {word} machine ({spec})")
 
 
-def finetune_minimum(context: Context) -> Finding:
-    """Fails for a training size below the model's minimum of vCPUs, GPUs, memory or disk."""
-    return _minimum(context, "finetune")
-
-
-def inference_minimum(context: Context) -> Finding:
-    """Fails for a serving size below the model's minimum."""
-    return _minimum(context, "inference")
-
-
 def in_region(context: Context) -> Finding:
     """Fails when the workspace's region does not offer a size, or offers it with another number of GPUs."""
-    assert context.live
-    offered, region = context.live.sizes, context.live.region
+    offered, region = context.asked.sizes, context.asked.region
     for role, key in SIZE_KEYS.items():
         name = context.size_name(role)
         found = offered.get(name.lower())
@@ -125,8 +97,7 @@ def in_region(context: Context) -> Finding:
 
 def region_agrees(context: Context) -> Finding:
     """Warns when azure.region is not the workspace's region: prices and names would be another region's."""
-    assert context.live
-    said, real = context.value("azure.region"), context.live.region
+    said, real = context.value("azure.region"), context.asked.region
     if said.lower() != real.lower():
         return warned(f"{context.at('azure.region')}: {said}, but the workspace is in {real}", f"write {real}")
     return passed(f"the workspace is in {real}")

@@ -8,9 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from scripts.azure import cards
-from scripts.azure.cards import Card
-from scripts.azure.machine_sizes import Size
+from scripts.azure.machine_sizes import Card, Size
 from scripts.azure.model_shapes import Shape
 from scripts.estimate import price, time, training_step
 from scripts.estimate.memory import GIB, Memory, Step, estimate
@@ -109,7 +107,7 @@ def training_on(context: Context, size: Size | None, all_gpus: bool = False) -> 
 
     `all_gpus` takes every GPU of a node, whatever the values say of the chosen size.
     """
-    card = cards.of_size(size) if size else None
+    card = size.card if size else None
     if size is None or card is None or context.shape is None:
         return None
     given = {**context.given, "number_of_gpu_to_use_finetuning": size.gpus_per_node} if all_gpus else context.given
@@ -120,7 +118,7 @@ def training_on(context: Context, size: Size | None, all_gpus: bool = False) -> 
 
 def serving_on(context: Context, size: Size | None) -> Serving | None:
     """Returns the deployment on a size, None where the model's shape or the size's card is not known."""
-    card = cards.of_size(size) if size else None
+    card = size.card if size else None
     if size is None or card is None or context.shape is None:
         return None
     return Serving(size, card, _serving_gib(context, context.shape))

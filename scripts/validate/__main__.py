@@ -6,7 +6,6 @@ component's interface, bindings, references without a version, names and limits.
 
 from __future__ import annotations
 
-import argparse
 import gc
 import sys
 from pathlib import Path
@@ -17,7 +16,7 @@ from scripts.validate import bounds, job, references, sdk
 from scripts.validate import documents as documents_module
 from scripts.validate.documents import Finding
 from scripts.values import facts as facts_module
-from scripts.values.read import Values, add_arguments, from_arguments
+from scripts.values.read import Values, from_arguments, parser_of
 
 
 def validate(values: Values, root: Path = ROOT) -> list[Finding]:
@@ -38,10 +37,7 @@ def validate(values: Values, root: Path = ROOT) -> list[Finding]:
 
 def run(arguments: list[str] | None = None) -> int:
     """The command: prints the findings and returns 0 or `INVALID`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.validate", description="Check an environment's YAML offline."
-    )
-    add_arguments(parser)
+    parser = parser_of("validate", "Check an environment's YAML offline.")
     gc.disable()  # a short process that imports much: collecting meanwhile costs a tenth of the time
     values = from_arguments(parser.parse_args(arguments))
     findings = validate(values)

@@ -10,7 +10,7 @@ import yaml
 
 from scripts.errors import MISSING, UserError
 from scripts.files import ROOT
-from scripts.strict_yaml import read_yaml
+from scripts.strict_yaml import nearest, read_yaml, value_at
 
 # What stands in an environment's folders: file -> the SDK's loader for it (azure.ai.ml.load_<word>).
 KINDS = {
@@ -20,9 +20,7 @@ KINDS = {
     "pipelines/{}/model.yml": "model",
     "endpoints/{}/endpoint.yml": "online_endpoint",
     "endpoints/{}/deployment.yml": "online_deployment",
-}
-# Only where the pipeline prepares the data.
-OPTIONAL_KINDS = {
+    # only where the pipeline prepares the data
     "pipelines/{}/prepare/component.yml": "component",
     "pipelines/{}/prepare/cluster.yml": "compute",
 }
@@ -52,33 +50,24 @@ class Document:
 
     def finding(self, key: str, sentence: str) -> Finding:
         """Returns a finding at the line of `key`, or of the nearest key above it that is written down."""
-        at = key
-        while at and at not in self.lines:
-            at = at.rpartition(".")[0]
-        return Finding(f"{self.name}:{self.lines.get(at, 1)}", key, sentence)
+        return Finding(f"{self.name}:{self.lines.get(nearest(self.lines, key), 1)}", key, sentence)
 
     def get(self, key: str) -> Any:
         """Returns the value of a dotted key, or None."""
-        found: Any = self.data
-        for part in key.split("."):
-            found = found.get(part) if isinstance(found, dict) else None
-        return found
+        return value_at(self.data, key)
 
 
 def read(environment: str, root: Path = ROOT) -> dict[str, Document]:
-    """Reads all files of an environment: those of KINDS by their kind, optional ones by name. A `UserError` when one is
-    missing or is not YAML.
+    """Reads all files of an environment: by their kind, optional ones by name. A `UserError` when one is missing or is
+    not YAML.
     """
     documents = {}
     for pattern, kind in KINDS.items():
-        name = pattern.format(environment)
-        if not (root / name).exists():
-            raise UserError(f"{name}: no such file; run make render ENV={environment}", MISSING)
-        documents[kind] = read_document(root / name, kind, name)
-    for pattern, kind in OPTIONAL_KINDS.items():
-        name = pattern.format(environment)
+        name, optional = pattern.format(environment), "/prepare/" in pattern
         if (root / name).exists():
-            documents[name] = read_document(root / name, kind, name)
+            documents[name if optional else kind] = read_document(root / name, kind, name)
+        elif not optional:
+            raise UserError(f"{name}: no such file; run make render ENV={environment}", MISSING)
     return documents
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from scripts.azure.component import FILE_TYPES, Component, Input
@@ -68,12 +68,7 @@ def _top_inputs(job: Document) -> Iterator[Finding]:
     for name, spec in mapping(job.get("inputs")).items():
         if not isinstance(spec, dict):
             continue
-        for word in spec:
-            if word not in _INPUT_KEYS:
-                yield job.finding(
-                    f"inputs.{name}.{word}",
-                    f"unknown key{suggest(word, _INPUT_KEYS)}; allowed: {', '.join(_INPUT_KEYS)}",
-                )
+        yield from _unknown(job, f"inputs.{name}", spec, _INPUT_KEYS, f"; allowed: {', '.join(_INPUT_KEYS)}")
         kind = spec.get("type")
         if "path" in spec and kind not in FILE_TYPES:
             yield job.finding(
@@ -85,13 +80,14 @@ def _top_inputs(job: Document) -> Iterator[Finding]:
 
 def _settings(job: Document) -> Iterator[Finding]:
     allowed = ("default_datastore", "default_compute", "continue_on_step_failure", "force_rerun")
-    for word in mapping(job.get("settings")):
+    effect = f", which Azure ML would silently ignore; allowed: {', '.join(allowed)}"
+    yield from _unknown(job, "settings", mapping(job.get("settings")), allowed, effect)
+
+
+def _unknown(job: Document, key: str, found: dict[str, Any], allowed: Sequence[str], effect: str) -> Iterator[Finding]:
+    for word in found:
         if word not in allowed:
-            yield job.finding(
-                f"settings.{word}",
-                f"unknown key{suggest(word, allowed)}, which Azure ML would silently ignore; "
-                f"allowed: {', '.join(allowed)}",
-            )
+            yield job.finding(f"{key}.{word}", f"unknown key{suggest(word, allowed)}{effect}")
 
 
 def _node_keys(job: Document, key: str, node: dict[str, Any]) -> Iterator[Finding]:
@@ -104,9 +100,7 @@ def _node_keys(job: Document, key: str, node: dict[str, Any]) -> Iterator[Findin
     if node.get("type") != "pipeline":  # which hands these to its own steps by its inputs, such as compute_finetune
         allowed += ["compute", "environment", "code", "command", "environment_variables", "resources", "distribution",
                     "limits"]  # fmt: skip
-    for word in node:
-        if word not in allowed:
-            yield job.finding(f"{key}.{word}", f"unknown key{suggest(word, allowed)}, which Azure ML would ignore")
+    yield from _unknown(job, key, node, allowed, ", which Azure ML would ignore")
 
 
 def _inputs(job: Document, key: str, node: dict[str, Any], component: Component) -> Iterator[Finding]:

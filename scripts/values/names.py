@@ -62,15 +62,14 @@ def build(values: Values, facts: Facts, parameters: dict[str, Parameter]) -> Nam
 
 
 def endpoint_name(values: Values) -> str:
-    """Returns the endpoint's name, which has to be the only one of its kind in the region."""
-    return f"{values.data['endpoint']['name']}-{suffix(values)}"
+    """Returns the endpoint's name, which has to be the only one of its kind in the region.
 
-
-def suffix(values: Values) -> str:
-    """Returns eight digits that are always the same for a workspace and environment: endpoint names are a region's."""
+    Its last digits are always the same for a workspace and environment.
+    """
     azure = values.data["azure"]
     parts = (azure["subscription_id"], azure["resource_group"], azure["workspace"], values.environment)
-    return hashlib.sha256("/".join(parts).lower().encode()).hexdigest()[:SUFFIX_LENGTH]
+    suffix = hashlib.sha256("/".join(parts).lower().encode()).hexdigest()[:SUFFIX_LENGTH]
+    return f"{values.data['endpoint']['name']}-{suffix}"
 
 
 def display_name(model: str, dataset: str, parameters: dict[str, Parameter]) -> str:

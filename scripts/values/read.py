@@ -10,14 +10,14 @@ from __future__ import annotations
 import argparse
 import copy
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from scripts.errors import MISSING, USAGE, UserError, suggest
 from scripts.files import ROOT
-from scripts.strict_yaml import read_yaml, scalar, shown
+from scripts.strict_yaml import nearest, read_yaml, scalar, shown
 from scripts.values import schema
 
 COMMAND_LINE = "--set"
@@ -36,9 +36,7 @@ class Values:
 
     def where(self, key: str) -> str:
         """Returns `file:line` of a dotted key, or of the nearest mapping above it that is written down."""
-        while key and key not in self.places:
-            key = key.rpartition(".")[0]
-        return self.places.get(key, "values.yaml")
+        return self.places.get(nearest(self.places, key), "values.yaml")
 
     def source(self, key: str) -> str:
         """Returns who set a dotted key: `values`, `environment` or `--set` (empty if nobody did)."""
@@ -126,21 +124,23 @@ def _forget(places: dict[str, str], key: str) -> None:
         del places[at]
 
 
+def parser_of(verb: str, description: str) -> argparse.ArgumentParser:
+    """Returns the parser of `python -m scripts.<verb>`, a command about values."""
+    parser = argparse.ArgumentParser(prog=f"python -m scripts.{verb}", description=description)
+    add_arguments(parser)
+    return parser
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds `--env` and `--set`, the two options that every command about values has."""
     known = environments()
     parser.add_argument(
         "--env", default="dev", metavar="|".join(known), help="environment, of environments/ (default dev)"
     )
-    parser.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", nargs="+",
+    parser.add_argument("--set", action="extend", default=[], dest="sets", metavar="KEY=VALUE", nargs="+",
                         help="override a value, for example finetune.num_train_epochs=1")  # fmt: skip
 
 
 def from_arguments(arguments: argparse.Namespace) -> Values:
     """Loads the values that `--env` and `--set` name."""
-    return load(arguments.env, flat(arguments.sets))
-
-
-def flat(sets: Iterable[Iterable[str]]) -> list[str]:
-    """Flattens what `--set a=1 b=2 --set c=3` collects."""
-    return [assignment for group in sets for assignment in group]
+    return load(arguments.env, arguments.sets)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from scripts.azure import chat_models, list_prices, references
+from scripts.azure import chat_models, references, retail_prices
 from scripts.azure.catalog import FOLDER, plain, record
 from scripts.azure.regions import REGIONS
 from scripts.files import ROOT
@@ -53,8 +53,8 @@ def test_models_and_prices_are_complete() -> None:
         assert name == model.name
         assert model.version.isdecimal()
         assert model.license
-    assert list_prices.CURRENCY == "USD"
-    assert all(min(price.usd_per_hour.values()) > 0 for price in list_prices.catalog().values())
+    assert retail_prices.CURRENCY == "USD"
+    assert all(min(price.usd_per_hour.values()) > 0 for price in retail_prices.catalog().values())
     assert {"eastus", "westeurope"} <= set(REGIONS)
     assert len(set(REGIONS)) == len(REGIONS) == 51
 

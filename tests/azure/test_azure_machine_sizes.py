@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from scripts.azure import cards, machine_sizes
+from scripts.azure import machine_sizes
+from scripts.azure.catalog import plain
 from scripts.azure.machine_sizes import PinnedPrice, Size, family_key, is_pool
 
 A100 = machine_sizes.catalog()["standard_nc24ads_a100_v4"]
@@ -97,19 +98,19 @@ def test_pools_go_by_their_older_and_newer_names() -> None:
 
 def test_a_lock_is_read_and_written_in_the_catalogs_shape() -> None:
     price = {"per_hour": 3.5, "currency": "USD", "region": "eastus", "meter": "NC24ads", "seen": "2026-11-20"}
-    row = {**A100.as_row(), "price": price, "seen": "2026-11-20", "a_newer_key": 1}
+    row = {**plain(A100), "price": price, "seen": "2026-11-20", "a_newer_key": 1}
     size = machine_sizes.read(row)
     assert size.price == PinnedPrice(3.5, "USD", "2026-11-20", "eastus", "NC24ads")
-    assert size.as_row() == {key: value for key, value in row.items() if key != "a_newer_key"}
+    assert plain(size) == {key: value for key, value in row.items() if key != "a_newer_key"}
     assert machine_sizes.read({"name": "x", "gpus_per_node": 1, "vcpus": 2, "memory_gb": 3}).price is None
-    assert "retirement_date" not in A100.as_row()
+    assert "retirement_date" not in plain(A100)
 
 
 def test_cards_of_sizes() -> None:
-    assert cards.of_size(A100) == cards.catalog()["A100 80GB PCIe"]
-    assert cards.of_size(machine_sizes.catalog()["standard_nd40rs_v2"]) == cards.catalog()["V100 32GB"]
-    assert cards.of_size(machine_sizes.catalog()["standard_nc6s_v3"]) == cards.catalog()["V100"]
-    assert cards.of_size(machine_sizes.catalog()["standard_ds2_v2"]) is None
+    assert A100.card == machine_sizes.cards()["A100 80GB PCIe"]
+    assert machine_sizes.catalog()["standard_nd40rs_v2"].card == machine_sizes.cards()["V100 32GB"]
+    assert machine_sizes.catalog()["standard_nc6s_v3"].card == machine_sizes.cards()["V100"]
+    assert machine_sizes.catalog()["standard_ds2_v2"].card is None
 
 
 def test_what_is_not_said_of_a_size_is_the_usual() -> None:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scripts.azure import cards
+from scripts.azure import machine_sizes
 from scripts.azure import model_shapes as shapes
 from scripts.estimate import time
 from scripts.estimate.memory import Step
@@ -61,7 +61,7 @@ def measured(row: dict[str, Any]) -> float:
 
 def rate_of(row: dict[str, Any]) -> float | None:
     """Returns the estimated tokens per second and GPU for a published row, None if it does not say enough."""
-    sequence, card = row.get("sequence"), cards.catalog().get(ROW_CARDS.get(row["gpu"], ""))
+    sequence, card = row.get("sequence"), machine_sizes.cards().get(ROW_CARDS.get(row["gpu"], ""))
     shape = _shape(row)
     told = isinstance(sequence, int) and row.get("batch") and row.get("checkpointing") is not None
     if not (told and card and shape and "tokens_per_s" in row):

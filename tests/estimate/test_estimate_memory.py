@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from scripts.azure import cards, chat_models, machine_sizes
+from scripts.azure import chat_models, machine_sizes
 from scripts.azure import model_shapes as shapes
-from scripts.azure.cards import Card
 from scripts.azure.component import catalog
+from scripts.azure.machine_sizes import Card
 from scripts.azure.model_shapes import Shape
 from scripts.estimate import training_step
 from scripts.estimate.memory import GIB, Constants, Step, estimate
@@ -55,7 +55,7 @@ def test_every_catalog_model_has_a_shape_and_every_size_a_card() -> None:
     for model in chat_models.catalog():
         assert shapes.find(model), model
     for size in machine_sizes.catalog().values():
-        card = cards.of_size(size)
+        card = size.card
         assert bool(card) == bool(size.gpus_per_node), size.name
         assert card is None or card.usable_gib <= size.gpu_memory_gb
     assert shapes.find("nobody/knows-this") is None
@@ -131,7 +131,7 @@ def test_shipped_constants_are_what_the_fit_chooses(capsys: pytest.CaptureFixtur
 
 # What the component makes of its parameters.
 
-A100, T4 = cards.catalog()["A100 80GB PCIe"], cards.catalog()["T4"]
+A100, T4 = machine_sizes.cards()["A100 80GB PCIe"], machine_sizes.cards()["T4"]
 LORA = {"apply_lora": "true", "lora_r": 8, "precision": "16"}
 DEEPSPEED = {**LORA, "apply_deepspeed": "true", "deepspeed_stage": "2"}
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from scripts.azure import cards, machine_sizes
+from scripts.azure import machine_sizes
 from scripts.azure import model_shapes as shapes
 from scripts.azure.machine_sizes import PinnedPrice
 from scripts.estimate import price, time
@@ -17,7 +17,7 @@ LLAMA2 = shapes.find("Llama-2-7b")
 PHI = shapes.find("Phi-4")
 assert LLAMA2
 assert PHI
-A100, H100 = cards.catalog()["A100 80GB PCIe"], cards.catalog()["H100 NVL 94GB"]
+A100, H100 = machine_sizes.cards()["A100 80GB PCIe"], machine_sizes.cards()["H100 NVL 94GB"]
 WORK = time.Work(rows=10_000, tokens=10_000_000, epochs=1)
 
 
@@ -54,7 +54,7 @@ def test_rates_of_models_of_1b_and_more_on_data_centre_cards() -> None:
     assert sum(wrong) / len(wrong) < 0.15
 
 
-def hours(step: Step, work: time.Work = WORK, card: cards.Card = A100) -> float:
+def hours(step: Step, work: time.Work = WORK, card: machine_sizes.Card = A100) -> float:
     return time.hours(step, card, work).likely
 
 

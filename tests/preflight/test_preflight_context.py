@@ -62,7 +62,6 @@ def test_a_value_is_found_by_its_dotted_key() -> None:
     assert where.at("compute.size") == "--set: compute.size"
     assert where.size("finetune") is where.card("finetune") is None
     assert where.card("inference")
-    assert where.names.cluster == "gpu-cluster"
     assert where.environment == "dev"
     assert where.today == TODAY
     assert context.build(where.values).today == datetime.date.today()
