@@ -15,7 +15,6 @@ from typing import Any
 
 from scripts.conversation.model_folder import ADAPTER
 from scripts.local.engine.checkpoints import all_in
-from scripts.local.engine.finetune import Run
 from scripts.local.engine.job_folder import Job
 from scripts.local.engine.model_import import BaseModel
 from scripts.local.engine.preprocess import Data
@@ -23,13 +22,14 @@ from scripts.local.engine.preprocess import Data
 PACKAGES = ("mlflow-skinny", "torch", "transformers", "accelerate", "safetensors", "pandas")
 
 
-def run(job: Job, values: dict[str, Any], base: BaseModel, data: Data, tokenizer: Any, result: Run) -> None:
+def run(
+    job: Job, values: dict[str, Any], base: BaseModel, data: Data, tokenizer: Any, model: Any, summary: dict[str, Any]
+) -> None:
     """Writes both outputs of the component."""
     import mlflow.transformers
 
     target = job.outputs["mlflow_model_folder"]
     partial = fresh(target)
-    model = result.model
     model.set_attn_implementation("sdpa")  # the packed attention is the trainer's own
     model.config.use_cache = True
     model.eval()
@@ -38,7 +38,7 @@ def run(job: Job, values: dict[str, Any], base: BaseModel, data: Data, tokenizer
         str(partial),
         task="llm/v1/chat",
         pip_requirements=requirements(merged=not (values["apply_lora"] and not values["merge_lora_weights"])),
-        metadata=metadata(job, values, base, data, result.summary),
+        metadata=metadata(job, values, base, data, summary),
     )
     if (partial / ADAPTER).exists():
         # mlflow wrote PEFT's wrapped layers under names that no model has: the base model is what belongs here.

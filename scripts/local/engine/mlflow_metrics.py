@@ -68,33 +68,27 @@ class Tracker:
         except Exception as error:  # whatever is wrong with metrics, the training must not die of it
             self._complain(error)
             return
-        while (first := self._queue.get()) is not None:
-            entries, ended = self._drain(first)
+        ended = False
+        while not ended:
+            waiting = [self._queue.get()]
+            while not self._queue.empty():  # so that a slow server gets few large requests
+                waiting.append(self._queue.get())
+            ended = None in waiting
+            entries: dict[str, list[Any]] = {"metrics": [], "params": [], "tags": []}
+            for kind, more in filter(None, waiting):
+                entries[kind].extend(more)
             try:
                 self._send(client, entries)
             except Exception as error:
                 self._complain(error)
-            if ended:
-                return
-
-    def _drain(self, first: tuple[str, Any]) -> tuple[dict[str, list[Any]], bool]:
-        """Collects what else is waiting, so that a slow server gets few large requests."""
-        entries: dict[str, list[Any]] = {"metrics": [], "params": [], "tags": []}
-        item: tuple[str, Any] | None = first
-        while item is not None:
-            entries[item[0]].extend(item[1])
-            try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                return entries, False
-        return entries, True
 
     def _send(self, client: Any, entries: dict[str, list[Any]]) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
         metrics = [Metric(*entry) for entry in entries["metrics"]]
         params, tags = [Param(*entry) for entry in entries["params"]], [RunTag(*entry) for entry in entries["tags"]]
-        client.log_batch(self._run, metrics[:BATCH], params, tags)
+        if metrics or params or tags:
+            client.log_batch(self._run, metrics[:BATCH], params, tags)
         for start in range(BATCH, len(metrics), BATCH):
             client.log_batch(self._run, metrics[start : start + BATCH])
 

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from scripts.azure.component import Input, catalog
 from scripts.azure.component_rules import (
     COMPUTES,
     FILES,
@@ -18,12 +19,21 @@ from scripts.azure.component_rules import (
     GATHER_WEIGHTS,
     MODEL_SOURCES,
     PATHS,
+    REFUSED,
     TRAINING_SOURCES,
     applies,
 )
-from scripts.errors import UserError
-from scripts.local.engine.inputs import parse
+from scripts.errors import UserError, suggest
 from scripts.local.engine.job_folder import Job
+
+ADVICE = {  # by a rule of the component: the input that is named, and what to do
+    "early-stopping-without-evaluation": ("apply_early_stopping", "set evaluation_strategy to 'epoch' or 'steps'"),
+    "deepspeed-with-batch-search": (
+        "auto_find_batch_size",
+        "set auto_find_batch_size or apply_deepspeed to 'false'",
+    ),
+    "stage-3-with-onnx-runtime": ("apply_ort", "set apply_ort to 'false'"),
+}
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -37,6 +47,31 @@ def run(job: Job) -> dict[str, Any]:
     given = {name: values[name] for name in job.inputs if name not in PATHS}
     job.log("parameters: " + " ".join(f"{name}={value}" for name, value in sorted(given.items())))
     return values
+
+
+def parse(inputs: dict[str, str]) -> dict[str, Any]:
+    """Returns every input with its value or default, typed: "true"/"false" as bool, None where nothing is given."""
+    interface = catalog().inputs
+    for name in inputs:
+        if name not in interface:
+            raise UserError(f"inputs.{name}: chat_completion_pipeline has no such input{suggest(name, interface)}.")
+    for name, text in inputs.items():
+        if text not in (None, ""):
+            _check_value(interface[name], text)
+    return catalog().native(inputs)
+
+
+def _check_value(spec: Input, text: str) -> None:
+    try:
+        value = spec.typed(text)
+    except ValueError:
+        what = "a whole number" if spec.type == "integer" else "a number"
+        raise UserError(f"inputs.{spec.name}: found '{text}'; allowed is {what}.") from None
+    allowed = spec.fault(value)
+    if allowed and spec.enum:
+        raise UserError(f"inputs.{spec.name}: found '{text}'; allowed are {allowed}{suggest(text, spec.enum)}.")
+    if allowed:
+        raise UserError(f"inputs.{spec.name}: found {value:g}; allowed is {allowed}.")
 
 
 def _check_paths(inputs: dict[str, str], values: dict[str, Any]) -> None:
@@ -74,20 +109,9 @@ def _check_model_source(job: Job, values: dict[str, Any]) -> None:
 
 
 def _check_training(values: dict[str, Any]) -> None:
-    if applies("early-stopping-without-evaluation", values):
-        raise UserError(
-            "inputs.apply_early_stopping: early stopping needs evaluations; set evaluation_strategy to 'epoch' or "
-            "'steps'."
-        )
-    if applies("deepspeed-with-batch-search", values):
-        raise UserError(
-            "inputs.auto_find_batch_size: DeepSpeed cannot search the batch size; set auto_find_batch_size or "
-            "apply_deepspeed to 'false'."
-        )
-    if applies("stage-3-with-onnx-runtime", values):
-        raise UserError(
-            "inputs.apply_ort: ONNX Runtime does not work with DeepSpeed stage 3; set apply_ort to 'false'."
-        )
+    for rule, (name, advice) in ADVICE.items():
+        if applies(rule, values):
+            raise UserError(f"inputs.{name}: {REFUSED[rule].words}; {advice}.")
     if applies("weights-from-the-host", values) and values["deepspeed"]:
         _check_gathering(Path(values["deepspeed"]))
 
