@@ -5,7 +5,7 @@ Uses the training step's tokens, mask and forward pass (scripts/local/engine), s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,9 +71,7 @@ class Model:
         """Returns the tokens that the model continues with its answer."""
         return tokens.prompt(self.tokenizer, self._fold(case.messages), case.tools)
 
-    def answers(
-        self, cases: Sequence[Case], max_new_tokens: int, done: Callable[[int], None] = lambda _: None
-    ) -> list[str]:
+    def answers(self, cases: Sequence[Case], max_new_tokens: int) -> list[str]:
         """Returns the likeliest answer to each case (greedy, so that a second evaluation says the same)."""
         prompts = [self.prompt(case)[-max(1, self.length - max_new_tokens) :] for case in cases]
         answers = [""] * len(cases)
@@ -81,7 +79,6 @@ class Model:
             self.threads.adjust()
             for at, text in zip(group, self._generate([prompts[at] for at in group], max_new_tokens), strict=True):
                 answers[at] = text
-            done(len(group))
         return answers
 
     def _generate(self, prompts: list[list[int]], max_new_tokens: int) -> list[str]:
@@ -119,7 +116,7 @@ def only_last(row: Encoded) -> Encoded:
     start = end
     while start > 0 and row.trained[start - 1]:
         start -= 1
-    return Encoded(row.ids, [start <= at <= end for at in range(len(row.ids))] if end >= 0 else row.trained)
+    return Encoded(row.ids, [start <= at <= end for at in range(len(row.ids))])
 
 
 def batched(prompts: Sequence[Sequence[int]], max_new_tokens: int) -> list[list[int]]:

@@ -7,7 +7,8 @@ import sys
 import traceback
 from pathlib import Path
 
-from scripts.errors import FAILED, USAGE, UserError
+from scripts.azure import component_rules
+from scripts.errors import FAILED, USAGE, UserError, one_line
 from scripts.local.engine import process, threads
 from scripts.local.engine.job_folder import STEPS, Job
 
@@ -38,10 +39,8 @@ def main() -> int:
         raise
     except Exception as error:  # our own fault, or the machine's: the traceback goes where developers look
         (job.logs / "debug.txt").write_text(traceback.format_exc(), encoding="utf-8")
-        reason = " ".join(str(error).split())[:300]
-        job.fail(
-            f"The engine failed: {type(error).__name__}: {reason}; the details are in logs/debug.txt.", "SystemError"
-        )
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        job.fail(f"The engine failed: {reason}; the details are in logs/debug.txt.", "SystemError")
         return FAILED
     job.log("completed")
     return 0
@@ -57,7 +56,7 @@ def run(job: Job, follower: threads.Follower) -> None:
     tracker = Tracker(job.mlflow, job.log)
     with job.step(STEPS[0]):
         values = validation.run(job)
-        tracker.parameters({name: values[name] for name in job.inputs if name not in validation.PATHS})
+        tracker.parameters({name: values[name] for name in job.inputs if name not in component_rules.PATHS})
     with job.step(STEPS[1]):
         base = model_import.run(job, values)
         tokenizer = base.tokenizer()

@@ -7,7 +7,6 @@ Everything is written under another name first: an output is either complete or 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -47,7 +46,7 @@ def run(
     pytorch = job.outputs.get("pytorch_model_folder")
     if pytorch:
         _write_pytorch(job, partial, fresh(pytorch), pytorch)
-    publish(partial, target)
+    partial.rename(target)  # an empty folder may be in the place
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     job.log(f"MLflow model: {size / 1e6:.0f} MB in {target.name}")
 
@@ -86,13 +85,6 @@ def fresh(target: Path) -> Path:
     return partial
 
 
-def publish(partial: Path, target: Path) -> None:
-    """Gives a complete folder its final name; an empty folder may be in the place."""
-    with contextlib.suppress(FileNotFoundError):
-        target.rmdir()
-    partial.rename(target)
-
-
 def _write_pytorch(job: Job, mlflow_model: Path, partial: Path, target: Path) -> None:
     """The best model and the checkpoints; files that the MLflow model has already are linked, not copied."""
     shutil.copytree(mlflow_model / "model", partial, copy_function=_link)
@@ -100,7 +92,7 @@ def _write_pytorch(job: Job, mlflow_model: Path, partial: Path, target: Path) ->
         shutil.copytree(mlflow_model / ADAPTER, partial / ADAPTER, copy_function=_link)
     for checkpoint in all_in(job.scratch / "checkpoints"):
         shutil.move(checkpoint, partial / checkpoint.name)
-    publish(partial, target)
+    partial.rename(target)
 
 
 def _link(source: str, target: str) -> None:

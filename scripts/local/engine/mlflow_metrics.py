@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from scripts.errors import one_line
+
 # A local server answers in milliseconds; MLflow's own defaults (120 s, 7 retries) would outlive the job.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
 LAST_WORDS = 30  # seconds that the end of the job waits for metrics still in the queue
@@ -95,5 +97,5 @@ class Tracker:
     def _complain(self, error: Exception) -> None:
         self._failed += 1
         if self._failed in (1, 10, 100, 1000):
-            reason = " ".join(str(error).split())[:300]
-            self._log(f"METRICS NOT SENT ({self._failed} time(s)) to {self._uri}: {type(error).__name__}: {reason}")
+            reason = f"{type(error).__name__}: {one_line(error)}"
+            self._log(f"METRICS NOT SENT ({self._failed} time(s)) to {self._uri}: {reason}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.conversation import model_folder
-from scripts.errors import FAILED, UserError
+from scripts.errors import FAILED, UserError, one_line
 from scripts.local.engine import process, threads
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def load(server: Server, options: argparse.Namespace, log: Callable[[str], None]
         log(f"error: {error}")
         os._exit(FAILED)
     except Exception as error:  # a model that does not load cannot be served; uvicorn would go on without it
-        log(f"error: the model does not load: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
+        log(f"error: the model does not load: {type(error).__name__}: {one_line(error)}")
         os._exit(FAILED)
     log(f"model ready after {time.monotonic() - begun:.1f} s: up to {options.max_batch} conversations at a time")
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+from scripts.errors import one_line
 from scripts.local.scoring.generator import Answer, Generator
 
 
@@ -67,17 +68,14 @@ class Batcher:
                         self.generator.add(ticket.answer)
             self._step()
 
-    def _drop_gone(self) -> None:
-        for ticket in [ticket for ticket in self.running if ticket.gone]:
-            self.generator.drop(ticket.answer)
-            self.running.remove(ticket)
-
     def _step(self) -> None:
         try:
-            self._drop_gone()
+            for ticket in [ticket for ticket in self.running if ticket.gone]:
+                self.generator.drop(ticket.answer)
+                self.running.remove(ticket)
             ended: list[Any] = self.generator.step() if self.running else []
         except Exception as error:  # must not end the thread: every request in the batch is told, the next ones go on
-            self.log(f"generation failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
+            self.log(f"generation failed: {type(error).__name__}: {one_line(error)}")
             for ticket in self.running:
                 ticket.tell(error)
             self.running.clear()
