@@ -58,18 +58,19 @@ class Model:
         losses = []
         for case in cases:
             self.threads.adjust()
-            row = self._keep_end(self.last_answer(case))
+            row = self.last_answer(case)
+            row = Encoded(row.ids[-self.length :], row.trained[-self.length :])
             losses.append((packed.evaluated_loss(self.model, [row]), sum(row.trained)))
         return losses
 
     def last_answer(self, case: Case) -> Encoded:
         """Returns the case with its true answer as tokens, and only that answer marked."""
-        messages = self._fold([*case.messages, {"role": "assistant", "content": case.truth}])
-        return only_last(tokens.encode(self.tokenizer, messages, case.tools))
+        messages = [*case.messages, {"role": "assistant", "content": case.truth}]
+        return only_last(tokens.encode(self.tokenizer, messages, case.tools, self.system_role))
 
     def prompt(self, case: Case) -> list[int]:
         """Returns the tokens that the model continues with its answer."""
-        return tokens.prompt(self.tokenizer, self._fold(case.messages), case.tools)
+        return tokens.prompt(self.tokenizer, case.messages, case.tools, self.system_role)
 
     def answers(self, cases: Sequence[Case], max_new_tokens: int) -> list[str]:
         """Returns the likeliest answer to each case (greedy, so that a second evaluation says the same)."""
@@ -102,12 +103,6 @@ class Model:
         finally:
             self.model.set_attn_implementation("packed")
         return [self.tokenizer.decode(row[width:], skip_special_tokens=True).strip() for row in written]
-
-    def _fold(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return messages if self.system_role else tokens.fold_system(messages)
-
-    def _keep_end(self, row: Encoded) -> Encoded:
-        return row if len(row.ids) <= self.length else Encoded(row.ids[-self.length :], row.trained[-self.length :])
 
 
 def only_last(row: Encoded) -> Encoded:

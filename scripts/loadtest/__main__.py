@@ -94,7 +94,9 @@ def run(arguments: list[str] | None = None) -> int:
     levels = asyncio.run(ramp())
     advised = advice.advise(levels, endpoint.places, endpoint.instances, options.target_rps)
     if options.output == "json":
-        recommended = advised and advised.as_dict()
+        recommended = advised and {
+            "knee": advised.knee.concurrency, "reason": advised.reason, "deployment": advised.values
+        }  # fmt: skip
         print(json.dumps({"levels": [level.as_dict() for level in levels], "advice": recommended}, indent=1))
     else:
         from tabulate import tabulate

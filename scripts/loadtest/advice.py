@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from scripts.azure.limits import limit
 from scripts.loadtest.load import Level
@@ -22,10 +21,6 @@ class Advice:
     reason: str
     limited: bool
     values: dict[str, int]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns the advice as plain data."""
-        return {"knee": self.knee.concurrency, "reason": self.reason, "deployment": self.values}
 
 
 def usable(levels: Sequence[Level]) -> list[Level]:

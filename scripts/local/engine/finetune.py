@@ -50,9 +50,12 @@ def run(
         adapted = lora.add_adapters(model, values, base.config.get("lora_target_modules"))
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     trained, total = sum(w.numel() for w in weights), sum(w.numel() for w in model.parameters())
-    job.log(f"trains {trained:,} of {total:,} weights ({100 * trained / total:.2f} %)" + _lora_words(values))
+    how = "full fine-tuning (apply_lora false)"
+    if values["apply_lora"]:
+        how = f"LoRA r {values['lora_r']}, alpha {values['lora_alpha']}, dropout {values['lora_dropout']:g}"
+    job.log(f"trains {trained:,} of {total:,} weights ({100 * trained / total:.2f} %): {how}")
     job.log(
-        f"{plan.rows} conversations, {plan.batch} a step: {plan.steps_per_epoch} steps an epoch, {plan.planned} in all"
+        f"{len(data.train)} conversations, {plan.batch} a step: {plan.steps_per_epoch} steps an epoch, {plan.planned} in all"
     )
     loop = Loop(job, values, plan, model, make_optimizer(weights, values), data, tracker, follower, PASS_TOKENS[device])
     if job.settings.get("max_seconds"):
@@ -275,9 +278,3 @@ def make_optimizer(weights: list[torch.nn.Parameter], values: dict[str, Any]) ->
 def peak_memory() -> float:
     """Returns the most memory this process held, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _lora_words(values: dict[str, Any]) -> str:
-    if not values["apply_lora"]:
-        return ": full fine-tuning (apply_lora false)"
-    return f": LoRA r {values['lora_r']}, alpha {values['lora_alpha']}, dropout {values['lora_dropout']:g}"

@@ -156,8 +156,7 @@ def _encode_split(job: Job, name: str, part: list[Row], tokenizer: Any, base: Ba
 def encode_row(where: str, row: dict[str, Any], tokenizer: Any, system_role_supported: bool = True) -> Encoded:
     """Encodes a row; a `UserError` that names it if the template refuses it."""
     try:
-        messages = row["messages"] if system_role_supported else chat.fold_system(row["messages"])
-        return chat.encode(tokenizer, messages, row.get("tools"))
+        return chat.encode(tokenizer, row["messages"], row.get("tools"), system_role_supported)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
     except Exception as error:  # a template is a program: jinja2's errors, KeyError, TypeError, ... are all the row's

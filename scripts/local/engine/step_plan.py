@@ -22,7 +22,6 @@ class Plan:
     the step that will really be the last one, also when the machine gets slower meanwhile.
     """
 
-    rows: int
     batch: int
     steps_per_epoch: int
     planned: int
@@ -33,11 +32,6 @@ class Plan:
     def __post_init__(self) -> None:
         self.total = self.planned
         self._rates: list[float] = []
-
-    @property
-    def epochs(self) -> float:
-        """How many passes over the rows all steps together make."""
-        return self.total / self.steps_per_epoch
 
     def measured(self, step: int, seconds: float) -> None:
         """Learns that step `step` (from 1) took `seconds`; under a time cap, plans for the steps that still fit."""
@@ -75,7 +69,7 @@ def make(values: dict[str, Any], rows: int, settings: dict[str, Any]) -> tuple[P
     if values["evaluation_strategy"] == "steps" and values["evaluation_steps_interval"] > 0:
         # A share of an epoch; it overrides eval_steps.
         every = max(1, int(per_epoch * values["evaluation_steps_interval"]))
-    return Plan(rows, batch, per_epoch, steps, every), lines
+    return Plan(batch, per_epoch, steps, every), lines
 
 
 def learning_rate(scheduler: str, step: int, warmup: int, total: int, rate: float = 1.0) -> float:

@@ -7,7 +7,6 @@ import collections
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 from scripts.errors import one_line
 from scripts.local.scoring.generator import Answer, Generator
@@ -73,7 +72,8 @@ class Batcher:
             for ticket in [ticket for ticket in self.running if ticket.gone]:
                 self.generator.drop(ticket.answer)
                 self.running.remove(ticket)
-            ended: list[Any] = self.generator.step() if self.running else []
+            if self.running:
+                self.generator.step()
         except Exception as error:  # must not end the thread: every request in the batch is told, the next ones go on
             self.log(f"generation failed: {type(error).__name__}: {one_line(error)}")
             for ticket in self.running:
@@ -83,7 +83,7 @@ class Batcher:
             return
         for ticket in list(self.running):
             answer = ticket.answer
-            if any(answer is other for other in ended):
+            if answer.reason:
                 ticket.tell((answer.text, True))
                 self.running.remove(ticket)
             elif answer.parameters.stream and answer.tokens:

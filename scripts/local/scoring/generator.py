@@ -50,8 +50,7 @@ class Generator:
     def prepare(self, messages: list[dict[str, Any]], parameters: Parameters) -> Answer:
         """Returns the answer to be filled; a `BadRequest` if template or context cannot take the conversation."""
         try:
-            folded = messages if self.system_role_supported else chat.fold_system(messages)
-            prompt = chat.prompt(self.tokenizer, folded)
+            prompt = chat.prompt(self.tokenizer, messages, system_role=self.system_role_supported)
         except UserError as error:
             raise BadRequest(f"input_data.input_string: {error}") from None
         except Exception as error:  # jinja2's TemplateError and whatever a template does with what it did not expect
