@@ -11,13 +11,13 @@ import json
 import secrets
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
@@ -35,7 +35,7 @@ ROLES = ("system", "user", "assistant")
 HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
            "Cross-Origin-Resource-Policy": "same-origin"}  # fmt: skip
 
-Ask = Callable[[list[dict[str, str]], dict[str, Any]], Iterator[str]]
+Ask = Callable[[list[dict[str, str]], dict[str, Any]], Generator[str, None, None]]
 
 
 class Server:
@@ -137,14 +137,16 @@ async def _said(_: Request, error: Any) -> Response:
     return JSONResponse({"error": str(error)}, headers=HEADERS)
 
 
-def _lines(first: str, pieces: Iterator[str]) -> Iterator[str]:
+async def _lines(first: str, pieces: Generator[str, None, None]) -> AsyncIterator[str]:
     try:
         yield _line({"text": first})
-        for piece in pieces:
+        async for piece in iterate_in_threadpool(pieces):
             yield _line({"text": piece})
         yield _line({"done": True})
     except UserError as error:
         yield _line({"error": str(error)})
+    finally:  # the page was closed, or its user stopped the answer: the endpoint has better things to do
+        pieces.close()
 
 
 def _line(content: dict[str, Any]) -> str:

@@ -33,12 +33,13 @@ def rough_tokens(text: str) -> int:
 def counter(endpoint: Endpoint) -> tuple[Callable[[str], int], str]:
     """Returns what counts tokens, and what that is: the evaluated model's tokenizer if it is here, else an estimate."""
     downloaded = model_version.folder(endpoint.model.rpartition(":")[2]) / "model"
-    files = [folder / "tokenizer.json" for folder in model_folder.tokenizers(downloaded)]
-    if not any(file.is_file() for file in files):
+    files = (folder / "tokenizer.json" for folder in model_folder.tokenizers(downloaded))
+    file = next(filter(Path.is_file, files), None)
+    if file is None:
         return rough_tokens, "tokens are estimated from the text (make evaluate brings the model's own tokenizer)"
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(next(filter(Path.is_file, files))))
+    tokenizer = Tokenizer.from_file(str(file))
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids), "tokens by the model's own tokenizer"
 
 

@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,23 @@ class Asked:
 
     def __init__(self) -> None:
         self.requests: list[tuple[list[dict[str, str]], dict[str, Any]]] = []
+        self.ended: list[str] = []
 
-    def __call__(self, messages: list[dict[str, str]], parameters: dict[str, Any]) -> Iterator[str]:
+    def __call__(self, messages: list[dict[str, str]], parameters: dict[str, Any]) -> Generator[str, None, None]:
         self.requests.append((messages, parameters))
         question = messages[-1]["content"]
         if "fail" in question:
             raise UserError("endpoint e: HTTP 429: more requests at once than it takes")
-        yield "You said "
-        if "slowly" in question:
-            time.sleep(1.5)
-        yield f"<b>{question}</b>"
+        try:
+            yield "You said "
+            if "slowly" in question:
+                time.sleep(1.5)
+            while "endlessly" in question:
+                time.sleep(0.1)
+                yield "again "
+            yield f"<b>{question}</b>"
+        finally:
+            self.ended.append(question)
 
 
 @pytest.fixture
@@ -108,6 +115,21 @@ def test_a_wrong_request_gets_a_sentence(
     found, text = post(server, "/ask", content)
     assert (found, words in json.loads(text)["error"]) == (status, True), text
     assert not asked.requests
+
+
+def test_an_answer_that_nobody_reads_ends(server: web.Server, asked: Asked) -> None:
+    body = json.dumps({"messages": [{"role": "user", "content": "endlessly"}]})
+    headers = {"X-Chat-Token": server.token, "Content-Type": "application/json"}
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request("POST", "/ask", body, headers)
+    reply = connection.getresponse()
+    assert json.loads(reply.readline()) == {"text": "You said "}
+    reply.close()
+    connection.close()
+    end = time.monotonic() + 10
+    while not asked.ended:
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_what_the_endpoint_refuses_is_said(server: web.Server) -> None:

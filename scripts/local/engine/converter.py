@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from scripts.azure.component_rules import applies
 from scripts.conversation.model_folder import ADAPTER
 from scripts.local.engine.checkpoints import all_in
 from scripts.local.engine.job_folder import Job
@@ -36,7 +37,7 @@ def run(
         {"model": model, "tokenizer": tokenizer},
         str(partial),
         task="llm/v1/chat",
-        pip_requirements=requirements(merged=not (values["apply_lora"] and not values["merge_lora_weights"])),
+        pip_requirements=requirements(adapter_beside=applies("adapter-left-beside", values)),
         metadata=metadata(job, values, base, data, summary),
     )
     if (partial / ADAPTER).exists():
@@ -69,11 +70,11 @@ def metadata(job: Job, values: dict[str, Any], base: BaseModel, data: Data, summ
     }
 
 
-def requirements(merged: bool) -> list[str]:
+def requirements(adapter_beside: bool) -> list[str]:
     """Returns the packages that load the model, pinned to what wrote it."""
     from importlib.metadata import version
 
-    names = PACKAGES if merged else (*PACKAGES, "peft")
+    names = (*PACKAGES, "peft") if adapter_beside else PACKAGES
     return [f"{name}=={version(name).partition('+')[0]}" for name in names]
 
 

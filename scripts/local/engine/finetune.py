@@ -45,17 +45,16 @@ def run(
         job.log(line)
 
     model: Any = packed.load(base.folder, dtype, device)
-    adapted = model
+    adapted, how = model, "full fine-tuning (apply_lora false)"
     if values["apply_lora"]:
         adapted = lora.add_adapters(model, values, base.config.get("lora_target_modules"))
+        how = f"LoRA r {values['lora_r']}, alpha {values['lora_alpha']}, dropout {values['lora_dropout']:g}"
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     trained, total = sum(w.numel() for w in weights), sum(w.numel() for w in model.parameters())
-    how = "full fine-tuning (apply_lora false)"
-    if values["apply_lora"]:
-        how = f"LoRA r {values['lora_r']}, alpha {values['lora_alpha']}, dropout {values['lora_dropout']:g}"
     job.log(f"trains {trained:,} of {total:,} weights ({100 * trained / total:.2f} %): {how}")
     job.log(
-        f"{len(data.train)} conversations, {plan.batch} a step: {plan.steps_per_epoch} steps an epoch, {plan.planned} in all"
+        f"{len(data.train)} conversations, {plan.batch} a step: {plan.steps_per_epoch} steps an epoch, "
+        f"{plan.planned} in all"
     )
     loop = Loop(job, values, plan, model, make_optimizer(weights, values), data, tracker, follower, PASS_TOKENS[device])
     if job.settings.get("max_seconds"):
