@@ -42,9 +42,9 @@ class Checkpoints:
             self.best = path
         if self.limit > 0:
             # Trainer's rule: the limit counts the best one, but never drops the newest, from which a run would resume.
-            every = all_in(self.folder)
-            others = [other for other in every if other not in (path, self.best)]
-            for other in others[: max(0, len(every) - self.limit)]:
+            keep = {each for each in (path, self.best) if each}
+            others = [other for other in all_in(self.folder) if other not in keep]
+            for other in others[: max(0, len(others) + len(keep) - self.limit)]:
                 shutil.rmtree(other)
 
     def resume(self, folders: list[Path], model: Any, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:

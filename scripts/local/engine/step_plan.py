@@ -72,7 +72,7 @@ def make(values: dict[str, Any], rows: int, settings: dict[str, Any]) -> tuple[P
     return Plan(batch, per_epoch, steps, every), lines
 
 
-def learning_rate(scheduler: str, step: int, warmup: int, total: int, rate: float = 1.0) -> float:
+def learning_rate(scheduler: str, step: int, warmup: int, total: int, rate: float) -> float:
     """Returns what the learning rate `rate` is multiplied by in step `step` (from 0) of `total`.
 
     The component's six schedulers as transformers.get_scheduler computes them, but as a plain function of (step, total),
