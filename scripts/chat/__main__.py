@@ -7,9 +7,8 @@ import io
 import sys
 
 from scripts.azure import client as client_module
-from scripts.chat import transcript
 from scripts.chat.terminal import HELP, Terminal, lines
-from scripts.chat.turns import Conversation
+from scripts.chat.turns import Conversation, saved_in
 from scripts.conversation import endpoint as endpoint_module
 from scripts.errors import main
 from scripts.values.read import add_arguments, from_arguments
@@ -40,7 +39,7 @@ def run(arguments: list[str] | None = None) -> int:
             conversation,
             lambda asked: endpoint.pieces(asked.messages, asked.parameters, http),
             say,
-            transcript.of_environment(values.environment),
+            saved_in(values.environment),
         )
         say(f"{endpoint.model} at endpoint {endpoint.name}. /help lists the commands.\n")
         for line in lines():

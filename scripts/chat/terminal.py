@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from scripts.chat import transcript
-from scripts.chat.turns import Conversation
+from scripts.chat.turns import Conversation, save
 from scripts.errors import UserError, suggest
 
 HELP = """\
@@ -110,7 +109,7 @@ class Terminal:
 
     def do_save(self, name: str) -> None:
         path = Path(name) if name else self.saved
-        rows = transcript.save(self.conversation.messages, path)
+        rows = save(self.conversation.messages, path)
         self.say(f"[{path}: {rows} row{'s' * (rows != 1)}]\n")
 
 

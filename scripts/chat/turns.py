@@ -1,13 +1,15 @@
-"""A conversation with a deployment: its turns and its parameters."""
+"""A conversation with a deployment: its turns, its parameters, and its place among rows of training data."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from scripts.conversation.request import PARAMETERS
 from scripts.errors import UserError, suggest
+from scripts.files import ROOT
 from scripts.strict_yaml import scalar
 
 OFFERED = ("temperature", "top_p", "do_sample", "max_new_tokens")  # the parameters that values' `request` has
@@ -49,3 +51,26 @@ def checked(name: str, value: Any) -> Any:
     if not PARAMETERS[name].allows(value):
         raise UserError(f"{name}: found {json.dumps(value)}, expected {PARAMETERS[name].words}")
     return value
+
+
+def saved_in(environment: str) -> Path:
+    """Returns where conversations of an environment are saved unless a file is named."""
+    return ROOT / "runs" / "chat" / f"{environment}.jsonl"
+
+
+def save(messages: list[dict[str, str]], path: Path) -> int:
+    """Appends a conversation to a file as one more row of training data; returns how many rows there are now."""
+    if not any(message["role"] == "assistant" for message in messages):
+        raise UserError("there is nothing to save yet: no question was answered")
+    row = json.dumps({"messages": messages}, ensure_ascii=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a+", encoding="utf-8") as file:
+            file.seek(0)
+            content = file.read()
+            file.write(("\n" if content and not content.endswith("\n") else "") + row + "\n")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from None
+    except ValueError:  # what stands there is not text, or the name cannot be one
+        raise UserError(f"{str(path)!r}: is no file of JSON lines, so nothing is appended; name another one") from None
+    return sum(bool(line.strip()) for line in content.split("\n")) + 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +84,7 @@ class Endpoint:
             raise AskError(f"endpoint {self.name}: {refusal(reply.status_code, reply.text)}", reply.status_code)
         return answer.read(reply.text)
 
-    def pieces(self, messages: Messages, parameters: dict[str, Any], http: httpx.Client) -> Iterator[str]:
+    def pieces(self, messages: Messages, parameters: dict[str, Any], http: httpx.Client) -> Generator[str, None, None]:
         """Yields the answer as it comes where the server can stream (parameter `stream`), else in one piece."""
         import httpx
 

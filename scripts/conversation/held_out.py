@@ -31,18 +31,16 @@ class Case:
 
 def cases(environment: str, root: Path = ROOT) -> list[Case]:
     """Returns the held-out conversations of an environment's prepared data in the files' order, each one once."""
+    advice = f"make data ENV={environment} prepares them"
     paths = [path for name in FILES if (path := root / "data" / environment / name).exists()]
     if not paths:
-        raise UserError(f"data/{environment}/: no held-out rows; make data ENV={environment} prepares them", MISSING)
+        raise UserError(f"data/{environment}/: no held-out rows; {advice}", MISSING)
     unique: dict[str, Case] = {}
     for case in (case for path in paths for case in _read(path)):
         unique.setdefault(json.dumps([case.messages, case.truth], sort_keys=True), case)
     if not unique:
-        raise UserError(
-            f"data/{environment}/: no held-out conversation that ends with an answer; make data ENV={environment} "
-            "prepares them",
-            MISSING,
-        )
+        sentence = f"data/{environment}/: no held-out conversation that ends with an answer; {advice}"
+        raise UserError(sentence, MISSING)
     return list(unique.values())
 
 

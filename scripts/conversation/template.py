@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.conversation import model_folder
-from scripts.errors import UserError
+from scripts.errors import UserError, one_line
 
 CONVERSATION = (
     {"role": "user", "content": "What is the first question?"},
@@ -89,7 +89,15 @@ def check(model_dir: Path) -> str:
             f"{folders[0]}: the chat template was lost: neither chat_template.jinja nor `chat_template` in "
             "tokenizer_config.json; save the tokenizer that the training used into the model's folder"
         )
-    written = _write(template, folders[0])
+    import jinja2
+
+    said = {"messages": list(CONVERSATION), "tools": None, "documents": None, "add_generation_prompt": True}
+    try:
+        written = renderer(template)(**said, **SPECIAL_TOKENS)
+    except jinja2.TemplateError as error:
+        raise UserError(
+            f"{folders[0]}: the chat template does not work ({one_line(error)}); restore the one that the training used"
+        ) from None
     missing = [message["content"] for message in CONVERSATION if message["content"] not in written]
     if missing:
         raise UserError(
@@ -97,17 +105,3 @@ def check(model_dir: Path) -> str:
             "asked what the user asked; restore the template that the training used"
         )
     return template
-
-
-def _write(template: str, folder: Path) -> str:
-    import jinja2
-
-    try:
-        return renderer(template)(
-            messages=list(CONVERSATION), add_generation_prompt=True, tools=None, documents=None, **SPECIAL_TOKENS
-        )
-    except jinja2.TemplateError as error:
-        raise UserError(
-            f"{folder}: the chat template does not work ({' '.join(str(error).split())}); restore the one that the "
-            "training used"
-        ) from None

@@ -38,18 +38,20 @@ def text(tokenizer: Any, messages: list[dict[str, Any]], tools: Any = None, answ
     return written
 
 
-def prompt(tokenizer: Any, messages: list[dict[str, Any]], tools: Any = None) -> list[int]:
+def prompt(tokenizer: Any, messages: list[dict[str, Any]], tools: Any = None, system_role: bool = True) -> list[int]:
     """Returns the tokens that the model continues with its answer."""
+    messages = messages if system_role else fold_system(messages)
     coded = tokenizer(text(tokenizer, messages, tools, answer=True), add_special_tokens=False)
     return list(coded["input_ids"])
 
 
-def encode(tokenizer: Any, messages: list[dict[str, Any]], tools: Any = None) -> Encoded:
+def encode(tokenizer: Any, messages: list[dict[str, Any]], tools: Any = None, system_role: bool = True) -> Encoded:
     """Returns the whole conversation as tokens with the trained ones marked.
 
     An assistant turn that opens the conversation answers nothing and is not trained. A `UserError` if the template
     writes a turn differently once another follows: training on it would teach what serving never asks for.
     """
+    messages = messages if system_role else fold_system(messages)
     whole = text(tokenizer, messages, tools)
     spans = _answer_spans(tokenizer, messages, tools, whole)
     coded = tokenizer(whole, add_special_tokens=False, return_offsets_mapping=True)

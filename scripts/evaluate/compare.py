@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +21,6 @@ from scripts.files import ROOT
 from scripts.values.read import Values
 
 
-@dataclass(frozen=True)
-class Side:
-    """One of the two models, and where it can be asked: its weights for losses, an endpoint for answers."""
-
-    who: str
-    weights: Weights | None
-    endpoint: Endpoint | None
-    system_role: bool  # whether the tuned model's template knows one; both models are asked alike
-
-
 def evaluate(
     values: Values, version: str, folder: Path, client: Any, ask_endpoint: bool = True, root: Path = ROOT
 ) -> Evaluation:
@@ -47,9 +36,26 @@ def evaluate(
         settings["short_answer_words"],
         {name: settings[name] for name in ("resamples", "confidence", "seed")},
     )
-    before, after, notes = _sides(values, client, model, version, folder, ask_endpoint)
-    base = _observe(before, asked, settings["max_new_tokens"]) if before else None
-    tuned = _observe(after, asked, settings["max_new_tokens"])
+    notes: list[str] = []
+    endpoint = _serving(values, client, f"{model}:{version}", notes) if ask_endpoint else None
+    base_weights = weights = None
+    if settings["weights"]:
+        weights = model_files.tuned(client, model, version, folder)
+        base_weights = model_files.base(values, weights.folder, folder)
+    elif endpoint is None:
+        raise UserError(
+            f"{values.where('evaluation.weights')}: evaluation.weights is false, so only endpoints are asked, and none "
+            f"serves {model}:{version} here; make deploy ENV={values.environment}, or set it to true"
+        )
+    else:
+        notes.append("Perplexity and losses need the weights, and evaluation.weights is false.")
+    name = settings.get("base_endpoint")
+    base_endpoint = endpoint_module.require(values, client, name) if name else None
+    # Whether the tuned model's template knows a system role; both models are asked alike.
+    system_role = weights is None or model_folder.system_role_supported(weights.folder)
+    base = _observe("base", base_weights, base_endpoint, system_role, asked, settings["max_new_tokens"])
+    tuned = _observe("tuned", weights, endpoint, system_role, asked, settings["max_new_tokens"])
+    assert tuned  # there are its weights or its endpoint
     measures = measure.measure(asked, base, tuned)
     examples = asked.cases[: min(settings["side_by_sides"], asked.answered)]  # in the seed's order, so a sample
     return Evaluation(
@@ -70,31 +76,6 @@ def evaluate(
     ).ended(time.monotonic() - begun)
 
 
-def _sides(
-    values: Values, client: Any, model: str, version: str, folder: Path, ask_endpoint: bool
-) -> tuple[Side | None, Side, list[str]]:
-    """Returns the base model if it can be asked, the tuned one, and what a reader has to know about that."""
-    settings = values.data["evaluation"]
-    notes: list[str] = []
-    endpoint = _serving(values, client, f"{model}:{version}", notes) if ask_endpoint else None
-    base = tuned = None
-    if settings["weights"]:
-        tuned = model_files.tuned(client, model, version, folder)
-        base = model_files.base(values, tuned.folder, folder)
-    elif endpoint is None:
-        raise UserError(
-            f"{values.where('evaluation.weights')}: evaluation.weights is false, so only endpoints are asked, and none "
-            f"serves {model}:{version} here; make deploy ENV={values.environment}, or set it to true"
-        )
-    else:
-        notes.append("Perplexity and losses need the weights, and evaluation.weights is false.")
-    name = settings.get("base_endpoint")
-    serving_base = endpoint_module.require(values, client, name) if name else None
-    system_role = tuned is None or model_folder.system_role_supported(tuned.folder)
-    before = Side("base", base, serving_base, system_role) if base or serving_base else None
-    return before, Side("tuned", tuned, endpoint, system_role), notes
-
-
 def _serving(values: Values, client: Any, model: str, notes: list[str]) -> Endpoint | None:
     """Returns the environment's endpoint if it serves this very model version."""
     name = endpoint_module.name_of(values)
@@ -105,27 +86,29 @@ def _serving(values: Values, client: Any, model: str, notes: list[str]) -> Endpo
     return endpoint
 
 
-def _observe(side: Side, asked: Asked, max_new_tokens: int) -> Observed:
-    """Asks one model: losses from its weights, answers from its endpoint where there is one."""
-    seen = Observed(side.weights.name if side.weights else side.endpoint.model if side.endpoint else "", "")
+def _observe(
+    who: str, weights: Weights | None, endpoint: Endpoint | None, system_role: bool, asked: Asked, max_new_tokens: int
+) -> Observed | None:
+    """Asks one model: losses from its weights, answers from its endpoint where there is one; None without either."""
     wanted = [*asked.cases[: asked.answered], *asked.general]
-    endpoint, model = side.endpoint, None
-    if side.weights:
+    here = "its weights on this machine"
+    if weights:
         from scripts.evaluate.loaded_model import Model
 
-        model = Model(side.weights.folder, side.system_role)
-        _say(f"{side.who}: losses of {len(asked.cases)} true answers")
+        seen = Observed(weights.name, here)
+        model = Model(weights.folder, system_role)
+        _say(f"{who}: losses of {len(asked.cases)} true answers")
         seen.losses = model.losses(asked.cases)
         seen.losses_elsewhere = model.losses(asked.elsewhere())
         seen.general_losses = model.losses(asked.general)
-    here = "its weights on this machine"
-    seen.answered_by = f"endpoint {endpoint.name}, deployment {endpoint.deployment}" if endpoint else here
-    _say(f"{side.who}: {len(wanted)} answers from {seen.answered_by}")
-    answers: list[str] = []
+    elif endpoint:
+        seen = Observed(endpoint.model, here)
+    else:
+        return None
     if endpoint:
-        answers = _from_endpoint(endpoint, wanted, max_new_tokens)
-    elif model:
-        answers = model.answers(wanted, max_new_tokens)
+        seen.answered_by = f"endpoint {endpoint.name}, deployment {endpoint.deployment}"
+    _say(f"{who}: {len(wanted)} answers from {seen.answered_by}")
+    answers = _from_endpoint(endpoint, wanted, max_new_tokens) if endpoint else model.answers(wanted, max_new_tokens)
     seen.answers, seen.general_answers = answers[: asked.answered], answers[asked.answered :]
     return seen
 

@@ -5,7 +5,7 @@ Uses the training step's tokens, mask and forward pass (scripts/local/engine), s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,22 +58,21 @@ class Model:
         losses = []
         for case in cases:
             self.threads.adjust()
-            row = self._keep_end(self.last_answer(case))
+            row = self.last_answer(case)
+            row = Encoded(row.ids[-self.length :], row.trained[-self.length :])
             losses.append((packed.evaluated_loss(self.model, [row]), sum(row.trained)))
         return losses
 
     def last_answer(self, case: Case) -> Encoded:
         """Returns the case with its true answer as tokens, and only that answer marked."""
-        messages = self._fold([*case.messages, {"role": "assistant", "content": case.truth}])
-        return only_last(tokens.encode(self.tokenizer, messages, case.tools))
+        messages = [*case.messages, {"role": "assistant", "content": case.truth}]
+        return only_last(tokens.encode(self.tokenizer, messages, case.tools, self.system_role))
 
     def prompt(self, case: Case) -> list[int]:
         """Returns the tokens that the model continues with its answer."""
-        return tokens.prompt(self.tokenizer, self._fold(case.messages), case.tools)
+        return tokens.prompt(self.tokenizer, case.messages, case.tools, self.system_role)
 
-    def answers(
-        self, cases: Sequence[Case], max_new_tokens: int, done: Callable[[int], None] = lambda _: None
-    ) -> list[str]:
+    def answers(self, cases: Sequence[Case], max_new_tokens: int) -> list[str]:
         """Returns the likeliest answer to each case (greedy, so that a second evaluation says the same)."""
         prompts = [self.prompt(case)[-max(1, self.length - max_new_tokens) :] for case in cases]
         answers = [""] * len(cases)
@@ -81,7 +80,6 @@ class Model:
             self.threads.adjust()
             for at, text in zip(group, self._generate([prompts[at] for at in group], max_new_tokens), strict=True):
                 answers[at] = text
-            done(len(group))
         return answers
 
     def _generate(self, prompts: list[list[int]], max_new_tokens: int) -> list[str]:
@@ -106,12 +104,6 @@ class Model:
             self.model.set_attn_implementation("packed")
         return [self.tokenizer.decode(row[width:], skip_special_tokens=True).strip() for row in written]
 
-    def _fold(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return messages if self.system_role else tokens.fold_system(messages)
-
-    def _keep_end(self, row: Encoded) -> Encoded:
-        return row if len(row.ids) <= self.length else Encoded(row.ids[-self.length :], row.trained[-self.length :])
-
 
 def only_last(row: Encoded) -> Encoded:
     """Returns the row with only its last run of trained tokens marked: the last answer."""
@@ -119,7 +111,7 @@ def only_last(row: Encoded) -> Encoded:
     start = end
     while start > 0 and row.trained[start - 1]:
         start -= 1
-    return Encoded(row.ids, [start <= at <= end for at in range(len(row.ids))] if end >= 0 else row.trained)
+    return Encoded(row.ids, [start <= at <= end for at in range(len(row.ids))])
 
 
 def batched(prompts: Sequence[Sequence[int]], max_new_tokens: int) -> list[list[int]]:

@@ -10,7 +10,6 @@ from typing import Any
 from scripts.conversation.held_out import Case
 from scripts.evaluate import judge, statistics
 from scripts.evaluate.evaluation import Measure
-from scripts.evaluate.statistics import Estimate
 
 Loss = tuple[float, int]  # summed negative log-likelihood in nats, tokens
 
@@ -28,18 +27,17 @@ class Observed:
     general_answers: list[str] | None = None
 
 
+Columns = Callable[[Sequence[Case], Observed], list[list[float]] | None]  # None: the model was not asked
+
+
 @dataclass(frozen=True)
 class Kind:
-    """A measure: how it is called and printed, which direction is better, and how a model's columns become a number."""
+    """A measure before it is taken, and how a model's columns become its number."""
 
     key: str
-    title: str
-    better: str  # "lower", "higher" or "" where neither is
-    digits: int
-    note: str
+    measure: Measure
     statistic: Callable[..., Any]
-    columns: Callable[[Sequence[Case], Observed], list[list[float]] | None]
-    percent: bool = False
+    columns: Columns
 
 
 @dataclass
@@ -69,60 +67,61 @@ def measure(asked: Asked, base: Observed | None, tuned: Observed) -> dict[str, M
 def kinds(asked: Asked) -> list[tuple[Kind, Sequence[Case]]]:
     """Returns the measures with the cases that each is about."""
     answered = asked.cases[: asked.answered]
-
-    def short(cases: Sequence[Case], seen: Observed) -> list[list[float]] | None:
-        pairs = _answers(cases, seen)
-        if pairs is None:
-            return None
-        few = asked.short_answer_words
-        return [
-            [judge.is_exact(case.truth, given) for case, given in pairs if len(statistics.words(case.truth)) <= few]
-        ]
-
-    of_cases = (
-        Kind("perplexity", "perplexity of the true answer", "lower", 2, "over all its tokens, given the conversation",
+    few = asked.short_answer_words
+    mean_words = sum(len(statistics.words(case.truth)) for case in answered) / max(1, len(answered))
+    of_losses = (
+        Kind("perplexity",
+             Measure("perplexity of the true answer", "lower", 2, "over all its tokens, given the conversation"),
              statistics.perplexity, lambda cases, seen: _columns(seen.losses)),
-        Kind("loss", "loss of the true answer", "lower", 3, "nats a token: the logarithm of the perplexity",
+        Kind("loss",
+             Measure("loss of the true answer", "lower", 3, "nats a token: the logarithm of the perplexity"),
              statistics.share, lambda cases, seen: _columns(seen.losses)),
-        Kind("question_gain", "gain from the question", "higher", 3,
-             "nats a token that the true answer costs more behind another conversation's question; about 0 means that "
-             "the model answers without regard to what is asked",
+        Kind("question_gain",
+             Measure("gain from the question", "higher", 3,
+                     "nats a token that the true answer costs more behind another conversation's question; about 0 "
+                     "means that the model answers without regard to what is asked"),
              statistics.share, _gain),
-        Kind("rouge_l", "ROUGE-L", "higher", 3, "longest common subsequence of words with the true answer, F1",
+    )  # fmt: skip
+    of_answers = (
+        Kind("rouge_l",
+             Measure("ROUGE-L", "higher", 3, "longest common subsequence of words with the true answer, F1"),
              statistics.mean, _over(lambda case, given: statistics.rouge_l(case.truth, given))),
-        Kind("exact_match", "exact match", "higher", 1,
-             f"true answers of at most {asked.short_answer_words} words; case, articles and punctuation do not count",
-             statistics.mean, short, percent=True),
-        Kind("answer_words", "words an answer", "", 1, "the true answers have {truth_words:.1f} on average",
+        Kind("exact_match",
+             Measure("exact match", "higher", 1,
+                     f"true answers of at most {few} words; case, articles and punctuation do not count", percent=True),
+             statistics.mean, _over(lambda case, given: judge.is_exact(case.truth, given),
+                                    among=lambda case: len(statistics.words(case.truth)) <= few)),
+        Kind("answer_words",
+             Measure("words an answer", "", 1, f"the true answers have {mean_words:.1f} on average"),
              statistics.mean, _over(lambda case, given: len(statistics.words(given)))),
-        Kind("refusals", "refusals", "lower", 1, "by the words with which the answer begins",
-             statistics.mean, _over(lambda case, given: judge.is_refusal(given)), percent=True),
-        Kind("empty_answers", "empty answers", "lower", 1, "without a letter or digit",
-             statistics.mean, _over(lambda case, given: judge.is_empty(given)), percent=True),
+        Kind("refusals",
+             Measure("refusals", "lower", 1, "by the words with which the answer begins", percent=True),
+             statistics.mean, _over(lambda case, given: judge.is_refusal(given))),
+        Kind("empty_answers",
+             Measure("empty answers", "lower", 1, "without a letter or digit", percent=True),
+             statistics.mean, _over(lambda case, given: judge.is_empty(given))),
     )  # fmt: skip
     general = (
-        Kind("general_right", "general questions right", "higher", 1, "a right answer has one of the accepted words",
-             statistics.mean, _general_right, percent=True),
-        Kind("general_loss", "loss on general answers", "lower", 3, "nats a token; more than before is forgetting",
+        Kind("general_right",
+             Measure("general questions right", "higher", 1, "a right answer has one of the accepted words",
+                     percent=True),
+             statistics.mean, _over(lambda case, given: judge.mentions(given, case.accepted), "general_answers")),
+        Kind("general_loss",
+             Measure("loss on general answers", "lower", 3, "nats a token; more than before is forgetting"),
              statistics.share, lambda cases, seen: _columns(seen.general_losses)),
     )  # fmt: skip
-    losses = {"perplexity", "loss", "question_gain"}
-    mean_words = sum(len(statistics.words(case.truth)) for case in answered) / max(1, len(answered))
-    noted = [dataclasses.replace(kind, note=kind.note.format(truth_words=mean_words)) for kind in of_cases]
-    return [
-        *((kind, asked.cases if kind.key in losses else answered) for kind in noted),
-        *((kind, asked.general) for kind in general),
-    ]
+    about = ((of_losses, asked.cases), (of_answers, answered), (general, asked.general))
+    return [(kind, cases) for some, cases in about for kind in some]
 
 
 def _measured(kind: Kind, cases: Sequence[Case], asked: Asked, base: Observed | None, tuned: Observed) -> Measure:
     after, before = kind.columns(cases, tuned), kind.columns(cases, base) if base else None
-    scale = 100 if kind.percent else 1
+    scale = 100 if kind.measure.percent else 1
 
     def statistic(*columns: Any) -> Any:
         return scale * kind.statistic(*columns)
 
-    estimates: dict[str, Estimate] = {}
+    estimates: dict[str, Any] = {}
     for name, columns in (("base", before), ("tuned", after)):
         if columns and columns[0]:
             estimates[name] = statistics.estimate(statistic, *columns, **asked.options)
@@ -131,7 +130,7 @@ def _measured(kind: Kind, cases: Sequence[Case], asked: Asked, base: Observed | 
         estimates["difference"] = statistics.estimate(statistics.difference(statistic), *both, **asked.options)
         if kind.key == "perplexity":
             estimates["change_percent"] = statistics.estimate(_change_percent, *both, **asked.options)
-    return Measure(kind.title, kind.better, kind.digits, kind.note, kind.percent, **estimates)
+    return dataclasses.replace(kind.measure, **estimates)
 
 
 def _change_percent(*columns: Any) -> Any:
@@ -150,23 +149,15 @@ def _gain(cases: Sequence[Case], seen: Observed) -> list[list[float]] | None:
     return [[elsewhere[0] - own[0] for elsewhere, own in pairs], [float(tokens) for _, tokens in seen.losses]]
 
 
-def _answers(cases: Sequence[Case], seen: Observed) -> list[tuple[Case, str]] | None:
-    return None if seen.answers is None else list(zip(cases, seen.answers, strict=True))
-
-
-def _over(score: Callable[[Case, str], float]) -> Callable[[Sequence[Case], Observed], list[list[float]] | None]:
-    """Returns the columns of a measure that is a number an answer."""
+def _over(
+    score: Callable[[Case, str], float], of: str = "answers", among: Callable[[Case], bool] = lambda _: True
+) -> Columns:
+    """Returns the column of a measure that is a number an answer, for the cases that it is `among`."""
 
     def columns(cases: Sequence[Case], seen: Observed) -> list[list[float]] | None:
-        pairs = _answers(cases, seen)
-        return None if pairs is None else [[float(score(case, given)) for case, given in pairs]]
+        answers: list[str] | None = getattr(seen, of)
+        if answers is None:
+            return None
+        return [[float(score(case, given)) for case, given in zip(cases, answers, strict=True) if among(case)]]
 
     return columns
-
-
-def _general_right(cases: Sequence[Case], seen: Observed) -> list[list[float]] | None:
-    if seen.general_answers is None:
-        return None
-    return [
-        [float(judge.mentions(given, case.accepted)) for case, given in zip(cases, seen.general_answers, strict=True)]
-    ]

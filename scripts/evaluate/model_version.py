@@ -35,6 +35,6 @@ def from_arguments(options: argparse.Namespace) -> str:
     return state.read(options.folder, "model-version", f"make register ENV={options.env} registers the model")
 
 
-def folder(version: str, root: Path = ROOT) -> Path:
+def folder(version: str) -> Path:
     """Returns where a version's evaluation and its downloaded files are kept."""
-    return root / "runs" / version
+    return ROOT / "runs" / version

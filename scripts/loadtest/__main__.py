@@ -7,14 +7,13 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from scripts.azure import client as client_module
 from scripts.conversation import endpoint as endpoint_module
 from scripts.conversation import held_out, model_folder
-from scripts.conversation.endpoint import Endpoint, Messages
+from scripts.conversation.endpoint import Endpoint
 from scripts.errors import FAILED, USAGE, UserError, main
 from scripts.evaluate import model_version
 from scripts.loadtest import advice, load
@@ -34,12 +33,13 @@ def rough_tokens(text: str) -> int:
 def counter(endpoint: Endpoint) -> tuple[Callable[[str], int], str]:
     """Returns what counts tokens, and what that is: the evaluated model's tokenizer if it is here, else an estimate."""
     downloaded = model_version.folder(endpoint.model.rpartition(":")[2]) / "model"
-    files = [folder / "tokenizer.json" for folder in model_folder.tokenizers(downloaded)]
-    if not any(file.is_file() for file in files):
+    files = (folder / "tokenizer.json" for folder in model_folder.tokenizers(downloaded))
+    file = next(filter(Path.is_file, files), None)
+    if file is None:
         return rough_tokens, "tokens are estimated from the text (make evaluate brings the model's own tokenizer)"
     from tokenizers import Tokenizer
 
-    tokenizer = Tokenizer.from_file(str(next(filter(Path.is_file, files))))
+    tokenizer = Tokenizer.from_file(str(file))
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids), "tokens by the model's own tokenizer"
 
 
@@ -48,7 +48,7 @@ def row(level: Level) -> list[str]:
     refused = ", ".join(
         f"{count} of {status or 'no answer'}" for status, count in sorted(level.statuses.items()) if status != 200
     )
-    times = [f"{level.percentile(percent):.2f}" for percent in (50, 95, 99)]
+    times = [f"{level.percentile(percent):.2f}" for percent in load.PERCENTILES]
     rates = [f"{level.requests_per_second:.2f}", f"{level.tokens_per_second:.1f}"]
     return [str(level.concurrency), *rates, *times, str(len(level.latencies)), refused or "0"]
 
@@ -84,10 +84,20 @@ def run(arguments: list[str] | None = None) -> int:
     questions = [case.messages for case in held_out.drawn(values.environment, 200, seed)]
     endpoint = endpoint_module.require(values, client_module.connect(values), endpoint_module.name_of(values))
     tokens_of, counted = counter(endpoint)
-    levels = asyncio.run(_ramp(endpoint, questions, values.data["request"], concurrencies, options.seconds, tokens_of))
+
+    async def ramp() -> list[Level]:
+        async with endpoint_module.async_http_client(endpoint.timeout, concurrencies[-1]) as http:
+            return await load.run(
+                endpoint, questions, values.data["request"], concurrencies, options.seconds, tokens_of, http,
+                lambda level: print("  ".join(row(level)), file=sys.stderr, flush=True),
+            )  # fmt: skip
+
+    levels = asyncio.run(ramp())
     advised = advice.advise(levels, endpoint.places, endpoint.instances, options.target_rps)
     if options.output == "json":
-        recommended = advised and advised.as_dict()
+        recommended = advised and {
+            "knee": advised.knee.concurrency, "reason": advised.reason, "deployment": advised.values
+        }  # fmt: skip
         print(json.dumps({"levels": [level.as_dict() for level in levels], "advice": recommended}, indent=1))
     else:
         from tabulate import tabulate
@@ -99,21 +109,6 @@ def run(arguments: list[str] | None = None) -> int:
     if advised is None:
         raise UserError(f"endpoint {endpoint.name}: no level was answered in full, not even the lowest", FAILED)
     return 0
-
-
-async def _ramp(
-    endpoint: Endpoint,
-    questions: Sequence[Messages],
-    parameters: dict[str, Any],
-    concurrencies: list[int],
-    seconds: float,
-    tokens_of: Callable[[str], int],
-) -> list[Level]:
-    async with endpoint_module.async_http_client(endpoint.timeout, concurrencies[-1]) as http:
-        return await load.run(
-            endpoint, questions, parameters, concurrencies, seconds, tokens_of, http,
-            lambda level: print("  ".join(row(level)), file=sys.stderr, flush=True),
-        )  # fmt: skip
 
 
 if __name__ == "__main__":

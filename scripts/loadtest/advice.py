@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from scripts.azure.limits import limit
 from scripts.loadtest.load import Level
 
 WORTH = 0.10  # less throughput than this share more is not worth the longer wait
-LONGEST_TIMEOUT_MS = 180_000  # Azure ML's limit for online deployments
 SHORTEST_TIMEOUT_MS = 10_000  # a short test has not seen the longest answer
 
 
@@ -22,10 +21,6 @@ class Advice:
     reason: str
     limited: bool
     values: dict[str, int]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns the advice as plain data."""
-        return {"knee": self.knee.concurrency, "reason": self.reason, "deployment": self.values}
 
 
 def usable(levels: Sequence[Level]) -> list[Level]:
@@ -70,17 +65,13 @@ def advise(levels: Sequence[Level], places: int, instances: int, target_rps: flo
     rate = at.requests_per_second / instances  # of one instance
     wanted = max(1, math.ceil(target_rps / rate)) if target_rps else instances
     # Three times the slowest answer is for bad moments.
-    timeout = min(LONGEST_TIMEOUT_MS, max(SHORTEST_TIMEOUT_MS, math.ceil(max(at.latencies) * 3) * 1000))
-    return Advice(
-        at,
-        reason,
-        limited,
-        {
-            "instance_count": wanted,
-            "max_concurrent_requests_per_instance": max(1, math.ceil(together / instances)),
-            "request_timeout_ms": timeout,
-        },
-    )
+    timeout = max(SHORTEST_TIMEOUT_MS, math.ceil(max(at.latencies) * 3) * 1000)
+    values = {
+        "instance_count": wanted,
+        "max_concurrent_requests_per_instance": max(1, math.ceil(together / instances)),
+        "request_timeout_ms": int(min(timeout, limit("deployment.request_timeout_ms").most or timeout)),
+    }
+    return Advice(at, reason, limited, values)
 
 
 def lines(advice: Advice, places: int, target_rps: float | None) -> list[str]:
@@ -96,9 +87,5 @@ def lines(advice: Advice, places: int, target_rps: float | None) -> list[str]:
             "the values below, and test again"
         )
     for_what = f"for {target_rps:g} requests/s" if target_rps else "for as many requests as now"
-    return [
-        *said,
-        f"recommended {for_what}:",
-        "deployment:",
-        *(f"  {key}: {value}" for key, value in advice.values.items()),
-    ]
+    settings = [f"  {key}: {value}" for key, value in advice.values.items()]
+    return [*said, f"recommended {for_what}:", "deployment:", *settings]

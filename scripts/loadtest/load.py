@@ -17,6 +17,7 @@ from scripts.conversation.endpoint import Endpoint, Messages
 if TYPE_CHECKING:
     import httpx
 
+PERCENTILES = (50, 95, 99)
 NO_ANSWER = 0  # the status of a request that got none: refused, broken off, or later than the client waits
 
 
@@ -58,9 +59,7 @@ class Level:
             "concurrency": self.concurrency,
             "requests_per_second": round(self.requests_per_second, 3),
             "tokens_per_second": round(self.tokens_per_second, 1),
-            "p50": round(self.percentile(50), 3),
-            "p95": round(self.percentile(95), 3),
-            "p99": round(self.percentile(99), 3),
+            **{f"p{percent}": round(self.percentile(percent), 3) for percent in PERCENTILES},
             "answered": len(self.latencies),
             "failed": self.failed,
             "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
@@ -79,43 +78,32 @@ async def run(
     done: Callable[[Level], None] = lambda _: None,
 ) -> list[Level]:
     """Runs the levels one after the other, `seconds` each; a level ends when the requests under way are answered."""
+    import httpx
+
+    async def client(level: Level, ask: Iterator[Messages], until: float) -> None:
+        while time.monotonic() < until:
+            begun = time.monotonic()
+            try:
+                asked = request.body(next(ask), parameters)
+                reply = await http.post(endpoint.uri, content=asked, headers=endpoint.headers())
+            except httpx.HTTPError:
+                level.statuses[NO_ANSWER] += 1
+                await asyncio.sleep(0.2)
+                continue
+            level.statuses[reply.status_code] += 1
+            if reply.status_code == 200:
+                level.latencies.append(time.monotonic() - begun)
+                level.tokens += tokens_of(answer.read(reply.text))
+            else:  # a client that is refused waits a moment, as an honest one does
+                await asyncio.sleep(0.2)
+
     levels = []
     for concurrency in concurrencies:
         level = Level(concurrency)
         ask = itertools.cycle(questions)
         begun = time.monotonic()
-        until = begun + seconds
-        clients = (_client(endpoint, ask, parameters, level, until, tokens_of, http) for _ in range(concurrency))
-        await asyncio.gather(*clients)
+        await asyncio.gather(*(client(level, ask, begun + seconds) for _ in range(concurrency)))
         level.seconds = time.monotonic() - begun
         levels.append(level)
         done(level)
     return levels
-
-
-async def _client(
-    endpoint: Endpoint,
-    ask: Iterator[Messages],
-    parameters: dict[str, Any],
-    level: Level,
-    until: float,
-    tokens_of: Callable[[str], int],
-    http: httpx.AsyncClient,
-) -> None:
-    import httpx
-
-    while time.monotonic() < until:
-        begun = time.monotonic()
-        try:
-            asked = request.body(next(ask), parameters)
-            reply = await http.post(endpoint.uri, content=asked, headers=endpoint.headers())
-        except httpx.HTTPError:
-            level.statuses[NO_ANSWER] += 1
-            await asyncio.sleep(0.2)
-            continue
-        level.statuses[reply.status_code] += 1
-        if reply.status_code == 200:
-            level.latencies.append(time.monotonic() - begun)
-            level.tokens += tokens_of(answer.read(reply.text))
-        else:  # a client that is refused waits a moment, as an honest one does
-            await asyncio.sleep(0.2)

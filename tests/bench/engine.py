@@ -150,7 +150,7 @@ def _train_engine(folder: Path, options: argparse.Namespace, batch: int) -> dict
     import torch
 
     from scripts.local.engine import finetune, lora, packed
-    from scripts.local.engine.batches import batches, passes
+    from scripts.local.engine.step_plan import batches, passes
 
     rows = _rows(folder, options.data)
     model = packed.load(folder, torch.bfloat16, "cpu")

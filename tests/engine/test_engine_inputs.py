@@ -11,7 +11,7 @@ import pytest
 
 from scripts.azure import component
 from scripts.errors import UserError
-from scripts.local.engine import inputs, rows, validation
+from scripts.local.engine import rows, validation
 from scripts.local.engine.job_folder import Job
 
 REFUSED = [
@@ -55,7 +55,7 @@ def test_stage_3_needs_a_config_that_gathers_the_weights(make_job: Callable[...,
 
 
 def test_every_input_has_a_value_and_its_type() -> None:
-    values = inputs.parse({"learning_rate": "1e-3", "apply_lora": "true"})
+    values = validation.parse({"learning_rate": "1e-3", "apply_lora": "true"})
     assert set(values) == set(component.catalog().inputs)
     assert values["learning_rate"] == 0.001
     assert values["apply_lora"] is True
@@ -66,12 +66,12 @@ def test_every_input_has_a_value_and_its_type() -> None:
 
 
 def test_what_has_no_effect_here_is_said_in_a_line_each() -> None:
-    values = inputs.parse({"apply_deepspeed": "true", "number_of_gpu_to_use_finetuning": "4", "apply_ort": "true"})
+    values = validation.parse({"apply_deepspeed": "true", "number_of_gpu_to_use_finetuning": "4", "apply_ort": "true"})
     lines = validation.notices(values)
     assert len(lines) == 3
     assert any("DeepSpeed stage 2" in line for line in lines)
     assert any("1 node(s) with 4 GPU(s)" in line for line in lines)
-    assert validation.notices(inputs.parse({})) == []
+    assert validation.notices(validation.parse({})) == []
 
 
 ROW = {"messages": [{"role": "user", "content": "Hä?"}, {"role": "assistant", "content": "A\nB"}]}

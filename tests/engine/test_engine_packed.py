@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM
 
 from scripts.conversation.tokens import Encoded
 from scripts.local.engine import lora, packed
-from scripts.local.engine.batches import batches, passes
+from scripts.local.engine.step_plan import batches, passes
 
 LORA = {"lora_r": 4, "lora_alpha": 8, "lora_dropout": 0.0}
 

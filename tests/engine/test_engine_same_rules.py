@@ -12,8 +12,8 @@ from scripts.azure import component
 from scripts.dataset import checks
 from scripts.errors import UserError
 from scripts.local.engine import preprocess, validation
-from scripts.local.engine.inputs import parse
 from scripts.local.engine.job_folder import Job
+from scripts.local.engine.validation import parse
 from scripts.preflight import checklist, parameters
 from scripts.preflight.finding import FAIL
 from tests.preflight.conftest import made

@@ -1,11 +1,15 @@
-"""Steps and evaluations come as the component counts them, and a plan fits its caps."""
+"""Steps, evaluations and learning rates come as in the component, and a plan fits its caps."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
+import pytest
+
 from scripts.local.engine import step_plan
+
+SCHEDULERS = ["linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup"]
 
 
 def values(**changes: Any) -> dict[str, Any]:
@@ -58,3 +62,19 @@ def test_a_step_cap_is_said_aloud() -> None:
     assert made.planned == 5
     assert lines == ["CAPPED: 5 of 18 steps (max_steps in the emulator's settings)"]
     assert step_plan.make(values(), 41, {"max_steps": 50})[1] == []
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize("warmup", [0, 3])
+def test_every_learning_rate_is_that_of_transformers(scheduler: str, warmup: int) -> None:
+    import torch
+    from transformers import get_scheduler
+
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=2e-3)
+    theirs = get_scheduler(scheduler, optimizer, num_warmup_steps=warmup, num_training_steps=17)
+    for step in range(17):
+        ours = 2e-3 * step_plan.learning_rate(scheduler, step, warmup, 17, 2e-3)
+        assert ours == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9, abs=1e-15), step
+        optimizer.step()
+        theirs.step()

@@ -196,7 +196,7 @@ def test_the_report_in_a_browser(live: Live, tmp_path: Path, width: int, dark: b
     file.write_text(report.html(found.as_dict()))
     with browsers.browser(tmp_path / "profile") as page:
         page.open(file.as_uri(), width=width, height=900, dark=dark)
-        for selector in ("h1", "td", ".soft", ".said", "summary", "b.bad, b.good"):
+        for selector in ("h1", "td", ".soft", ".said", "summary", "b.pass, b.fail"):
             assert page.contrast(selector) >= 4.5, selector
         assert page.value("document.documentElement.scrollWidth") <= width
         page.screenshot(tmp_path / f"evaluation-{width}.png")

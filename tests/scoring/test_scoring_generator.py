@@ -10,9 +10,8 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM
 
-from scripts.local.scoring import sampling
 from scripts.local.scoring.contract import BadRequest, Parameters
-from scripts.local.scoring.generator import Answer, Generator
+from scripts.local.scoring.generator import Answer, Generator, choose
 
 QUESTIONS = ["Which size?", "Hello", "Which size trains Phi-4? " * 4, "äöü 😀", "x", "An A100 does."]
 
@@ -150,7 +149,7 @@ def test_top_k_and_top_p_leave_out_what_they_should() -> None:
 
     def drawn(**parameters: Any) -> dict[int, float]:
         chosen = Parameters(do_sample=True, **parameters)
-        tokens = [sampling.choose(logits, chosen, random) for _ in range(2000)]
+        tokens = [choose(logits, chosen, random) for _ in range(2000)]
         return {token: tokens.count(token) / 2000 for token in sorted(set(tokens))}
 
     assert set(drawn()) == {0, 1, 2, 3}
@@ -168,5 +167,5 @@ def test_top_p_looks_beyond_the_likeliest_candidates_where_it_must() -> None:
     logits = torch.zeros(2000)
     parameters = Parameters(do_sample=True, top_p=0.9)
     random = torch.Generator().manual_seed(0)
-    tokens = {sampling.choose(logits, parameters, random) for _ in range(3000)}
+    tokens = {choose(logits, parameters, random) for _ in range(3000)}
     assert 1000 < len(tokens) <= 1800

@@ -7,8 +7,9 @@ import sys
 import traceback
 from pathlib import Path
 
-from scripts.errors import FAILED, USAGE, UserError
-from scripts.local.engine import libraries, lifeline, threads
+from scripts.azure import component_rules
+from scripts.errors import FAILED, USAGE, UserError, one_line
+from scripts.local.engine import process, threads
 from scripts.local.engine.job_folder import STEPS, Job
 
 
@@ -17,17 +18,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.local.engine", description=__doc__)
     parser.add_argument("folder", type=Path, help="the job's folder, with job.json")
     folder = parser.parse_args().folder
-    lifeline.end_on_terminate()
+    process.end_on_terminate()
     if not (folder / "job.json").is_file():
         print(
             f"error: {folder / 'job.json'} does not exist; the emulator writes it when it accepts a job",
             file=sys.stderr,
         )
         return USAGE
-    threads.tune(threads.asked(folder / "job.json"))
-    lifeline.end_with_parent()
-    follower = threads.Follower(threads.asked(folder / "job.json"))
     job = Job(folder)
+    threads.tune(job.settings.get("threads"))
+    process.end_with_parent()
+    follower = threads.Follower(job.settings.get("threads"))
     try:
         run(job, follower)
     except UserError as error:
@@ -38,10 +39,8 @@ def main() -> int:
         raise
     except Exception as error:  # our own fault, or the machine's: the traceback goes where developers look
         (job.logs / "debug.txt").write_text(traceback.format_exc(), encoding="utf-8")
-        reason = " ".join(str(error).split())[:300]
-        job.fail(
-            f"The engine failed: {type(error).__name__}: {reason}; the details are in logs/debug.txt.", "SystemError"
-        )
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        job.fail(f"The engine failed: {reason}; the details are in logs/debug.txt.", "SystemError")
         return FAILED
     job.log("completed")
     return 0
@@ -52,12 +51,12 @@ def run(job: Job, follower: threads.Follower) -> None:
     from scripts.local.engine import model_import, preprocess, validation
     from scripts.local.engine.mlflow_metrics import Tracker
 
-    libraries.quieten()
+    process.quieten()
     job.log(f"job {job.name}: {job.described.get('display_name') or 'chat_completion_pipeline'}")
     tracker = Tracker(job.mlflow, job.log)
     with job.step(STEPS[0]):
         values = validation.run(job)
-        tracker.parameters({name: values[name] for name in job.inputs if name not in validation.PATHS})
+        tracker.parameters({name: values[name] for name in job.inputs if name not in component_rules.PATHS})
     with job.step(STEPS[1]):
         base = model_import.run(job, values)
         tokenizer = base.tokenizer()
@@ -67,11 +66,11 @@ def run(job: Job, follower: threads.Follower) -> None:
     with job.step(STEPS[3]):
         from scripts.local.engine import finetune
 
-        result = finetune.run(job, values, base, data, tracker, follower)
+        model, summary = finetune.run(job, values, base, data, tracker, follower)
     with job.step(STEPS[4]):
         from scripts.local.engine import converter
 
-        converter.run(job, values, base, data, tokenizer, result)
+        converter.run(job, values, base, data, tokenizer, model, summary)
     tracker.close()
 
 

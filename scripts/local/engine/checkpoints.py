@@ -27,7 +27,7 @@ class Checkpoints:
         self.limit = limit
         self.best: Path | None = None
 
-    def save(self, step: int, model: Any, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> Path:
+    def save(self, step: int, model: Any, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
         """Writes a checkpoint, marks it the best if `state` says so, and deletes those beyond the limit."""
         path = self.folder / f"checkpoint-{step}"
         partial = self.folder / f".checkpoint-{step}"
@@ -40,17 +40,12 @@ class Checkpoints:
         partial.rename(path)
         if state["best_step"] == step:
             self.best = path
-        self._prune(path)
-        return path
-
-    def _prune(self, newest: Path) -> None:
-        if self.limit < 1:
-            return
-        keep = {path for path in (newest, self.best) if path}
-        others = [path for path in all_in(self.folder) if path not in keep]
-        # Trainer's rule: the limit counts the best one, but never drops the newest, from which a run would resume.
-        for path in others[: max(0, len(others) + len(keep) - max(self.limit, len(keep)))]:
-            shutil.rmtree(path)
+        if self.limit > 0:
+            # Trainer's rule: the limit counts the best one, but never drops the newest, from which a run would resume.
+            keep = {each for each in (path, self.best) if each}
+            others = [other for other in all_in(self.folder) if other not in keep]
+            for other in others[: max(0, len(others) + len(keep) - self.limit)]:
+                shutil.rmtree(other)
 
     def resume(self, folders: list[Path], model: Any, optimizer: torch.optim.Optimizer) -> dict[str, Any] | None:
         """Loads the newest checkpoint of the first folder that has one; returns its state, or None."""
@@ -79,11 +74,8 @@ def trained_weights(model: Any) -> dict[str, torch.Tensor]:
 def restore(model: Any, path: Path) -> None:
     """Puts a checkpoint's weights into the model, which must have been made with the same parameters."""
     saved = torch.load(path / "weights.pt", weights_only=True)
-    current = dict(model.named_parameters())
     if {name: w.shape for name, w in saved.items()} != {name: w.shape for name, w in trained_weights(model).items()}:
         raise UserError(
             f"{path.name}: made with other LoRA inputs than this run's; resume with the inputs that it had."
         )
-    with torch.no_grad():
-        for name, weight in saved.items():
-            current[name].copy_(weight)
+    model.load_state_dict(saved, strict=False)

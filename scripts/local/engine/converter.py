@@ -7,15 +7,14 @@ Everything is written under another name first: an output is either complete or 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from pathlib import Path
 from typing import Any
 
+from scripts.azure.component_rules import applies
 from scripts.conversation.model_folder import ADAPTER
 from scripts.local.engine.checkpoints import all_in
-from scripts.local.engine.finetune import Run
 from scripts.local.engine.job_folder import Job
 from scripts.local.engine.model_import import BaseModel
 from scripts.local.engine.preprocess import Data
@@ -23,13 +22,14 @@ from scripts.local.engine.preprocess import Data
 PACKAGES = ("mlflow-skinny", "torch", "transformers", "accelerate", "safetensors", "pandas")
 
 
-def run(job: Job, values: dict[str, Any], base: BaseModel, data: Data, tokenizer: Any, result: Run) -> None:
+def run(
+    job: Job, values: dict[str, Any], base: BaseModel, data: Data, tokenizer: Any, model: Any, summary: dict[str, Any]
+) -> None:
     """Writes both outputs of the component."""
     import mlflow.transformers
 
     target = job.outputs["mlflow_model_folder"]
     partial = fresh(target)
-    model = result.model
     model.set_attn_implementation("sdpa")  # the packed attention is the trainer's own
     model.config.use_cache = True
     model.eval()
@@ -37,8 +37,8 @@ def run(job: Job, values: dict[str, Any], base: BaseModel, data: Data, tokenizer
         {"model": model, "tokenizer": tokenizer},
         str(partial),
         task="llm/v1/chat",
-        pip_requirements=requirements(merged=not (values["apply_lora"] and not values["merge_lora_weights"])),
-        metadata=metadata(job, values, base, data, result.summary),
+        pip_requirements=requirements(adapter_beside=applies("adapter-left-beside", values)),
+        metadata=metadata(job, values, base, data, summary),
     )
     if (partial / ADAPTER).exists():
         # mlflow wrote PEFT's wrapped layers under names that no model has: the base model is what belongs here.
@@ -47,7 +47,7 @@ def run(job: Job, values: dict[str, Any], base: BaseModel, data: Data, tokenizer
     pytorch = job.outputs.get("pytorch_model_folder")
     if pytorch:
         _write_pytorch(job, partial, fresh(pytorch), pytorch)
-    publish(partial, target)
+    partial.rename(target)  # an empty folder may be in the place
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())
     job.log(f"MLflow model: {size / 1e6:.0f} MB in {target.name}")
 
@@ -70,11 +70,11 @@ def metadata(job: Job, values: dict[str, Any], base: BaseModel, data: Data, summ
     }
 
 
-def requirements(merged: bool) -> list[str]:
+def requirements(adapter_beside: bool) -> list[str]:
     """Returns the packages that load the model, pinned to what wrote it."""
     from importlib.metadata import version
 
-    names = PACKAGES if merged else (*PACKAGES, "peft")
+    names = (*PACKAGES, "peft") if adapter_beside else PACKAGES
     return [f"{name}=={version(name).partition('+')[0]}" for name in names]
 
 
@@ -86,13 +86,6 @@ def fresh(target: Path) -> Path:
     return partial
 
 
-def publish(partial: Path, target: Path) -> None:
-    """Gives a complete folder its final name; an empty folder may be in the place."""
-    with contextlib.suppress(FileNotFoundError):
-        target.rmdir()
-    partial.rename(target)
-
-
 def _write_pytorch(job: Job, mlflow_model: Path, partial: Path, target: Path) -> None:
     """The best model and the checkpoints; files that the MLflow model has already are linked, not copied."""
     shutil.copytree(mlflow_model / "model", partial, copy_function=_link)
@@ -100,7 +93,7 @@ def _write_pytorch(job: Job, mlflow_model: Path, partial: Path, target: Path) ->
         shutil.copytree(mlflow_model / ADAPTER, partial / ADAPTER, copy_function=_link)
     for checkpoint in all_in(job.scratch / "checkpoints"):
         shutil.move(checkpoint, partial / checkpoint.name)
-    publish(partial, target)
+    partial.rename(target)
 
 
 def _link(source: str, target: str) -> None:

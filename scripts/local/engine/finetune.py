@@ -7,7 +7,6 @@ where something is trained, adapters written out (packed.py, lora.py). What did 
 from __future__ import annotations
 
 import math
-import random
 import resource
 import time
 from dataclasses import dataclass, field
@@ -17,33 +16,27 @@ from typing import Any
 import torch
 
 from scripts.conversation.tokens import Encoded
-from scripts.local.engine import learning_rate, lora, packed, step_plan, threads
-from scripts.local.engine.batches import batches, passes
+from scripts.local.engine import lora, packed, step_plan, threads
 from scripts.local.engine.checkpoints import Checkpoints, restore
 from scripts.local.engine.job_folder import Job
 from scripts.local.engine.mlflow_metrics import Tracker
 from scripts.local.engine.model_import import BaseModel
 from scripts.local.engine.preprocess import Data
+from scripts.local.engine.step_plan import batches, passes
 
 # Tokens that are computed at once; more is no faster on a CPU, and takes more memory.
 PASS_TOKENS = {"cpu": 1024, "cuda": 16384}
 RESERVED_FOR_SAVING = 5.0  # seconds of max_seconds
 
 
-@dataclass
-class Run:
-    """What a finished run leaves: the model (LoRA merged if asked), and what the record says about it."""
-
-    model: Any
-    summary: dict[str, Any] = field(default_factory=dict)
-
-
 def run(
     job: Job, values: dict[str, Any], base: BaseModel, data: Data, tracker: Tracker, follower: threads.Follower
-) -> Run:
-    """Trains, evaluates, and returns the best model."""
+) -> tuple[Any, dict[str, Any]]:
+    """Trains and evaluates; returns the best model (LoRA merged if asked), and what the record says about it."""
+    from transformers import set_seed
+
     begun = time.monotonic()
-    seed_everything(values)
+    set_seed(values["seed"], deterministic=values["enable_full_determinism"])
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype, words = packed.precision(values["precision"], device)
     job.log(f"device: {device}, {follower.adjust()} of {follower.most} thread(s) as others leave them, {words}")
@@ -52,25 +45,28 @@ def run(
         job.log(line)
 
     model: Any = packed.load(base.folder, dtype, device)
-    adapted = model
+    adapted, how = model, "full fine-tuning (apply_lora false)"
     if values["apply_lora"]:
         adapted = lora.add_adapters(model, values, base.config.get("lora_target_modules"))
+        how = f"LoRA r {values['lora_r']}, alpha {values['lora_alpha']}, dropout {values['lora_dropout']:g}"
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     trained, total = sum(w.numel() for w in weights), sum(w.numel() for w in model.parameters())
-    job.log(f"trains {trained:,} of {total:,} weights ({100 * trained / total:.2f} %)" + _lora_words(values))
+    job.log(f"trains {trained:,} of {total:,} weights ({100 * trained / total:.2f} %): {how}")
     job.log(
-        f"{plan.rows} conversations, {plan.batch} a step: {plan.steps_per_epoch} steps an epoch, {plan.planned} in all"
+        f"{len(data.train)} conversations, {plan.batch} a step: {plan.steps_per_epoch} steps an epoch, "
+        f"{plan.planned} in all"
     )
     loop = Loop(job, values, plan, model, make_optimizer(weights, values), data, tracker, follower, PASS_TOKENS[device])
     if job.settings.get("max_seconds"):
         plan.deadline = begun + float(job.settings["max_seconds"]) - RESERVED_FOR_SAVING
-    loop.train([job.scratch / "checkpoints", *_given_checkpoints(values)])
+    given = [Path(values["pytorch_model_path"])] if values["pytorch_model_path"] else []
+    loop.train([job.scratch / "checkpoints", *given])
     summary = loop.finish()
     if values["apply_lora"] and values["merge_lora_weights"]:
         adapted = adapted.merge_and_unload()
         job.log("merged the LoRA adapters into the weights")
     summary.update(device=device, dtype=str(dtype).removeprefix("torch."), peak_rss_mb=round(peak_memory()))
-    return Run(adapted, summary)
+    return adapted, summary
 
 
 @dataclass
@@ -101,14 +97,13 @@ class Loop:
 
     def train(self, resume_from: list[Path]) -> None:
         """Runs until the plan's last step, or until early stopping ends it."""
-        begun = time.monotonic()
+        self.begun = time.monotonic()
         if self.plan.evaluate_every:
             self.first_loss = self.evaluate("before training")
         if self.values["resume_from_checkpoint"]:
             self.resume(resume_from)
         if self.plan.deadline:  # the evaluation at the end, and the checkpoint, have to fit as well
             self.plan.deadline -= self.evaluation_seconds
-        self.begun = begun
         for epoch in range(
             self.step // self.plan.steps_per_epoch, math.ceil(self.plan.planned / self.plan.steps_per_epoch)
         ):
@@ -126,7 +121,7 @@ class Loop:
         """One optimizer step on a batch; the loss is the mean over its trained tokens."""
         begun = time.monotonic()
         values, step = self.values, self.step
-        rate = values["learning_rate"] * learning_rate.factor(
+        rate = values["learning_rate"] * step_plan.learning_rate(
             values["lr_scheduler_type"], step, values["warmup_steps"], self.plan.total, values["learning_rate"]
         )
         for group in self.optimizer.param_groups:
@@ -279,24 +274,6 @@ def make_optimizer(weights: list[torch.nn.Parameter], values: dict[str, Any]) ->
     return torch.optim.AdamW(groups, lr=values["learning_rate"], betas=betas, eps=values["adam_epsilon"], fused=True)
 
 
-def seed_everything(values: dict[str, Any]) -> None:
-    """Seeds what draws numbers here; enable_full_determinism refuses operations that are not reproducible."""
-    random.seed(values["seed"])
-    torch.manual_seed(values["seed"])
-    if values["enable_full_determinism"]:
-        torch.use_deterministic_algorithms(True)
-
-
 def peak_memory() -> float:
     """Returns the most memory this process held, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def _lora_words(values: dict[str, Any]) -> str:
-    if not values["apply_lora"]:
-        return ": full fine-tuning (apply_lora false)"
-    return f": LoRA r {values['lora_r']}, alpha {values['lora_alpha']}, dropout {values['lora_dropout']:g}"
-
-
-def _given_checkpoints(values: dict[str, Any]) -> list[Path]:
-    return [Path(values["pytorch_model_path"])] if values["pytorch_model_path"] else []

@@ -37,10 +37,8 @@ class Job:
         self.logs = self.folder / "logs"
         self.logs.mkdir(exist_ok=True)
         self._log = (self.logs / "executionlogs.txt").open("a", encoding="utf-8", buffering=1)
-        self._steps: list[dict[str, Any]] = [
-            {"name": name, "status": "NotStarted", "started": None, "ended": None} for name in STEPS
-        ]
-        self._write_steps()
+        self._steps = {name: {"name": name, "status": "NotStarted", "started": None, "ended": None} for name in STEPS}
+        self._mark(STEPS[0])  # so that the file is there
 
     def log(self, line: str) -> None:
         """Appends whole lines to the log that `az ml job stream` prints."""
@@ -51,20 +49,16 @@ class Job:
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """Runs its block as a step of the component: its state goes to steps.json, its duration to the log."""
-        entry = next(step for step in self._steps if step["name"] == name)
-        entry.update(status="Running", started=_now())
-        self._write_steps()
+        self._mark(name, status="Running", started=_now())
         self.log(f"[{name}] started")
         begun = time.monotonic()
         try:
             yield
         except BaseException as error:
             # A cancelled job ends by SystemExit from the signal's handler.
-            entry.update(status="Canceled" if isinstance(error, SystemExit) else "Failed", ended=_now())
-            self._write_steps()
+            self._mark(name, status="Canceled" if isinstance(error, SystemExit) else "Failed", ended=_now())
             raise
-        entry.update(status="Completed", ended=_now())
-        self._write_steps()
+        self._mark(name, status="Completed", ended=_now())
         self.log(f"[{name}] completed in {time.monotonic() - begun:.1f} s")
 
     def fail(self, sentence: str, code: str) -> None:
@@ -72,8 +66,9 @@ class Job:
         self.log(f"{code}: {sentence}")
         write_json(self.folder / "error.json", {"code": code, "message": sentence})
 
-    def _write_steps(self) -> None:
-        write_json(self.folder / "steps.json", {"steps": self._steps})
+    def _mark(self, name: str, **changes: str) -> None:
+        self._steps[name].update(changes)
+        write_json(self.folder / "steps.json", {"steps": list(self._steps.values())})
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -14,10 +14,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from scripts.errors import one_line
+
 # A local server answers in milliseconds; MLflow's own defaults (120 s, 7 retries) would outlive the job.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
 LAST_WORDS = 30  # seconds that the end of the job waits for metrics still in the queue
-BATCH = 900  # MLflow takes 1000 metrics a request
 
 
 class Tracker:
@@ -63,43 +64,29 @@ class Tracker:
     def _work(self) -> None:
         try:
             from mlflow import MlflowClient
+            from mlflow.entities import Metric, Param, RunTag
 
-            client = MlflowClient(self._uri)
+            client: Any = MlflowClient(self._uri)
         except Exception as error:  # whatever is wrong with metrics, the training must not die of it
             self._complain(error)
             return
-        while (first := self._queue.get()) is not None:
-            entries, ended = self._drain(first)
+        kinds = {"metrics": Metric, "params": Param, "tags": RunTag}
+        ended = False
+        while not ended:
+            waiting = [self._queue.get()]
+            while not self._queue.empty():  # so that a slow server gets few large requests
+                waiting.append(self._queue.get())
+            ended = None in waiting
+            entries: dict[str, list[Any]] = {kind: [] for kind in kinds}
+            for kind, rows in filter(None, waiting):
+                entries[kind] += [kinds[kind](*row) for row in rows]
             try:
-                self._send(client, entries)
+                client.log_batch(self._run, **entries)
             except Exception as error:
                 self._complain(error)
-            if ended:
-                return
-
-    def _drain(self, first: tuple[str, Any]) -> tuple[dict[str, list[Any]], bool]:
-        """Collects what else is waiting, so that a slow server gets few large requests."""
-        entries: dict[str, list[Any]] = {"metrics": [], "params": [], "tags": []}
-        item: tuple[str, Any] | None = first
-        while item is not None:
-            entries[item[0]].extend(item[1])
-            try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                return entries, False
-        return entries, True
-
-    def _send(self, client: Any, entries: dict[str, list[Any]]) -> None:
-        from mlflow.entities import Metric, Param, RunTag
-
-        metrics = [Metric(*entry) for entry in entries["metrics"]]
-        params, tags = [Param(*entry) for entry in entries["params"]], [RunTag(*entry) for entry in entries["tags"]]
-        client.log_batch(self._run, metrics[:BATCH], params, tags)
-        for start in range(BATCH, len(metrics), BATCH):
-            client.log_batch(self._run, metrics[start : start + BATCH])
 
     def _complain(self, error: Exception) -> None:
         self._failed += 1
         if self._failed in (1, 10, 100, 1000):
-            reason = " ".join(str(error).split())[:300]
-            self._log(f"METRICS NOT SENT ({self._failed} time(s)) to {self._uri}: {type(error).__name__}: {reason}")
+            reason = f"{type(error).__name__}: {one_line(error)}"
+            self._log(f"METRICS NOT SENT ({self._failed} time(s)) to {self._uri}: {reason}")

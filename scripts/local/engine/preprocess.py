@@ -23,7 +23,7 @@ from scripts.local.engine import rows
 from scripts.local.engine.job_folder import Job
 from scripts.local.engine.model_import import BaseModel
 
-CAPPED_EVALUATION_TOKENS = 8192  # held-out tokens that a capped run evaluates, unless the settings say max_eval_rows
+CAPPED_EVALUATION_TOKENS = 8192  # held-out tokens that a capped run evaluates
 
 Row = tuple[str, dict[str, Any]]
 
@@ -34,8 +34,7 @@ class Data:
 
     train: list[Encoded]
     validation: list[Encoded]
-    max_length: int
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str]
     counts: dict[str, int] = field(default_factory=dict)
 
 
@@ -63,9 +62,7 @@ def run(job: Job, values: dict[str, Any], base: BaseModel, tokenizer: Any) -> Da
         for name, part in (("train", train), ("validation", validation))
     ]
     _check_special_tokens(base, tokenizer, train)
-    data = Data(
-        encoded[0], _evaluated(job, encoded[1]), length, files={split: _sha256(path) for split, path in paths.items()}
-    )
+    data = Data(encoded[0], _evaluated(job, encoded[1]), {split: _sha256(path) for split, path in paths.items()})
     for name, part in (("train", data.train), ("validation", data.validation)):
         data.counts[f"{name}_rows"] = len(part)
         data.counts[f"{name}_tokens"] = sum(len(row.ids) for row in part)
@@ -135,7 +132,7 @@ def _evaluated(job: Job, validation: list[Encoded]) -> list[Encoded]:
     if not (job.settings.get("max_steps") or job.settings.get("max_seconds")):
         return validation
     sums = itertools.accumulate(len(row.ids) for row in validation)
-    most = job.settings.get("max_eval_rows") or max(1, sum(tokens <= CAPPED_EVALUATION_TOKENS for tokens in sums))
+    most = max(1, sum(tokens <= CAPPED_EVALUATION_TOKENS for tokens in sums))
     if most < len(validation):
         job.log(f"CAPPED: evaluating {most} of {len(validation)} validation rows; the first are taken")
     return validation[:most]
@@ -159,8 +156,7 @@ def _encode_split(job: Job, name: str, part: list[Row], tokenizer: Any, base: Ba
 def encode_row(where: str, row: dict[str, Any], tokenizer: Any, system_role_supported: bool = True) -> Encoded:
     """Encodes a row; a `UserError` that names it if the template refuses it."""
     try:
-        messages = row["messages"] if system_role_supported else chat.fold_system(row["messages"])
-        return chat.encode(tokenizer, messages, row.get("tools"))
+        return chat.encode(tokenizer, row["messages"], row.get("tools"), system_role_supported)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
     except Exception as error:  # a template is a program: jinja2's errors, KeyError, TypeError, ... are all the row's

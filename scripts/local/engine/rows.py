@@ -28,8 +28,9 @@ def read(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def _jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
+            where = f"{path.name}:{number}"
             if line.strip():
-                yield f"{path.name}:{number}", _object(f"{path.name}:{number}", _parse(f"{path.name}:{number}", line))
+                yield where, _object(where, _parse(where, line))
 
 
 def _json(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -46,7 +47,8 @@ def _table(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     with path.open(encoding="utf-8", newline="") as lines:
         for number, row in enumerate(csv.DictReader(lines, delimiter="\t" if path.suffix == ".tsv" else ","), 2):
             where = f"{path.name}:{number}"
-            yield where, {name: _cell(where, name, cell) for name, cell in row.items() if name in ("messages", "tools")}
+            cells = {name: row[name] for name in ("messages", "tools") if name in row}
+            yield where, {name: _parse(f"{where}: {name}", cell) if cell else None for name, cell in cells.items()}
 
 
 def _parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -56,11 +58,8 @@ def _parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         table = pyarrow.parquet.ParquetFile(path)
         columns = [name for name in ("messages", "tools") if name in table.schema_arrow.names]
         batches = table.iter_batches(columns=columns)
-        number = 0
-        for batch in batches:
-            for row in batch.to_pylist():
-                number += 1
-                yield f"{path.name} row {number}", row
+        for number, row in enumerate((row for batch in batches for row in batch.to_pylist()), 1):
+            yield f"{path.name} row {number}", row
     except pyarrow.ArrowInvalid as error:
         raise UserError(f"{path.name}: not a parquet file ({error}).") from None
 
@@ -81,10 +80,6 @@ def _parts(folder: Path) -> list[Path]:
     if not parts:
         raise UserError(f"{table}: paths names no file in this folder; give `- file: ./train.jsonl`.")
     return parts
-
-
-def _cell(where: str, name: str, cell: str | None) -> Any:
-    return None if not cell else _parse(f"{where}: {name}", cell)
 
 
 def _parse(where: str, content: str) -> Any:

@@ -1,11 +1,17 @@
-"""How many steps a run takes, when it evaluates, and when a cap of the emulator's settings ends it."""
+"""The steps of a run: how many, when it evaluates, when a cap ends it; each one's conversations and learning rate."""
 
 from __future__ import annotations
 
 import math
+import random
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from scripts.conversation.tokens import Encoded
+
+POLYNOMIAL_END = 1e-7  # transformers' lr_end; the power is 1
 
 
 @dataclass
@@ -16,7 +22,6 @@ class Plan:
     the step that will really be the last one, also when the machine gets slower meanwhile.
     """
 
-    rows: int
     batch: int
     steps_per_epoch: int
     planned: int
@@ -27,11 +32,6 @@ class Plan:
     def __post_init__(self) -> None:
         self.total = self.planned
         self._rates: list[float] = []
-
-    @property
-    def epochs(self) -> float:
-        """How many passes over the rows all steps together make."""
-        return self.total / self.steps_per_epoch
 
     def measured(self, step: int, seconds: float) -> None:
         """Learns that step `step` (from 1) took `seconds`; under a time cap, plans for the steps that still fit."""
@@ -69,4 +69,55 @@ def make(values: dict[str, Any], rows: int, settings: dict[str, Any]) -> tuple[P
     if values["evaluation_strategy"] == "steps" and values["evaluation_steps_interval"] > 0:
         # A share of an epoch; it overrides eval_steps.
         every = max(1, int(per_epoch * values["evaluation_steps_interval"]))
-    return Plan(rows, batch, per_epoch, steps, every), lines
+    return Plan(batch, per_epoch, steps, every), lines
+
+
+def learning_rate(scheduler: str, step: int, warmup: int, total: int, rate: float) -> float:
+    """Returns what the learning rate `rate` is multiplied by in step `step` (from 0) of `total`.
+
+    The component's six schedulers as transformers.get_scheduler computes them, but as a plain function of (step, total),
+    so that a run whose end is moved by a time cap still anneals to it.
+    """
+    if scheduler == "constant":
+        return 1.0
+    if step < warmup:
+        return step / max(1, warmup)
+    if scheduler == "constant_with_warmup":
+        return 1.0
+    progress = (step - warmup) / max(1, total - warmup)
+    if scheduler == "linear":
+        return max(0.0, 1.0 - progress)
+    if scheduler == "cosine":
+        return max(0.0, 0.5 * (1.0 + math.cos(math.pi * progress)))
+    if scheduler == "cosine_with_restarts":  # one cycle, transformers' default
+        return 0.0 if progress >= 1.0 else max(0.0, 0.5 * (1.0 + math.cos(math.pi * (progress % 1.0))))
+    if scheduler == "polynomial":
+        end = POLYNOMIAL_END / rate
+        return end if progress > 1.0 else (1.0 - end) * (1.0 - progress) + end
+    raise ValueError(scheduler)
+
+
+def batches(rows: Sequence[Encoded], size: int, seed: int, epoch: int) -> Iterator[list[Encoded]]:
+    """Yields an epoch's rows, `size` at a time (the last may be fewer), in an order that seed and epoch decide."""
+    order = list(range(len(rows)))
+    random.Random(f"{seed}/{epoch}").shuffle(order)
+    for start in range(0, len(order), size):
+        yield [rows[at] for at in order[start : start + size]]
+
+
+def passes(rows: Sequence[Encoded], most_tokens: int) -> list[list[Encoded]]:
+    """Cuts a batch into groups of at most `most_tokens` tokens (a longer row stands alone): same gradient, less memory.
+
+    Longest first into the first group with room, so that the groups come out few and full.
+    """
+    groups: list[list[Encoded]] = []
+    room: list[int] = []
+    for row in sorted(rows, key=lambda row: -len(row.ids)):
+        at = next((at for at, left in enumerate(room) if len(row.ids) <= left), None)
+        if at is None:
+            groups.append([row])
+            room.append(most_tokens - len(row.ids))
+        else:
+            groups[at].append(row)
+            room[at] -= len(row.ids)
+    return groups

@@ -7,10 +7,8 @@ what the neighbours leave.
 
 from __future__ import annotations
 
-import json
 import os
 import time
-from pathlib import Path
 
 SPINNING = "3000"  # rounds, about 20 microseconds, that a waiting thread spins before it sleeps
 # oneDNN and torch keep compiled kernels by shape, 1024 each. Every batch has other shapes, and a step uses about a
@@ -30,14 +28,6 @@ def tune(threads: int | None = None) -> None:
 def cores() -> int:
     """Returns how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def asked(description: Path) -> int | None:
-    """Returns `settings.threads` of a job.json, or None."""
-    try:
-        return int(json.loads(description.read_text(encoding="utf-8"))["settings"]["threads"]) or None
-    except (KeyError, TypeError, ValueError):
-        return None
 
 
 class Follower:

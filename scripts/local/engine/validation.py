@@ -10,20 +10,20 @@ import json
 from pathlib import Path
 from typing import Any
 
-from scripts.azure.component_rules import (
-    COMPUTES,
-    FILES,
-    FORBIDDEN,
-    FORMATS,
-    GATHER_WEIGHTS,
-    MODEL_SOURCES,
-    PATHS,
-    TRAINING_SOURCES,
-    applies,
-)
-from scripts.errors import UserError
-from scripts.local.engine.inputs import parse
+from scripts.azure import component_rules
+from scripts.azure.component import Input, catalog
+from scripts.azure.component_rules import applies
+from scripts.errors import UserError, suggest
 from scripts.local.engine.job_folder import Job
+
+ADVICE = {  # by a rule of the component: the input that is named, and what to do
+    "early-stopping-without-evaluation": ("apply_early_stopping", "set evaluation_strategy to 'epoch' or 'steps'"),
+    "deepspeed-with-batch-search": (
+        "auto_find_batch_size",
+        "set auto_find_batch_size or apply_deepspeed to 'false'",
+    ),
+    "stage-3-with-onnx-runtime": ("apply_ort", "set apply_ort to 'false'"),
+}
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -34,37 +34,62 @@ def run(job: Job) -> dict[str, Any]:
     _check_training(values)
     for line in notices(values):
         job.log(line)
-    given = {name: values[name] for name in job.inputs if name not in PATHS}
+    given = {name: values[name] for name in job.inputs if name not in component_rules.PATHS}
     job.log("parameters: " + " ".join(f"{name}={value}" for name, value in sorted(given.items())))
     return values
 
 
+def parse(inputs: dict[str, str]) -> dict[str, Any]:
+    """Returns every input with its value or default, typed: "true"/"false" as bool, None where nothing is given."""
+    interface = catalog().inputs
+    for name in inputs:
+        if name not in interface:
+            raise UserError(f"inputs.{name}: chat_completion_pipeline has no such input{suggest(name, interface)}.")
+    for name, text in inputs.items():
+        if text not in (None, ""):
+            _check_value(interface[name], text)
+    return catalog().native(inputs)
+
+
+def _check_value(spec: Input, text: str) -> None:
+    try:
+        value = spec.typed(text)
+    except ValueError:
+        what = "a whole number" if spec.type == "integer" else "a number"
+        raise UserError(f"inputs.{spec.name}: found '{text}'; allowed is {what}.") from None
+    allowed = spec.fault(value)
+    if allowed and spec.enum:
+        raise UserError(f"inputs.{spec.name}: found '{text}'; allowed are {allowed}{suggest(text, spec.enum)}.")
+    if allowed:
+        raise UserError(f"inputs.{spec.name}: found {value:g}; allowed is {allowed}.")
+
+
 def _check_paths(inputs: dict[str, str], values: dict[str, Any]) -> None:
-    for name in (*PATHS, *COMPUTES):
-        found = next((sign for sign in FORBIDDEN if sign in str(inputs.get(name, ""))), None)
+    for name in (*component_rules.PATHS, *component_rules.COMPUTES):
+        found = next((sign for sign in component_rules.FORBIDDEN if sign in str(inputs.get(name, ""))), None)
         if found:
             raise UserError(
                 f"inputs.{name}: the component allows no {found} in a path or compute; found '{inputs[name]}'."
             )
-    if not any(values[name] for name in TRAINING_SOURCES):
+    if not any(values[name] for name in component_rules.TRAINING_SOURCES):
         raise UserError(
             "inputs.train_file_path: missing; give the training conversations, here or as train_mltable_path."
         )
-    for name in PATHS:
+    for name in component_rules.PATHS:
         if not values[name]:
             continue
         path = Path(values[name])
         if not path.exists():
             raise UserError(f"inputs.{name}: {path} does not exist.")
-        if name in FILES and path.suffix not in FORMATS:
-            allowed = ", ".join(FORMATS)
+        if name in component_rules.FILES and path.suffix not in component_rules.FORMATS:
+            allowed = ", ".join(component_rules.FORMATS)
             raise UserError(f"inputs.{name}: {path.name} ends in '{path.suffix}'; the component reads {allowed}.")
         if path.is_file() and path.stat().st_size == 0:
             raise UserError(f"inputs.{name}: {path} is empty.")
 
 
 def _check_model_source(job: Job, values: dict[str, Any]) -> None:
-    given = [name for name in MODEL_SOURCES if values[name]]
+    given = [name for name in component_rules.MODEL_SOURCES if values[name]]
     if not given and not job.base_model.get("reference"):
         raise UserError(
             "inputs: give the base model as one of mlflow_model_path, pytorch_model_path or huggingface_id."
@@ -74,20 +99,9 @@ def _check_model_source(job: Job, values: dict[str, Any]) -> None:
 
 
 def _check_training(values: dict[str, Any]) -> None:
-    if applies("early-stopping-without-evaluation", values):
-        raise UserError(
-            "inputs.apply_early_stopping: early stopping needs evaluations; set evaluation_strategy to 'epoch' or "
-            "'steps'."
-        )
-    if applies("deepspeed-with-batch-search", values):
-        raise UserError(
-            "inputs.auto_find_batch_size: DeepSpeed cannot search the batch size; set auto_find_batch_size or "
-            "apply_deepspeed to 'false'."
-        )
-    if applies("stage-3-with-onnx-runtime", values):
-        raise UserError(
-            "inputs.apply_ort: ONNX Runtime does not work with DeepSpeed stage 3; set apply_ort to 'false'."
-        )
+    for rule, (name, advice) in ADVICE.items():
+        if applies(rule, values):
+            raise UserError(f"inputs.{name}: {component_rules.REFUSED[rule].words}; {advice}.")
     if applies("weights-from-the-host", values) and values["deepspeed"]:
         _check_gathering(Path(values["deepspeed"]))
 
@@ -97,9 +111,9 @@ def _check_gathering(path: Path) -> None:
         stage = json.loads(path.read_text(encoding="utf-8")).get("zero_optimization", {})
     except (ValueError, AttributeError) as error:
         raise UserError(f"inputs.deepspeed: {path} is not a JSON object ({error}).") from None
-    if not stage.get(GATHER_WEIGHTS):
+    if not stage.get(component_rules.GATHER_WEIGHTS):
         raise UserError(
-            f"inputs.deepspeed: {path}: zero_optimization.{GATHER_WEIGHTS} must be true with "
+            f"inputs.deepspeed: {path}: zero_optimization.{component_rules.GATHER_WEIGHTS} must be true with "
             "deepspeed_stage 3, or the saved model would hold only a share of the weights."
         )
 

@@ -2,5 +2,5 @@
 
 contract   the server's reading of a request                            app       the routes
 batcher    continuous batching: who is answered when                    generator tokens, for many at a time
-cache      keys and values of the conversations being answered          sampling  the next token
+cache      keys and values of the conversations being answered
 """

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scripts.conversation import model_folder
-from scripts.errors import FAILED, UserError
-from scripts.local.engine import libraries, lifeline, threads
+from scripts.errors import FAILED, UserError, one_line
+from scripts.local.engine import process, threads
 
 if TYPE_CHECKING:
     from scripts.local.scoring.app import Server
@@ -29,8 +29,8 @@ def main() -> int:
     parser.add_argument("--max-batch", type=int, default=8, help="conversations answered at a time (default 8)")
     parser.add_argument("--threads", type=int, default=0, help="threads to compute with (default: the free cores)")
     options = parser.parse_args()
-    threads.tune(options.threads or None)
-    lifeline.end_with_parent()
+    threads.tune(options.threads)
+    process.end_with_parent()
     log = logger(options.log)
     if not (options.model_dir / model_folder.DESCRIPTION).is_file():  # before the imports, which take seconds
         log(f"error: {options.model_dir}: no file MLmodel, so this is not the folder of an MLflow model.")
@@ -57,12 +57,12 @@ def load(server: Server, options: argparse.Namespace, log: Callable[[str], None]
     """Loads the model and answers one token, then lets the server be healthy; ends the process if that fails."""
     begun = time.monotonic()
     try:
-        libraries.quieten()
+        process.quieten()
         from scripts.local.scoring.batcher import Batcher
         from scripts.local.scoring.contract import Parameters
         from scripts.local.scoring.generator import Generator
 
-        generator = Generator(options.model_dir, options.max_batch, threads.Follower(options.threads or None))
+        generator = Generator(options.model_dir, options.max_batch, threads.Follower(options.threads))
         generator.add(generator.prepare([{"role": "user", "content": "Hello"}], Parameters(max_new_tokens=1)))
         generator.step()
         server.batcher = Batcher(generator, log)
@@ -70,7 +70,7 @@ def load(server: Server, options: argparse.Namespace, log: Callable[[str], None]
         log(f"error: {error}")
         os._exit(FAILED)
     except Exception as error:  # a model that does not load cannot be served; uvicorn would go on without it
-        log(f"error: the model does not load: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
+        log(f"error: the model does not load: {type(error).__name__}: {one_line(error)}")
         os._exit(FAILED)
     log(f"model ready after {time.monotonic() - begun:.1f} s: up to {options.max_batch} conversations at a time")
 

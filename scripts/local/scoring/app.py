@@ -75,9 +75,8 @@ class Server:
     async def _stream(self, answer: Any, begun: float) -> AsyncIterator[str]:
         """Server-sent events: {"output": new text} as it comes, then {"output": "", "finish_reason"}, then [DONE]."""
         status, sent = 499, ""
-        held = (
-            max((len(stop) for stop in answer.parameters.stop), default=1) - 1
-        )  # may be the beginning of a stop string
+        # The last ones may be the beginning of a stop string.
+        held = max((len(stop) for stop in answer.parameters.stop), default=1) - 1
         try:
             async for text, ended in self.batcher.answer(answer):
                 safe = text if ended else text[: len(text) - held].rstrip(UNFINISHED)

@@ -7,8 +7,8 @@ import collections
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
+from scripts.errors import one_line
 from scripts.local.scoring.generator import Answer, Generator
 
 
@@ -67,17 +67,15 @@ class Batcher:
                         self.generator.add(ticket.answer)
             self._step()
 
-    def _drop_gone(self) -> None:
-        for ticket in [ticket for ticket in self.running if ticket.gone]:
-            self.generator.drop(ticket.answer)
-            self.running.remove(ticket)
-
     def _step(self) -> None:
         try:
-            self._drop_gone()
-            ended: list[Any] = self.generator.step() if self.running else []
+            for ticket in [ticket for ticket in self.running if ticket.gone]:
+                self.generator.drop(ticket.answer)
+                self.running.remove(ticket)
+            if self.running:
+                self.generator.step()
         except Exception as error:  # must not end the thread: every request in the batch is told, the next ones go on
-            self.log(f"generation failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}")
+            self.log(f"generation failed: {type(error).__name__}: {one_line(error)}")
             for ticket in self.running:
                 ticket.tell(error)
             self.running.clear()
@@ -85,7 +83,7 @@ class Batcher:
             return
         for ticket in list(self.running):
             answer = ticket.answer
-            if any(answer is other for other in ended):
+            if answer.reason:
                 ticket.tell((answer.text, True))
                 self.running.remove(ticket)
             elif answer.parameters.stream and answer.tokens:

@@ -58,19 +58,15 @@ class Part:
     """Which rows a forward pass is about: one row and many tokens (a prompt), or a token for each of many rows."""
 
     def __init__(self, cache: Cache, first: int, count: int, tokens: int) -> None:
-        self.cache, self.rows, self.tokens = cache, slice(first, first + count), tokens
+        self.cache, self.rows = cache, slice(first, first + count)
         lengths = torch.tensor(cache.lengths[first : first + count], device=cache.device)
         self.positions = lengths[:, None] + torch.arange(tokens, device=cache.device)  # [rows, tokens]
         self.end = max(cache.lengths[first : first + count]) + tokens
         self.index = torch.arange(first, first + count, device=cache.device)[:, None]
         seen = torch.arange(self.end, device=cache.device) <= self.positions[..., None]
         # Nothing to hide: a whole prompt is plainly causal, and rows of one length all see everything.
-        self.mask = None if bool(seen.all()) or self.from_start else seen[:, None]
-
-    @property
-    def from_start(self) -> bool:
-        """Whether this is a prompt's beginning, which attends to nothing stored before."""
-        return self.end == self.tokens and self.tokens > 1
+        whole = self.end == tokens > 1
+        self.mask = None if bool(seen.all()) or whole else seen[:, None]
 
     def store(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Stores the new keys and values [rows, heads, tokens, width]; returns all of these rows."""

@@ -133,14 +133,5 @@ def _only(content: dict[str, Any], allowed: tuple[str, ...], where: str) -> None
 
 def _kind(value: Any) -> str:
     """Returns JSON's word for a value."""
-    if value is None:
-        return "null"
-    words = {
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-        str: "a string",
-        list: "a list",
-        dict: "an object",
-    }
-    return words[type(value)]
+    words = {bool: "true or false", str: "a string", list: "a list", dict: "an object", type(None): "null"}
+    return words.get(type(value), "a number")

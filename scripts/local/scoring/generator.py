@@ -12,10 +12,10 @@ from scripts.conversation import model_folder
 from scripts.conversation import tokens as chat
 from scripts.errors import UserError
 from scripts.local.engine import lora, threads
-from scripts.local.scoring import sampling
 from scripts.local.scoring.cache import NAME, Cache, Part
 from scripts.local.scoring.contract import BadRequest, Parameters
 
+CANDIDATES = 256  # usually hold more than top_p of the probability, which spares sorting the whole vocabulary
 PROMPT_PART = 512  # tokens of a prompt read at once; in between, the others get their next token
 
 
@@ -50,8 +50,7 @@ class Generator:
     def prepare(self, messages: list[dict[str, Any]], parameters: Parameters) -> Answer:
         """Returns the answer to be filled; a `BadRequest` if template or context cannot take the conversation."""
         try:
-            folded = messages if self.system_role_supported else chat.fold_system(messages)
-            prompt = chat.prompt(self.tokenizer, folded)
+            prompt = chat.prompt(self.tokenizer, messages, system_role=self.system_role_supported)
         except UserError as error:
             raise BadRequest(f"input_data.input_string: {error}") from None
         except Exception as error:  # jinja2's TemplateError and whatever a template does with what it did not expect
@@ -136,7 +135,7 @@ class Generator:
         return logits.float()
 
     def _take(self, answer: Answer, logits: torch.Tensor) -> None:
-        token = sampling.choose(logits, answer.parameters, answer.random)
+        token = choose(logits, answer.parameters, answer.random)
         if token in self.ends:
             answer.reason = "stop"
             answer.text = self.tokenizer.decode(answer.tokens, skip_special_tokens=True)
@@ -151,12 +150,26 @@ class Generator:
             answer.reason = "length"
 
 
+def choose(logits: torch.Tensor, parameters: Parameters, generator: torch.Generator) -> int:
+    """Returns the next token for one row of logits [vocabulary] in fp32: greedy, or by temperature, top_k and top_p."""
+    if not parameters.do_sample or parameters.temperature == 0:
+        return int(logits.argmax())
+    chances = torch.softmax(logits / parameters.temperature, -1)
+    count = min(parameters.top_k or CANDIDATES, len(chances))
+    best, tokens = torch.topk(chances, count)
+    if parameters.top_k:
+        best = best / best.sum()
+    elif best.sum() < parameters.top_p:
+        best, tokens = torch.sort(chances, descending=True)
+    # A token stays while those before it have less than top_p together; so the first always stays.
+    best = best * (best.cumsum(-1) - best < parameters.top_p)
+    return int(tokens[torch.multinomial(best, 1, generator=generator)])
+
+
 def load(folder: Path) -> tuple[Any, Any, bool]:
     """Loads model and tokenizer of an MLflow model folder, and whether its template takes a system role."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    if not (folder / model_folder.DESCRIPTION).is_file():
-        raise UserError(f"{folder}: no file MLmodel, so this is not the folder of an MLflow model.")
     weights = model_folder.weights(folder)
     if weights is None:
         raise UserError(f"{folder}: no model/config.json, so this MLflow model holds no chat model of transformers.")

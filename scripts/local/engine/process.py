@@ -1,4 +1,4 @@
-"""How trainer and scoring server end when the emulator that started them says so, or is gone."""
+"""What trainer and scoring server are as processes: quiet, and at an end when the emulator says so or is gone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import signal
 import stat
 import sys
 import threading
+import warnings
 
 CANCELLED = 143  # 128 + SIGTERM, as shells number it
 
@@ -28,3 +29,14 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
+
+
+def quieten() -> None:
+    """Turns off the libraries' bars, warnings and network; has to be called before transformers is imported."""
+    warnings.filterwarnings("ignore")
+    os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_PROGRESS_BARS="1", TRANSFORMERS_VERBOSITY="error")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
