@@ -33,7 +33,7 @@ def pinned(
     )
     monkeypatch.setattr(retail, "per_hour", lambda *words: price)
     content, notes = lock.pin(load("dev", sets, check=False), live, TODAY)  # type: ignore[arg-type]
-    lock_file.verify(content, "dev")
+    lock_file._verify(content, "dev", {})
     return lock_file.typed(content), notes
 
 
