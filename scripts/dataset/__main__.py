@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
 
 def command_line(words: Sequence[str]) -> int:
     """Runs one command; returns its exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)  # a cancelled job leaves as little behind as Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled job leaves as little behind as Ctrl-C
     if words[:1] == ["component"]:  # knows no values: only what it needs is uploaded with it (scripts/.amlignore)
         from scripts.dataset.pipeline_step import prepare_in_pipeline
 
@@ -100,10 +100,6 @@ def _settings(arguments: argparse.Namespace, **changes: Any) -> Any:
     if getattr(arguments, "exact", False):
         changes["tokens"] = "exact"
     return from_values(from_arguments(arguments).data, **changes)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

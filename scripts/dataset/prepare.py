@@ -26,12 +26,12 @@ from scripts.dataset.manifest import (
     read_manifest,
     rows_of,
 )
-from scripts.dataset.progress import Progress
 from scripts.dataset.read_plan import work_of
 from scripts.dataset.settings import HELDOUT, PARTS, TEST, TRAIN, VALIDATION, Settings
 from scripts.dataset.source import Source, choose, is_hub_id, local
 from scripts.dataset.survey import book_few_rows, survey
 from scripts.dataset.tally import FAIL, Tally
+from scripts.dataset.terminal import Progress
 from scripts.dataset.writer import Writer
 from scripts.errors import FAILED, UserError
 
@@ -104,9 +104,7 @@ def _prepare(settings: Settings, source: Source, writer: Writer, say: Callable[[
         say(note)
     work = work_of(settings, source, bound)
     coder = partial(tokenizer.find, settings.tokenizer, settings.model, source.kind == "hub")
-    result = survey(
-        settings, work, lambda lines: writer.write(lines.part, lines.lines), Progress(work.bytes, stream), coder
-    )
+    result = survey(settings, work, writer.write, Progress(work.bytes, stream), coder)
     files = _close(writer, own_questions=bound[HELDOUT] is not None)
     _require_rows(result.tally, files)
     manifest = manifest_of(settings, source, bound, work, files, result)

@@ -17,7 +17,7 @@ import orjson
 
 from scripts.dataset.checks import Finding, role_findings
 from scripts.dataset.duplicates import MOST_SPLITS, Places, Seen
-from scripts.dataset.layout import Mapper, Rows
+from scripts.dataset.layout import Mapper, Rows, has_calls
 from scripts.dataset.lengths import SAMPLE, SAMPLE_TRAIN, Length, Sample
 from scripts.dataset.read_plan import Task, Work, scatter
 from scripts.dataset.read_rows import Chunk, Place
@@ -52,14 +52,6 @@ class Statistics:
             self.turns[min(len(sequence), MAX_TURNS)] += count
             for role in sequence:
                 self.roles[role] += count
-
-
-@dataclass(frozen=True)
-class Lines:
-    """Rows of a chunk that go to one output file."""
-
-    part: str
-    lines: list[bytes]
 
 
 @dataclass(frozen=True)
@@ -112,8 +104,8 @@ class Sieve:
         self._places = Places()
         self._splits: list[str] = []
 
-    def pour(self, task: Task, mapper: Mapper, chunk: Chunk) -> Iterator[Lines]:
-        """Takes a chunk of a task; yields the lines that survive, by output file."""
+    def pour(self, task: Task, mapper: Mapper, chunk: Chunk) -> Iterator[tuple[str, list[bytes]]]:
+        """Takes a chunk of a task; yields output files, each with the lines that survive and go to it."""
         batch = self._open(task, mapper, chunk)
         _check_form(batch)
         messages = _dump(batch.rows.messages, "messages", batch)
@@ -170,7 +162,7 @@ class Sieve:
         return dict(zip(left, measured, strict=True))
 
     def _divide(self, batch: Batch, prints: Prints, lengths: dict[int, Length], messages: list[bytes],
-                extras: list[bytes]) -> Iterator[Lines]:  # fmt: skip
+                extras: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:  # fmt: skip
         """Yields what is left as lines, training rows divided by the cuts."""
         taken = np.array([at not in batch.gone for at in prints.at], dtype=bool)
         side = np.zeros(len(prints.at), dtype=np.int64)
@@ -196,7 +188,7 @@ class Sieve:
                 where = [batch.rows.at[at] for at in chosen]
                 books.sample.offer(prints.exact[picked, 1], sizes, lines, batch.place, where)
             self.tally.kept[batch.task.split] += len(chosen)
-            yield Lines(part, lines)
+            yield part, lines
 
     def _books(self, part: str) -> Statistics:
         if part not in self.statistics:
@@ -211,7 +203,7 @@ def _check_form(batch: Batch) -> None:
         for finding in role_findings(roles, batch.task.trained):
             batch.find(at, finding)
         for turn, text in enumerate(rows.texts[at]):
-            if (not text or text.isspace()) and not _calls(rows.messages[at][turn]):
+            if (not text or text.isspace()) and not has_calls(rows.messages[at][turn]):
                 there = "no text" if not text else "only white space"
                 batch.find(at, Finding("empty_content", f"messages[{turn}].content", there, "text"))
                 break
@@ -262,7 +254,3 @@ def _dump(items: list[Any], path: str, batch: Batch) -> list[bytes]:
 
 def _line(messages: bytes, extras: bytes) -> bytes:
     return b'{"messages":' + messages + (b"," + extras[1:] if len(extras) > 2 else b"}") + b"\n"
-
-
-def _calls(message: dict[str, Any]) -> bool:
-    return len(message) > 1 and any(message.get(name) for name in ("tool_calls", "function_call"))

@@ -14,12 +14,12 @@ from scripts.azure.component_rules import FEWEST_ROWS
 from scripts.dataset import lengths
 from scripts.dataset.checks import Finding, shown
 from scripts.dataset.layout import Mapper
-from scripts.dataset.progress import Progress
 from scripts.dataset.read_plan import Work
 from scripts.dataset.read_rows import ahead, chunks
 from scripts.dataset.settings import Settings
-from scripts.dataset.sieve import Lines, Measure, Sieve, Statistics
+from scripts.dataset.sieve import Measure, Sieve, Statistics
 from scripts.dataset.tally import Tally
+from scripts.dataset.terminal import Progress
 from scripts.dataset.tokenizer import Tokenizer
 from scripts.errors import UserError
 
@@ -42,11 +42,11 @@ class Survey:
 def survey(
     settings: Settings,
     work: Work,
-    write: Callable[[Lines], None],
+    write: Callable[[str, list[bytes]], None],
     progress: Progress,
     tokenizer: Callable[[], tuple[Tokenizer | None, str]],
 ) -> Survey:
-    """Reads the splits of `work` in their order, hands surviving lines to `write`, and returns the books."""
+    """Reads the splits of `work` in their order, hands output files and their lines to `write`, and returns the books."""
     tally = Tally(settings.policies())
     exact = settings.tokens == "exact"
     coder, counted_with = tokenizer() if exact else (None, "")
@@ -61,8 +61,8 @@ def survey(
                 tally.rows_in[task.split] += 0
                 mapper = Mapper(settings.layout)
                 for chunk in ahead(chunks(task.plan, mapper.columns)):
-                    for lines in sieve.pour(task, mapper, chunk):
-                        write(lines)
+                    for part, lines in sieve.pour(task, mapper, chunk):
+                        write(part, lines)
                     progress.advance(len(chunk), chunk.bytes)
                 layout = mapper.format or layout
         finally:
