@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from markupsafe import Markup
 
+from scripts.dataset import terminal
 from scripts.dataset.checks import EXAMPLES, ROLES
 from scripts.dataset.tokenizer import Tokenizer
 from scripts.pages import charts, page
@@ -20,7 +21,6 @@ CONVERSATIONS = 5
 SHOWN_TOKENS = 2000
 SHOWN_CHARACTERS = 4000  # of a message
 STATES = {"pass": "passed", "warn": "warning", "fail": "failed"}
-DONE = {"drop": "left out", "keep": "kept", "fail": "not allowed"}
 MOST_BARS = 24  # of messages in a conversation; longer ones share the last
 
 
@@ -55,7 +55,7 @@ def report_page(manifest: dict[str, Any], folder: Path, coder: Tokenizer | None)
         dropped=sum(sum(split["dropped"].values()) for split in manifest["read"].values()),
         lengths=lengths, lengths_said=said, shapes=_shapes(manifest["files"]["train"]),
         example=_example(rows, coder, manifest["max_seq_length"]),
-        most=SHOWN_CHARACTERS, roles=ROLES, examples=EXAMPLES, states=STATES, done=DONE, rounded=rounded, share=share, size=size,
+        most=SHOWN_CHARACTERS, roles=ROLES, examples=EXAMPLES, states=STATES, done=terminal.DONE, rounded=rounded, share=share, size=size,
     )  # fmt: skip
 
 
@@ -93,14 +93,12 @@ def _lengths(manifest: dict[str, Any]) -> tuple[str, list[Markup]]:
         if limit > max(spread["longest"], len(counts) * width):
             said += " No conversation comes near it."
     every = max(1, len(counts) // 5)
+    last = len(counts) - 1
     bars = [
         Bar(count, charts.short(at * width) if at % every == 0 else "",
-            f"{at * width:,} to {(at + 1) * width - 1:,} tokens: {count:,}")
-        for at, count in enumerate(counts[:-1])
+            f"{at * width:,} {f'to {(at + 1) * width - 1:,} tokens' if at < last else 'tokens and more'}: {count:,}")
+        for at, count in enumerate(counts)
     ]  # fmt: skip
-    last = len(bars)
-    bars.append(Bar(counts[-1], charts.short(last * width) if last % every == 0 else "",
-                    f"{last * width:,} tokens and more: {counts[-1]:,}"))  # fmt: skip
     sampled = "" if tokens["how"] == "exact" else f" (sample of {tokens['counted']:,})"
     cut = f"cut at {limit:,}" if limit else ""
     near = limit and limit <= 3 * max(percentiles[99], 1)

@@ -56,15 +56,14 @@ class Places:
     """Remembers in which file and row a running number was read, a few bytes a chunk."""
 
     def __init__(self) -> None:
-        self._starts: dict[str, list[int]] = {}
-        self._places: dict[str, list[Callable[[int], tuple[str, str]]]] = {}
+        self._chunks: dict[str, list[tuple[int, Callable[[int], tuple[str, str]]]]] = {}
 
     def add(self, split: str, start: int, place: Callable[[int], tuple[str, str]]) -> None:
         """Notes that the rows of `split` from running number `start` on stand at `place`."""
-        self._starts.setdefault(split, []).append(start)
-        self._places.setdefault(split, []).append(place)
+        self._chunks.setdefault(split, []).append((start, place))
 
     def __call__(self, split: str, number: int) -> str:
         """Returns the file and row of a running number, as in `train.jsonl line 17`."""
-        at = bisect_right(self._starts[split], number) - 1
-        return " ".join(self._places[split][at](number - self._starts[split][at]))
+        chunks = self._chunks[split]
+        start, place = chunks[bisect_right(chunks, number, key=lambda chunk: chunk[0]) - 1]
+        return " ".join(place(number - start))

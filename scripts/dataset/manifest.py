@@ -64,9 +64,9 @@ def version(files: dict[str, dict[str, Any]]) -> str:
     return hashlib.sha256(hashes.encode()).hexdigest()[:12]
 
 
-def as_text(manifest: dict[str, Any]) -> str:
-    """Returns the content of manifest.json."""
-    return json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+def as_text(outcome: dict[str, Any]) -> str:
+    """Returns a manifest, or what a check found, as the text of a JSON file."""
+    return json.dumps(outcome, indent=2, ensure_ascii=False) + "\n"
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:

@@ -35,7 +35,7 @@ def prepare_in_pipeline(words: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         code, manifest, _ = prepare(settings, folder, say=lambda line: print(line, flush=True))
-        terminal.manifest(manifest, folder, "text")
+        terminal.manifest(manifest, folder)
         if code:
             return code
         for part, target in ((part, getattr(given, part)) for part in PARTS):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from scripts.dataset import hub, tokenizer
+from scripts.dataset.checks import FAIL, Tally
 from scripts.dataset.data_report import report_page
 from scripts.dataset.manifest import (
     MANIFEST,
@@ -30,7 +31,6 @@ from scripts.dataset.read_plan import work_of
 from scripts.dataset.settings import HELDOUT, PARTS, TEST, TRAIN, VALIDATION, Settings
 from scripts.dataset.source import Source, choose, is_hub_id, local
 from scripts.dataset.survey import book_few_rows, survey
-from scripts.dataset.tally import FAIL, Tally
 from scripts.dataset.terminal import Progress
 from scripts.dataset.writer import Writer
 from scripts.errors import FAILED, UserError

@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 import orjson
 
-from scripts.dataset.checks import Finding, role_findings
+from scripts.dataset.checks import Finding, Tally, role_findings
 from scripts.dataset.duplicates import MOST_SPLITS, Places, Seen
 from scripts.dataset.layout import Mapper, Rows, has_calls
 from scripts.dataset.lengths import SAMPLE, SAMPLE_TRAIN, Length, Sample
 from scripts.dataset.read_plan import Task, Work, scatter
 from scripts.dataset.read_rows import Chunk, Place
 from scripts.dataset.settings import TRAIN
-from scripts.dataset.tally import Tally
 from scripts.dataset.text_checks import Texts, digests
 from scripts.errors import UserError
 

@@ -12,13 +12,12 @@ import orjson
 
 from scripts.azure.component_rules import FEWEST_ROWS
 from scripts.dataset import lengths
-from scripts.dataset.checks import Finding, shown
+from scripts.dataset.checks import Finding, Tally, shown
 from scripts.dataset.layout import Mapper
 from scripts.dataset.read_plan import Work
 from scripts.dataset.read_rows import ahead, chunks
 from scripts.dataset.settings import Settings
 from scripts.dataset.sieve import Measure, Sieve, Statistics
-from scripts.dataset.tally import Tally
 from scripts.dataset.terminal import Progress
 from scripts.dataset.tokenizer import Tokenizer
 from scripts.errors import UserError

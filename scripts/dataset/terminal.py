@@ -1,11 +1,10 @@
-"""What a person reads on the terminal: how far `prepare` and `check` are, and what came out, or that as JSON.
+"""What a person reads on the terminal: how far `prepare` and `check` are, and what came out.
 
 Progress is one line that is rewritten on a terminal, with rows/s, MB/s and the time left; elsewhere plain lines.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, TextIO
 PLAIN_SECONDS = 10.0
 TERMINAL_SECONDS = 0.2
 SHOWN = 5  # examples of a check
+DONE = {"drop": "left out", "keep": "kept", "fail": "not allowed"}  # what becomes of a row, by the check's policy
 _SIGNS = {"pass": "ok  ", "warn": "warn", "fail": "FAIL"}
 
 
@@ -69,11 +69,8 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def verdict(result: dict[str, Any], form: str) -> None:
+def verdict(result: dict[str, Any]) -> None:
     """Prints the outcome of `check`."""
-    if form == "json":
-        print(json.dumps(result, indent=2, ensure_ascii=False))
-        return
     for split, rows in result["rows"].items():
         print(f"{split}: {_counts(rows)}")
     _checks(result["checks"])
@@ -84,11 +81,8 @@ def verdict(result: dict[str, Any], form: str) -> None:
     print(words[result["status"]])
 
 
-def manifest(result: dict[str, Any], folder: Path, form: str) -> None:
+def manifest(result: dict[str, Any], folder: Path) -> None:
     """Prints the outcome of `prepare`."""
-    if form == "json":
-        print(json.dumps(result, indent=2, ensure_ascii=False))
-        return
     for split, read in result["read"].items():
         print(f"{split}: {_counts(read)} ({read['how']})")
     _checks(result["checks"])
@@ -113,8 +107,9 @@ def _checks(checks: list[dict[str, Any]]) -> None:
         if not check["count"]:
             continue
         about = "about " if check["estimated"] else ""
-        done = {"drop": "left out", "keep": "kept", "fail": "not allowed"}[check["policy"]]
-        print(f"{_SIGNS[check['status']]} {check['name']}: {check['title']}, {about}{check['count']:,} ({done})")
+        print(
+            f"{_SIGNS[check['status']]} {check['name']}: {check['title']}, {about}{check['count']:,} ({DONE[check['policy']]})"
+        )
         for example in check["examples"][:SHOWN]:
             path = f" {example['path']}" if example["path"] else ""
             print(f"       {example['file']} {example['row']}{path}: found {example['found']}, "
