@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from scripts.dataset import tokenizer
 from scripts.dataset.prepare import find_source
 from scripts.dataset.read_plan import Task, Work, plan_reading
 from scripts.dataset.settings import Settings
 from scripts.dataset.source import File, Source
 from scripts.dataset.survey import book_few_rows, survey
-from scripts.dataset.terminal import Progress
 from scripts.errors import UserError
 
 # Splits that may be small, and those that hold questions, by the first word of their names: dev_v2, but not developer.
@@ -35,8 +32,8 @@ def check_files(settings: Settings, sources: list[str], stream: TextIO | None = 
         for name, files in sorted(splits.items(), key=lambda item: item[0].startswith("train"))
     ]
     work = Work(tasks, questions=frozenset(name for name in splits if _asks(name) or _TEST.match(name)))
-    coder = partial(tokenizer.find, settings.tokenizer, settings.model, any(source.kind == "hub" for source in found))
-    result = survey(settings, work, lambda part, lines: None, Progress(work.bytes, stream), coder)
+    online = any(source.kind == "hub" for source in found)
+    result = survey(settings, work, lambda part, lines: None, online, stream)
     for name in splits:
         if not _SMALL.match(name) and not _asks(name):
             book_few_rows(result.tally, name, result.tally.kept[name])

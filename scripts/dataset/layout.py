@@ -55,8 +55,7 @@ class Mapper:
         if not self._recognise(schema.names):
             return None
         wanted = {*self._columns.values(), *EXTRAS}
-        named = [name for name in schema.names if name in wanted]
-        return named or None
+        return [name for name in schema.names if name in wanted] or None
 
     def rows(self, chunk: Chunk) -> Rows:
         """Maps a chunk; what is not a conversation comes back in `bad` with the reason."""
@@ -99,9 +98,9 @@ class Mapper:
     def _recognise(self, names: Any) -> bool:
         """Decides an automatic layout by column names; returns whether the layout is known."""
         if self.format is None:
-            if self._layout.messages in names or any(name in names for name in MESSAGES):
+            if self._layout.messages in names or _first(names, None, MESSAGES):
                 self.format = "messages"
-            elif any(name in names for name in CONVERSATIONS):
+            elif _first(names, None, CONVERSATIONS):
                 self.format = "conversations"
             elif _first(names, self._layout.prompt, PROMPTS) and _first(names, self._layout.response, RESPONSES):
                 self.format = "prompt_response"
@@ -123,7 +122,7 @@ class Mapper:
                 self._columns["input"] = "input"
         else:
             candidates = MESSAGES if self.format == "messages" else CONVERSATIONS
-            self._columns = {"messages": layout.messages or _first(names, None, candidates) or candidates[0]}
+            self._columns = {"messages": _first(names, layout.messages, candidates) or candidates[0]}
         self._columns["system"] = layout.system
         shareable = self.format == "conversations"
         self._role = layout.role or ("from" if shareable else "role")
@@ -312,9 +311,7 @@ def _largest(texts: Any, offsets: list[int]) -> int:
 
 
 def _first(names: Any, given: str | None, candidates: tuple[str, ...]) -> str | None:
-    if given:
-        return given
-    return next((name for name in candidates if name in names), None)
+    return given or next((name for name in candidates if name in names), None)
 
 
 def _not_json(line: bytes, error: Exception) -> Finding:

@@ -97,11 +97,6 @@ def is_intact(manifest: dict[str, Any], folder: Path) -> bool:
     return page.is_file() and page.stat().st_size > 0
 
 
-def rows_of(manifest: dict[str, Any]) -> str:
-    """Returns the rows of every file as a person reads them: train 451, validation 20."""
-    return ", ".join(f"{name} {file['rows']:,}" for name, file in manifest["files"].items())
-
-
 def _file(part: str, files: dict[str, dict[str, Any]], result: Survey) -> dict[str, Any]:
     name = TEST if part == HELDOUT and HELDOUT not in result.statistics else part
     books = result.statistics.get(name)

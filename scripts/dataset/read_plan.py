@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scripts.dataset.settings import HELDOUT, TEST, TRAIN, VALIDATION, Settings, is_cut
-from scripts.dataset.source import File, Source, files_of
+from scripts.dataset.source import File, Source
 from scripts.errors import UserError
 
 MANY_SHARDS = 32  # above it, whole shards are drawn first, so that not every footer is read
@@ -99,11 +99,10 @@ def work_of(settings: Settings, source: Source, bound: dict[str, str | float | N
         split = bound.get(part)
         if is_cut(split) or (split is None and part != TRAIN):
             continue
-        name = None if split is None else str(split)
-        if name is None and len(source.splits) == 1:
-            name = next(iter(source.splits))
-        plan = plan_reading(files_of(source, name), percent, settings.sample, settings.seed)
-        tasks.append(Task(name or "all files", part, plan, part != HELDOUT))
+        some = [str(split)] if split is not None else list(source.splits)
+        files = [file for name in some for file in source.splits[name]]
+        plan = plan_reading(files, percent, settings.sample, settings.seed)
+        tasks.append(Task(some[0] if len(some) == 1 else "all files", part, plan, part != HELDOUT))
     named = [task.split for task in tasks]
     for name in named:
         if named.count(name) > 1:

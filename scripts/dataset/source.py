@@ -138,11 +138,6 @@ def choose(
     return bound
 
 
-def files_of(source: Source, split: str | None) -> list[File]:
-    """Returns the files of a split, or all of them for None."""
-    return source.splits[split] if split is not None else [file for files in source.splits.values() for file in files]
-
-
 def _nearest(part: str, names: list[str], source: Source) -> str | float | None:
     starts = {
         "train": ("train",),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TextIO
 
 import numpy as np
 import orjson
 
 from scripts.azure.component_rules import FEWEST_ROWS
-from scripts.dataset import lengths
+from scripts.dataset import lengths, tokenizer
 from scripts.dataset.checks import Finding, Tally, shown
 from scripts.dataset.layout import Mapper
 from scripts.dataset.read_plan import Work
@@ -42,13 +43,18 @@ def survey(
     settings: Settings,
     work: Work,
     write: Callable[[str, list[bytes]], None],
-    progress: Progress,
-    tokenizer: Callable[[], tuple[Tokenizer | None, str]],
+    online: bool,
+    stream: TextIO | None,
 ) -> Survey:
-    """Reads the splits of `work` in their order, hands output files and their lines to `write`, and returns the books."""
+    """Reads the splits of `work` in their order, hands output files and their lines to `write`, and returns the books.
+
+    Progress is told to `stream`; the tokenizer may be asked from the hub where that is `online`.
+    """
+    progress = Progress(work.bytes, stream)
+    find = partial(tokenizer.find, settings.tokenizer, settings.model, online)
     tally = Tally(settings.policies())
     exact = settings.tokens == "exact"
-    coder, counted_with = tokenizer() if exact else (None, "")
+    coder, counted_with = find() if exact else (None, "")
     if exact and coder is None:
         raise UserError(f"dataset.tokens: exact counts need a tokenizer, and there is none: {counted_with}")
     limit, layout = _limit(settings, coder), None
@@ -67,7 +73,7 @@ def survey(
         finally:
             progress.end()
     if not exact and sieve.statistics:  # loading takes half a second: only where there is something to count
-        coder, counted_with = tokenizer()
+        coder, counted_with = find()
         limit = _limit(settings, coder)
     tokens = {
         part: _exact_tokens(books, limit) if exact else _sampled_tokens(part, books, coder, limit, tally)
