@@ -16,14 +16,13 @@ import numpy as np
 import orjson
 
 from scripts.dataset.checks import Finding, Tally, role_findings
-from scripts.dataset.duplicates import MOST_SPLITS, Places, Seen
+from scripts.dataset.duplicates import Places, Seen
 from scripts.dataset.layout import Mapper, Rows, has_calls
 from scripts.dataset.lengths import SAMPLE, SAMPLE_TRAIN, Length, Sample
 from scripts.dataset.read_plan import Task, Work, scatter
 from scripts.dataset.read_rows import Chunk, Place
 from scripts.dataset.settings import TRAIN
 from scripts.dataset.text_checks import Texts, digests
-from scripts.errors import UserError
 
 MAX_TURNS = 100  # conversations with more messages share the last bar of the report's chart
 
@@ -58,7 +57,7 @@ class Batch:
     """A chunk on its way through the sieve: its conversations, and which of them a check has left out."""
 
     task: Task
-    start: int  # the number of its first row within the split
+    start: int  # the running number of its first row
     place: Place
     rows: Rows
     tally: Tally
@@ -101,7 +100,6 @@ class Sieve:
         self._limit = limit
         self._seen = Seen()
         self._places = Places()
-        self._splits: list[str] = []
 
     def pour(self, task: Task, mapper: Mapper, chunk: Chunk) -> Iterator[tuple[str, list[bytes]]]:
         """Takes a chunk of a task; yields output files, each with the lines that survive and go to it."""
@@ -118,13 +116,9 @@ class Sieve:
 
     def _open(self, task: Task, mapper: Mapper, chunk: Chunk) -> Batch:
         """Books the chunk, and the rows in it that are no conversations."""
-        start = self.tally.rows_in[task.split]
+        start = self.tally.rows_in.total()
         self.tally.rows_in[task.split] += len(chunk)
-        if task.split not in self._splits:
-            if len(self._splits) == MOST_SPLITS:
-                raise UserError(f"{task.split}: more than {MOST_SPLITS:,} splits or files; check them in several parts")
-            self._splits.append(task.split)
-        self._places.add(task.split, start, chunk.place)
+        self._places.add(start, task.split, chunk.place)
         rows = mapper.rows(chunk)
         for index, finding in rows.bad:
             self.tally.find(task.split, chunk.place(index), finding)
@@ -138,10 +132,10 @@ class Sieve:
             return
         numbers = batch.start + np.array(batch.rows.at, dtype=np.int64)[np.array(prints.at)[kept]]
         split = batch.task.split
-        for earlier in self._seen.add(prints.keys[kept], prints.exact[kept, 0], self._splits.index(split), numbers):
+        for earlier in self._seen.add(prints.keys[kept], prints.exact[kept, 0], numbers):
             at = prints.at[kept[earlier.index]]
-            other = self._splits[earlier.split]
-            place = f"the conversation of {self._places(other, earlier.number)}"
+            other, row = self._places(earlier.number)
+            place = f"the conversation of {row}"
             near = "" if earlier.is_same else "near_"
             if other == split:
                 batch.find(at, Finding(f"{near}duplicate", "messages", place, "a conversation once"))
