@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -151,17 +152,11 @@ def _example(rows: list[dict[str, Any]], coder: Tokenizer | None, limit: int | N
 
 def _pieces(text: str, spans: list[tuple[int, int]], trained: list[bool], limit: int | None) -> Iterator[Piece]:
     """Yields the text under the tokens, those of one kind together; tokens may share a character."""
-    begin = end = 0
-    kind: tuple[bool, bool] | None = None
-    for at, (first, last) in enumerate(spans):
-        here = (trained[at], limit is not None and at >= limit)
-        if kind is not None and here != kind:
-            yield Piece(text[begin:end], *kind)
-            begin = max(first, end)
-        elif kind is None:
-            begin = first
-        kind, end = here, max(last, end)
-    if kind is not None:
+    end = 0
+    kinds = [(trained[at], limit is not None and at >= limit) for at in range(len(spans))]
+    for kind, group in groupby(zip(kinds, spans, strict=True), key=lambda each: each[0]):
+        under = [span for _, span in group]
+        begin, end = max(under[0][0], end), max(end, *(last for _, last in under))
         yield Piece(text[begin:end], *kind)
 
 

@@ -37,7 +37,7 @@ def hub(repository: str, revision: str, subset: str | None) -> Source:
         where = f" under '{subset}'" if subset else ""
         raise UserError(f"dataset.source: {repository}@{revision}: no data file{where}; set dataset.subset or revision")
     identity = {"kind": "hub", "repository": repository, "commit": info.sha, "subset": subset}
-    return Source(repository, "hub", splits, identity, commit=info.sha, notes=notes)
+    return Source(repository, "hub", splits, identity, notes=notes)
 
 
 def _info(repository: str, revision: str) -> Any:

@@ -39,7 +39,7 @@ def manifest_of(
         "status": verdict["status"],
         "name": settings.name,
         "source": {"asked": settings.source, "kind": source.kind, "revision": settings.revision,
-                   "commit": source.commit, "subset": settings.subset},
+                   "commit": source.identity.get("commit"), "subset": settings.subset},
         "fallback": source.fallback,
         "percent": 100.0 if source.fallback else settings.percent,
         "sample": settings.sample,

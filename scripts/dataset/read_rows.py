@@ -49,7 +49,7 @@ class Chunk:
     bytes: int
 
     def __len__(self) -> int:
-        return self.rows.num_rows if hasattr(self.rows, "num_rows") else len(self.rows)
+        return len(self.rows)
 
 
 def chunks(plan: Plan, columns: Callable[[Any], list[str] | None]) -> Iterator[Chunk]:

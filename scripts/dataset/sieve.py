@@ -83,23 +83,21 @@ class Prints:
     sizes: Any  # bytes of text
 
 
+@dataclass
 class Sieve:
     """Everything that a row passes on its way from the source to a file.
 
     `measure` counts the tokens of every conversation; without it a sample is kept to be counted later.
     """
 
-    def __init__(
-        self, tally: Tally, seed: int, work: Work, measure: Measure | None = None, limit: int | None = None
-    ) -> None:
-        self.tally = tally
-        self.statistics: dict[str, Statistics] = {}
-        self._seed = seed
-        self._work = work
-        self._measure = measure
-        self._limit = limit
-        self._seen = Seen()
-        self._places = Places()
+    tally: Tally
+    seed: int
+    work: Work
+    measure: Measure | None = None
+    limit: int | None = None
+    statistics: dict[str, Statistics] = field(default_factory=dict)
+    seen: Seen = field(default_factory=Seen)
+    places: Places = field(default_factory=Places)
 
     def pour(self, task: Task, mapper: Mapper, chunk: Chunk) -> Iterator[tuple[str, list[bytes]]]:
         """Takes a chunk of a task; yields output files, each with the lines that survive and go to it."""
@@ -118,7 +116,7 @@ class Sieve:
         """Books the chunk, and the rows in it that are no conversations."""
         start = self.tally.rows_in.total()
         self.tally.rows_in[task.split] += len(chunk)
-        self._places.add(start, task.split, chunk.place)
+        self.places.add(start, task.split, chunk.place)
         rows = mapper.rows(chunk)
         for index, finding in rows.bad:
             self.tally.find(task.split, chunk.place(index), finding)
@@ -132,25 +130,25 @@ class Sieve:
             return
         numbers = batch.start + np.array(batch.rows.at, dtype=np.int64)[np.array(prints.at)[kept]]
         split = batch.task.split
-        for earlier in self._seen.add(prints.keys[kept], prints.exact[kept, 0], numbers):
+        for earlier in self.seen.add(prints.keys[kept], prints.exact[kept, 0], numbers):
             at = prints.at[kept[earlier.index]]
-            other, row = self._places(earlier.number)
+            other, row = self.places(earlier.number)
             place = f"the conversation of {row}"
             near = "" if earlier.is_same else "near_"
             if other == split:
                 batch.find(at, Finding(f"{near}duplicate", "messages", place, "a conversation once"))
-            elif not {split, other} <= self._work.questions:
+            elif not {split, other} <= self.work.questions:
                 what = f"{place}, of {other}"
                 batch.find(at, Finding(f"{near}leak", "messages", what, "a conversation in one split"))
 
     def _check_lengths(self, batch: Batch) -> dict[int, Length]:
         """Counts the tokens of what is left, where that is asked for; returns the lengths by position."""
-        if not self._measure:
+        if not self.measure:
             return {}
         left, rows = batch.left(), batch.rows
-        measured = self._measure([rows.messages[at] for at in left], [rows.extras[at].get("tools") for at in left])
+        measured = self.measure([rows.messages[at] for at in left], [rows.extras[at].get("tools") for at in left])
         for at, length in zip(left, measured, strict=True):
-            for finding in length.findings(self._limit):
+            for finding in length.findings(self.limit):
                 batch.find(at, finding)
         return dict(zip(left, measured, strict=True))
 
@@ -159,10 +157,10 @@ class Sieve:
         """Yields what is left as lines, training rows divided by the cuts."""
         taken = np.array([at not in batch.gone for at in prints.at], dtype=bool)
         side = np.zeros(len(prints.at), dtype=np.int64)
-        cuts = self._work.cuts if batch.task.part == TRAIN else ()
+        cuts = self.work.cuts if batch.task.part == TRAIN else ()
         if cuts:
             # The key of the text decides, so a row keeps its side when the data grows, and its near twin comes along.
-            drawn = scatter(prints.keys[:, 0], self._seed)
+            drawn = scatter(prints.keys[:, 0], self.seed)
             side = np.searchsorted(np.cumsum([share for _, share in cuts]), drawn, side="right")
             side = np.where(side < len(cuts), side + 1, 0)
         for number, part in enumerate([batch.task.part, *(part for part, _ in cuts)]):
@@ -173,7 +171,7 @@ class Sieve:
             lines = [_line(messages[at], extras[at]) for at in chosen]
             books, sizes = self._books(part), prints.sizes[picked]
             books.add([batch.rows.roles[at] for at in chosen], sizes)
-            if self._measure:
+            if self.measure:
                 books.sizes.extend(sizes.tolist())
                 for at in chosen:
                     books.lengths.extend(lengths[at].numbers())
@@ -185,7 +183,7 @@ class Sieve:
 
     def _books(self, part: str) -> Statistics:
         if part not in self.statistics:
-            self.statistics[part] = Statistics(Sample(self._seed, SAMPLE_TRAIN if part.startswith(TRAIN) else SAMPLE))
+            self.statistics[part] = Statistics(Sample(self.seed, SAMPLE_TRAIN if part.startswith(TRAIN) else SAMPLE))
         return self.statistics[part]
 
 

@@ -43,7 +43,6 @@ class Source:
     kind: str  # hub, folder or files
     splits: dict[str, list[File]]
     identity: dict[str, Any]
-    commit: str | None = None
     notes: list[str] = field(default_factory=list)
     fallback: dict[str, str] | None = None
 

@@ -41,11 +41,9 @@ SECRETS = {  # what services document of their own keys
     "Azure account key": rb"(?:AccountKey|SharedAccessKey|SharedAccessSignature)=[A-Za-z0-9+/=%&-]{20,}",
     "signed URL": rb"[?&]sig=[A-Za-z0-9%+/]{30,}",
     "JSON web token": rb"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
-    "password": rb"(?i)\b(?:password|passwd|api[_-]?key|client_secret|access_token)[\"']?[:=][\"']?[^\s\"']{8,}",
+    "password": rb"\b(?:password|passwd|api[_-]?key|client_secret|access_token)[\"']?[:=][\"']?[^\s\"']{8,}",
 }
-_SECRET = re.compile(
-    b"|".join(b"(?P<s%d>%s)" % (at, pattern.replace(b"(?i)", b"")) for at, pattern in enumerate(SECRETS.values()))
-)
+_SECRET = re.compile(b"|".join(b"(%s)" % pattern for pattern in SECRETS.values()))
 _NAMES = list(SECRETS)
 _PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")
 _EMAIL = re.compile(rb"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}\b")
@@ -151,7 +149,7 @@ class Texts:
                 continue
             begin = max(int(self.starts[row]), start - _WINDOW)
             found = _SECRET.search(self.blob, begin, end)
-            name = _NAMES[int(found.lastgroup[1:])] if found and found.lastgroup else ""
+            name = _NAMES[found.lastindex - 1] if found and found.lastindex else ""
             if found is None and end - start >= _KEY_LINE:
                 found, name = _PRIVATE_KEY.search(self.blob, begin, start + WORD), "private key"
             if found:
