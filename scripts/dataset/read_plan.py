@@ -85,11 +85,6 @@ class Work:
     cuts: list[tuple[str, float]] = field(default_factory=list)
     questions: frozenset[str] = frozenset()
 
-    @property
-    def bytes(self) -> int:
-        """How much there is to read."""
-        return sum(task.plan.bytes for task in self.tasks)
-
 
 def work_of(settings: Settings, source: Source, bound: dict[str, str | float | None]) -> Work:
     """Plans the reading of every split that `bound` names, those first that training must not know."""

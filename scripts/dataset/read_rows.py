@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -181,7 +182,7 @@ def _stretch(unit: Stretch) -> Iterator[Chunk]:
     else:
         source = lines(file, CHUNK_BYTES, unit.start, unit.end)
     if unit.end is not None:
-        base = None if file.remote else _lines_before(file, unit.start)
+        base = None if file.remote else partial(_lines_before, file, unit.start)
         note = f" of the block at byte {unit.start}" if file.remote else ""
     number = used = 0
     for rows, size in source:
@@ -198,16 +199,12 @@ def _stretch(unit: Stretch) -> Iterator[Chunk]:
             return
 
 
-def _lines_before(file: File, start: int) -> Callable[[], int]:
+def _lines_before(file: File, start: int) -> int:
     """Counts the lines before a byte of a local file, when somebody asks: naming a bad row is worth a scan."""
-
-    def count() -> int:
-        total, left, last = 0, start, b"\n"
-        with file.open() as stream:
-            while left > 0 and (piece := stream.read(min(left, 2**22))):
-                total += piece.count(b"\n")
-                left -= len(piece)
-                last = piece[-1:]
-        return total + (last != b"\n")  # a line that the block's start divides belongs to what came before
-
-    return count
+    total, left, last = 0, start, b"\n"
+    with file.open() as stream:
+        while left > 0 and (piece := stream.read(min(left, 2**22))):
+            total += piece.count(b"\n")
+            left -= len(piece)
+            last = piece[-1:]
+    return total + (last != b"\n")  # a line that the block's start divides belongs to what came before

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +26,8 @@ from scripts.dataset.text_checks import Texts, digests
 
 MAX_TURNS = 100  # conversations with more messages share the last bar of the report's chart
 
-Measure = Callable[[list[list[dict[str, Any]]], list[Any]], list[Length]]  # conversations and their tools -> lengths
+# Conversations and their tools -> lengths.
+Measure = Callable[[list[list[dict[str, Any]]], list[Any]], Iterable[Length]]
 
 
 @dataclass
@@ -147,10 +148,11 @@ class Sieve:
             return {}
         left, rows = batch.left(), batch.rows
         measured = self.measure([rows.messages[at] for at in left], [rows.extras[at].get("tools") for at in left])
-        for at, length in zip(left, measured, strict=True):
+        lengths = dict(zip(left, measured, strict=True))
+        for at, length in lengths.items():
             for finding in length.findings(self.limit):
                 batch.find(at, finding)
-        return dict(zip(left, measured, strict=True))
+        return lengths
 
     def _divide(self, batch: Batch, prints: Prints, lengths: dict[int, Length], messages: list[bytes],
                 extras: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:  # fmt: skip

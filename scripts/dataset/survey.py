@@ -18,7 +18,7 @@ from scripts.dataset.layout import Mapper
 from scripts.dataset.read_plan import Work
 from scripts.dataset.read_rows import ahead, chunks
 from scripts.dataset.settings import Settings
-from scripts.dataset.sieve import Measure, Sieve, Statistics
+from scripts.dataset.sieve import Sieve, Statistics
 from scripts.dataset.terminal import Progress
 from scripts.dataset.tokenizer import Tokenizer
 from scripts.errors import UserError
@@ -50,7 +50,7 @@ def survey(
 
     Progress is told to `stream`; the tokenizer may be asked from the hub where that is `online`.
     """
-    progress = Progress(work.bytes, stream)
+    progress = Progress(sum(task.plan.bytes for task in work.tasks), stream)
     find = partial(tokenizer.find, settings.tokenizer, settings.model, online)
     tally = Tally(settings.policies())
     exact = settings.tokens == "exact"
@@ -59,7 +59,8 @@ def survey(
         raise UserError(f"dataset.tokens: exact counts need a tokenizer, and there is none: {counted_with}")
     limit, layout = _limit(settings, coder), None
     with ThreadPoolExecutor(EXACT_THREADS) as pool:
-        sieve = Sieve(tally, settings.seed, work, _measure(coder, limit, pool) if coder else None, limit)
+        measure = partial(pool.map, partial(_length, coder, limit=limit)) if coder else None
+        sieve = Sieve(tally, settings.seed, work, measure, limit)
         try:
             for task in work.tasks:
                 progress.part(task.split)
@@ -102,14 +103,6 @@ def _length(coder: Tokenizer, messages: list[dict[str, Any]], tools: Any, limit:
         return lengths.measured(chat.encode(coder, messages, tools), limit)
     except Exception as error:  # a template is a program of the model's: whatever it raises, the row is still counted
         return replace(lengths.guessed(messages, limit), refused=shown(f"{error}", 100)[1:-1])
-
-
-def _measure(coder: Tokenizer, limit: int | None, pool: ThreadPoolExecutor) -> Measure:
-    def measure(conversations: list[list[dict[str, Any]]], tools: list[Any]) -> list[lengths.Length]:
-        pairs = zip(conversations, tools, strict=True)
-        return list(pool.map(lambda pair: _length(coder, pair[0], pair[1], limit), pairs, chunksize=16))
-
-    return measure
 
 
 def _exact_tokens(books: Statistics, limit: int | None) -> dict[str, Any]:
