@@ -26,24 +26,23 @@ def parser() -> argparse.ArgumentParser:
     prepare.add_argument("--source", help="take another source: hub id, folder, file or glob")
     prepare.add_argument("--fallback", metavar="DIR", help="take this instead where the hub cannot be reached")
     prepare.add_argument("--folder", type=Path, help="where to write (default data/<env>)")
-    prepare.add_argument("--exact", action="store_true", help="count the tokens of every row, not of a sample")
     prepare.add_argument("--force", action="store_true", help="prepare again, even if nothing has changed")
     check = commands.add_parser("check", help="run the checks on files, folders, globs or hub ids; writes nothing")
     add_arguments(check)
     check.add_argument("sources", nargs="+", metavar="FILE")
-    check.add_argument("--exact", action="store_true", help="count the tokens of every row, not of a sample")
     report = commands.add_parser("report", help="write data/<env>/report.html once more")
     add_arguments(report)
     report.add_argument("--folder", type=Path, help="where the data lies (default data/<env>)")
     commands.add_parser("component", help="prepare as a step of the Azure ML pipeline", add_help=False)
     for command in (prepare, check):
+        command.add_argument("--exact", action="store_true", help="count the tokens of every row, not of a sample")
         command.add_argument("-o", "--output", choices=("text", "json"), default="text")
     return top
 
 
 def command_line(words: Sequence[str]) -> int:
     """Runs one command; returns its exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)  # a cancelled job leaves as little behind as Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a cancelled job leaves as little behind as Ctrl-C
     if words[:1] == ["component"]:  # knows no values: only what it needs is uploaded with it (scripts/.amlignore)
         from scripts.dataset.pipeline_step import prepare_in_pipeline
 
@@ -54,6 +53,7 @@ def command_line(words: Sequence[str]) -> int:
 
 def _prepare(arguments: argparse.Namespace) -> int:
     from scripts.dataset import terminal
+    from scripts.dataset.manifest import as_text
     from scripts.dataset.prepare import prepare
 
     settings = _settings(arguments, source=arguments.source)
@@ -62,17 +62,23 @@ def _prepare(arguments: argparse.Namespace) -> int:
     code, manifest, fresh = prepare(settings, folder, arguments.fallback, arguments.force,
                              lambda line: print(line, file=out, flush=True),
                              foreign=arguments.source is not None)  # fmt: skip
-    if fresh or arguments.output == "json":
-        terminal.manifest(manifest, folder, arguments.output)
+    if arguments.output == "json":
+        print(as_text(manifest), end="")
+    elif fresh:
+        terminal.manifest(manifest, folder)
     return code
 
 
 def _check(arguments: argparse.Namespace) -> int:
     from scripts.dataset import terminal
     from scripts.dataset.check_files import check_files
+    from scripts.dataset.manifest import as_text
 
     verdict = check_files(_settings(arguments), arguments.sources)
-    terminal.verdict(verdict, arguments.output)
+    if arguments.output == "json":
+        print(as_text(verdict), end="")
+    else:
+        terminal.verdict(verdict)
     return int(verdict["status"] == "fail")
 
 
@@ -100,10 +106,6 @@ def _settings(arguments: argparse.Namespace, **changes: Any) -> Any:
     if getattr(arguments, "exact", False):
         changes["tokens"] = "exact"
     return from_values(from_arguments(arguments).data, **changes)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

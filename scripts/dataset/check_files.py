@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from scripts.dataset import tokenizer
 from scripts.dataset.prepare import find_source
-from scripts.dataset.progress import Progress
 from scripts.dataset.read_plan import Task, Work, plan_reading
 from scripts.dataset.settings import Settings
 from scripts.dataset.source import File, Source
@@ -28,15 +25,16 @@ def check_files(settings: Settings, sources: list[str], stream: TextIO | None = 
     Every file name is a split of its own, and a conversation in two of them is a leak. A row that `prepare` would leave
     out as invalid is a failure here.
     """
-    merged = _merge([find_source(settings, source) for source in sources])
+    found = [find_source(settings, source) for source in sources]
+    splits = _merged(found)
     tasks = [
         Task(name, name, plan_reading(files, 100.0, "head", settings.seed), not _asks(name))
-        for name, files in sorted(merged.splits.items(), key=lambda item: item[0].startswith("train"))
+        for name, files in sorted(splits.items(), key=lambda item: item[0].startswith("train"))
     ]
-    work = Work(tasks, questions=frozenset(name for name in merged.splits if _asks(name) or _TEST.match(name)))
-    coder = partial(tokenizer.find, settings.tokenizer, settings.model, merged.kind == "hub")
-    result = survey(settings, work, lambda lines: None, Progress(work.bytes, stream), coder)
-    for name in merged.splits:
+    work = Work(tasks, questions=frozenset(name for name in splits if _asks(name) or _TEST.match(name)))
+    online = any(source.kind == "hub" for source in found)
+    result = survey(settings, work, lambda part, lines: None, online, stream)
+    for name in splits:
         if not _SMALL.match(name) and not _asks(name):
             book_few_rows(result.tally, name, result.tally.kept[name])
     verdict = result.tally.verdict(strict=True)
@@ -51,8 +49,8 @@ def _asks(name: str) -> bool:
     return name.startswith("heldout") or name.endswith("_gen")
 
 
-def _merge(sources: list[Source]) -> Source:
-    """Makes one source of several; files of the same split name in several places stay apart."""
+def _merged(sources: list[Source]) -> dict[str, list[File]]:
+    """Makes the splits of one source out of several; files of the same split name in several places stay apart."""
     splits: dict[str, list[File]] = {}
     for source in sources:
         for name, files in source.splits.items():
@@ -60,5 +58,4 @@ def _merge(sources: list[Source]) -> Source:
             if label in splits:
                 raise UserError(f"{source.asked}: given twice; name every file once")
             splits[label] = files
-    kind = "hub" if any(source.kind == "hub" for source in sources) else "files"
-    return Source("", kind, splits, {}, notes=[note for source in sources for note in source.notes])
+    return splits

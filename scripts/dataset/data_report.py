@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import orjson
 from markupsafe import Markup
 
+from scripts.dataset import terminal
 from scripts.dataset.checks import EXAMPLES, ROLES
 from scripts.dataset.tokenizer import Tokenizer
 from scripts.pages import charts, page
@@ -20,7 +22,6 @@ CONVERSATIONS = 5
 SHOWN_TOKENS = 2000
 SHOWN_CHARACTERS = 4000  # of a message
 STATES = {"pass": "passed", "warn": "warning", "fail": "failed"}
-DONE = {"drop": "left out", "keep": "kept", "fail": "not allowed"}
 MOST_BARS = 24  # of messages in a conversation; longer ones share the last
 
 
@@ -55,7 +56,7 @@ def report_page(manifest: dict[str, Any], folder: Path, coder: Tokenizer | None)
         dropped=sum(sum(split["dropped"].values()) for split in manifest["read"].values()),
         lengths=lengths, lengths_said=said, shapes=_shapes(manifest["files"]["train"]),
         example=_example(rows, coder, manifest["max_seq_length"]),
-        most=SHOWN_CHARACTERS, roles=ROLES, examples=EXAMPLES, states=STATES, done=DONE, rounded=rounded, share=share, size=size,
+        most=SHOWN_CHARACTERS, roles=ROLES, examples=EXAMPLES, states=STATES, done=terminal.DONE, rounded=rounded, share=share, size=size,
     )  # fmt: skip
 
 
@@ -93,14 +94,12 @@ def _lengths(manifest: dict[str, Any]) -> tuple[str, list[Markup]]:
         if limit > max(spread["longest"], len(counts) * width):
             said += " No conversation comes near it."
     every = max(1, len(counts) // 5)
+    last = len(counts) - 1
     bars = [
         Bar(count, charts.short(at * width) if at % every == 0 else "",
-            f"{at * width:,} to {(at + 1) * width - 1:,} tokens: {count:,}")
-        for at, count in enumerate(counts[:-1])
+            f"{at * width:,} {f'to {(at + 1) * width - 1:,} tokens' if at < last else 'tokens and more'}: {count:,}")
+        for at, count in enumerate(counts)
     ]  # fmt: skip
-    last = len(bars)
-    bars.append(Bar(counts[-1], charts.short(last * width) if last % every == 0 else "",
-                    f"{last * width:,} tokens and more: {counts[-1]:,}"))  # fmt: skip
     sampled = "" if tokens["how"] == "exact" else f" (sample of {tokens['counted']:,})"
     cut = f"cut at {limit:,}" if limit else ""
     near = limit and limit <= 3 * max(percentiles[99], 1)
@@ -153,17 +152,11 @@ def _example(rows: list[dict[str, Any]], coder: Tokenizer | None, limit: int | N
 
 def _pieces(text: str, spans: list[tuple[int, int]], trained: list[bool], limit: int | None) -> Iterator[Piece]:
     """Yields the text under the tokens, those of one kind together; tokens may share a character."""
-    begin = end = 0
-    kind: tuple[bool, bool] | None = None
-    for at, (first, last) in enumerate(spans):
-        here = (trained[at], limit is not None and at >= limit)
-        if kind is not None and here != kind:
-            yield Piece(text[begin:end], *kind)
-            begin = max(first, end)
-        elif kind is None:
-            begin = first
-        kind, end = here, max(last, end)
-    if kind is not None:
+    end = 0
+    kinds = [(trained[at], limit is not None and at >= limit) for at in range(len(spans))]
+    for kind, group in groupby(zip(kinds, spans, strict=True), key=lambda each: each[0]):
+        under = [span for _, span in group]
+        begin, end = max(under[0][0], end), max(end, *(last for _, last in under))
         yield Piece(text[begin:end], *kind)
 
 

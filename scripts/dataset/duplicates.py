@@ -16,55 +16,50 @@ import numpy as np
 
 _KEY = np.uint64(2**60 - 1)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
-_EXACT, _SPLIT = 16, 14  # bits of an entry: of the exact text's hash, the split; the row is above them
-MOST_SPLITS = 2**_SPLIT
+_EXACT = 16  # bits of an entry that are of the exact text's hash; the row is above them
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """An earlier conversation like the one at `index` of a chunk: its split and row, and whether it is the same."""
+    """An earlier conversation like the one at `index` of a chunk: its row, and whether it is the same."""
 
     index: int
-    split: int
     number: int
     is_same: bool
 
 
 class Seen:
-    """Maps the key of a conversation to the split and number of its first row."""
+    """Maps the key of a conversation to the running number of its first row."""
 
     def __init__(self) -> None:
         self._first: dict[int, int] = {}
 
-    def add(self, keys: Any, exact: Any, split: int, numbers: Any) -> Iterator[Earlier]:
+    def add(self, keys: Any, exact: Any, numbers: Any) -> Iterator[Earlier]:
         """Enters rows in their order, and yields what was there before.
 
         `keys` has shape (n, 2); `exact` are words that tell an identical row from one that is only similar.
         """
-        places = (numbers.astype(np.uint64) << np.uint64(_SPLIT)) | np.uint64(split)
-        entries = (places << np.uint64(_EXACT)) | (exact & np.uint64(2**_EXACT - 1))
+        entries = (numbers.astype(np.uint64) << np.uint64(_EXACT)) | (exact & np.uint64(2**_EXACT - 1))
         short = (keys[:, 0] ^ (keys[:, 1] * _MIX)) & _KEY
         enter = self._first.setdefault
         for index, (key, entry) in enumerate(zip(short.tolist(), entries.tolist(), strict=True)):
             first = enter(key, entry)
             if first != entry:
-                number, where = divmod(first >> _EXACT, MOST_SPLITS)
-                yield Earlier(index, where, number, (first ^ entry) % 2**_EXACT == 0)
+                yield Earlier(index, first >> _EXACT, (first ^ entry) % 2**_EXACT == 0)
 
 
 class Places:
-    """Remembers in which file and row a running number was read, a few bytes a chunk."""
+    """Remembers in which split, file and row a running number was read, a few bytes a chunk."""
 
     def __init__(self) -> None:
-        self._starts: dict[str, list[int]] = {}
-        self._places: dict[str, list[Callable[[int], tuple[str, str]]]] = {}
+        self._chunks: list[tuple[int, str, Callable[[int], tuple[str, str]]]] = []
 
-    def add(self, split: str, start: int, place: Callable[[int], tuple[str, str]]) -> None:
-        """Notes that the rows of `split` from running number `start` on stand at `place`."""
-        self._starts.setdefault(split, []).append(start)
-        self._places.setdefault(split, []).append(place)
+    def add(self, start: int, split: str, place: Callable[[int], tuple[str, str]]) -> None:
+        """Notes that the rows from running number `start` on are of `split` and stand at `place`."""
+        self._chunks.append((start, split, place))
 
-    def __call__(self, split: str, number: int) -> str:
-        """Returns the file and row of a running number, as in `train.jsonl line 17`."""
-        at = bisect_right(self._starts[split], number) - 1
-        return " ".join(self._places[split][at](number - self._starts[split][at]))
+    def __call__(self, number: int) -> tuple[str, str]:
+        """Returns the split, and the file and row, of a running number: `train` and `train.jsonl line 17`."""
+        at = bisect_right(self._chunks, number, key=lambda chunk: chunk[0]) - 1
+        start, split, place = self._chunks[at]
+        return split, " ".join(place(number - start))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from functools import partial
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from scripts.dataset.source import File, Source, kind_of, split_of
 from scripts.deadline import within
@@ -37,7 +37,7 @@ def hub(repository: str, revision: str, subset: str | None) -> Source:
         where = f" under '{subset}'" if subset else ""
         raise UserError(f"dataset.source: {repository}@{revision}: no data file{where}; set dataset.subset or revision")
     identity = {"kind": "hub", "repository": repository, "commit": info.sha, "subset": subset}
-    return Source(repository, "hub", splits, identity, commit=info.sha, notes=notes)
+    return Source(repository, "hub", splits, identity, notes=notes)
 
 
 def _info(repository: str, revision: str) -> Any:
@@ -65,8 +65,12 @@ def _info(repository: str, revision: str) -> Any:
         status = error.response.status_code if error.response is not None else "no"
         raise Unreachable(f"dataset.source: {repository}: the hub answered {status}") from None
     except Exception as error:  # the HTTP library's own exceptions: no name, refused, timed out, TLS
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise Unreachable(f"dataset.source: {repository}: {constants.ENDPOINT} cannot be reached ({reason})") from None
+        where = f"dataset.source: {repository}: {constants.ENDPOINT}"
+        raise Unreachable(f"{where} cannot be reached ({_reason(error)})") from None
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _splits(repository: str, info: Any, subset: str | None) -> dict[str, list[File]]:
@@ -80,19 +84,10 @@ def _splits(repository: str, info: Any, subset: str | None) -> dict[str, list[Fi
             continue
         if form == "json" and label.split("/")[-1].startswith(("dataset_info", "state", "config")):
             continue
-
-        def opener(name: str = label, size: int = sibling.size) -> BinaryIO:
-            return cast(BinaryIO, RangeFile(repository, name, info.sha, size))
-
+        opener: Any = partial(RangeFile, repository, label, info.sha, sibling.size)
         file = File(label, label, sibling.size, form, compression, opener, remote=True)
         splits.setdefault(split_of(label), []).append(file)
-    _one_subset(repository, splits, subset)
-    return splits
-
-
-def _one_subset(repository: str, splits: dict[str, list[File]], subset: str | None) -> None:
-    """Refuses a set whose subsets would be read as one: the same split in several folders."""
-    for split, files in splits.items():
+    for split, files in splits.items():  # subsets are not read as one: the same split in several folders
         folders = {file.label.rpartition("/")[0] for file in files}
         if len(folders) > 1 and not subset:
             names = sorted(folder.rpartition("/")[2] or "." for folder in folders)
@@ -100,6 +95,7 @@ def _one_subset(repository: str, splits: dict[str, list[File]], subset: str | No
                 f"dataset.subset: {repository} has the split '{split}' in several folders "
                 f"({', '.join(names[:8])}); name one"
             )
+    return splits
 
 
 class RangeFile(io.RawIOBase):
@@ -139,21 +135,18 @@ class RangeFile(io.RawIOBase):
         wanted = min(len(buffer), self._size - self._at)
         if wanted <= 0:
             return 0
-        data = self._fetch(self._at, self._at + wanted)
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-    def _fetch(self, start: int, end: int) -> bytes:
         from huggingface_hub.utils import build_hf_headers, hf_raise_for_status, http_backoff
 
-        headers = {**build_hf_headers(), "range": f"bytes={start}-{end - 1}"}
+        span = f"{self._at}-{self._at + wanted - 1}"
+        headers = {**build_hf_headers(), "range": f"bytes={span}"}
         try:
             reply = http_backoff("GET", self._url, headers=headers, timeout=READ_SECONDS, max_retries=3)
             hf_raise_for_status(reply)
         except Exception as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise Unreachable(f"{self._url}: bytes {start}-{end - 1} did not arrive ({reason}); run it again") from None
-        if reply.status_code != 206 and len(reply.content) != end - start:
+            raise Unreachable(f"{self._url}: bytes {span} did not arrive ({_reason(error)}); run it again") from None
+        data = reply.content
+        if reply.status_code != 206 and len(data) != wanted:
             raise Unreachable(f"{self._url}: the server does not answer range requests (status {reply.status_code})")
-        return reply.content
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)

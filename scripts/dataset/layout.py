@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from scripts.dataset.checks import MAX_ROW_BYTES, ROLES, Finding, shown
-from scripts.dataset.read_rows import Bad, Chunk, integers
+from scripts.dataset.read_rows import Chunk, integers
 from scripts.dataset.settings import Layout
 from scripts.dataset.text_checks import MESSAGE, ROW
 from scripts.dataset.text_formats import too_large
@@ -25,7 +25,6 @@ SPEAKERS = {  # names of speakers that ShareGPT-like sets use
     "bing": "assistant", "bard": "assistant", "bot": "assistant", "model": "assistant", "system": "system",
     "tool": "tool", "observation": "tool", "function_response": "tool",
 }  # fmt: skip
-_CALLS = ("tool_calls", "function_call")  # with these an assistant message needs no text
 
 
 @dataclass
@@ -56,8 +55,7 @@ class Mapper:
         if not self._recognise(schema.names):
             return None
         wanted = {*self._columns.values(), *EXTRAS}
-        named = [name for name in schema.names if name in wanted]
-        return named or None
+        return [name for name in schema.names if name in wanted] or None
 
     def rows(self, chunk: Chunk) -> Rows:
         """Maps a chunk; what is not a conversation comes back in `bad` with the reason."""
@@ -77,18 +75,17 @@ class Mapper:
             try:
                 item = orjson.loads(item)
             except orjson.JSONDecodeError as error:
-                item = Bad(_not_json(item, error))
-        if isinstance(item, Bad):
-            rows.bad.append((at, item.finding))
-            return
-        if not isinstance(item, dict):
-            rows.bad.append((at, Finding("schema", "", shown(item), "an object with `messages`")))
-            return
-        if not self._recognise(item):
+                item = _not_json(item, error)
+        found: list[dict[str, Any]] | Finding
+        if isinstance(item, Finding):
+            found = item
+        elif not isinstance(item, dict):
+            found = Finding("schema", "", shown(item), "an object with `messages`")
+        elif not self._recognise(item):
             expected = "messages, conversations, or a prompt and a response"
-            rows.bad.append((at, Finding("schema", "", shown(item), expected)))
-            return
-        found = self._conversation(item)
+            found = Finding("schema", "", shown(item), expected)
+        else:
+            found = self._conversation(item)
         if isinstance(found, Finding):
             rows.bad.append((at, found))
             return
@@ -101,9 +98,9 @@ class Mapper:
     def _recognise(self, names: Any) -> bool:
         """Decides an automatic layout by column names; returns whether the layout is known."""
         if self.format is None:
-            if self._layout.messages in names or any(name in names for name in MESSAGES):
+            if self._layout.messages in names or _first(names, None, MESSAGES):
                 self.format = "messages"
-            elif any(name in names for name in CONVERSATIONS):
+            elif _first(names, None, CONVERSATIONS):
                 self.format = "conversations"
             elif _first(names, self._layout.prompt, PROMPTS) and _first(names, self._layout.response, RESPONSES):
                 self.format = "prompt_response"
@@ -125,7 +122,7 @@ class Mapper:
                 self._columns["input"] = "input"
         else:
             candidates = MESSAGES if self.format == "messages" else CONVERSATIONS
-            self._columns = {"messages": layout.messages or _first(names, None, candidates) or candidates[0]}
+            self._columns = {"messages": _first(names, layout.messages, candidates) or candidates[0]}
         self._columns["system"] = layout.system
         shareable = self.format == "conversations"
         self._role = layout.role or ("from" if shareable else "role")
@@ -175,7 +172,7 @@ class Mapper:
             message = {"role": self._known_role(role)}
             if isinstance(content, str):
                 message["content"] = content
-            elif content is not None or not any(turn.get(call) for call in _CALLS):
+            elif content is not None or not has_calls(turn):
                 return Finding("schema", f"{path}.{self._content}", shown(content), "text")
             for name, value in turn.items():
                 if value is not None and name not in (self._role, self._content, "role", "content"):
@@ -229,6 +226,11 @@ class Mapper:
         return True
 
 
+def has_calls(message: dict[str, Any]) -> bool:
+    """Tells a message that calls tools, and so needs no text."""
+    return bool(message.get("tool_calls") or message.get("function_call"))
+
+
 def _plain(batch: Any) -> list[Any]:
     """Turns a record batch into dicts; a row that is too large, or no UTF-8, is named without being decoded."""
     if batch.nbytes <= MAX_ROW_BYTES:
@@ -242,11 +244,11 @@ def _plain(batch: Any) -> list[Any]:
 def _plain_row(row: Any) -> Any:
     size = sum(column.nbytes for column in row.columns)  # of the slice, not of the batch behind it
     if size > MAX_ROW_BYTES:
-        return Bad(too_large(size))
+        return too_large(size)
     try:
         return row.to_pylist()[0]
     except UnicodeDecodeError:
-        return Bad(Finding("encoding", "", "bytes that are not UTF-8", "UTF-8"))
+        return Finding("encoding", "", "bytes that are not UTF-8", "UTF-8")
 
 
 def _column(batch: Any, name: str | None) -> Any:
@@ -309,9 +311,7 @@ def _largest(texts: Any, offsets: list[int]) -> int:
 
 
 def _first(names: Any, given: str | None, candidates: tuple[str, ...]) -> str | None:
-    if given:
-        return given
-    return next((name for name in candidates if name in names), None)
+    return given or next((name for name in candidates if name in names), None)
 
 
 def _not_json(line: bytes, error: Exception) -> Finding:

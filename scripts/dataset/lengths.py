@@ -129,7 +129,7 @@ def summary(lengths: Any, sizes: Any, total_size: int, rows: int, limit: int | N
         "how": sampled if how == "tokenizer" else how,
         "counted": len(lengths), "tokens": total, "error": error, "trained": trained_total,
         "trained_error": trained_error,
-        "histogram": histogram(tokens), "curve": _curve(tokens),
+        "histogram": histogram(tokens), "curve": np.percentile(tokens, range(101)).astype(int).tolist() if tokens.size else [],
     }  # fmt: skip
     if how == "characters":
         out["error"], out["trained_error"] = round(total * GUESSED), round(trained_total * GUESSED)
@@ -155,11 +155,6 @@ def histogram(tokens: Any, bars: int = 40) -> dict[str, Any]:
     width = next(step * magnitude for step in (1, 2, 5, 10) if step * magnitude >= raw)
     counts = np.bincount(np.minimum(tokens // width, math.ceil(reach / width)).astype(np.int64))
     return {"width": int(width), "counts": counts.tolist(), "longest": int(tokens.max())}
-
-
-def _curve(tokens: Any) -> list[int]:
-    """Returns the 101 percentiles of the lengths, from the shortest to the longest."""
-    return [int(value) for value in np.percentile(tokens, range(101))] if tokens.size else []
 
 
 def guessed(messages: list[dict[str, Any]], limit: int | None) -> Length:

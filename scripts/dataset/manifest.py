@@ -39,7 +39,7 @@ def manifest_of(
         "status": verdict["status"],
         "name": settings.name,
         "source": {"asked": settings.source, "kind": source.kind, "revision": settings.revision,
-                   "commit": source.commit, "subset": settings.subset},
+                   "commit": source.identity.get("commit"), "subset": settings.subset},
         "fallback": source.fallback,
         "percent": 100.0 if source.fallback else settings.percent,
         "sample": settings.sample,
@@ -64,9 +64,9 @@ def version(files: dict[str, dict[str, Any]]) -> str:
     return hashlib.sha256(hashes.encode()).hexdigest()[:12]
 
 
-def as_text(manifest: dict[str, Any]) -> str:
-    """Returns the content of manifest.json."""
-    return json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+def as_text(outcome: dict[str, Any]) -> str:
+    """Returns a manifest, or what a check found, as the text of a JSON file."""
+    return json.dumps(outcome, indent=2, ensure_ascii=False) + "\n"
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
@@ -95,11 +95,6 @@ def is_intact(manifest: dict[str, Any], folder: Path) -> bool:
                 return False
     page = folder / REPORT
     return page.is_file() and page.stat().st_size > 0
-
-
-def rows_of(manifest: dict[str, Any]) -> str:
-    """Returns the rows of every file as a person reads them: train 451, validation 20."""
-    return ", ".join(f"{name} {file['rows']:,}" for name, file in manifest["files"].items())
 
 
 def _file(part: str, files: dict[str, dict[str, Any]], result: Survey) -> dict[str, Any]:

@@ -35,17 +35,16 @@ def prepare_in_pipeline(words: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         code, manifest, _ = prepare(settings, folder, say=lambda line: print(line, flush=True))
-        terminal.manifest(manifest, folder, "text")
+        terminal.manifest(manifest, folder)
         if code:
             return code
-        for part, target in ((part, getattr(given, part)) for part in PARTS):
+        outputs = {f"{part}.jsonl": getattr(given, part) for part in PARTS}
+        if given.report is not None:
+            outputs |= {name: given.report / name for name in (MANIFEST, REPORT)}
+        for name, target in outputs.items():
             if target is not None:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(folder / f"{part}.jsonl", target)
-        if given.report is not None:
-            given.report.mkdir(parents=True, exist_ok=True)
-            for name in (MANIFEST, REPORT):
-                shutil.copyfile(folder / name, given.report / name)
+                shutil.copyfile(folder / name, target)
     return 0
 
 

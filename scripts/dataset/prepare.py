@@ -9,11 +9,11 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from scripts.dataset import hub, tokenizer
+from scripts.dataset import hub
+from scripts.dataset.checks import FAIL, Tally
 from scripts.dataset.data_report import report_page
 from scripts.dataset.manifest import (
     MANIFEST,
@@ -24,14 +24,11 @@ from scripts.dataset.manifest import (
     is_of,
     manifest_of,
     read_manifest,
-    rows_of,
 )
-from scripts.dataset.progress import Progress
 from scripts.dataset.read_plan import work_of
 from scripts.dataset.settings import HELDOUT, PARTS, TEST, TRAIN, VALIDATION, Settings
 from scripts.dataset.source import Source, choose, is_hub_id, local
 from scripts.dataset.survey import book_few_rows, survey
-from scripts.dataset.tally import FAIL, Tally
 from scripts.dataset.writer import Writer
 from scripts.errors import FAILED, UserError
 
@@ -74,7 +71,8 @@ def prepare(
         and before["inputs"] == inputs_of(settings, source)
         and is_intact(before, folder)
     ):
-        say(f"nothing to do: {folder} is up to date, version {before['version']} ({rows_of(before)})")
+        rows = ", ".join(f"{part} {file['rows']:,}" for part, file in before["files"].items())
+        say(f"nothing to do: {folder} is up to date, version {before['version']} ({rows})")
         return Prepared(0, before, False)
     _spare(source, folder)
     writer = Writer(folder)
@@ -103,10 +101,7 @@ def _prepare(settings: Settings, source: Source, writer: Writer, say: Callable[[
     for note in source.notes:
         say(note)
     work = work_of(settings, source, bound)
-    coder = partial(tokenizer.find, settings.tokenizer, settings.model, source.kind == "hub")
-    result = survey(
-        settings, work, lambda lines: writer.write(lines.part, lines.lines), Progress(work.bytes, stream), coder
-    )
+    result = survey(settings, work, writer.write, source.kind == "hub", stream)
     files = _close(writer, own_questions=bound[HELDOUT] is not None)
     _require_rows(result.tally, files)
     manifest = manifest_of(settings, source, bound, work, files, result)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scripts.dataset.settings import HELDOUT, TEST, TRAIN, VALIDATION, Settings, is_cut
-from scripts.dataset.source import File, Source, files_of
+from scripts.dataset.source import File, Source
 from scripts.errors import UserError
 
 MANY_SHARDS = 32  # above it, whole shards are drawn first, so that not every footer is read
@@ -33,19 +33,15 @@ class RowGroup:
 
 
 @dataclass(frozen=True)
-class Block:
-    """The lines of a file that begin at byte `start` or later, and before `end`."""
+class Stretch:
+    """A file from its start, until byte `until` (None: the end), and of its rows a seeded `share`.
+
+    With `end`, of an uncompressed JSON Lines file: the lines that begin at byte `start` or later, and before `end`.
+    """
 
     file: File
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
-class Whole:
-    """A file from its start, until byte `until` (None: the end), and of its rows a seeded `share`."""
-
-    file: File
+    start: int = 0
+    end: int | None = None
     share: float = 1.0
     seed: int = 0
     ordinal: int = 0  # distinguishes the rows of several files
@@ -62,7 +58,7 @@ class Whole:
 class Plan:
     """What to read, its size, and for a reader how the part was chosen."""
 
-    units: list[list[RowGroup] | Block | Whole] = field(default_factory=list)
+    units: list[list[RowGroup] | Stretch] = field(default_factory=list)
     bytes: int = 0
     how: str = "all rows"
 
@@ -89,11 +85,6 @@ class Work:
     cuts: list[tuple[str, float]] = field(default_factory=list)
     questions: frozenset[str] = frozenset()
 
-    @property
-    def bytes(self) -> int:
-        """How much there is to read."""
-        return sum(task.plan.bytes for task in self.tasks)
-
 
 def work_of(settings: Settings, source: Source, bound: dict[str, str | float | None]) -> Work:
     """Plans the reading of every split that `bound` names, those first that training must not know."""
@@ -103,11 +94,10 @@ def work_of(settings: Settings, source: Source, bound: dict[str, str | float | N
         split = bound.get(part)
         if is_cut(split) or (split is None and part != TRAIN):
             continue
-        name = None if split is None else str(split)
-        if name is None and len(source.splits) == 1:
-            name = next(iter(source.splits))
-        plan = plan_reading(files_of(source, name), percent, settings.sample, settings.seed)
-        tasks.append(Task(name or "all files", part, plan, part != HELDOUT))
+        some = [str(split)] if split is not None else list(source.splits)
+        files = [file for name in some for file in source.splits[name]]
+        plan = plan_reading(files, percent, settings.sample, settings.seed)
+        tasks.append(Task(some[0] if len(some) == 1 else "all files", part, plan, part != HELDOUT))
     named = [task.split for task in tasks]
     for name in named:
         if named.count(name) > 1:
@@ -129,6 +119,11 @@ def scatter(numbers: np.ndarray, seed: int) -> np.ndarray:
     return (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53
 
 
+def _shuffled(count: int, seed: int) -> np.ndarray:
+    """Returns 0 to count - 1 in an order that the seed decides."""
+    return np.argsort(scatter(np.arange(count, dtype=np.uint64), seed))
+
+
 def plan_reading(files: Sequence[File], percent: float, sample: str, seed: int) -> Plan:
     """Plans the reading of one split's files: `percent` of its rows, drawn by `seed` or from the head."""
     share = percent / 100
@@ -148,9 +143,8 @@ def _parquet(files: list[File], share: float, sample: str, seed: int, result: Pl
     total_shards, scale = len(files), 1.0
     if share < 1 and sample == "seeded" and len(files) > MANY_SHARDS:
         size = sum(file.size for file in files)
-        order = np.argsort(scatter(np.arange(len(files), dtype=np.uint64), seed))
         chosen, taken = [], 0
-        for at in order:
+        for at in _shuffled(len(files), seed):
             chosen.append(int(at))
             taken += files[at].size
             if taken >= size * share and len(chosen) >= min(8, len(files)):
@@ -189,25 +183,18 @@ def _groups(file: File) -> list[RowGroup]:
 
 def _pick(groups: list[RowGroup], wanted: int, sample: str, seed: int) -> list[RowGroup]:
     """Takes row groups until `wanted` rows are there; of the last one only as many as are missing."""
-    order = np.arange(len(groups))
-    if sample == "seeded":
-        order = np.argsort(scatter(np.arange(len(groups), dtype=np.uint64), seed))
+    seeded, left = sample == "seeded", wanted
     picked: dict[int, RowGroup] = {}
-    for at in order:
-        group, left = groups[at], wanted - sum(_taken(group) for group in picked.values())
+    for at in _shuffled(len(groups), seed) if seeded else range(len(groups)):
         if left <= 0:
             break
+        group = groups[at]
         if group.rows > left:
-            rows = np.arange(left)
-            if sample == "seeded":
-                rows = np.sort(np.argsort(scatter(np.arange(group.rows, dtype=np.uint64), seed))[:left])
+            rows = np.sort(_shuffled(group.rows, seed)[:left]) if seeded else np.arange(left)
             group = replace(group, numbers=rows)
         picked[int(at)] = group
+        left -= group.rows
     return [picked[at] for at in sorted(picked)]
-
-
-def _taken(group: RowGroup) -> int:
-    return group.rows if group.numbers is None else len(group.numbers)
 
 
 def _others(files: list[File], share: float, sample: str, seed: int, result: Plan) -> str:
@@ -218,20 +205,20 @@ def _others(files: list[File], share: float, sample: str, seed: int, result: Pla
         left = math.ceil(share * sum(file.size for file in files))
         for file in files:
             if left > 0:
-                result.units.append(Whole(file, until=min(left, file.size)))
+                result.units.append(Stretch(file, until=min(left, file.size)))
                 result.bytes += min(left, file.size)
                 left -= file.size
         return f"the first {100 * share:g} % of the bytes"
     if blocks:
         size = sum(file.size for file in files)
         length = int(max(2**16, min(2**22, size * share / BLOCKS)))
-        cut = [Block(file, at, min(at + length, file.size)) for file in files for at in range(0, file.size, length)]
-        wanted = max(1, round(len(cut) * share))
-        order = np.argsort(scatter(np.arange(len(cut), dtype=np.uint64), seed))[:wanted]
-        result.units += [cut[at] for at in sorted(order)]
-        result.bytes += sum(cut[at].end - cut[at].start for at in order)
-        return f"{wanted} of {len(cut)} blocks of {length // 1024} KB, drawn by seed {seed}"
+        ends = [(file, at, min(at + length, file.size)) for file in files for at in range(0, file.size, length)]
+        wanted = max(1, round(len(ends) * share))
+        for file, start, end in (ends[at] for at in sorted(_shuffled(len(ends), seed)[:wanted])):
+            result.units.append(Stretch(file, start, end))
+            result.bytes += end - start
+        return f"{wanted} of {len(ends)} blocks of {length // 1024} KB, drawn by seed {seed}"
     for number, file in enumerate(files):
-        result.units.append(Whole(file, share, seed, number << 40))
+        result.units.append(Stretch(file, share=share, seed=seed, ordinal=number << 40))
         result.bytes += file.size
     return f"every row drawn with probability {share:g} by seed {seed}, from the whole of the files"

@@ -1,7 +1,7 @@
 """Reads rows, chunk by chunk in bounded memory, and only what a percentage needs.
 
-A chunk is an Arrow record batch (Parquet), or a list whose items are the bytes of a JSON row, a dict (CSV), or `Bad`
-(what cannot even be a row: too large, cut off). Every chunk can tell the place of each of its rows in the file.
+A chunk is an Arrow record batch (Parquet), or a list whose items are the bytes of a JSON row, a dict (CSV), or a
+`Finding` (what cannot even be a row: too large, cut off). Every chunk can tell the place of each of its rows in the file.
 """
 
 from __future__ import annotations
@@ -10,27 +10,19 @@ import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from scripts.dataset.checks import Finding
-from scripts.dataset.json_items import json_rows
-from scripts.dataset.read_plan import Block, Plan, RowGroup, Whole
+from scripts.dataset.read_plan import Plan, RowGroup, Stretch
 from scripts.dataset.source import File
-from scripts.dataset.text_formats import csv_rows, lines, opened
+from scripts.dataset.text_formats import csv_rows, json_rows, lines
 from scripts.errors import UserError
 
 CHUNK_BYTES = 2**20  # small enough that the many passes over a chunk find it in the cache
 CHUNK_ROWS = 4096
 PRE_BUFFER_BYTES = 64 * 2**20
-
-
-@dataclass(frozen=True)
-class Bad:
-    """What stands where a row should be, and why it cannot be one."""
-
-    finding: Finding
 
 
 @dataclass(frozen=True)
@@ -54,11 +46,11 @@ class Chunk:
     """Some rows of one file, and the share of the plan's bytes that reading them took."""
 
     place: Place
-    rows: Any  # pyarrow.RecordBatch or list[bytes | dict | Bad]
+    rows: Any  # pyarrow.RecordBatch or list[bytes | dict | Finding]
     bytes: int
 
     def __len__(self) -> int:
-        return self.rows.num_rows if hasattr(self.rows, "num_rows") else len(self.rows)
+        return len(self.rows)
 
 
 def chunks(plan: Plan, columns: Callable[[Any], list[str] | None]) -> Iterator[Chunk]:
@@ -66,12 +58,10 @@ def chunks(plan: Plan, columns: Callable[[Any], list[str] | None]) -> Iterator[C
     for unit in plan.units:
         if isinstance(unit, list):
             yield from _row_groups(unit, columns)
-        elif isinstance(unit, Whole) and unit.file.format == "arrow":
+        elif unit.file.format == "arrow":
             yield from _arrow(unit)
-        elif isinstance(unit, Block):
-            yield from _block(unit)
         else:
-            yield from _whole(unit)
+            yield from _stretch(unit)
 
 
 def integers(numbers: Any, kind: str = "int64") -> Any:
@@ -84,40 +74,37 @@ def integers(numbers: Any, kind: str = "int64") -> Any:
 
 def ahead(work: Iterable[Any], depth: int = 2) -> Iterator[Any]:
     """Yields from `work`, which runs in a thread up to `depth` items ahead; its exceptions come out here."""
-    waiting: queue.Queue = queue.Queue(depth)
+    ready: queue.SimpleQueue = queue.SimpleQueue()
+    room = threading.Semaphore(depth)
     stop = threading.Event()
     end = object()
 
-    def put(item: Any) -> bool:
-        while not stop.is_set():
-            try:
-                waiting.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
     def run() -> None:
+        last: tuple[Any, BaseException | None] = (end, None)
         try:
             for item in work:
-                if not put((item, None)):
+                room.acquire()
+                if stop.is_set():
                     return
-            put((end, None))
+                ready.put((item, None))
         except BaseException as error:  # handed to the reader of the queue
-            put((end, error))
+            last = (end, error)
+        ready.put(last)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
         while True:
-            item, error = waiting.get()
+            item, error = ready.get()
             if error is not None:
                 raise error
             if item is end:
                 return
+            room.release()
             yield item
     finally:
         stop.set()
+        room.release()
         thread.join(1)  # a thread that waits for the network is left to end with the process
 
 
@@ -142,16 +129,10 @@ def _row_groups(groups: list[RowGroup], columns: Callable[[Any], list[str] | Non
             batch_rows = int(max(1, min(CHUNK_ROWS, CHUNK_BYTES * group.rows // max(group.bytes, 1))))
             for batch in parquet.iter_batches(batch_rows, row_groups=[group.index], columns=wanted):
                 size = group.bytes * batch.num_rows // max(group.rows, 1)
-                if numbers is None:
-                    yield Chunk(
-                        Place(file.label, "row", range(group.first + at + 1, group.first + at + batch.num_rows + 1)),
-                        batch,
-                        size,
-                    )
-                else:
-                    taken = numbers[(numbers >= at) & (numbers < at + batch.num_rows)]
-                    place = Place(file.label, "row", taken + group.first + 1)
-                    yield Chunk(place, batch.take(integers(taken - at)), size)
+                taken = None
+                if numbers is not None:
+                    taken = numbers[(numbers >= at) & (numbers < at + batch.num_rows)] - at
+                yield _picked(file, batch, group.first + at, taken, size)
                 at += batch.num_rows
     except (pa.ArrowException, OSError) as error:
         raise UserError(
@@ -159,7 +140,7 @@ def _row_groups(groups: list[RowGroup], columns: Callable[[Any], list[str] | Non
         ) from None
 
 
-def _arrow(unit: Whole) -> Iterator[Chunk]:
+def _arrow(unit: Stretch) -> Iterator[Chunk]:
     """Reads an Arrow stream as `datasets` saves it, batch by batch, and of its rows those that are drawn."""
     import pyarrow as pa
 
@@ -171,10 +152,8 @@ def _arrow(unit: Whole) -> Iterator[Chunk]:
                 for start in range(0, whole.num_rows, rows):
                     batch = whole.slice(start, rows)
                     drawn = unit.draw(unit.ordinal + number, batch.num_rows)
-                    picked = np.arange(batch.num_rows) if drawn is None else np.flatnonzero(drawn)
-                    taken = batch if drawn is None else batch.take(integers(picked))
                     now = raw.tell()
-                    yield Chunk(Place(file.label, "row", picked + number + 1), taken, now - used)
+                    yield _picked(file, batch, number, None if drawn is None else np.flatnonzero(drawn), now - used)
                     used = now
                     number += batch.num_rows
                 if unit.until is not None and used >= unit.until:
@@ -185,70 +164,47 @@ def _arrow(unit: Whole) -> Iterator[Chunk]:
         ) from None
 
 
-def _block(block: Block) -> Iterator[Chunk]:
-    """Reads the lines that begin in a block of an uncompressed JSON Lines file."""
-    file, number = block.file, 0
-    base = None if file.remote else _lines_before(file, block.start)
-    note = f" of the block at byte {block.start}" if file.remote else ""
-    with opened(file) as stream:
-        for rows, size in lines(stream, CHUNK_BYTES, block.start, block.end):
-            picked = [at for at, row in enumerate(rows) if row is not None]
-            yield Chunk(
-                Place(file.label, "line", np.array(picked, dtype=np.int64) + number + 1, base, note),
-                _rows(rows, picked),
-                size,
-            )
-            number += len(rows)
+def _picked(file: File, batch: Any, first: int, picked: np.ndarray | None, size: int) -> Chunk:
+    """Makes a chunk of a batch that begins at row `first` of the file, or of its rows that were picked."""
+    if picked is None:
+        return Chunk(Place(file.label, "row", range(first + 1, first + batch.num_rows + 1)), batch, size)
+    return Chunk(Place(file.label, "row", picked + first + 1), batch.take(integers(picked)), size)
 
 
-def _lines_before(file: File, start: int) -> Callable[[], int]:
-    """Counts the lines before a byte of a local file, when somebody asks: naming a bad row is worth a scan."""
-
-    def count() -> int:
-        total, left, last = 0, start, b"\n"
-        with file.open() as stream:
-            while left > 0 and (piece := stream.read(min(left, 2**22))):
-                total += piece.count(b"\n")
-                left -= len(piece)
-                last = piece[-1:]
-        return total + (last != b"\n")  # a line that the block's start divides belongs to what came before
-
-    return count
-
-
-def _whole(unit: Whole) -> Iterator[Chunk]:
-    """Reads a file from the start, and of its rows those that the plan's seeded draw takes."""
-    file = unit.file
+def _stretch(unit: Stretch) -> Iterator[Chunk]:
+    """Reads a text file from the start, or a block of it, and of its rows those that the plan's seeded draw takes."""
+    file, base, note = unit.file, None, ""
+    name = "line" if file.format == "jsonl" else "row"
     if file.format == "csv":
         source = csv_rows(file, CHUNK_BYTES)
     elif file.format == "json":
         source = json_rows(file, CHUNK_BYTES)
     else:
-        source = _lines_of(file)
-    number = 0
-    name = "line" if file.format == "jsonl" else "row"
-    for rows, size, used in source:
+        source = lines(file, CHUNK_BYTES, unit.start, unit.end)
+    if unit.end is not None:
+        base = None if file.remote else partial(_lines_before, file, unit.start)
+        note = f" of the block at byte {unit.start}" if file.remote else ""
+    number = used = 0
+    for rows, size in source:
         drawn = unit.draw(unit.ordinal + number, len(rows))
-        if drawn is None and None not in rows:
-            yield Chunk(Place(file.label, name, range(number + 1, number + len(rows) + 1)), _rows(rows, None), size)
-        else:
-            picked = [at for at, row in enumerate(rows) if row is not None and (drawn is None or drawn[at])]
-            numbers = np.array(picked, dtype=np.int64) + number + 1
-            yield Chunk(Place(file.label, name, numbers), _rows(rows, picked), size)
+        numbers: range | np.ndarray = range(number + 1, number + len(rows) + 1)
         number += len(rows)
+        if drawn is not None or None in rows:
+            picked = [at for at, row in enumerate(rows) if row is not None and (drawn is None or drawn[at])]
+            numbers = np.array([numbers[at] for at in picked], dtype=np.int64)
+            rows = [rows[at] for at in picked]
+        yield Chunk(Place(file.label, name, numbers, base, note), rows, size)
+        used += size
         if unit.until is not None and used >= unit.until:
             return
 
 
-def _lines_of(file: File) -> Iterator[tuple[list[Any], int, int]]:
-    with opened(file) as stream:
-        used = 0
-        for rows, size in lines(stream, CHUNK_BYTES):
-            used += size
-            yield rows, size, used
-
-
-def _rows(rows: list[Any], picked: list[int] | None) -> list[Any]:
-    """Takes the picked rows, and puts `Bad` where the stream had a finding instead of a row."""
-    taken = rows if picked is None else [rows[at] for at in picked]
-    return [Bad(row) if isinstance(row, Finding) else row for row in taken]
+def _lines_before(file: File, start: int) -> int:
+    """Counts the lines before a byte of a local file, when somebody asks: naming a bad row is worth a scan."""
+    total, left, last = 0, start, b"\n"
+    with file.open() as stream:
+        while left > 0 and (piece := stream.read(min(left, 2**22))):
+            total += piece.count(b"\n")
+            left -= len(piece)
+            last = piece[-1:]
+    return total + (last != b"\n")  # a line that the block's start divides belongs to what came before

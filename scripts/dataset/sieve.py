@@ -8,27 +8,26 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import orjson
 
-from scripts.dataset.checks import Finding, role_findings
-from scripts.dataset.duplicates import MOST_SPLITS, Places, Seen
-from scripts.dataset.layout import Mapper, Rows
+from scripts.dataset.checks import Finding, Tally, role_findings
+from scripts.dataset.duplicates import Places, Seen
+from scripts.dataset.layout import Mapper, Rows, has_calls
 from scripts.dataset.lengths import SAMPLE, SAMPLE_TRAIN, Length, Sample
 from scripts.dataset.read_plan import Task, Work, scatter
 from scripts.dataset.read_rows import Chunk, Place
 from scripts.dataset.settings import TRAIN
-from scripts.dataset.tally import Tally
 from scripts.dataset.text_checks import Texts, digests
-from scripts.errors import UserError
 
 MAX_TURNS = 100  # conversations with more messages share the last bar of the report's chart
 
-Measure = Callable[[list[list[dict[str, Any]]], list[Any]], list[Length]]  # conversations and their tools -> lengths
+# Conversations and their tools -> lengths.
+Measure = Callable[[list[list[dict[str, Any]]], list[Any]], Iterable[Length]]
 
 
 @dataclass
@@ -55,19 +54,11 @@ class Statistics:
 
 
 @dataclass(frozen=True)
-class Lines:
-    """Rows of a chunk that go to one output file."""
-
-    part: str
-    lines: list[bytes]
-
-
-@dataclass(frozen=True)
 class Batch:
     """A chunk on its way through the sieve: its conversations, and which of them a check has left out."""
 
     task: Task
-    start: int  # the number of its first row within the split
+    start: int  # the running number of its first row
     place: Place
     rows: Rows
     tally: Tally
@@ -93,27 +84,24 @@ class Prints:
     sizes: Any  # bytes of text
 
 
+@dataclass
 class Sieve:
     """Everything that a row passes on its way from the source to a file.
 
     `measure` counts the tokens of every conversation; without it a sample is kept to be counted later.
     """
 
-    def __init__(
-        self, tally: Tally, seed: int, work: Work, measure: Measure | None = None, limit: int | None = None
-    ) -> None:
-        self.tally = tally
-        self.statistics: dict[str, Statistics] = {}
-        self._seed = seed
-        self._work = work
-        self._measure = measure
-        self._limit = limit
-        self._seen = Seen()
-        self._places = Places()
-        self._splits: list[str] = []
+    tally: Tally
+    seed: int
+    work: Work
+    measure: Measure | None = None
+    limit: int | None = None
+    statistics: dict[str, Statistics] = field(default_factory=dict)
+    seen: Seen = field(default_factory=Seen)
+    places: Places = field(default_factory=Places)
 
-    def pour(self, task: Task, mapper: Mapper, chunk: Chunk) -> Iterator[Lines]:
-        """Takes a chunk of a task; yields the lines that survive, by output file."""
+    def pour(self, task: Task, mapper: Mapper, chunk: Chunk) -> Iterator[tuple[str, list[bytes]]]:
+        """Takes a chunk of a task; yields output files, each with the lines that survive and go to it."""
         batch = self._open(task, mapper, chunk)
         _check_form(batch)
         messages = _dump(batch.rows.messages, "messages", batch)
@@ -127,13 +115,9 @@ class Sieve:
 
     def _open(self, task: Task, mapper: Mapper, chunk: Chunk) -> Batch:
         """Books the chunk, and the rows in it that are no conversations."""
-        start = self.tally.rows_in[task.split]
+        start = self.tally.rows_in.total()
         self.tally.rows_in[task.split] += len(chunk)
-        if task.split not in self._splits:
-            if len(self._splits) == MOST_SPLITS:
-                raise UserError(f"{task.split}: more than {MOST_SPLITS:,} splits or files; check them in several parts")
-            self._splits.append(task.split)
-        self._places.add(task.split, start, chunk.place)
+        self.places.add(start, task.split, chunk.place)
         rows = mapper.rows(chunk)
         for index, finding in rows.bad:
             self.tally.find(task.split, chunk.place(index), finding)
@@ -147,37 +131,38 @@ class Sieve:
             return
         numbers = batch.start + np.array(batch.rows.at, dtype=np.int64)[np.array(prints.at)[kept]]
         split = batch.task.split
-        for earlier in self._seen.add(prints.keys[kept], prints.exact[kept, 0], self._splits.index(split), numbers):
+        for earlier in self.seen.add(prints.keys[kept], prints.exact[kept, 0], numbers):
             at = prints.at[kept[earlier.index]]
-            other = self._splits[earlier.split]
-            place = f"the conversation of {self._places(other, earlier.number)}"
+            other, row = self.places(earlier.number)
+            place = f"the conversation of {row}"
             near = "" if earlier.is_same else "near_"
             if other == split:
                 batch.find(at, Finding(f"{near}duplicate", "messages", place, "a conversation once"))
-            elif not {split, other} <= self._work.questions:
+            elif not {split, other} <= self.work.questions:
                 what = f"{place}, of {other}"
                 batch.find(at, Finding(f"{near}leak", "messages", what, "a conversation in one split"))
 
     def _check_lengths(self, batch: Batch) -> dict[int, Length]:
         """Counts the tokens of what is left, where that is asked for; returns the lengths by position."""
-        if not self._measure:
+        if not self.measure:
             return {}
         left, rows = batch.left(), batch.rows
-        measured = self._measure([rows.messages[at] for at in left], [rows.extras[at].get("tools") for at in left])
-        for at, length in zip(left, measured, strict=True):
-            for finding in length.findings(self._limit):
+        measured = self.measure([rows.messages[at] for at in left], [rows.extras[at].get("tools") for at in left])
+        lengths = dict(zip(left, measured, strict=True))
+        for at, length in lengths.items():
+            for finding in length.findings(self.limit):
                 batch.find(at, finding)
-        return dict(zip(left, measured, strict=True))
+        return lengths
 
     def _divide(self, batch: Batch, prints: Prints, lengths: dict[int, Length], messages: list[bytes],
-                extras: list[bytes]) -> Iterator[Lines]:  # fmt: skip
+                extras: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:  # fmt: skip
         """Yields what is left as lines, training rows divided by the cuts."""
         taken = np.array([at not in batch.gone for at in prints.at], dtype=bool)
         side = np.zeros(len(prints.at), dtype=np.int64)
-        cuts = self._work.cuts if batch.task.part == TRAIN else ()
+        cuts = self.work.cuts if batch.task.part == TRAIN else ()
         if cuts:
             # The key of the text decides, so a row keeps its side when the data grows, and its near twin comes along.
-            drawn = scatter(prints.keys[:, 0], self._seed)
+            drawn = scatter(prints.keys[:, 0], self.seed)
             side = np.searchsorted(np.cumsum([share for _, share in cuts]), drawn, side="right")
             side = np.where(side < len(cuts), side + 1, 0)
         for number, part in enumerate([batch.task.part, *(part for part, _ in cuts)]):
@@ -188,7 +173,7 @@ class Sieve:
             lines = [_line(messages[at], extras[at]) for at in chosen]
             books, sizes = self._books(part), prints.sizes[picked]
             books.add([batch.rows.roles[at] for at in chosen], sizes)
-            if self._measure:
+            if self.measure:
                 books.sizes.extend(sizes.tolist())
                 for at in chosen:
                     books.lengths.extend(lengths[at].numbers())
@@ -196,11 +181,11 @@ class Sieve:
                 where = [batch.rows.at[at] for at in chosen]
                 books.sample.offer(prints.exact[picked, 1], sizes, lines, batch.place, where)
             self.tally.kept[batch.task.split] += len(chosen)
-            yield Lines(part, lines)
+            yield part, lines
 
     def _books(self, part: str) -> Statistics:
         if part not in self.statistics:
-            self.statistics[part] = Statistics(Sample(self._seed, SAMPLE_TRAIN if part.startswith(TRAIN) else SAMPLE))
+            self.statistics[part] = Statistics(Sample(self.seed, SAMPLE_TRAIN if part.startswith(TRAIN) else SAMPLE))
         return self.statistics[part]
 
 
@@ -211,7 +196,7 @@ def _check_form(batch: Batch) -> None:
         for finding in role_findings(roles, batch.task.trained):
             batch.find(at, finding)
         for turn, text in enumerate(rows.texts[at]):
-            if (not text or text.isspace()) and not _calls(rows.messages[at][turn]):
+            if (not text or text.isspace()) and not has_calls(rows.messages[at][turn]):
                 there = "no text" if not text else "only white space"
                 batch.find(at, Finding("empty_content", f"messages[{turn}].content", there, "text"))
                 break
@@ -262,7 +247,3 @@ def _dump(items: list[Any], path: str, batch: Batch) -> list[bytes]:
 
 def _line(messages: bytes, extras: bytes) -> bytes:
     return b'{"messages":' + messages + (b"," + extras[1:] if len(extras) > 2 else b"}") + b"\n"
-
-
-def _calls(message: dict[str, Any]) -> bool:
-    return len(message) > 1 and any(message.get(name) for name in ("tool_calls", "function_call"))

@@ -43,7 +43,6 @@ class Source:
     kind: str  # hub, folder or files
     splits: dict[str, list[File]]
     identity: dict[str, Any]
-    commit: str | None = None
     notes: list[str] = field(default_factory=list)
     fallback: dict[str, str] | None = None
 
@@ -65,29 +64,25 @@ def is_hub_id(source: str) -> bool:
 def local(source: str) -> Source:
     """Finds the files of a folder, a file or a glob; a `UserError` says what is missing."""
     path = _here(source)
-    if path is None:
-        found = sorted(Path(each) for each in glob.glob(source, recursive=True) if Path(each).is_file())  # noqa: PTH207
-        if not found:
-            what = "no file matches it" if glob.has_magic(source) else "there is no such file or folder"
-            raise UserError(
-                f"dataset.source: {source}: {what}; give a hub id (owner/name), a folder, a file or a glob", MISSING
-            )
-        files = [_file(path, path.name) for path in found]
-        return _source(source, "files", _by_split(files, Path(source).parent))
-    if path.is_file():
-        return _source(source, "files", _by_split([_file(path, path.name)], path.parent))
-    files = [
-        _file(each, each.relative_to(path).as_posix())
-        for each in sorted(path.rglob("*"))
-        if each.is_file() and kind_of(each.name)[0] and not _NOT_ROWS.search(each.name)
-        and not any(part.startswith(".") for part in each.relative_to(path).parts)
-    ]  # fmt: skip
+    if path is not None and path.is_dir():
+        files = [
+            _file(each, each.relative_to(path).as_posix())
+            for each in sorted(path.rglob("*"))
+            if each.is_file() and kind_of(each.name)[0] and not _NOT_ROWS.search(each.name)
+            and not any(part.startswith(".") for part in each.relative_to(path).parts)
+        ]  # fmt: skip
+        if not files:
+            expected = f"{', '.join(FORMATS)}, plain, .gz or .zst"
+            raise UserError(f"dataset.source: {source}: no data file in this folder; expected {expected}", MISSING)
+        return _source(source, "folder", files)
+    found = [path] if path else sorted(Path(each) for each in glob.glob(source, recursive=True))  # noqa: PTH207
+    files = [_file(each, each.name) for each in found if each.is_file()]
     if not files:
+        what = "no file matches it" if glob.has_magic(source) else "there is no such file or folder"
         raise UserError(
-            f"dataset.source: {source}: no data file in this folder; expected {', '.join(FORMATS)}, plain, .gz or .zst",
-            MISSING,
+            f"dataset.source: {source}: {what}; give a hub id (owner/name), a folder, a file or a glob", MISSING
         )
-    return _source(source, "folder", _by_split(files, path))
+    return _source(source, "files", files)
 
 
 def split_of(label: str) -> str:
@@ -142,11 +137,6 @@ def choose(
     return bound
 
 
-def files_of(source: Source, split: str | None) -> list[File]:
-    """Returns the files of a split, or all of them for None."""
-    return source.splits[split] if split is not None else [file for files in source.splits.values() for file in files]
-
-
 def _nearest(part: str, names: list[str], source: Source) -> str | float | None:
     starts = {
         "train": ("train",),
@@ -176,15 +166,9 @@ def _file(path: Path, label: str) -> File:
     return File(str(path), label, path.stat().st_size, form or "jsonl", compression, lambda: path.open("rb"))
 
 
-def _by_split(files: list[File], root: Path) -> dict[str, list[File]]:
+def _source(asked: str, kind: str, files: list[File]) -> Source:
     splits: dict[str, list[File]] = {}
     for file in files:
         splits.setdefault(split_of(file.label), []).append(file)
-    return splits
-
-
-def _source(asked: str, kind: str, splits: dict[str, list[File]]) -> Source:
-    stamps = {
-        file.label: [file.size, Path(file.path).stat().st_mtime_ns] for files in splits.values() for file in files
-    }
+    stamps = {file.label: [file.size, Path(file.path).stat().st_mtime_ns] for file in files}
     return Source(asked, kind, splits, {"kind": kind, "asked": asked, "files": stamps})

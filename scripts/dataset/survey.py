@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TextIO
 
 import numpy as np
 import orjson
 
 from scripts.azure.component_rules import FEWEST_ROWS
-from scripts.dataset import lengths
-from scripts.dataset.checks import Finding, shown
+from scripts.dataset import lengths, tokenizer
+from scripts.dataset.checks import Finding, Tally, shown
 from scripts.dataset.layout import Mapper
-from scripts.dataset.progress import Progress
 from scripts.dataset.read_plan import Work
 from scripts.dataset.read_rows import ahead, chunks
 from scripts.dataset.settings import Settings
-from scripts.dataset.sieve import Lines, Measure, Sieve, Statistics
-from scripts.dataset.tally import Tally
+from scripts.dataset.sieve import Sieve, Statistics
+from scripts.dataset.terminal import Progress
 from scripts.dataset.tokenizer import Tokenizer
 from scripts.errors import UserError
 
@@ -42,33 +42,39 @@ class Survey:
 def survey(
     settings: Settings,
     work: Work,
-    write: Callable[[Lines], None],
-    progress: Progress,
-    tokenizer: Callable[[], tuple[Tokenizer | None, str]],
+    write: Callable[[str, list[bytes]], None],
+    online: bool,
+    stream: TextIO | None,
 ) -> Survey:
-    """Reads the splits of `work` in their order, hands surviving lines to `write`, and returns the books."""
+    """Reads the splits of `work` in their order, hands output files and their lines to `write`, and returns the books.
+
+    Progress is told to `stream`; the tokenizer may be asked from the hub where that is `online`.
+    """
+    progress = Progress(sum(task.plan.bytes for task in work.tasks), stream)
+    find = partial(tokenizer.find, settings.tokenizer, settings.model, online)
     tally = Tally(settings.policies())
     exact = settings.tokens == "exact"
-    coder, counted_with = tokenizer() if exact else (None, "")
+    coder, counted_with = find() if exact else (None, "")
     if exact and coder is None:
         raise UserError(f"dataset.tokens: exact counts need a tokenizer, and there is none: {counted_with}")
     limit, layout = _limit(settings, coder), None
     with ThreadPoolExecutor(EXACT_THREADS) as pool:
-        sieve = Sieve(tally, settings.seed, work, _measure(coder, limit, pool) if coder else None, limit)
+        measure = partial(pool.map, partial(_length, coder, limit=limit)) if coder else None
+        sieve = Sieve(tally, settings.seed, work, measure, limit)
         try:
             for task in work.tasks:
                 progress.part(task.split)
                 tally.rows_in[task.split] += 0
                 mapper = Mapper(settings.layout)
                 for chunk in ahead(chunks(task.plan, mapper.columns)):
-                    for lines in sieve.pour(task, mapper, chunk):
-                        write(lines)
+                    for part, lines in sieve.pour(task, mapper, chunk):
+                        write(part, lines)
                     progress.advance(len(chunk), chunk.bytes)
                 layout = mapper.format or layout
         finally:
             progress.end()
     if not exact and sieve.statistics:  # loading takes half a second: only where there is something to count
-        coder, counted_with = tokenizer()
+        coder, counted_with = find()
         limit = _limit(settings, coder)
     tokens = {
         part: _exact_tokens(books, limit) if exact else _sampled_tokens(part, books, coder, limit, tally)
@@ -97,14 +103,6 @@ def _length(coder: Tokenizer, messages: list[dict[str, Any]], tools: Any, limit:
         return lengths.measured(chat.encode(coder, messages, tools), limit)
     except Exception as error:  # a template is a program of the model's: whatever it raises, the row is still counted
         return replace(lengths.guessed(messages, limit), refused=shown(f"{error}", 100)[1:-1])
-
-
-def _measure(coder: Tokenizer, limit: int | None, pool: ThreadPoolExecutor) -> Measure:
-    def measure(conversations: list[list[dict[str, Any]]], tools: list[Any]) -> list[lengths.Length]:
-        pairs = zip(conversations, tools, strict=True)
-        return list(pool.map(lambda pair: _length(coder, pair[0], pair[1], limit), pairs, chunksize=16))
-
-    return measure
 
 
 def _exact_tokens(books: Statistics, limit: int | None) -> dict[str, Any]:

@@ -1,20 +1,76 @@
-"""What a person reads on the terminal after `prepare` and `check`, or the same as JSON."""
+"""What a person reads on the terminal: how far `prepare` and `check` are, and what came out.
+
+Progress is one line that is rewritten on a terminal, with rows/s, MB/s and the time left; elsewhere plain lines.
+"""
 
 from __future__ import annotations
 
-import json
+import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+PLAIN_SECONDS = 10.0
+TERMINAL_SECONDS = 0.2
 SHOWN = 5  # examples of a check
+DONE = {"drop": "left out", "keep": "kept", "fail": "not allowed"}  # what becomes of a row, by the check's policy
 _SIGNS = {"pass": "ok  ", "warn": "warn", "fail": "FAIL"}
 
 
-def verdict(result: dict[str, Any], form: str) -> None:
+class Progress:
+    """Tells how far a task of `total` bytes is. `stream` None keeps it silent."""
+
+    def __init__(self, total: int, stream: TextIO | None = sys.stderr) -> None:
+        self._total = total
+        self._stream = stream
+        self._terminal = stream is not None and stream.isatty()
+        self._begun = self._told = time.monotonic()
+        self._what = ""
+        self.rows = self.bytes = 0
+
+    def part(self, what: str) -> None:
+        """Names what is worked on from now, in a word or two."""
+        self._what = what
+
+    def advance(self, rows: int, size: int) -> None:
+        """Counts rows and bytes as done, and says so when it is time."""
+        self.rows += rows
+        self.bytes += size
+        now = time.monotonic()
+        if self._stream is not None and now - self._told >= (TERMINAL_SECONDS if self._terminal else PLAIN_SECONDS):
+            self._told = now
+            self._write(f"\r\x1b[K{self.line(now)}" if self._terminal else f"{self.line(now)}\n")
+
+    def line(self, now: float) -> str:
+        """Returns the state as a line: `train 41 %  85,000 rows  24,311 rows/s  139 MB/s  0:05 left`."""
+        seconds = max(now - self._begun, 1e-6)
+        share = min(1.0, self.bytes / self._total) if self._total else 1.0
+        text = f"{self._what} {100 * share:3.0f} %  {self.rows:,} rows  {self.rows / seconds:,.0f} rows/s"
+        text += f"  {self.bytes / seconds / 1e6:,.0f} MB/s"
+        if 0 < share < 1:
+            text += f"  {clock(seconds / share - seconds)} left"
+        return text
+
+    def end(self) -> None:
+        """Clears the line on a terminal, so that what follows stands alone."""
+        if self._terminal:
+            self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        if self._stream is not None:
+            self._stream.write(text)
+            self._stream.flush()
+
+
+def clock(seconds: float) -> str:
+    """Returns minutes:seconds, or hours:minutes:seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def verdict(result: dict[str, Any]) -> None:
     """Prints the outcome of `check`."""
-    if form == "json":
-        print(json.dumps(result, indent=2, ensure_ascii=False))
-        return
     for split, rows in result["rows"].items():
         print(f"{split}: {_counts(rows)}")
     _checks(result["checks"])
@@ -25,20 +81,16 @@ def verdict(result: dict[str, Any], form: str) -> None:
     print(words[result["status"]])
 
 
-def manifest(result: dict[str, Any], folder: Path, form: str) -> None:
+def manifest(result: dict[str, Any], folder: Path) -> None:
     """Prints the outcome of `prepare`."""
-    if form == "json":
-        print(json.dumps(result, indent=2, ensure_ascii=False))
-        return
     for split, read in result["read"].items():
         print(f"{split}: {_counts(read)} ({read['how']})")
     _checks(result["checks"])
-    failed = result["status"] == "fail"
     for part, file in result["files"].items():
         line = f"{part:<10} {file['rows']:>9,} rows {file['bytes'] / 1e6:>9,.1f} MB"
         print(f"{line}  {_tokens(file['tokens'])}" if "tokens" in file else line)
     _counted_with(result["tokens"])
-    if failed:
+    if result["status"] == "fail":
         names = ", ".join(check["name"] for check in result["checks"] if check["status"] == "fail")
         print(f"failed: {names} found rows, and the policy in dataset.checks is fail; nothing was written to {folder}")
     else:
@@ -55,8 +107,9 @@ def _checks(checks: list[dict[str, Any]]) -> None:
         if not check["count"]:
             continue
         about = "about " if check["estimated"] else ""
-        done = {"drop": "left out", "keep": "kept", "fail": "not allowed"}[check["policy"]]
-        print(f"{_SIGNS[check['status']]} {check['name']}: {check['title']}, {about}{check['count']:,} ({done})")
+        print(
+            f"{_SIGNS[check['status']]} {check['name']}: {check['title']}, {about}{check['count']:,} ({DONE[check['policy']]})"
+        )
         for example in check["examples"][:SHOWN]:
             path = f" {example['path']}" if example["path"] else ""
             print(f"       {example['file']} {example['row']}{path}: found {example['found']}, "

@@ -41,11 +41,9 @@ SECRETS = {  # what services document of their own keys
     "Azure account key": rb"(?:AccountKey|SharedAccessKey|SharedAccessSignature)=[A-Za-z0-9+/=%&-]{20,}",
     "signed URL": rb"[?&]sig=[A-Za-z0-9%+/]{30,}",
     "JSON web token": rb"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}",
-    "password": rb"(?i)\b(?:password|passwd|api[_-]?key|client_secret|access_token)[\"']?[:=][\"']?[^\s\"']{8,}",
+    "password": rb"\b(?:password|passwd|api[_-]?key|client_secret|access_token)[\"']?[:=][\"']?[^\s\"']{8,}",
 }
-_SECRET = re.compile(
-    b"|".join(b"(?P<s%d>%s)" % (at, pattern.replace(b"(?i)", b"")) for at, pattern in enumerate(SECRETS.values()))
-)
+_SECRET = re.compile(b"|".join(b"(%s)" % pattern for pattern in SECRETS.values()))
 _NAMES = list(SECRETS)
 _PRIVATE_KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")
 _EMAIL = re.compile(rb"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}\b")
@@ -107,7 +105,7 @@ class Texts:
         return np.searchsorted(self.starts, positions, side="right") - 1
 
     def findings(self) -> Iterator[tuple[int, Finding]]:
-        """Yields (row, finding) for control characters, garbled text, likely secrets and e-mail addresses."""
+        """Yields (row, finding), one a row and check: control characters, garbled text, likely secrets and addresses."""
         if len(self.starts):
             yield from self._control()
             if not self.blob.isascii():
@@ -115,35 +113,33 @@ class Texts:
             yield from self._secrets()
             yield from self._emails()
 
+    def _finding(self, row: int, check: str, at: int, found: str, expected: str) -> tuple[int, Finding]:
+        message = self.blob.count(_MESSAGE, int(self.starts[row]), at)
+        return row, Finding(check, f"messages[{message}].content", found, expected)
+
     def _control(self) -> Iterator[tuple[int, Finding]]:
         signs = self._signs
         odd = self._low[(signs != 9) & (signs != 10) & (signs != 13) & (signs != 30) & (signs != 31)]
-        where: dict[int, tuple[int, int]] = {}
-        for at, row in zip(*self._first(odd), strict=True):
-            where[row] = (at, self.blob[at])
-        for at in self._find(b"\x7f"):
-            where.setdefault(int(self.row_of(at)), (at, 0x7F))
+        rows, firsts = np.unique(self.row_of(odd), return_index=True)
+        where = {row: (at, self.blob[at]) for row, at in zip(rows.tolist(), odd[firsts].tolist(), strict=True)}
+        for row, at in self._find(b"\x7f"):
+            where.setdefault(row, (at, 0x7F))
         if not self.blob.isascii() and b"\xc2" in self.blob:
             for found in _C1.finditer(self.blob):
                 where.setdefault(int(self.row_of(found.start())), (found.start(), self.blob[found.start() + 1]))
-        for row in self.marked:
-            where[row] = (int(self.starts[row]), 0x1E)
+        where |= {row: (int(self.starts[row]), 0x1E) for row in self.marked}
         for row, (at, sign) in sorted(where.items()):
-            sign = 0x1E if row in self.marked else sign
-            yield row, Finding("control", self._path(row, at), f"U+{sign:04X}", "printable text, tab and line break")
+            yield self._finding(row, "control", at, f"U+{sign:04X}", "printable text, tab and line break")
 
     def _garbled(self) -> Iterator[tuple[int, Finding]]:
         seen: set[int] = set()
         signs = [(b"\xef", _REPLACEMENT, "the replacement character U+FFFD")]
         signs += [(b"\xc3", sign, f"'{sign.decode()}', UTF-8 read as Latin-1") for sign in _MOJIBAKE]
         for lead, sign, what in signs:
-            if lead not in self.blob:
-                continue
-            for at in self._find(sign):
-                row = int(self.row_of(at))
+            for row, at in self._find(sign) if lead in self.blob else ():
                 if row not in seen:
                     seen.add(row)
-                    yield row, Finding("garbled", self._path(row, at), what, "text in its own encoding")
+                    yield self._finding(row, "garbled", at, what, "text in its own encoding")
 
     def _secrets(self) -> Iterator[tuple[int, Finding]]:
         seen: set[int] = set()
@@ -153,12 +149,12 @@ class Texts:
                 continue
             begin = max(int(self.starts[row]), start - _WINDOW)
             found = _SECRET.search(self.blob, begin, end)
-            name = _NAMES[int(found.lastgroup[1:])] if found and found.lastgroup else ""
+            name = _NAMES[found.lastindex - 1] if found and found.lastindex else ""
             if found is None and end - start >= _KEY_LINE:
                 found, name = _PRIVATE_KEY.search(self.blob, begin, start + WORD), "private key"
             if found:
                 seen.add(row)
-                yield row, Finding("secret", self._path(row, found.start()), f"{name} {masked(found[0])}", "no secrets")
+                yield self._finding(row, "secret", found.start(), f"{name} {masked(found[0])}", "no secrets")
 
     def _long_words(self) -> Iterator[tuple[int, int]]:
         """Yields about where words of `WORD` bytes or more stand, at most `_PER_CHUNK`.
@@ -190,23 +186,15 @@ class Texts:
             found = _EMAIL.search(self.blob, max(int(self.starts[row]), at - 64), at + _WINDOW)
             if found and found.start() < at < found.end():
                 seen.add(row)
-                yield row, Finding("email", self._path(row, at), masked(found[0]), "no personal data")
+                yield self._finding(row, "email", at, masked(found[0]), "no personal data")
 
-    def _find(self, sign: bytes) -> Iterator[int]:
-        """Yields the first position of `sign` in each row that has it."""
+    def _find(self, sign: bytes) -> Iterator[tuple[int, int]]:
+        """Yields each row that has `sign`, and its first position there."""
         at = self.blob.find(sign)
         while at >= 0:
-            yield at
             row = int(self.row_of(at))
+            yield row, at
             at = self.blob.find(sign, int(self.starts[row] + self.lengths[row]))
-
-    def _first(self, positions: Any) -> tuple[list[int], list[int]]:
-        rows, firsts = np.unique(self.row_of(positions), return_index=True)
-        return positions[firsts].tolist(), rows.tolist()
-
-    def _path(self, row: int, at: int) -> str:
-        message = self.blob.count(_MESSAGE, int(self.starts[row]), at)
-        return f"messages[{message}].content"
 
 
 def digests(rows: list[bytes]) -> Any:

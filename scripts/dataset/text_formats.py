@@ -1,4 +1,4 @@
-"""Bytes into rows for JSON Lines and CSV, plain, gzip or zstd. No input makes them grow or break.
+"""Bytes into rows for JSON Lines, JSON and CSV, plain, gzip or zstd. No input makes them grow or break.
 
 A row longer than `MAX_ROW_BYTES` is skipped while it is read and becomes a `Finding`, as does a file that ends early.
 """
@@ -9,6 +9,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,11 @@ from scripts.errors import UserError
 
 LINE_BYTES = 2**14
 ZSTD_BYTES = 2**12  # read at a time: the most wasteful archive makes 128 MB of them, ordinary text some 20 KB
+_STRUCTURE = re.compile(rb'["{}\[\],]')
+_IN_STRING = re.compile(rb'["\\]')
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+Rows = Iterator[tuple[list[Any], int]]  # rows as they come (None: a blank one), and the bytes that reading them took
 
 
 @contextmanager
@@ -75,16 +80,21 @@ class Counted(io.RawIOBase):
     def __init__(self, stream: Any, raw: BinaryIO) -> None:
         self._stream, self._raw = stream, raw
 
-    def read(self, size: int = -1) -> bytes:
-        """Reads decompressed bytes; raises `EarlyEnd` where the archive breaks off or is damaged."""
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fills `buffer`; returns how many bytes came; raises `EarlyEnd` where the archive breaks off or is damaged."""
         try:
-            return self._stream.read(size)
-        except (OSError, EOFError, zlib.error) as error:
-            raise EarlyEnd(str(error)) from None
-        except Exception as error:  # zstandard.ZstdError, without importing it for other files
-            if type(error).__name__ != "ZstdError":
-                raise
-            raise EarlyEnd(str(error)) from None
+            data = self._stream.read(len(buffer))
+        except Exception as error:
+            # zstandard.ZstdError is known by its name, without importing it for other files.
+            if isinstance(error, OSError | EOFError | zlib.error) or type(error).__name__ == "ZstdError":
+                raise EarlyEnd(str(error)) from None
+            raise
+        buffer[: len(data)] = data
+        return len(data)
 
     def tell(self) -> int:
         """Returns the bytes of the compressed file that were read."""
@@ -105,73 +115,77 @@ def too_large(size: int) -> Finding:
     return Finding("row_size", "", f"{size / 2**20:.1f} MB", f"at most {MAX_ROW_BYTES // 2**20} MB")
 
 
-def lines(stream: BinaryIO, size: int, start: int = 0, end: int | None = None) -> Iterator[tuple[list[Any], int]]:
-    """Yields (lines, bytes read) of about `size` bytes: the lines that begin in [start, end), None for a blank one."""
-    begin = start
-    if start:
-        stream.seek(start - 1)
-        start -= 1
-    at, skipped = start, 0
-    carry: list[bytes] = []
-    first = start == 0
-    drop_first = begin > 0  # the line in which the block starts belongs to the block before
-    while True:
-        before = stream.tell()
-        try:
-            # In a block no more is fetched than the block, and then in small pieces the end of its last line.
-            piece = stream.read(size if end is None else min(size, max(end - before, LINE_BYTES)))
-        except EarlyEnd as error:
-            yield [*_flush(carry, skipped), error.finding], max(0, stream.tell() - before)
-            return
-        if first:
-            piece, first = piece.removeprefix(codecs.BOM_UTF8), False
-        rows: list[Any] = []
-        if not piece:
-            yield [] if drop_first else _flush(carry, skipped), 0
-            return
-        parts = piece.split(b"\n")
-        done = False
-        for part in parts[:-1]:
-            if carry or skipped:
-                carry.append(part)
-                length = skipped + sum(map(len, carry))
-                row = b"".join(carry) if not skipped and length <= MAX_ROW_BYTES else too_large(length)
-                at += length + 1
-                carry, skipped = [], 0
-            else:
-                row = part if len(part) <= MAX_ROW_BYTES else too_large(len(part))
-                at += len(part) + 1
-            if drop_first:
+class _Row:
+    """A row that comes in pieces; of one that grows too large only the length is kept."""
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self.length = 0
+
+    def add(self, piece: bytes) -> None:
+        """Takes the next piece."""
+        self.length += len(piece)
+        if self.length <= MAX_ROW_BYTES:
+            self._held += piece
+        else:
+            self._held.clear()
+
+    def end(self, piece: bytes = b"") -> bytes | Finding | None:
+        """Takes the last piece, returns the row (None: a blank one), and begins another."""
+        self.add(piece)
+        row = bytes(self._held)
+        found = too_large(self.length) if self.length > MAX_ROW_BYTES else None
+        self._held.clear()
+        self.length = 0
+        return found or (None if not row or row.isspace() else row)
+
+    def rest(self) -> list[Any]:
+        """Returns the row that the end of the file ends, if there is one."""
+        row = self.end()
+        return [] if row is None else [row]
+
+
+def lines(file: File, size: int, start: int = 0, end: int | None = None) -> Rows:
+    """Yields rows of about `size` bytes: the lines that begin in [start, end), None for a blank one."""
+    at = max(0, start - 1)
+    drop_first = start > 0  # the line in which the block starts belongs to the block before
+    row = _Row()
+    with opened(file) as stream:
+        if at:
+            stream.seek(at)
+        while True:
+            before = stream.tell()
+            try:
+                # In a block no more is fetched than the block, and then in small pieces the end of its last line.
+                piece = stream.read(size if end is None else min(size, max(end - before, LINE_BYTES)))
+            except EarlyEnd as error:
+                yield [*row.rest(), error.finding], max(0, stream.tell() - before)
+                return
+            if not piece:
+                yield [] if drop_first else row.rest(), 0
+                return
+            if before == 0:
+                piece = piece.removeprefix(codecs.BOM_UTF8)
+            *whole, rest = piece.split(b"\n")
+            rows: list[Any] = []
+            for part in whole:
+                at += row.length + len(part) + 1
+                line = row.end(part)
+                if not drop_first:
+                    rows.append(line)
                 drop_first = False
-            else:
-                rows.append(row if isinstance(row, Finding) or (row and not row.isspace()) else None)
-            if end is not None and at >= end:
-                done = True
-                break
-        if not done:
-            carry.append(parts[-1])
-            if skipped or sum(map(len, carry)) > MAX_ROW_BYTES:
-                skipped += sum(map(len, carry))
-                carry = []
-            if carry == [b""]:
-                carry = []
-        yield rows, stream.tell() - before
-        if done:
-            return
+                if end is not None and at >= end:
+                    yield rows, stream.tell() - before
+                    return
+            row.add(rest)
+            yield rows, stream.tell() - before
 
 
-def _flush(carry: list[bytes], skipped: int) -> list[Any]:
-    rest = b"".join(carry)
-    if skipped:
-        return [too_large(skipped + len(rest))]
-    return [rest] if rest.strip() else []
-
-
-def csv_rows(file: File, size: int) -> Iterator[tuple[list[Any], int, int]]:
-    """Yields (rows, bytes, bytes so far) of a CSV or TSV file with a header line; a row is a dict of text."""
+def csv_rows(file: File, size: int) -> Rows:
+    """Yields the rows of a CSV or TSV file with a header line; a row is a dict of text."""
     csv.field_size_limit(MAX_ROW_BYTES)
     with opened(file) as stream:
-        buffered: Any = stream if isinstance(stream, io.BufferedIOBase) else io.BufferedReader(_Readable(stream), 2**20)
+        buffered: Any = stream if isinstance(stream, io.BufferedIOBase) else io.BufferedReader(stream, 2**20)
         text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="surrogateescape", newline="")
         reader = csv.reader(text, delimiter="\t" if ".tsv" in file.path.lower() else ",")
         header: list[str] | None = None
@@ -185,11 +199,11 @@ def csv_rows(file: File, size: int) -> Iterator[tuple[list[Any], int, int]]:
                 rows.append(finding or Finding("json", "", f"no CSV: {error}", "fields in quotes, one row a record"))
                 continue
             except EarlyEnd as error:
-                yield [*rows, error.finding], file.size - used, file.size
+                yield [*rows, error.finding], file.size - used
                 return
             if fields is None or length >= size:
                 now = stream.tell()
-                yield rows, now - used, now
+                yield rows, now - used
                 used, rows, length = now, [], 0
             if fields is None:
                 return
@@ -214,18 +228,88 @@ def csv_rows(file: File, size: int) -> Iterator[tuple[list[Any], int, int]]:
                 rows.append(dict(zip(header, fields, strict=True)))
 
 
-class _Readable(io.RawIOBase):
-    """What `TextIOWrapper` needs of a decompressed stream."""
+def json_rows(file: File, size: int) -> Rows:
+    """Yields the rows of a .json file: items of a list, an object a line, or objects in a row; it is never read whole."""
+    with opened(file) as stream:
+        try:
+            text = stream.read(size).removeprefix(codecs.BOM_UTF8).lstrip()
+        except EarlyEnd as error:
+            yield [error.finding], file.size
+            return
+    is_list = text.startswith(b"[")
+    if not is_list and (not text.startswith(b"{") or _is_json(text.partition(b"\n")[0])):
+        yield from lines(file, size)
+        return
+    items = _Items(int(is_list))
+    with opened(file) as stream:
+        while True:
+            before = stream.tell()
+            try:
+                piece = stream.read(size)
+            except EarlyEnd as error:
+                yield [*items.end(), error.finding], file.size - before
+                return
+            if before == 0:
+                piece = piece.removeprefix(codecs.BOM_UTF8)
+            yield items.feed(piece) if piece else items.end(), stream.tell() - before
+            if not piece:
+                return
 
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
 
-    def readable(self) -> bool:
-        """Always."""
-        return True
+def _is_json(text: bytes) -> bool:
+    import orjson
 
-    def readinto(self, buffer: Any) -> int:
-        """Fills `buffer`; returns how many bytes came."""
-        data = self._stream.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+class _Items:
+    """Cuts a JSON list (`base` 1), or objects that follow each other (0), into the bytes of its items."""
+
+    def __init__(self, base: int) -> None:
+        self._base = base  # the depth at which items stand
+        self._depth = 0
+        self._row = _Row()
+        self._string = self._escaped = False
+
+    def feed(self, piece: bytes) -> list[Any]:
+        """Takes the next bytes of the file and returns the items that they complete."""
+        rows: list[Any] = []
+        at, kept = int(self._escaped), 0
+        self._escaped = False
+        while found := (_IN_STRING if self._string else _STRUCTURE).search(piece, at):
+            sign, at = found[0], found.end()
+            end = None  # of an item
+            if self._string:
+                if sign == b"\\":
+                    self._escaped = at >= len(piece)
+                    at += 1
+                else:
+                    self._string = False
+            elif sign == b'"':
+                self._string = True
+            elif sign in b"{[":
+                self._depth += 1
+                if self._depth == self._base:  # the list itself begins
+                    kept = at
+            elif sign in b"}]":
+                self._depth -= 1
+                if self._depth < self._base:  # the end of the list, or a bracket too many
+                    self._depth, end = self._base, at - 1
+                elif self._depth == self._base == 0:
+                    end = at
+            elif self._depth == self._base:  # a comma between items
+                end = at - 1
+            if end is not None:
+                rows += self.end(piece[kept:end])
+                kept = at
+        self._row.add(piece[kept:])
+        return rows
+
+    def end(self, piece: bytes = b"") -> list[Any]:
+        """Returns the item that ends with `piece`, if there is one; at the end of the file, one that was cut off."""
+        self._row.add(piece)
+        return [row.strip() if isinstance(row, bytes) else row for row in self._row.rest()]

@@ -39,7 +39,8 @@ class Tokenizer:
         self._rust = Rust.from_file(str(folder / "tokenizer.json"))
         self._rust.no_truncation()
         self._rust.no_padding()
-        config = _json(folder / "tokenizer_config.json")
+        file = folder / "tokenizer_config.json"
+        config = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         self.chat_template = template.read(folder)
         self.all_special_ids = [each for each, token in self._rust.get_added_tokens_decoder().items() if token.special]
         limit = config.get("model_max_length")
@@ -126,10 +127,6 @@ def _smollm2(convert: bool) -> Path | None:
     if not convert or find_spec("transformers") is None or find_spec("gguf") is None:
         return None
     return smollm2.tokenizer()
-
-
-def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def _content(token: Any) -> str:

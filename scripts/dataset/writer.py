@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
-import queue
 import shutil
 import tempfile
-import threading
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 PARTIAL = ".partial-"
-_DEPTH = 8
+_DEPTH = 8  # writes that wait for the thread, at most
 
 
 @dataclass
@@ -22,7 +21,11 @@ class _File:
     stream: BinaryIO
     sha256: Any
     rows: int = 0
-    bytes: int = 0
+    size: int = 0
+
+    def append(self, data: bytes) -> None:
+        self.stream.write(data)
+        self.sha256.update(data)
 
 
 class Writer:
@@ -34,11 +37,8 @@ class Writer:
         self._folder = folder
         self.partial = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{os.getpid()}-", dir=folder))
         self._files: dict[str, _File] = {}
-        self._error: BaseException | None = None
-        self._closing = False
-        self._waiting: queue.Queue = queue.Queue(_DEPTH)
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self._thread = ThreadPoolExecutor(1)
+        self._waiting: deque[Future[None]] = deque()
 
     def path(self, part: str) -> Path:
         """Returns where the file of `part` lies until it is moved."""
@@ -52,21 +52,21 @@ class Writer:
     def write(self, part: str, lines: list[bytes]) -> None:
         """Hands lines to the writing thread; raises what went wrong there, a full disk for one."""
         self.open(part)
-        if self._error is not None:
-            raise self._error
         data = b"".join(lines)
         file = self._files[part]
         file.rows += len(lines)
-        file.bytes += len(data)
-        self._waiting.put((file, data))
+        file.size += len(data)
+        if len(self._waiting) == _DEPTH:
+            self._waiting.popleft().result()
+        self._waiting.append(self._thread.submit(file.append, data))
 
     def close(self) -> dict[str, dict[str, Any]]:
         """Waits until all is written; returns rows, bytes and SHA-256 of each file."""
+        for written in self._waiting:
+            written.result()
         self._finish()
-        if self._error is not None:
-            raise self._error
         return {
-            part: {"rows": file.rows, "bytes": file.bytes, "sha256": file.sha256.hexdigest()}
+            part: {"rows": file.rows, "bytes": file.size, "sha256": file.sha256.hexdigest()}
             for part, file in self._files.items()
         }
 
@@ -79,37 +79,13 @@ class Writer:
 
     def abandon(self) -> None:
         """Removes what was written so far: nothing of it has reached its place."""
-        self._error = self._error or InterruptedError()
         self._finish()
         shutil.rmtree(self.partial, ignore_errors=True)
 
     def _finish(self) -> None:
-        self._closing = True
-        with contextlib.suppress(queue.Full):
-            self._waiting.put_nowait(None)  # wakes the thread at once
-        self._thread.join()
+        self._thread.shutdown(cancel_futures=True)
         for file in self._files.values():
             file.stream.close()
-
-    def _run(self) -> None:
-        while True:
-            try:
-                # Ctrl-C may hit this queue's other end between its lock and its bell, and the bell then never rings.
-                item = self._waiting.get(timeout=0.2)
-            except queue.Empty:
-                if self._closing:
-                    return
-                continue
-            if item is None:
-                return
-            if self._error is not None:
-                continue
-            file, data = item
-            try:
-                file.stream.write(data)
-                file.sha256.update(data)
-            except OSError as error:
-                self._error = error
 
 
 def sweep(folder: Path) -> None:

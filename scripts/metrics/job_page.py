@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -28,7 +29,7 @@ def job_page(job: str, runs: Sequence[Run], refresh: int = 0) -> str:
         if any(line.points for line in lines):
             figures.append(charts.lines(title, lines))
     head, *steps = table.progress(runs)
-    params = sorted({name: value for run in reversed(runs) for name, value in run.params.items()}.items())
+    params = sorted(ChainMap(*(run.params for run in runs)).items())
     return page.document(
         "metrics/job_page.html.j2", title=f"Job {job}", status=status(runs[0]), figures=figures,
         rest=table.summary(runs), head=head, steps=steps, params=params, refresh=refresh if runs[0].status in RUNNING else 0,

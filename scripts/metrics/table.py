@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Sequence
-from typing import Any
 
 from scripts.metrics.job_runs import Run
 from scripts.pages.charts import number
@@ -45,7 +45,7 @@ def show(job: str, runs: Sequence[Run], most: int = 30) -> str:
         )
     if rest := summary(runs):
         parts.append(tabulate(rest, headers=["run", "metric", "last value"], disable_numparse=True))
-    if not lines and not summary(runs):
+    if not lines and not rest:
         parts.append("nothing logged yet")
     return "\n\n".join(parts)
 
@@ -63,25 +63,14 @@ def thinned(head: Sequence[str], lines: Sequence[Sequence[str]], most: int) -> l
 
 def compare(jobs: dict[str, Sequence[Run]]) -> dict[str, list[list[str]]]:
     """Returns `metrics` (last values) and `parameters` (those that differ): a row a name, a column a job."""
-    merged = {job: _merged(runs) for job, runs in jobs.items()}
-    metrics = dict.fromkeys(name for job in merged.values() for name in job["metrics"])
-    known = [name for name in ORDER if name in metrics]
-    names = [*known, *sorted(set(metrics) - set(known))]
-    params = sorted({name for job in merged.values() for name in job["params"]})
-    differing = [name for name in params if len({job["params"].get(name) for job in merged.values()}) > 1]
+    # The job's own run, which comes first, has the last word.
+    last = {job: ChainMap(*(run.last for run in runs)) for job, runs in jobs.items()}
+    params = {job: ChainMap(*(run.params for run in runs)) for job, runs in jobs.items()}
+    logged = {name for metrics in last.values() for name in metrics}
+    names = [*(name for name in ORDER if name in logged), *sorted(logged - set(ORDER))]
+    given = sorted({name for some in params.values() for name in some})
+    differing = [name for name in given if len({some.get(name) for some in params.values()}) > 1]
     return {
-        "metrics": [[name, *(_shown(job["metrics"].get(name)) for job in merged.values())] for name in names],
-        "parameters": [[name, *(job["params"].get(name, "") for job in merged.values())] for name in differing],
+        "metrics": [[name, *(number(some[name]) if name in some else "" for some in last.values())] for name in names],
+        "parameters": [[name, *(some.get(name, "") for some in params.values())] for name in differing],
     }
-
-
-def _merged(runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
-    together: dict[str, dict[str, Any]] = {"metrics": {}, "params": {}}
-    for run in reversed(runs):  # the job's own run has the last word
-        together["metrics"] |= run.last
-        together["params"] |= run.params
-    return together
-
-
-def _shown(value: float | None) -> str:
-    return "" if value is None else number(value)

@@ -15,10 +15,10 @@ import zstandard
 
 from scripts.dataset.checks import Finding
 from scripts.dataset.layout import Mapper
-from scripts.dataset.read_rows import Chunk, _lines_of
+from scripts.dataset.read_rows import Chunk
 from scripts.dataset.settings import Layout
 from scripts.dataset.source import local
-from scripts.dataset.text_formats import csv_rows
+from scripts.dataset.text_formats import csv_rows, lines
 from scripts.errors import UserError
 from tests.dataset.samples import (
     PLAIN,
@@ -149,7 +149,7 @@ def test_a_zstd_file_of_several_frames_is_read_and_a_broken_one_is_named(tmp_pat
     path = tmp_path / "a.jsonl.zst"
     for cut, lost in ((None, False), (-5, True), (-len(frames[2]), False)):
         path.write_bytes(b"".join(frames)[:cut])
-        found = [row for part, _, _ in _lines_of(local(str(path)).splits["a"][0]) for row in part]
+        found = [row for part, _ in lines(local(str(path)).splits["a"][0], 2**20) for row in part]
         whole = 3 if cut is None else 2
         assert [json.loads(row) for row in found[:whole]] == rows(3)[:whole]
         assert [isinstance(row, Finding) for row in found[whole:]] == [True] * lost
@@ -158,7 +158,7 @@ def test_a_zstd_file_of_several_frames_is_read_and_a_broken_one_is_named(tmp_pat
 def test_csv_with_semicolons_is_read_and_two_columns_of_a_name_are_named(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text('prompt;response\n"a; b, c";d\n', encoding="utf-8")
-    (found, _, _), *_ = csv_rows(local(str(path)).splits["a"][0], 2**20)
+    (found, _), *_ = csv_rows(local(str(path)).splits["a"][0], 2**20)
     assert found == [{"prompt": "a; b, c", "response": "d"}]
     path.write_text("prompt,prompt,response\na,b,c\n", encoding="utf-8")
     with pytest.raises(UserError, match="two columns are named 'prompt'"):

@@ -18,8 +18,8 @@ import pytest
 from scripts.dataset import lengths
 from scripts.dataset.duplicates import Seen
 from scripts.dataset.prepare import prepare
-from scripts.dataset.progress import Progress, clock
 from scripts.dataset.settings import from_values
+from scripts.dataset.terminal import Progress, clock
 from scripts.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,16 +185,14 @@ def test_an_earlier_conversation_is_found_with_its_place() -> None:
     seen, first = Seen(), {}
     for start in range(0, len(drawn), 997):
         part = drawn[start : start + 997]
-        numbers, split = np.arange(start, start + len(part)), start % 300
+        numbers = np.arange(start, start + len(part))
         exact = part.astype(np.uint64) * np.uint64(0x9E37) + np.uint64(start > 60_000)  # later copies only look alike
         expected = []
         for at, key in enumerate(part.tolist()):
-            earlier = first.setdefault(key, (split, start + at, start > 60_000))
-            if earlier[1] != start + at:
-                expected.append((at, *earlier[:2], earlier[2] == (start > 60_000)))
-        found = [
-            (each.index, each.split, each.number, each.is_same) for each in seen.add(keys[part], exact, split, numbers)
-        ]
+            number, is_late = first.setdefault(key, (start + at, start > 60_000))
+            if number != start + at:
+                expected.append((at, number, is_late == (start > 60_000)))
+        found = [(each.index, each.number, each.is_same) for each in seen.add(keys[part], exact, numbers)]
         assert found == expected
 
 
