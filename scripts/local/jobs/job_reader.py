@@ -130,7 +130,7 @@ class JobReader(Binder):
             raise bad_request("fineTuningDetails.model is missing: a fine-tuning job needs a base model.")
         compute = self.compute(self.properties.get("computeId"), "The job's compute")
         for size in (self.properties.get("resources") or {}).get("instanceTypes") or []:
-            sizes.refuse_retired(sizes.find(size, "resources.instance_types"), "resources.instance_types")
+            sizes.find(size, "resources.instance_types")
         uri = next(iter(self.outputs.values()))["uri"]
         folder = uris.default_output(f"{self.job}.finetune", "pytorch_model_folder", "uri_folder")
         outputs = {"mlflow_model_folder": uri, "pytorch_model_folder": folder}
@@ -162,8 +162,7 @@ class JobReader(Binder):
                 chosen = inputs.get(f"instance_type_{stage}")
                 size = (chosen.literal if chosen else None) or spec["inputs"][f"instance_type_{stage}"]["default"]
                 try:
-                    what = f"Step {step}: compute_{stage} is serverless, and input instance_type_{stage}"
-                    sizes.refuse_retired(sizes.find(size, what), what)
+                    sizes.find(size, f"Step {step}: compute_{stage} is serverless, and input instance_type_{stage}")
                 except AzureError as error:
                     self.faults.append(error.message)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from scripts.local.core import faults, lookup
+from scripts.local.core import faults, lookup, processes
 from scripts.local.core.parts import Tracking
 from scripts.local.core.state import State
 from scripts.local.core.web import AzureError
@@ -120,7 +120,7 @@ class JobRun:
         self._remember(process=child.identity)
         cancel = self.state.start(self._cancel_by_fault())
         try:
-            code = await child.wait()
+            code = await child.process.wait()
         finally:
             cancel.cancel()
             await asyncio.shield(child.stop())
@@ -174,8 +174,6 @@ def _failure(folder: Path, step: str, code: int) -> StepFailed:
     reason = f"ended with exit code {code}" if code >= 0 else f"was ended by signal {-code}"
     if code == -9:
         reason += ", as the system does when memory runs out"
-    tail = ""
-    with contextlib.suppress(FileNotFoundError):
-        lines = (folder / "output.txt").read_text(errors="replace").strip().splitlines()
-        tail = f" Its last line was: {lines[-1]}" if lines else ""
-    return StepFailed("UserError", f"Step {step} {reason}.{tail}")
+    last = processes.tail(folder / "output.txt", 1)
+    said = f" Its last line was: {last}" if last else ""
+    return StepFailed("UserError", f"Step {step} {reason}.{said}")

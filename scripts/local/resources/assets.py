@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.azure import name_rules
 from scripts.local.core import lookup
-from scripts.local.core.arm import page, resource, view, without_nulls
+from scripts.local.core.arm import page, refuse_name, resource, view, without_nulls
 from scripts.local.core.lookup import SINGULAR, active
 from scripts.local.core.store import Document
 from scripts.local.core.web import WORKSPACE, AzureError, Call, Routes, bad_request, not_found, reply
@@ -86,9 +86,7 @@ def routes_of(kind: str, check: Check) -> Routes:
     async def put(call: Call) -> Any:
         """Creates a version, or changes its tags, description and whether it is archived; never its content."""
         name, version = call.words["name"], call.words["version"]
-        if name_rules.fault(SINGULAR[kind], name):
-            allowed = name_rules.rule(SINGULAR[kind]).allowed
-            raise bad_request(f"The {SINGULAR[kind]} name {name!r} is not allowed: {allowed}.")
+        refuse_name(SINGULAR[kind], name, f"The {SINGULAR[kind]}")
         if name_rules.fault("version", version):
             allowed = name_rules.rule("version").allowed
             raise bad_request(f"The version {version!r} of {SINGULAR[kind]} {name} is not allowed: {allowed}.")

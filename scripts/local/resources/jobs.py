@@ -104,10 +104,9 @@ def _update(call: Call, old: Document, properties: dict[str, Any]) -> Any:
 async def cancel(call: Call) -> Any:
     """Cancels a job; on one that has ended it does nothing."""
     document = lookup.job(call.state, call.ws, call.words["name"])
-    words = {"scope": call.ws.scope, "name": document.name}
     with call.state.store.transaction():
         set_status(call.state, call.ws.scope, document.name, "CancelRequested")
-        headers = begin(call, "job.cancel", words, location_style=True)
+        headers = begin(call, "job.cancel", document.name, location_style=True)
     return reply(status=202, headers=headers)
 
 
