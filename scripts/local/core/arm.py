@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from scripts.azure import name_rules
-from scripts.local.core.state import State
+from scripts.local.core.state import State, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import Call, bad_request, not_found
-from scripts.local.core.workspace_record import Workspace
 
 
 def stored(call: Call, kind: str, name: str, path: str) -> Document:

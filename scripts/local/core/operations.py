@@ -12,10 +12,9 @@ import uuid
 from typing import Any
 
 from scripts.local.core import faults
-from scripts.local.core.parts import Parts
+from scripts.local.core.state import PROVIDER, Parts
 from scripts.local.core.store import Document
 from scripts.local.core.web import SUBSCRIPTION, AzureError, Call, Routes, not_found, reply
-from scripts.local.core.workspace_record import PROVIDER
 
 routes = Routes()
 SCOPE = "operations"

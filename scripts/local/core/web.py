@@ -12,9 +12,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from scripts.local.core.parts import Parts
-from scripts.local.core.state import State
-from scripts.local.core.workspace_record import PROVIDER, Workspace
+from scripts.local.core.state import PROVIDER, Parts, State, Workspace
 
 SUBSCRIPTION = "/subscriptions/{subscription}"
 GROUP = SUBSCRIPTION + "/resourceGroups/{group}"

@@ -10,8 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from scripts.azure.regions import REGIONS
 from scripts.local.core import lookup
-from scripts.local.core.parts import Parts
-from scripts.local.core.state import State
+from scripts.local.core.state import Parts, State
 from scripts.local.core.web import AzureError, Call, Routes, answer, reply
 from scripts.local.front import control, identity
 

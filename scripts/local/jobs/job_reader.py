@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from scripts.local.core.web import AzureError, bad_request
-from scripts.local.jobs import component_inputs
 from scripts.local.jobs.references import Binder, normal
 from scripts.local.jobs.steps import CHAT, COMMAND, Step, Value
 from scripts.local.resources import registry, sizes
@@ -52,10 +51,7 @@ class JobReader(Binder):
             return None
         inputs = {}
         for key, wire in (node.get("inputs") or {}).items():
-            if key not in spec["inputs"]:
-                self.faults.append(
-                    component_inputs.unknown_fault(key, spec["inputs"], f"Step {name}: input", spec["name"])
-                )
+            if not self._knows(key, spec["inputs"], f"Step {name}: input", spec["name"]):
                 continue
             value = self._value(f"Step {name}: input {key}", wire, nodes)
             if value is not None:
@@ -66,11 +62,7 @@ class JobReader(Binder):
             key: uris.default_output(f"{self.job}.{name}", key, each["type"]) for key, each in spec["outputs"].items()
         }
         for key, wire in (node.get("outputs") or {}).items():
-            if key not in spec["outputs"]:
-                self.faults.append(
-                    component_inputs.unknown_fault(key, spec["outputs"], f"Step {name}: output", spec["name"])
-                )
-            else:
+            if self._knows(key, spec["outputs"], f"Step {name}: output", spec["name"]):
                 outputs[key] = self._target(name, key, spec["outputs"][key], wire, outputs[key])
         if kind == CHAT:
             self._chat_computes(name, spec, inputs)
@@ -108,22 +100,14 @@ class JobReader(Binder):
             ("train_file_path", "trainingData"),
             ("validation_file_path", "validationData"),
         ):
-            if details.get(word):
-                value = self._uri(
-                    f"fineTuningDetails.{word}",
-                    details[word].get("uri"),
-                    details[word].get("jobInputType", "uri_file"),
-                    "models",
-                )
+            if given := details.get(word):
+                kind = given.get("jobInputType", "uri_file")
+                value = self._uri(f"fineTuningDetails.{word}", given.get("uri"), kind, "models")
                 if value is not None:
                     self._check("finetune", key, spec["inputs"][key], value)
                     inputs[key] = value
         for key, text in (details.get("hyperParameters") or {}).items():
-            if key not in spec["inputs"]:
-                self.faults.append(
-                    component_inputs.unknown_fault(key, spec["inputs"], "Hyperparameter", "the component")
-                )
-            else:
+            if self._knows(key, spec["inputs"], "Hyperparameter", "the component"):
                 inputs[key] = Value(literal=str(text))
                 self._check("finetune", key, spec["inputs"][key], inputs[key])
         if "mlflow_model_path" not in inputs and not self.faults:

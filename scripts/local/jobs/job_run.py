@@ -12,17 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from scripts.local.core import faults, lookup, processes
-from scripts.local.core.parts import Tracking
-from scripts.local.core.state import State
+from scripts.local.core.state import State, Tracking, Workspace
 from scripts.local.core.web import AzureError
-from scripts.local.core.workspace_record import Workspace
 from scripts.local.jobs import command_step, engine_step
 from scripts.local.jobs.job_reader import JobReader
 from scripts.local.jobs.steps import CHAT, Step, StepRun, Value
 from scripts.local.resources import models
 from scripts.local.resources.jobs import set_status
 from scripts.local.resources.run_history import LOG_NAMES
-from scripts.local.storage import containers, uris
+from scripts.local.storage import uris
 
 
 class StepFailed(Exception):
@@ -52,7 +50,7 @@ class JobRun:
     ) -> None:
         self.state, self.tracking, self.workspace, self.name, self.cancel = state, tracking, workspace, name, cancel
         self.properties: dict[str, Any] = lookup.job(state, workspace, name).body["properties"]
-        self.log = containers.artifacts(state, workspace, name) / LOG_NAMES[self.properties["jobType"]]
+        self.log = uris.artifacts(state, workspace, name) / LOG_NAMES[self.properties["jobType"]]
 
     async def run(self) -> None:
         """Runs the job to its end, whatever happens; only where its task is cancelled it is left as it is."""

@@ -13,10 +13,8 @@ import json
 from typing import Any
 
 from scripts.local.core import lookup, processes
-from scripts.local.core.parts import Key, Tracking
-from scripts.local.core.state import State
+from scripts.local.core.state import Key, State, Tracking, Workspace
 from scripts.local.core.store import Document
-from scripts.local.core.workspace_record import Workspace
 from scripts.local.jobs import job_run
 from scripts.local.jobs.job_reader import JobReader
 from scripts.local.jobs.job_run import JobRun

@@ -9,10 +9,10 @@ from scripts.azure import name_rules
 from scripts.local.core import lookup
 from scripts.local.core.arm import page, refuse_name, resource, view, without_nulls
 from scripts.local.core.lookup import SINGULAR, active
+from scripts.local.core.state import Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import WORKSPACE, AzureError, Call, Routes, bad_request, not_found, reply
-from scripts.local.core.workspace_record import Workspace
-from scripts.local.storage import containers, uris
+from scripts.local.storage import uris
 
 code_uploads = Routes()
 Check = Callable[[Call, str, str, dict[str, Any]], dict[str, Any]]
@@ -65,13 +65,8 @@ def check_data(call: Call, name: str, version: str, properties: dict[str, Any]) 
     return properties
 
 
-def check_nothing(call: Call, name: str, version: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """Takes an asset as it comes."""
-    return properties
-
-
-def routes_of(kind: str, check: Check) -> Routes:
-    """Returns the routes of a kind of asset."""
+def routes_of(kind: str, check: Check | None = None) -> Routes:
+    """Returns the routes of a kind of asset; `check` refuses what is wrong in a version, or completes it."""
     base = f"{WORKSPACE}/{kind}"
     table = Routes()
 
@@ -93,7 +88,8 @@ def routes_of(kind: str, check: Check) -> Routes:
         body = await call.json()
         properties = {"tags": {}, "properties": {}, "isArchived": False, **without_nulls(body.get("properties") or {})}
         old = call.state.store.get(call.ws.scope, kind, name, version)
-        properties = check(call, name, version, properties)
+        if check is not None:
+            properties = check(call, name, version, properties)
         if old is not None:
             _refuse_change(kind, name, version, old.body["properties"], properties)
         document = call.state.store.put(call.ws.scope, kind, name, {"properties": properties}, version)
@@ -151,7 +147,7 @@ def _refuse_change(kind: str, name: str, version: str, old: dict[str, Any], new:
 async def start_pending_upload(call: Call) -> Any:
     """Gives the client a container of its own for the files of a code asset."""
     address = f"https://{call.ws.account}.blob.core.windows.net/{call.words['name'].lower()}"
-    signed = f"{address}?{containers.shared_access(call.state)}"
+    signed = f"{address}?{uris.shared_access(call.state)}"
     credential = {"credentialType": "SAS", "sasUri": signed}
     return {
         "pendingUploadId": call.words["name"],
@@ -162,5 +158,5 @@ async def start_pending_upload(call: Call) -> Any:
 arm = Routes().include(
     code_uploads,
     routes_of("data", check_data),
-    *(routes_of(kind, check_nothing) for kind in ("codes", "environments", "components")),
+    *(routes_of(kind) for kind in ("codes", "environments", "components")),
 )

@@ -9,10 +9,9 @@ from scripts.azure import limits
 from scripts.local.core import faults
 from scripts.local.core.arm import page, provisioned, refuse_name, resource, stored
 from scripts.local.core.operations import begin, put_and_begin
-from scripts.local.core.parts import Parts
+from scripts.local.core.state import Parts, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import WORKSPACE, AzureError, Call, Routes, bad_request, reply
-from scripts.local.core.workspace_record import Workspace
 from scripts.local.resources import sizes
 
 arm = Routes()

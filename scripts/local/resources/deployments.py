@@ -10,11 +10,9 @@ from scripts.azure.limits import limit
 from scripts.local.core import faults, lookup, processes
 from scripts.local.core.arm import page, provisioned, refuse_name, resource, stored, without_nulls
 from scripts.local.core.operations import begin, put_and_begin
-from scripts.local.core.parts import Key, Parts
-from scripts.local.core.state import State
+from scripts.local.core.state import Key, Parts, State, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError, Call, Routes, bad_request, reply
-from scripts.local.core.workspace_record import Workspace
 from scripts.local.resources import endpoints, models, registry, sizes
 from scripts.local.storage import uris
 

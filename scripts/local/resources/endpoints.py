@@ -11,11 +11,9 @@ from scripts.errors import suggest
 from scripts.local.core import lookup, tokens
 from scripts.local.core.arm import page, provisioned, refuse_name, resource, stored, without_nulls
 from scripts.local.core.operations import put_and_begin
-from scripts.local.core.parts import Parts
-from scripts.local.core.state import State
+from scripts.local.core.state import Parts, State, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import WORKSPACE, AzureError, Call, Routes, bad_request, reply
-from scripts.local.core.workspace_record import Workspace
 
 arm = Routes()
 ENDPOINT = WORKSPACE + "/onlineEndpoints/{endpoint}"

@@ -8,11 +8,9 @@ from scripts.azure import name_rules
 from scripts.local.core import lookup
 from scripts.local.core.arm import page, resource, view, without_nulls
 from scripts.local.core.operations import begin
-from scripts.local.core.parts import Parts
-from scripts.local.core.state import State
+from scripts.local.core.state import Parts, State, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import WORKSPACE, Call, Routes, bad_request, reply
-from scripts.local.core.workspace_record import Workspace
 from scripts.local.storage import uris
 
 arm = Routes()

@@ -8,10 +8,9 @@ from typing import Any
 
 from scripts.errors import UserError
 from scripts.local.core import lookup
-from scripts.local.core.state import State
+from scripts.local.core.state import State, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import Call, bad_request
-from scripts.local.core.workspace_record import Workspace
 from scripts.local.resources import assets, registry
 from scripts.local.storage import uris
 

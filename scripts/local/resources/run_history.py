@@ -11,7 +11,7 @@ from scripts.local.core.store import Document, iso
 from scripts.local.core.web import WORKSPACE, Call, Routes, not_found
 from scripts.local.resources.jobs import ENDED
 from scripts.local.storage import blob_files
-from scripts.local.storage.containers import artifacts, shared_access
+from scripts.local.storage.uris import artifacts, shared_access
 
 data = Routes()
 HISTORY = "/history/v1.0" + WORKSPACE

@@ -7,9 +7,8 @@ from typing import Any
 from scripts.azure.machine_sizes import AVAILABLE, POOLS, Size, catalog
 from scripts.errors import suggest
 from scripts.local.core import faults, lookup
-from scripts.local.core.state import State
+from scripts.local.core.state import PROVIDER, State
 from scripts.local.core.web import SUBSCRIPTION, Call, Routes, bad_request
-from scripts.local.core.workspace_record import PROVIDER
 
 arm = Routes()
 LOW_PRIORITY_POOL = POOLS["low priority"][0]  # one for all families of a region

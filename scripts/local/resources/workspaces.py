@@ -12,9 +12,8 @@ from scripts.azure.regions import REGIONS
 from scripts.errors import suggest
 from scripts.local.core.arm import page
 from scripts.local.core.lookup import SCOPE, workspaces
-from scripts.local.core.state import State
+from scripts.local.core.state import PROVIDER, State, Workspace
 from scripts.local.core.web import GROUP, SUBSCRIPTION, WORKSPACE, AzureError, Call, Routes, bad_request, not_found
-from scripts.local.core.workspace_record import PROVIDER, Workspace
 
 arm = Routes()
 data = Routes()

@@ -12,8 +12,7 @@ from typing import Any
 
 from scripts.local.core import lookup, ports, processes
 from scripts.local.core.faults import GUIDE
-from scripts.local.core.parts import Key
-from scripts.local.core.state import State
+from scripts.local.core.state import Key, State
 from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError
 from scripts.local.resources import models
