@@ -52,14 +52,13 @@ class JobRun:
         self.properties: dict[str, Any] = lookup.job(state, workspace, name).body["properties"]
         self.log = uris.artifacts(state, workspace, name) / LOG_NAMES[self.properties["jobType"]]
 
-    async def run(self) -> None:
-        """Runs the job to its end, whatever happens; only where its task is cancelled it is left as it is."""
+    async def run(self) -> tuple[str, dict[str, str] | None]:
+        """Runs the job, whatever happens, and returns the status and the error with which it ended."""
         try:
             await self._run_steps()
         except Exception as error:
-            await end(self.state, self.tracking, self.workspace, self.name, "Failed", self._failed(error).error)
-        else:
-            await end(self.state, self.tracking, self.workspace, self.name, "Completed")
+            return "Failed", self._failed(error).error
+        return "Completed", None
 
     def _failed(self, error: Exception) -> StepFailed:
         """Returns what a job reports of an exception: whatever it is, the job must end."""
@@ -152,17 +151,6 @@ class JobRun:
     def _say(self, text: str) -> None:
         with self.log.open("a") as file:
             file.write(f"{time.strftime('%H:%M:%S')} {text}\n")
-
-
-async def end(
-    state: State, tracking: Tracking, workspace: Workspace, job: str, status: str, error: dict[str, str] | None = None
-) -> None:
-    """Stores how a job ended, for MLflow too."""
-    try:
-        await tracking.end_run(workspace, job, status)
-    except Exception:  # MLflow's database may be broken or full; the job has ended all the same
-        state.log.exception("the MLflow run of job %s", job)
-    set_status(state, workspace.scope, job, status, error)
 
 
 def _failure(folder: Path, step: str, code: int) -> StepFailed:
