@@ -50,24 +50,21 @@ def reply(body: Any = None, status: int = 200, headers: dict[str, str] | None = 
 
 @dataclasses.dataclass
 class Call:
-    """One request, with what its handler needs: the parts of the emulator, the words of its path and its workspace."""
+    """One request, with what its handler needs: the parts of the emulator, the words of its path and its workspace.
+
+    `ws`, the workspace, is there on the routes of one only.
+    """
 
     parts: Parts
     request: Request
     words: dict[str, str]
     host: str
-    workspace: Workspace | None = None
+    ws: Workspace = dataclasses.field(init=False)
 
     @property
     def state(self) -> State:
         """What all parts share."""
         return self.parts.state
-
-    @property
-    def ws(self) -> Workspace:
-        """The workspace of a workspace route."""
-        assert self.workspace is not None
-        return self.workspace
 
     @property
     def query(self) -> dict[str, str]:

@@ -92,5 +92,5 @@ class Application:
         elif call.request.url.path.startswith("/control/") and not control.allowed(call):
             raise AzureError(401, "Unauthorized", "The control key is not the one in emulator.json.")
         if "workspace" in words:
-            call.workspace = lookup.workspace_of_path(call.state, words)
+            call.ws = lookup.workspace_of_path(call.state, words)
         return await handler(call)

@@ -64,11 +64,10 @@ class JobReader(Binder):
         for key, wire in (node.get("outputs") or {}).items():
             if self._knows(key, spec["outputs"], f"Step {name}: output", spec["name"]):
                 outputs[key] = self._target(name, key, spec["outputs"][key], wire, outputs[key])
-        if kind == CHAT:
-            self._chat_computes(name, spec, inputs)
         settings = self.properties.get("settings") or {}
         where = node.get("computeId") or self.properties.get("computeId") or settings.get("default_compute")
         if kind == CHAT:  # its compute is an input; `compute` on the step is ignored, as in Azure
+            self._chat_computes(name, spec, inputs)
             fine_tune = inputs.get("compute_finetune")
             where = fine_tune.literal if fine_tune else None
         else:

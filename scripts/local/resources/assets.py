@@ -31,18 +31,22 @@ def _version(workspace: Workspace, kind: str, document: Document) -> dict[str, A
     return resource(workspace, path, document, properties=document.body["properties"])
 
 
+def next_version(documents: list[Document]) -> str:
+    """Returns the version that follows those of an asset, of which some may be no numbers."""
+    return str(max((int(each.version) for each in documents if each.version.isdecimal()), default=0) + 1)
+
+
 def container(call: Call, kind: str, name: str) -> dict[str, Any]:
     """Returns the ARM resource of an asset without its version; raises 404 where there is no version."""
     documents = call.state.store.list(kind, call.ws.scope, name)
     if not documents:
         raise not_found(f"Could not find asset with ID: azureml:{name} ({SINGULAR[kind]} of workspace {call.ws.name}).")
-    numbers = [int(document.version) for document in documents if document.version.isdecimal()]
     newest = (active(documents) or documents)[-1]
     properties = newest.body["properties"]
     archived = call.state.store.get(call.ws.scope, f"archived-{kind}", name) is not None
     shown = {
         "latestVersion": newest.version,
-        "nextVersion": str(max(numbers, default=0) + 1),
+        "nextVersion": next_version(documents),
         "isArchived": archived or not active(documents),
         "tags": properties.get("tags", {}),
         "properties": {},

@@ -121,10 +121,7 @@ def register_outputs(state: State, workspace: Workspace, job: str, properties: d
             continue
         kind = output["jobOutputType"]
         group = "models" if kind in TYPES else "data"
-        numbers = [
-            int(each.version) for each in state.store.list(group, workspace.scope, asset) if each.version.isdecimal()
-        ]
-        version = output.get("assetVersion") or str(max(numbers, default=0) + 1)
+        version = output.get("assetVersion") or assets.next_version(state.store.list(group, workspace.scope, asset))
         content = {"tags": {}, "properties": {}, "isArchived": False, "isAnonymous": False}
         if group == "models":
             uri = f"azureml://jobs/{job}/outputs/{name}"

@@ -31,6 +31,10 @@ def _artifact_url(call: Call, job: str, path: str) -> str:
     return f"https://{call.ws.account}.blob.core.windows.net/azureml/ExperimentRun/dcid.{job}/{path}?{secret}"
 
 
+def _content(call: Call, path: str) -> dict[str, str]:
+    return {"contentUri": _artifact_url(call, call.words["name"], path), "origin": "ExperimentRun"}
+
+
 def _error(document: Document) -> dict[str, Any] | None:
     error = document.body.get("error")
     return {"error": {**error, "details": []}} if error and document.body["status"] == "Failed" else None
@@ -138,9 +142,7 @@ async def run_data(call: Call) -> Any:
 async def create_artifacts(call: Call) -> Any:
     """Gives MLflow's client a place to upload artifacts to."""
     paths = [str(each.get("path")) for each in (await call.json()).get("paths", [])]
-    content = {
-        path: {"contentUri": _artifact_url(call, call.words["name"], path), "origin": "ExperimentRun"} for path in paths
-    }
+    content = {path: _content(call, path) for path in paths}
     return {"artifacts": {}, "artifactContentInformation": content, "errors": {}}
 
 
@@ -157,4 +159,4 @@ async def artifact(call: Call) -> Any:
     path = call.query.get("path", "")
     if not blob_files.safe(artifacts(call.state, call.ws, call.words["name"]), path).is_file():
         raise not_found(f"Run {call.words['name']} has no artifact {path!r}.")
-    return {"contentUri": _artifact_url(call, call.words["name"], path), "origin": "ExperimentRun", "path": path}
+    return {**_content(call, path), "path": path}
