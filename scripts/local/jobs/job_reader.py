@@ -82,8 +82,8 @@ class JobReader(Binder):
             raise bad_request(
                 f"fineTuningDetails.modelProvider is {details.get('modelProvider')!r}; allowed here is Custom."
             )
-        if details.get("taskType") not in ("chatCompletion", "textCompletion"):
-            task = details.get("taskType")
+        task = details.get("taskType")
+        if task not in ("chatCompletion", "textCompletion"):
             raise bad_request(
                 f"fineTuningDetails.taskType is {task!r}; allowed here are chatCompletion, textCompletion."
             )

@@ -12,9 +12,8 @@ import concurrent.futures
 import functools
 import os
 import time
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,21 +26,6 @@ data = Routes()
 control = Routes()
 ARTIFACT_ROOT = "azureml://local"  # never used: both kinds of artifact get their own place below
 ENDED = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _in_thread(
-    function: Callable[Concatenate[MlflowServer, P], R],
-) -> Callable[Concatenate[MlflowServer, P], Coroutine[Any, Any, R]]:
-    """Makes of a method one that is awaited and runs in the server's thread."""
-
-    @functools.wraps(function)
-    async def call(self: MlflowServer, *arguments: P.args, **named: P.kwargs) -> R:
-        work = functools.partial(function, self, *arguments, **named)
-        return await asyncio.get_running_loop().run_in_executor(self.thread, work)
-
-    return call
 
 
 class MlflowServer:
@@ -54,16 +38,18 @@ class MlflowServer:
         self.stores: dict[str, Any] = {}
         self.base = ""
 
-    @_in_thread
-    def open(self, *workspaces: Workspace) -> None:
+    async def open(self, *workspaces: Workspace) -> None:
         """Imports MLflow and opens the workspaces' databases (about 2 s) ahead of need, while the emulator serves."""
-        self._load()
+        await self._call(self._load)
         for workspace in workspaces:
-            self._enter(workspace)
+            await self._call(self._enter, workspace)
 
     def close(self) -> None:
         """Ends the thread, after what it is doing."""
         self.thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _call(self, function: Any, *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.thread, functools.partial(function, *arguments))
 
     def _load(self) -> None:
         if self.client is not None:
@@ -106,7 +92,6 @@ class MlflowServer:
         self.base = f"azureml://{workspace.region}.api.azureml.ms/mlflow/v2.0{workspace.path}"
         return runs
 
-    @_in_thread
     def _request(
         self, workspace: Workspace, method: str, path: str, query: str, body: bytes, kind: str | None
     ) -> Response:
@@ -118,12 +103,13 @@ class MlflowServer:
         """Passes a request on to MLflow."""
         body = await request.body()
         kind = request.headers.get("content-type")
-        return await self._request(workspace, request.method, path, request.url.query, body, kind)
+        return await self._call(self._request, workspace, request.method, path, request.url.query, body, kind)
 
-    @_in_thread
-    def create_run(self, workspace: Workspace, job: str, properties: dict[str, Any]) -> None:
+    async def create_run(self, workspace: Workspace, job: str, properties: dict[str, Any]) -> None:
         """Makes the run of a job, with the job's name as its id; does nothing where there is one."""
-        experiment, display_name = properties["experimentName"], properties["displayName"]
+        await self._call(self._create_run, workspace, job, properties["experimentName"], properties["displayName"])
+
+    def _create_run(self, workspace: Workspace, job: str, experiment: str, display_name: str) -> None:
         store = self._enter(workspace)
         from scripts.mlflow_private import SqlRun, SqlTag
 
@@ -148,16 +134,18 @@ class MlflowServer:
                 )
                 session.add(run)
 
-    @_in_thread
-    def end_run(self, workspace: Workspace, job: str, status: str) -> None:
+    async def end_run(self, workspace: Workspace, job: str, status: str) -> None:
         """Gives the run of a job the status with which the job ended."""
+        await self._call(self._end_run, workspace, job, ENDED[status])
+
+    def _end_run(self, workspace: Workspace, job: str, status: str) -> None:
         store = self._enter(workspace)
         from scripts.mlflow_private import SqlRun
 
         with store.ManagedSessionMaker(read_only=False) as session:
             run = session.get(SqlRun, job)
             if run is not None:
-                run.status, run.end_time = ENDED[status], int(time.time() * 1000)
+                run.status, run.end_time = status, int(time.time() * 1000)
 
     def address(self, workspace: Workspace) -> str:
         """Returns the tracking URI for a job on this machine: the plain listener, which needs no token."""
