@@ -6,7 +6,7 @@ Each route has its methods, its template and its handler, whose docstring says w
 from __future__ import annotations
 
 from scripts.local.core import operations
-from scripts.local.core.parts import Work
+from scripts.local.core.state import Work
 from scripts.local.core.web import Routes
 from scripts.local.front import control, identity
 from scripts.local.resources import (

@@ -31,8 +31,7 @@ from scripts.files import write_private
 from scripts.local.core import lookup, operations, ports
 from scripts.local.core import settings as settings_file
 from scripts.local.core.home import Home, Record, credentials
-from scripts.local.core.parts import Parts
-from scripts.local.core.state import State
+from scripts.local.core.state import Parts, State
 from scripts.local.core.store import Store
 from scripts.local.front.application import Application, is_emulated
 from scripts.local.front.certificates import server_context

@@ -1,21 +1,39 @@
-"""The shapes of Azure Resource Manager: a resource, a page of a listing, and the refusal of what does not exist."""
+"""What the resources share: their shapes in Azure Resource Manager, finding one, checking a name, how one ended."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from scripts.azure import name_rules
+from scripts.local.core.state import State, Workspace
 from scripts.local.core.store import Document
-from scripts.local.core.web import AzureError, Call, not_found
-from scripts.local.core.workspace_record import Workspace
+from scripts.local.core.web import Call, bad_request, not_found
 
 
-def no_resource(workspace: Workspace, path: str) -> AzureError:
-    """Returns Azure's 404 for a resource of a workspace; `path` is the end of its id, such as `computes/gpu`."""
-    return not_found(
-        f"The Resource 'Microsoft.MachineLearningServices/workspaces/{workspace.name}/{path}' under resource group "
-        f"'{workspace.group}' was not found.",
-        "ResourceNotFound",
-    )
+def stored(call: Call, kind: str, name: str, path: str) -> Document:
+    """Returns a stored resource of a workspace; raises Azure's 404. `path`: the end of its id, as `computes/gpu`."""
+    document = call.state.store.get(call.ws.scope, kind, name)
+    if document is None:
+        raise not_found(
+            f"The Resource 'Microsoft.MachineLearningServices/workspaces/{call.ws.name}/{path}' under resource group "
+            f"'{call.ws.group}' was not found.",
+            "ResourceNotFound",
+        )
+    return document
+
+
+def refuse_name(resource: str, name: str, what: str, code: str = "UserError") -> None:
+    """Refuses a name that Azure would not take for a resource; `what` is the resource at the start of a sentence."""
+    if name_rules.fault(resource, name):
+        raise bad_request(f"{what} name {name!r} is not allowed: {name_rules.rule(resource).allowed}.", code)
+
+
+def provisioned(state: State, kind: str, words: dict[str, Any], outcome: str, **content: Any) -> None:
+    """Stores how an operation on a resource ended; one that is gone, or is being deleted, stays as it is."""
+    document = state.store.get(words["scope"], kind, words["name"])
+    if document is not None and document.body["properties"]["provisioningState"] != "Deleting":
+        document.body["properties"] |= {"provisioningState": outcome, **content}
+        state.store.put(words["scope"], kind, words["name"], document.body)
 
 
 def resource(workspace: Workspace, path: str, document: Document, **content: Any) -> dict[str, Any]:

@@ -105,10 +105,10 @@ SLOW_SECONDS = 10.0
 
 def read(path: Path) -> dict[str, dict[str, Any]]:
     """Returns the faults that are set: name -> {"times": how often it still happens, or None for ever}."""
-    import yaml
-
     if not path.exists():
         return {}
+    import yaml
+
     data = yaml.safe_load(path.read_text()) or {}
     if not isinstance(data, dict):
         raise UserError(f"{path}: must be a mapping of fault names, such as 'probe-failed: {{times: 1}}'.")
@@ -135,25 +135,21 @@ def write(path: Path, faults: dict[str, dict[str, Any]]) -> None:
 
 def happening(state: State, at: str) -> Fault | None:
     """Returns the fault that is set for a place, counting it down, or None (almost always: one look for a file)."""
-    path = state.home.faults
-    if not path.exists():
-        return None
-    faults = read(path)
+    faults = read(state.home.faults)
     for name, content in faults.items():
         if FAULTS[name].at == at:
             if content.get("times"):
                 content["times"] -= 1
                 if not content["times"]:
                     del faults[name]
-                write(path, faults)
+                write(state.home.faults, faults)
             return FAULTS[name]
     return None
 
 
 def is_set(state: State, name: str) -> bool:
     """Tells whether a fault is set, for answers that only foretell it (quota, sizes); it does not count down."""
-    path = state.home.faults
-    return path.exists() and name in read(path)
+    return name in read(state.home.faults)
 
 
 def inject(state: State, at: str, **words: Any) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from scripts.local.core.state import State
+from scripts.local.core.state import State, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError, bad_request, not_found
-from scripts.local.core.workspace_record import Workspace
 
 SCOPE = "workspaces"  # under which the store keeps the workspaces themselves
 SINGULAR = {

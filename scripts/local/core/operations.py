@@ -12,10 +12,9 @@ import uuid
 from typing import Any
 
 from scripts.local.core import faults
-from scripts.local.core.parts import Parts
+from scripts.local.core.state import PROVIDER, Parts
 from scripts.local.core.store import Document
 from scripts.local.core.web import SUBSCRIPTION, AzureError, Call, Routes, not_found, reply
-from scripts.local.core.workspace_record import PROVIDER
 
 routes = Routes()
 SCOPE = "operations"
@@ -25,15 +24,16 @@ POLL_LATER = {"x-ms-retry-after-ms": "500"}
 KEPT = 86400.0  # seconds that the outcome of an operation can be asked for
 
 
-def begin(call: Call, name: str, words: dict[str, Any], *, location_style: bool = False) -> dict[str, str]:
-    """Starts an operation and returns the headers that tell the client where to poll.
+def begin(call: Call, work: str, name: str, *, location_style: bool = False) -> dict[str, str]:
+    """Starts an operation on a resource of the call's workspace and returns the headers that tell the client where to poll.
 
     Called in one transaction with the change that it completes, so that no kill leaves a change that nothing completes.
     With `location_style` the client is sent to `Location` (202 until done), as Azure does for the cancelling of a job.
     """
-    assert name in call.parts.work, f"routes.py has no work {name}"
+    assert work in call.parts.work, f"routes.py has no work {work}"
     identifier = str(uuid.uuid4())
-    call.state.store.put(SCOPE, "operations", identifier, {"work": name, "words": words, "status": "InProgress"})
+    words = {"scope": call.ws.scope, "name": name}
+    call.state.store.put(SCOPE, "operations", identifier, {"work": work, "words": words, "status": "InProgress"})
     call.state.start(run(call.parts, identifier))
     group = "mfeOperationResults" if location_style else "mfeOperationsStatus"
     url = (
@@ -41,6 +41,12 @@ def begin(call: Call, name: str, words: dict[str, Any], *, location_style: bool 
         f"/{group}/{identifier}?api-version=2023-04-01-preview"
     )
     return {("Location" if location_style else "Azure-AsyncOperation"): url, **POLL_SOON}
+
+
+def put_and_begin(call: Call, work: str, kind: str, name: str, body: dict[str, Any]) -> tuple[Document, dict[str, str]]:
+    """Stores a resource and begins the operation that completes it; returns what is stored, and the headers."""
+    with call.state.store.transaction():
+        return call.state.store.put(call.ws.scope, kind, name, body), begin(call, work, name)
 
 
 async def run(parts: Parts, identifier: str) -> None:

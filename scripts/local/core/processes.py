@@ -32,10 +32,6 @@ class Child:
             started = psutil.Process(process.pid).create_time()
         self.identity = {"pid": process.pid, "started": started}
 
-    async def wait(self) -> int:
-        """Waits for the process to end and returns its exit code (negative: the signal that ended it)."""
-        return await self.process.wait()
-
     async def stop(self) -> None:
         """Asks the process group to end, then ends it; returns when the process is gone."""
         if self.process.returncode is None:
@@ -69,6 +65,14 @@ async def spawn(arguments: list[str], log: Path, environment: dict[str, str] | N
             start_new_session=True,
         )
     return Child(process)
+
+
+def tail(log: Path, lines: int) -> str:
+    """Returns the last lines of a log, or an empty text."""
+    try:
+        return "\n".join(log.read_text(errors="replace").rstrip().splitlines()[-lines:])
+    except FileNotFoundError:
+        return ""
 
 
 def end_stray(identity: dict[str, Any] | None) -> None:

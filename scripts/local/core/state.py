@@ -1,6 +1,8 @@
-"""What all parts of the emulator share. It does nothing itself; server.py makes it and hands it over.
+"""What is handed to everything: a workspace, the state that all share, and the parts that live as long as the emulator.
 
-One event loop, one thread for the store; heavy work happens in child processes.
+server.py makes them. What stands behind the protocols, and says what each method does, is in jobs/runner.py,
+serving/scoring_servers.py and resources/mlflow_server.py. One event loop, one thread for the store; heavy work happens
+in child processes.
 """
 
 from __future__ import annotations
@@ -8,12 +10,45 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
 
 from scripts.local.core.home import Credentials, Home, Record
 from scripts.local.core.settings import Settings
-from scripts.local.core.store import Store
+from scripts.local.core.store import Document, Store
+
+PROVIDER = "/providers/Microsoft.MachineLearningServices"
+Key = tuple[str, str]  # the workspace's scope, and the name of a job, or endpoint/deployment in lower case
+
+
+@dataclasses.dataclass(frozen=True)
+class Workspace:
+    """A registered workspace. `scope` is its key in the store, `path` its ARM id."""
+
+    subscription: str
+    group: str
+    name: str
+    region: str
+    account: str
+    identifier: str
+
+    @property
+    def path(self) -> str:
+        """The ARM id."""
+        return f"/subscriptions/{self.subscription}/resourceGroups/{self.group}{PROVIDER}/workspaces/{self.name}"
+
+    @property
+    def scope(self) -> str:
+        """The key under which the store keeps this workspace's resources."""
+        return f"{self.subscription}/{self.group}/{self.name}".lower()
+
+    @property
+    def container(self) -> str:
+        """The blob container of the default datastore."""
+        return f"azureml-blobstore-{self.identifier}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,3 +75,58 @@ class State:
         self.tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self.log.error("background work failed", exc_info=task.exception())
+
+
+class Runner(Protocol):
+    """Checks and runs jobs. `observed` are the jobs whose status a stream has asked for."""
+
+    observed: set[Key]
+
+    def check(self, workspace: Workspace, job: str, properties: dict[str, Any]) -> None: ...
+    def submit(self, workspace: Workspace, name: str) -> None: ...
+    async def cancel(self, scope: str, name: str) -> None: ...
+    def using_compute(self, workspace: Workspace, compute: str) -> str | None: ...
+    def steps(self, workspace: Workspace, document: Document) -> list[dict[str, Any]]: ...
+
+
+class Server(Protocol):
+    """The process behind a deployment. `ready` is set while it answers; `failure` says why it never will."""
+
+    port: int
+    ready: asyncio.Event
+    slots: asyncio.Semaphore
+    limit: int
+    in_flight: int
+    failure: str | None
+
+
+class Servers(Protocol):
+    """The processes behind the deployments."""
+
+    def serving(self, key: Key) -> Server | None: ...
+    async def provide(self, key: Key) -> None: ...
+    async def remove(self, key: Key) -> None: ...
+
+
+class Tracking(Protocol):
+    """MLflow."""
+
+    async def open(self, *workspaces: Workspace) -> None: ...
+    async def request(self, workspace: Workspace, request: Request, path: str) -> Response: ...
+    async def create_run(self, workspace: Workspace, job: str, properties: dict[str, Any]) -> None: ...
+    async def end_run(self, workspace: Workspace, job: str, status: str) -> None: ...
+    def address(self, workspace: Workspace) -> str: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """What a request's handler, and the work of an operation, may reach."""
+
+    state: State
+    runner: Runner
+    servers: Servers
+    tracking: Tracking
+    work: Mapping[str, Work]  # of operations, by a name that survives a restart
+
+
+Work = Callable[[Parts, dict[str, Any]], Awaitable[None]]

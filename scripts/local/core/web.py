@@ -5,16 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
-from scripts.local.core.parts import Parts
-from scripts.local.core.state import State
-from scripts.local.core.workspace_record import PROVIDER, Workspace
+from scripts.local.core.state import PROVIDER, Parts, State, Workspace
 
 SUBSCRIPTION = "/subscriptions/{subscription}"
 GROUP = SUBSCRIPTION + "/resourceGroups/{group}"
@@ -53,24 +50,21 @@ def reply(body: Any = None, status: int = 200, headers: dict[str, str] | None = 
 
 @dataclasses.dataclass
 class Call:
-    """One request, with what its handler needs: the parts of the emulator, the words of its path and its workspace."""
+    """One request, with what its handler needs: the parts of the emulator, the words of its path and its workspace.
+
+    `ws`, the workspace, is there on the routes of one only.
+    """
 
     parts: Parts
     request: Request
     words: dict[str, str]
     host: str
-    workspace: Workspace | None = None
+    ws: Workspace = dataclasses.field(init=False)
 
     @property
     def state(self) -> State:
         """What all parts share."""
         return self.parts.state
-
-    @property
-    def ws(self) -> Workspace:
-        """The workspace of a workspace route."""
-        assert self.workspace is not None
-        return self.workspace
 
     @property
     def query(self) -> dict[str, str]:
@@ -151,20 +145,3 @@ class Routes:
         if known:
             raise AzureError(405, "MethodNotAllowed", f"{method} is not allowed on {path}.")
         raise not_found(f"The local Azure ML has no {method} {path}; its README lists what it emulates.", "NotEmulated")
-
-
-async def answer(call: Call, handler: Handler) -> Response:
-    """Runs a handler and turns what it returns or raises into a response."""
-    try:
-        result = await handler(call)
-        response = result if isinstance(result, Response) else reply(result)
-    except AzureError as error:
-        response = reply(error.envelope(), error.status)
-    except ClientDisconnect:
-        response = reply(status=499)
-    except Exception as error:  # a bug of ours must still be an envelope that the clients can show
-        call.state.log.exception("%s %s", call.request.method, call.request.url.path)
-        message = f"The local Azure ML failed with {type(error).__name__}: {error}; see {call.state.home.log}."
-        response = reply(AzureError(500, "InternalServerError", message).envelope(), 500)
-    response.headers.setdefault("x-ms-request-id", str(uuid.uuid4()))
-    return response

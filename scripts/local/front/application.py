@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+import uuid
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from scripts.azure.regions import REGIONS
 from scripts.local.core import lookup
-from scripts.local.core.parts import Parts
-from scripts.local.core.state import State
-from scripts.local.core.web import AzureError, Call, Routes, answer, reply
+from scripts.local.core.state import Parts, State
+from scripts.local.core.web import AzureError, Call, Routes, reply
 from scripts.local.front import control, identity
 
 REGION = f"(?P<region>{'|'.join(REGIONS)})"
@@ -61,23 +62,35 @@ class Application:
         if family not in self.tables or (family == "control") != self.plain:
             response = reply(AzureError(421, "NotEmulated", f"Host {host!r} is not served here.").envelope(), 421)
         else:
-            response = await self._answer(request, host, str(family), host_words)
+            response = await self._answer(Call(self.parts, request, host_words, host), str(family))
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request, host: str, family: str, host_words: dict[str, str]) -> Any:
-        call = Call(self.parts, request, dict(host_words), host)
+    async def _answer(self, call: Call, family: str) -> Response:
+        """Handles a call and turns what its handler returns or raises into a response."""
+        try:
+            result = await self._handle(call, family)
+            response = result if isinstance(result, Response) else reply(result)
+        except AzureError as error:
+            response = reply(error.envelope(), error.status)
+        except ClientDisconnect:
+            response = reply(status=499)
+        except Exception as error:  # a bug of ours must still be an envelope that the clients can show
+            call.state.log.exception("%s %s", call.request.method, call.request.url.path)
+            message = f"The local Azure ML failed with {type(error).__name__}: {error}; see {call.state.home.log}."
+            response = reply(AzureError(500, "InternalServerError", message).envelope(), 500)
+        response.headers.setdefault("x-ms-request-id", str(uuid.uuid4()))
+        return response
 
-        async def handle(call: Call) -> Any:
-            if not request.scope["path"].isprintable():
-                raise AzureError(400, "BadRequest", "The path of the request has control characters.")
-            handler, words = self.tables[family].find(request.method, request.scope["path"])
-            call.words.update(words)
-            if family in ("arm", "data"):
-                identity.authorise(call)
-            elif request.url.path.startswith("/control/") and not control.allowed(call):
-                raise AzureError(401, "Unauthorized", "The control key is not the one in emulator.json.")
-            if "workspace" in words:
-                call.workspace = lookup.workspace_of_path(call.state, words)
-            return await handler(call)
-
-        return await answer(call, handle)
+    async def _handle(self, call: Call, family: str) -> Any:
+        path = call.request.scope["path"]
+        if not path.isprintable():
+            raise AzureError(400, "BadRequest", "The path of the request has control characters.")
+        handler, words = self.tables[family].find(call.request.method, path)
+        call.words.update(words)
+        if family in ("arm", "data"):
+            identity.authorise(call)
+        elif call.request.url.path.startswith("/control/") and not control.allowed(call):
+            raise AzureError(401, "Unauthorized", "The control key is not the one in emulator.json.")
+        if "workspace" in words:
+            call.ws = lookup.workspace_of_path(call.state, words)
+        return await handler(call)

@@ -9,7 +9,7 @@ from typing import Any
 from scripts import files
 from scripts.local.core import processes
 from scripts.local.core.state import State
-from scripts.local.jobs.component_inputs import LITERALS
+from scripts.local.jobs.references import LITERALS
 from scripts.local.jobs.steps import Step, StepRun
 from scripts.local.storage import uris
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from scripts.local.core.web import AzureError, bad_request
-from scripts.local.jobs import component_inputs
 from scripts.local.jobs.references import Binder, normal
 from scripts.local.jobs.steps import CHAT, COMMAND, Step, Value
 from scripts.local.resources import registry, sizes
@@ -52,10 +51,7 @@ class JobReader(Binder):
             return None
         inputs = {}
         for key, wire in (node.get("inputs") or {}).items():
-            if key not in spec["inputs"]:
-                self.faults.append(
-                    component_inputs.unknown_fault(key, spec["inputs"], f"Step {name}: input", spec["name"])
-                )
+            if not self._knows(key, spec["inputs"], f"Step {name}: input", spec["name"]):
                 continue
             value = self._value(f"Step {name}: input {key}", wire, nodes)
             if value is not None:
@@ -66,17 +62,12 @@ class JobReader(Binder):
             key: uris.default_output(f"{self.job}.{name}", key, each["type"]) for key, each in spec["outputs"].items()
         }
         for key, wire in (node.get("outputs") or {}).items():
-            if key not in spec["outputs"]:
-                self.faults.append(
-                    component_inputs.unknown_fault(key, spec["outputs"], f"Step {name}: output", spec["name"])
-                )
-            else:
+            if self._knows(key, spec["outputs"], f"Step {name}: output", spec["name"]):
                 outputs[key] = self._target(name, key, spec["outputs"][key], wire, outputs[key])
-        if kind == CHAT:
-            self._chat_computes(name, spec, inputs)
         settings = self.properties.get("settings") or {}
         where = node.get("computeId") or self.properties.get("computeId") or settings.get("default_compute")
         if kind == CHAT:  # its compute is an input; `compute` on the step is ignored, as in Azure
+            self._chat_computes(name, spec, inputs)
             fine_tune = inputs.get("compute_finetune")
             where = fine_tune.literal if fine_tune else None
         else:
@@ -91,8 +82,8 @@ class JobReader(Binder):
             raise bad_request(
                 f"fineTuningDetails.modelProvider is {details.get('modelProvider')!r}; allowed here is Custom."
             )
-        if details.get("taskType") not in ("chatCompletion", "textCompletion"):
-            task = details.get("taskType")
+        task = details.get("taskType")
+        if task not in ("chatCompletion", "textCompletion"):
             raise bad_request(
                 f"fineTuningDetails.taskType is {task!r}; allowed here are chatCompletion, textCompletion."
             )
@@ -108,29 +99,21 @@ class JobReader(Binder):
             ("train_file_path", "trainingData"),
             ("validation_file_path", "validationData"),
         ):
-            if details.get(word):
-                value = self._uri(
-                    f"fineTuningDetails.{word}",
-                    details[word].get("uri"),
-                    details[word].get("jobInputType", "uri_file"),
-                    "models",
-                )
+            if given := details.get(word):
+                kind = given.get("jobInputType", "uri_file")
+                value = self._uri(f"fineTuningDetails.{word}", given.get("uri"), kind, "models")
                 if value is not None:
                     self._check("finetune", key, spec["inputs"][key], value)
                     inputs[key] = value
         for key, text in (details.get("hyperParameters") or {}).items():
-            if key not in spec["inputs"]:
-                self.faults.append(
-                    component_inputs.unknown_fault(key, spec["inputs"], "Hyperparameter", "the component")
-                )
-            else:
+            if self._knows(key, spec["inputs"], "Hyperparameter", "the component"):
                 inputs[key] = Value(literal=str(text))
                 self._check("finetune", key, spec["inputs"][key], inputs[key])
         if "mlflow_model_path" not in inputs and not self.faults:
             raise bad_request("fineTuningDetails.model is missing: a fine-tuning job needs a base model.")
         compute = self.compute(self.properties.get("computeId"), "The job's compute")
         for size in (self.properties.get("resources") or {}).get("instanceTypes") or []:
-            sizes.refuse_retired(sizes.find(size, "resources.instance_types"), "resources.instance_types")
+            sizes.find(size, "resources.instance_types")
         uri = next(iter(self.outputs.values()))["uri"]
         folder = uris.default_output(f"{self.job}.finetune", "pytorch_model_folder", "uri_folder")
         outputs = {"mlflow_model_folder": uri, "pytorch_model_folder": folder}
@@ -162,8 +145,7 @@ class JobReader(Binder):
                 chosen = inputs.get(f"instance_type_{stage}")
                 size = (chosen.literal if chosen else None) or spec["inputs"][f"instance_type_{stage}"]["default"]
                 try:
-                    what = f"Step {step}: compute_{stage} is serverless, and input instance_type_{stage}"
-                    sizes.refuse_retired(sizes.find(size, what), what)
+                    sizes.find(size, f"Step {step}: compute_{stage} is serverless, and input instance_type_{stage}")
                 except AzureError as error:
                     self.faults.append(error.message)
 

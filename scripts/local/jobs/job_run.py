@@ -11,18 +11,16 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from scripts.local.core import faults, lookup
-from scripts.local.core.parts import Tracking
-from scripts.local.core.state import State
+from scripts.local.core import faults, lookup, processes
+from scripts.local.core.state import State, Tracking, Workspace
 from scripts.local.core.web import AzureError
-from scripts.local.core.workspace_record import Workspace
 from scripts.local.jobs import command_step, engine_step
 from scripts.local.jobs.job_reader import JobReader
 from scripts.local.jobs.steps import CHAT, Step, StepRun, Value
 from scripts.local.resources import models
 from scripts.local.resources.jobs import set_status
 from scripts.local.resources.run_history import LOG_NAMES
-from scripts.local.storage import containers, uris
+from scripts.local.storage import uris
 
 
 class StepFailed(Exception):
@@ -52,16 +50,15 @@ class JobRun:
     ) -> None:
         self.state, self.tracking, self.workspace, self.name, self.cancel = state, tracking, workspace, name, cancel
         self.properties: dict[str, Any] = lookup.job(state, workspace, name).body["properties"]
-        self.log = containers.artifacts(state, workspace, name) / LOG_NAMES[self.properties["jobType"]]
+        self.log = uris.artifacts(state, workspace, name) / LOG_NAMES[self.properties["jobType"]]
 
-    async def run(self) -> None:
-        """Runs the job to its end, whatever happens; only where its task is cancelled it is left as it is."""
+    async def run(self) -> tuple[str, dict[str, str] | None]:
+        """Runs the job, whatever happens, and returns the status and the error with which it ended."""
         try:
             await self._run_steps()
         except Exception as error:
-            await end(self.state, self.tracking, self.workspace, self.name, "Failed", self._failed(error).error)
-        else:
-            await end(self.state, self.tracking, self.workspace, self.name, "Completed")
+            return "Failed", self._failed(error).error
+        return "Completed", None
 
     def _failed(self, error: Exception) -> StepFailed:
         """Returns what a job reports of an exception: whatever it is, the job must end."""
@@ -120,7 +117,7 @@ class JobRun:
         self._remember(process=child.identity)
         cancel = self.state.start(self._cancel_by_fault())
         try:
-            code = await child.wait()
+            code = await child.process.wait()
         finally:
             cancel.cancel()
             await asyncio.shield(child.stop())
@@ -156,17 +153,6 @@ class JobRun:
             file.write(f"{time.strftime('%H:%M:%S')} {text}\n")
 
 
-async def end(
-    state: State, tracking: Tracking, workspace: Workspace, job: str, status: str, error: dict[str, str] | None = None
-) -> None:
-    """Stores how a job ended, for MLflow too."""
-    try:
-        await tracking.end_run(workspace, job, status)
-    except Exception:  # MLflow's database may be broken or full; the job has ended all the same
-        state.log.exception("the MLflow run of job %s", job)
-    set_status(state, workspace.scope, job, status, error)
-
-
 def _failure(folder: Path, step: str, code: int) -> StepFailed:
     with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
         error = json.loads((folder / "error.json").read_text())
@@ -174,8 +160,6 @@ def _failure(folder: Path, step: str, code: int) -> StepFailed:
     reason = f"ended with exit code {code}" if code >= 0 else f"was ended by signal {-code}"
     if code == -9:
         reason += ", as the system does when memory runs out"
-    tail = ""
-    with contextlib.suppress(FileNotFoundError):
-        lines = (folder / "output.txt").read_text(errors="replace").strip().splitlines()
-        tail = f" Its last line was: {lines[-1]}" if lines else ""
-    return StepFailed("UserError", f"Step {step} {reason}.{tail}")
+    last = processes.tail(folder / "output.txt", 1)
+    said = f" Its last line was: {last}" if last else ""
+    return StepFailed("UserError", f"Step {step} {reason}.{said}")

@@ -1,23 +1,24 @@
-"""The parts of a job that refer to something: components, computes, assets, inputs and outputs, each checked.
+"""The parts of a job that refer to something: components, computes, assets, inputs and outputs, each checked as Azure
+ML's service does, not the SDK: that it exists, and that it is what a component's specification takes.
 
 Faults are collected rather than raised, so that a user sees all of them at once.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
 from scripts.errors import suggest
-from scripts.local.core.state import State
+from scripts.local.core.state import State, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError, bad_request
-from scripts.local.core.workspace_record import Workspace
-from scripts.local.jobs import component_inputs
 from scripts.local.jobs.steps import CHAT, COMMAND, Value
 from scripts.local.resources import registry
 from scripts.local.storage import uris
 
+LITERALS = ("string", "integer", "number", "boolean")
 EXPRESSION = re.compile(r"\$\{\{\s*([^}]*?)\s*\}\}")
 
 
@@ -133,17 +134,22 @@ class Binder:
             self.faults.append(f"{what} is bound to {text}, which names no input of the job and no output of a step.")
         return None
 
+    def _knows(self, name: str, specs: dict[str, Any], what: str, owner: str) -> bool:
+        """Tells whether a specification has a name; notes a fault where it does not."""
+        if name not in specs:
+            word = what.rsplit(" ", 1)[-1]
+            self.faults.append(f"{what} {name!r} is unknown: {owner} has no such {word}{suggest(name, specs)}.")
+        return name in specs
+
     def _check(self, step: str, key: str, spec: dict[str, Any], value: Value) -> None:
-        if value.literal is not None:
-            fault = component_inputs.literal_fault(key, spec, value.literal)
-        else:
-            fault = component_inputs.type_fault(spec, value.kind)
+        text = value.literal
+        fault = type_fault(spec, value.kind) if text is None else literal_fault(key, spec, text)
         if fault:
             self.faults.append(f"Step {step}: input {key} {fault}.")
 
     def _required(self, step: str, spec: dict[str, Any], inputs: dict[str, Any]) -> None:
         for key, each in spec["inputs"].items():
-            if key not in inputs and not component_inputs.is_optional(each):
+            if key not in inputs and not is_optional(each):
                 self.faults.append(f"Step {step}: input {key} is missing, and {spec['name']} requires it.")
 
     def _target(self, step: str, key: str, spec: dict[str, Any], wire: dict[str, Any], default: str) -> str:
@@ -163,10 +169,48 @@ class Binder:
         if words[2] in self.bound:
             self.faults.append(f"Output {words[2]!r} of the job is bound to two outputs of steps.")
         self.bound.add(words[2])
-        fault = component_inputs.type_fault({"type": target["jobOutputType"]}, spec["type"])
+        fault = type_fault({"type": target["jobOutputType"]}, spec["type"])
         if fault:
             self.faults.append(f"Step {step}: output {key} {fault} for output {words[2]} of the job.")
         return target["uri"]
+
+
+def is_optional(spec: dict[str, Any]) -> bool:
+    """Says whether an input may be left out."""
+    return str(spec.get("optional", "")).lower() == "true" or "default" in spec
+
+
+def literal_fault(name: str, spec: dict[str, Any], value: str) -> str | None:
+    """Returns what is wrong with a literal (text on the wire) for an input, as the end of a sentence, or None."""
+    kind = spec["type"]
+    if kind not in LITERALS:
+        instead = f"bind an input with `path` and `type: {kind}`"
+        return f"is the text {value!r}, and input {name} takes a path of type {kind}: {instead}"
+    number = None
+    if kind in ("integer", "number"):
+        try:
+            number = int(value) if kind == "integer" else float(value)
+        except ValueError:
+            return f"is {value!r}, which is not {'an integer' if kind == 'integer' else 'a number'}"
+        if not math.isfinite(number):
+            return f"is {value!r}, which is not a finite number"
+    if kind == "boolean" and value.lower() not in ("true", "false"):
+        return f"is {value!r}, which is not a boolean"
+    allowed = [str(each) for each in spec.get("enum") or []]
+    if allowed and value not in allowed:
+        return f"is {value!r}; allowed are {', '.join(allowed)}{suggest(value, allowed)}"
+    for bound, wrong, word in (("min", lambda a, b: a < b, "least"), ("max", lambda a, b: a > b, "most")):
+        if number is not None and spec.get(bound) is not None and wrong(number, float(spec[bound])):
+            return f"is {value}; allowed is at {word} {spec[bound]}"
+    return None
+
+
+def type_fault(spec: dict[str, Any], kind: str) -> str | None:
+    """Returns what is wrong with binding a value of type `kind` to an input or from an output, or None."""
+    wanted = spec["type"]
+    if kind == wanted or (kind in LITERALS and wanted in LITERALS) or wanted == "path":
+        return None
+    return f"is of type {kind}, and {wanted} is needed"
 
 
 def normal(spec: dict[str, Any]) -> dict[str, Any]:

@@ -13,10 +13,8 @@ import json
 from typing import Any
 
 from scripts.local.core import lookup, processes
-from scripts.local.core.parts import Key, Tracking
-from scripts.local.core.state import State
+from scripts.local.core.state import Key, State, Tracking, Workspace
 from scripts.local.core.store import Document
-from scripts.local.core.workspace_record import Workspace
 from scripts.local.jobs import job_run
 from scripts.local.jobs.job_reader import JobReader
 from scripts.local.jobs.job_run import JobRun
@@ -52,7 +50,7 @@ class Runner:
             await asyncio.gather(task, return_exceptions=True)
         workspace = lookup.workspace_of_scope(self.state, scope)
         if lookup.job(self.state, workspace, name).body["status"] not in ENDED:
-            await job_run.end(self.state, self.tracking, workspace, name, "Canceled")
+            await self._end(workspace, name, "Canceled")
 
     async def close(self) -> None:
         """Ends all jobs because the emulator stops: those that ran have failed, those that waited wait on."""
@@ -83,11 +81,9 @@ class Runner:
         status = lookup.job(self.state, workspace, name).body["status"]
         if status in ("NotStarted", "Queued"):
             return None
-        if status == "CancelRequested":
-            set_status(self.state, workspace.scope, name, "Canceled")
-        else:
-            error = {"code": "SystemError", "message": STOPPED}
-            set_status(self.state, workspace.scope, name, "Failed", error)
+        stopped = {"code": "SystemError", "message": STOPPED}
+        end, error = ("Canceled", None) if status == "CancelRequested" else ("Failed", stopped)
+        set_status(self.state, workspace.scope, name, end, error)
         return str(lookup.job(self.state, workspace, name).body["status"])
 
     def using_compute(self, workspace: Workspace, compute: str) -> str | None:
@@ -116,4 +112,14 @@ class Runner:
         async with self.slots:
             if set_status(self.state, workspace.scope, name, "Preparing"):
                 cancel = functools.partial(self.cancel, workspace.scope, name)
-                await JobRun(self.state, self.tracking, workspace, name, cancel).run()
+                await self._end(
+                    workspace, name, *await JobRun(self.state, self.tracking, workspace, name, cancel).run()
+                )
+
+    async def _end(self, workspace: Workspace, job: str, status: str, error: dict[str, str] | None = None) -> None:
+        """Stores how a job ended, for MLflow too."""
+        try:
+            await self.tracking.end_run(workspace, job, status)
+        except Exception:  # MLflow's database may be broken or full; the job has ended all the same
+            self.state.log.exception("the MLflow run of job %s", job)
+        set_status(self.state, workspace.scope, job, status, error)

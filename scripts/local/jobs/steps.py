@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from scripts.local.core.workspace_record import Workspace
+from scripts.local.core.state import Workspace
 
 CHAT = "chat"  # the registry's fine-tuning component, run by scripts.local.engine
 COMMAND = "command"  # a command component, run as a process

@@ -7,12 +7,12 @@ from typing import Any
 
 from scripts.azure import name_rules
 from scripts.local.core import lookup
-from scripts.local.core.arm import page, resource, view, without_nulls
+from scripts.local.core.arm import page, refuse_name, resource, view, without_nulls
 from scripts.local.core.lookup import SINGULAR, active
+from scripts.local.core.state import Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import WORKSPACE, AzureError, Call, Routes, bad_request, not_found, reply
-from scripts.local.core.workspace_record import Workspace
-from scripts.local.storage import containers, uris
+from scripts.local.storage import uris
 
 code_uploads = Routes()
 Check = Callable[[Call, str, str, dict[str, Any]], dict[str, Any]]
@@ -31,18 +31,22 @@ def _version(workspace: Workspace, kind: str, document: Document) -> dict[str, A
     return resource(workspace, path, document, properties=document.body["properties"])
 
 
+def next_version(documents: list[Document]) -> str:
+    """Returns the version that follows those of an asset, of which some may be no numbers."""
+    return str(max((int(each.version) for each in documents if each.version.isdecimal()), default=0) + 1)
+
+
 def container(call: Call, kind: str, name: str) -> dict[str, Any]:
     """Returns the ARM resource of an asset without its version; raises 404 where there is no version."""
     documents = call.state.store.list(kind, call.ws.scope, name)
     if not documents:
         raise not_found(f"Could not find asset with ID: azureml:{name} ({SINGULAR[kind]} of workspace {call.ws.name}).")
-    numbers = [int(document.version) for document in documents if document.version.isdecimal()]
     newest = (active(documents) or documents)[-1]
     properties = newest.body["properties"]
     archived = call.state.store.get(call.ws.scope, f"archived-{kind}", name) is not None
     shown = {
         "latestVersion": newest.version,
-        "nextVersion": str(max(numbers, default=0) + 1),
+        "nextVersion": next_version(documents),
         "isArchived": archived or not active(documents),
         "tags": properties.get("tags", {}),
         "properties": {},
@@ -65,13 +69,8 @@ def check_data(call: Call, name: str, version: str, properties: dict[str, Any]) 
     return properties
 
 
-def check_nothing(call: Call, name: str, version: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """Takes an asset as it comes."""
-    return properties
-
-
-def routes_of(kind: str, check: Check) -> Routes:
-    """Returns the routes of a kind of asset."""
+def routes_of(kind: str, check: Check | None = None) -> Routes:
+    """Returns the routes of a kind of asset; `check` refuses what is wrong in a version, or completes it."""
     base = f"{WORKSPACE}/{kind}"
     table = Routes()
 
@@ -86,16 +85,15 @@ def routes_of(kind: str, check: Check) -> Routes:
     async def put(call: Call) -> Any:
         """Creates a version, or changes its tags, description and whether it is archived; never its content."""
         name, version = call.words["name"], call.words["version"]
-        if name_rules.fault(SINGULAR[kind], name):
-            allowed = name_rules.rule(SINGULAR[kind]).allowed
-            raise bad_request(f"The {SINGULAR[kind]} name {name!r} is not allowed: {allowed}.")
+        refuse_name(SINGULAR[kind], name, f"The {SINGULAR[kind]}")
         if name_rules.fault("version", version):
             allowed = name_rules.rule("version").allowed
             raise bad_request(f"The version {version!r} of {SINGULAR[kind]} {name} is not allowed: {allowed}.")
         body = await call.json()
         properties = {"tags": {}, "properties": {}, "isArchived": False, **without_nulls(body.get("properties") or {})}
         old = call.state.store.get(call.ws.scope, kind, name, version)
-        properties = check(call, name, version, properties)
+        if check is not None:
+            properties = check(call, name, version, properties)
         if old is not None:
             _refuse_change(kind, name, version, old.body["properties"], properties)
         document = call.state.store.put(call.ws.scope, kind, name, {"properties": properties}, version)
@@ -153,7 +151,7 @@ def _refuse_change(kind: str, name: str, version: str, old: dict[str, Any], new:
 async def start_pending_upload(call: Call) -> Any:
     """Gives the client a container of its own for the files of a code asset."""
     address = f"https://{call.ws.account}.blob.core.windows.net/{call.words['name'].lower()}"
-    signed = f"{address}?{containers.shared_access(call.state)}"
+    signed = f"{address}?{uris.shared_access(call.state)}"
     credential = {"credentialType": "SAS", "sasUri": signed}
     return {
         "pendingUploadId": call.words["name"],
@@ -164,5 +162,5 @@ async def start_pending_upload(call: Call) -> Any:
 arm = Routes().include(
     code_uploads,
     routes_of("data", check_data),
-    *(routes_of(kind, check_nothing) for kind in ("codes", "environments", "components")),
+    *(routes_of(kind) for kind in ("codes", "environments", "components")),
 )

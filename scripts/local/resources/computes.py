@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
-from scripts.azure import limits, name_rules
+from scripts.azure import limits
 from scripts.local.core import faults
-from scripts.local.core.arm import no_resource, page, resource
-from scripts.local.core.operations import begin
-from scripts.local.core.parts import Parts
-from scripts.local.core.state import State
+from scripts.local.core.arm import page, provisioned, refuse_name, resource, stored
+from scripts.local.core.operations import begin, put_and_begin
+from scripts.local.core.state import Parts, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import WORKSPACE, AzureError, Call, Routes, bad_request, reply
-from scripts.local.core.workspace_record import Workspace
 from scripts.local.resources import sizes
 
 arm = Routes()
@@ -20,12 +19,8 @@ COMPUTE = WORKSPACE + "/computes/{name}"
 TIERS = {"dedicated": "Dedicated", "lowpriority": "LowPriority"}  # the SDK sends what a user wrote, in its own case
 
 
-def find(state: State, workspace: Workspace, name: str) -> Document:
-    """Returns a compute; raises Azure's 404."""
-    document = state.store.get(workspace.scope, "computes", name)
-    if document is None:
-        raise no_resource(workspace, f"computes/{name}")
-    return document
+def _find(call: Call) -> Document:
+    return stored(call, "computes", call.words["name"], f"computes/{call.words['name']}")
 
 
 def _resource(workspace: Workspace, document: Document) -> dict[str, Any]:
@@ -57,7 +52,7 @@ async def list_computes(call: Call) -> Any:
 @arm("GET", COMPUTE)
 async def get(call: Call) -> Any:
     """Returns a compute."""
-    return _resource(call.ws, find(call.state, call.ws, call.words["name"]))
+    return _resource(call.ws, _find(call))
 
 
 @arm("PUT PATCH", COMPUTE)
@@ -67,22 +62,13 @@ async def put(call: Call) -> Any:
     body = await call.json()
     old = call.state.store.get(call.ws.scope, "computes", name)
     if call.request.method == "PATCH":
-        old = find(call.state, call.ws, name)
+        old = _find(call)
         wanted = body.get("properties", {})
         scale = wanted.get("properties", wanted).get("scaleSettings", {})
-        body = {**old.body, "properties": _merge(old.body["properties"], {"properties": {"scaleSettings": scale}})}
-    kept = _check(call, name, body, old)
-    with call.state.store.transaction():
-        document = call.state.store.put(call.ws.scope, "computes", name, kept)
-        headers = begin(call, "compute.put", {"scope": call.ws.scope, "name": name})
+        body = copy.deepcopy(old.body)
+        body["properties"]["properties"]["scaleSettings"] |= scale
+    document, headers = put_and_begin(call, "compute.put", "computes", name, _check(call, name, body, old))
     return reply(_resource(call.ws, document), 200 if old else 201, headers)
-
-
-def _merge(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in change.items():
-        merged[key] = _merge(merged.get(key, {}), value) if isinstance(value, dict) else value
-    return merged
 
 
 def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) -> dict[str, Any]:
@@ -90,8 +76,7 @@ def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) ->
     kind = properties.get("computeType")
     if kind != "AmlCompute":
         raise bad_request(f"Compute {name} is of type {kind!r}; the local Azure ML has AmlCompute clusters only.")
-    if name_rules.fault("cluster", name):
-        raise bad_request(f"Compute name {name!r} is not allowed: {name_rules.rule('cluster').allowed}.")
+    refuse_name("cluster", name, "Compute")
     inner = properties.get("properties") or {}
     what = f"Compute {name}"
     tier = TIERS.get(str(inner.get("vmPriority") or "Dedicated").lower())
@@ -99,7 +84,6 @@ def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) ->
         raise bad_request(f"{what}: tier is {inner['vmPriority']!r}; allowed are {', '.join(TIERS.values())}.")
     inner = {**inner, "vmPriority": tier}
     size = sizes.find(inner.get("vmSize", ""), what)
-    sizes.refuse_retired(size, what)
     # A cluster whose creation failed can be created again as another: the reference notebook does so with low priority.
     if old is not None and old.body["properties"]["provisioningState"] != "Failed":
         for key, label in (("vmSize", "size"), ("vmPriority", "tier")):
@@ -116,18 +100,18 @@ def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) ->
             f"Compute {name} scales from {smallest} to {largest} nodes; allowed is 0 <= minimum <= maximum, "
             "with a maximum of at least 1."
         )
-    words = {"size": size["name"], "region": call.ws.region, "subscription": call.ws.subscription}
+    words = {"size": size.name, "region": call.ws.region, "subscription": call.ws.subscription}
     faults.inject(call.state, "compute", **words)
-    limit = call.state.settings.family_limit(size["family"])
-    if size["vcpus"] * max(smallest, 1) > limit:
+    limit = call.state.settings.family_limit(size.family)
+    nodes = max(smallest, 1)
+    if size.vcpus * nodes > limit:
         message = (
-            f"The specified subscription has a {size['family']} vCPU quota of {limit} and cannot accommodate for at "
-            f"least {max(smallest, 1)} requested managed compute node which maps to "
-            f"{size['vcpus'] * max(smallest, 1)} vCPUs."
+            f"The specified subscription has a {size.family} vCPU quota of {limit} and cannot accommodate for at "
+            f"least {nodes} requested managed compute node which maps to {size.vcpus * nodes} vCPUs."
         )
         raise bad_request(message, "ClusterMinNodesExceedCoreQuota")
     scale = {"nodeIdleTimeBeforeScaleDown": "PT2M", **scale, "minNodeCount": smallest, "maxNodeCount": largest}
-    inner = {**inner, "vmSize": size["name"], "scaleSettings": scale}
+    inner = {**inner, "vmSize": size.name, "scaleSettings": scale}
     return {
         "tags": body.get("tags") or {},
         "identity": body.get("identity"),
@@ -137,14 +121,6 @@ def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) ->
             "properties": inner,
         },
     }
-
-
-def _finish(state: State, words: dict[str, Any], outcome: str, error: AzureError | None = None) -> None:
-    document = state.store.get(words["scope"], "computes", words["name"])
-    if document is not None:
-        errors = [{"error": {"code": error.code, "message": error.message}}] if error else []
-        body = _merge(document.body, {"properties": {"provisioningState": outcome, "provisioningErrors": errors}})
-        state.store.put(words["scope"], "computes", words["name"], body)
 
 
 async def provision(parts: Parts, words: dict[str, Any]) -> None:
@@ -157,21 +133,22 @@ async def provision(parts: Parts, words: dict[str, Any]) -> None:
         if str(inner.get("vmPriority")).lower() == "dedicated":
             faults.inject(state, "compute.dedicated", size=inner["vmSize"])
     except AzureError as error:
-        _finish(state, words, "Failed", error)
+        errors = [{"error": {"code": error.code, "message": error.message}}]
+        provisioned(state, "computes", words, "Failed", provisioningErrors=errors)
         raise
-    _finish(state, words, "Succeeded")
+    provisioned(state, "computes", words, "Succeeded", provisioningErrors=[])
 
 
 @arm("DELETE", COMPUTE)
 async def delete(call: Call) -> Any:
     """Deletes a cluster, unless a job still runs on it."""
-    name = find(call.state, call.ws, call.words["name"]).name
+    name = _find(call).name
     running = call.parts.runner.using_compute(call.ws, name)
     if running:
         raise bad_request(
             f"Compute {name} cannot be deleted while job {running} runs on it: cancel the job first.", "ComputeInUse"
         )
-    return reply(status=202, headers=begin(call, "compute.delete", {"scope": call.ws.scope, "name": name}))
+    return reply(status=202, headers=begin(call, "compute.delete", name))
 
 
 async def remove(parts: Parts, words: dict[str, Any]) -> None:

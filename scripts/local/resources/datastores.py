@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from scripts.local.core.arm import page
+from scripts.local.core.state import Workspace
 from scripts.local.core.web import WORKSPACE, Call, Routes
-from scripts.local.core.workspace_record import Workspace
-from scripts.local.storage.containers import ARTIFACTS, DEFAULT, container, shared_access
+from scripts.local.storage.uris import ARTIFACTS, DEFAULT, container, shared_access
 
 arm = Routes()
 

@@ -6,16 +6,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from scripts.azure import name_rules
 from scripts.azure.limits import limit
-from scripts.local.core import faults, lookup
-from scripts.local.core.arm import no_resource, page, resource, without_nulls
-from scripts.local.core.operations import begin
-from scripts.local.core.parts import Key, Parts
-from scripts.local.core.state import State
+from scripts.local.core import faults, lookup, processes
+from scripts.local.core.arm import page, provisioned, refuse_name, resource, stored, without_nulls
+from scripts.local.core.operations import begin, put_and_begin
+from scripts.local.core.state import Key, Parts, State, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError, Call, Routes, bad_request, reply
-from scripts.local.core.workspace_record import Workspace
 from scripts.local.resources import endpoints, models, registry, sizes
 from scripts.local.storage import uris
 
@@ -25,13 +22,10 @@ DEPLOYMENT = BASE + "/{name}"
 PROBE = {"initialDelay": "PT10S", "period": "PT10S", "timeout": "PT2S", "successThreshold": 1, "failureThreshold": 30}
 
 
-def find(state: State, workspace: Workspace, endpoint: str, name: str) -> Document:
-    """Returns a deployment; raises Azure's 404."""
-    endpoints.find(state, workspace, endpoint)
-    document = state.store.get(workspace.scope, "deployments", f"{endpoint}/{name}")
-    if document is None:
-        raise no_resource(workspace, f"onlineEndpoints/{endpoint}/deployments/{name}")
-    return document
+def _find(call: Call) -> Document:
+    endpoint, name = endpoints.find(call).name, call.words["name"]
+    path = f"onlineEndpoints/{call.words['endpoint']}/deployments/{name}"
+    return stored(call, "deployments", f"{endpoint}/{name}", path)
 
 
 def _resource(workspace: Workspace, document: Document) -> dict[str, Any]:
@@ -43,29 +37,25 @@ def _resource(workspace: Workspace, document: Document) -> dict[str, Any]:
 @arm("GET", BASE)
 async def list_deployments(call: Call) -> Any:
     """Lists the deployments of an endpoint."""
-    endpoint = endpoints.find(call.state, call.ws, call.words["endpoint"]).name
-    return page(
-        call, [_resource(call.ws, each) for each in endpoints.deployments_of(call.state, call.ws, endpoint).values()]
-    )
+    found = endpoints.deployments_of(call.state, call.ws, endpoints.find(call).name)
+    return page(call, [_resource(call.ws, each) for each in found.values()])
 
 
 @arm("GET", DEPLOYMENT)
 async def get(call: Call) -> Any:
     """Returns a deployment."""
-    return _resource(call.ws, find(call.state, call.ws, call.words["endpoint"], call.words["name"]))
+    return _resource(call.ws, _find(call))
 
 
 @arm("PUT", DEPLOYMENT)
 async def put(call: Call) -> Any:
     """Creates a deployment, or replaces it: the new server takes over when it is ready."""
-    endpoint = endpoints.find(call.state, call.ws, call.words["endpoint"])
+    endpoint = endpoints.find(call)
     endpoints.refuse_deleting(endpoint)
     name = f"{endpoint.name}/{call.words['name']}"
     old = call.state.store.get(call.ws.scope, "deployments", name)
     kept = _check(call, call.words["name"], without_nulls(await call.json()), old)
-    with call.state.store.transaction():
-        document = call.state.store.put(call.ws.scope, "deployments", name, kept)
-        headers = begin(call, "deployment.put", {"scope": call.ws.scope, "name": name})
+    document, headers = put_and_begin(call, "deployment.put", "deployments", name, kept)
     return reply(_resource(call.ws, document), 200 if old else 201, headers)
 
 
@@ -79,18 +69,15 @@ def seconds(duration: Any) -> float:
 
 
 def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) -> dict[str, Any]:
-    if name_rules.fault("deployment", name):
-        allowed = name_rules.rule("deployment").allowed
-        raise bad_request(f"Deployment name {name!r} is not allowed: {allowed}.", "BadArgument")
+    refuse_name("deployment", name, "Deployment", "BadArgument")
     properties, what = body.get("properties") or {}, f"Deployment {name}"
     if properties.get("endpointComputeType", "Managed") != "Managed":
         raise bad_request(
             f"{what} is of type {properties['endpointComputeType']}; the local Azure ML has managed ones only."
         )
     size = sizes.find(properties.get("instanceType", ""), what)
-    sizes.refuse_retired(size, what)
-    if not size["online_endpoint"]:
-        raise bad_request(f"{what} asks for size {size['name']}, which online endpoints do not offer.", "BadArgument")
+    if not size.online_endpoint:
+        raise bad_request(f"{what} asks for size {size.name}, which online endpoints do not offer.", "BadArgument")
     count = (body.get("sku") or {}).get("capacity") or 1
     if not limit("deployment.instance_count").holds(count):
         allowed = limit("deployment.instance_count").words
@@ -116,14 +103,10 @@ def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) ->
         registry.model_named(match, what)
     else:
         models.named(call.state, call.ws, properties["model"])
-    held = (
-        old.body["sku"]["capacity"] * size["vcpus"]
-        if old and old.body["properties"]["instanceType"] == size["name"]
-        else 0
-    )
-    faults.inject(
-        call.state, "deployment", size=size["name"], subscription=call.ws.subscription, cores=size["vcpus"] * count
-    )
+    same = old is not None and old.body["properties"]["instanceType"] == size.name
+    held = old.body["sku"]["capacity"] * size.vcpus if old and same else 0
+    words = {"size": size.name, "subscription": call.ws.subscription, "cores": size.vcpus * count}
+    faults.inject(call.state, "deployment", **words)
     sizes.refuse_over_quota(call, size, count, held)
     return {
         "tags": body.get("tags") or {},
@@ -151,22 +134,15 @@ async def provision(parts: Parts, words: dict[str, Any]) -> None:
         faults.inject(parts.state, "deployment.work", name=words["name"].partition("/")[2])
         await parts.servers.provide(key)
     except AzureError:
-        _set_state(parts.state, words, "Failed")
+        provisioned(parts.state, "deployments", words, "Failed")
         raise
-    _set_state(parts.state, words, "Succeeded")
-
-
-def _set_state(state: State, words: dict[str, Any], outcome: str) -> None:
-    document = state.store.get(words["scope"], "deployments", words["name"])
-    if document is not None:
-        document.body["properties"]["provisioningState"] = outcome
-        state.store.put(words["scope"], "deployments", words["name"], document.body)
+    provisioned(parts.state, "deployments", words, "Succeeded")
 
 
 @arm("DELETE", DEPLOYMENT)
 async def delete(call: Call) -> Any:
     """Deletes a deployment, unless traffic still goes to it; one that does not exist is already gone (204)."""
-    endpoint = endpoints.find(call.state, call.ws, call.words["endpoint"])
+    endpoint = endpoints.find(call)
     name = f"{endpoint.name}/{call.words['name']}"
     if call.state.store.get(call.ws.scope, "deployments", name) is None:
         return reply(status=204)
@@ -177,7 +153,7 @@ async def delete(call: Call) -> Any:
             "give it 0 first.",
             "BadArgument",
         )
-    return reply(status=202, headers=begin(call, "deployment.delete", {"scope": call.ws.scope, "name": name}))
+    return reply(status=202, headers=begin(call, "deployment.delete", name))
 
 
 async def remove(parts: Parts, words: dict[str, Any]) -> None:
@@ -195,23 +171,15 @@ async def remove(parts: Parts, words: dict[str, Any]) -> None:
 @arm("POST", DEPLOYMENT + "/getLogs")
 async def get_logs(call: Call) -> Any:
     """Returns the last lines of a deployment's log."""
-    document = find(call.state, call.ws, call.words["endpoint"], call.words["name"])
+    document = _find(call)
     body = await call.json()
     if str(body.get("containerType", "")).lower() == "storageinitializer":
         return {"content": f"The model lies on this machine already: {document.body['properties']['model']}\n"}
     log = log_path(call.state, (document.scope, document.name.lower()))
-    return {"content": tail(log, int(body.get("tail") or 5000)) + "\n"}
+    return {"content": processes.tail(log, int(body.get("tail") or 5000)) + "\n"}
 
 
 def log_path(state: State, key: Key) -> Path:
     """Returns the log of a deployment."""
     identifier = lookup.workspace_of_scope(state, key[0]).identifier
     return state.home.deployments / identifier / key[1].replace("/", ".") / "log.txt"
-
-
-def tail(path: Path, lines: int) -> str:
-    """Returns the last lines of a log, or an empty text."""
-    try:
-        return "\n".join(path.read_text(errors="replace").rstrip().splitlines()[-lines:])
-    except FileNotFoundError:
-        return ""

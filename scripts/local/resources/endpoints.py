@@ -6,29 +6,24 @@ import secrets
 import time
 from typing import Any
 
-from scripts.azure import name_rules
 from scripts.azure.limits import limit, traffic_adds_up
 from scripts.errors import suggest
 from scripts.local.core import lookup, tokens
-from scripts.local.core.arm import no_resource, page, resource, without_nulls
-from scripts.local.core.operations import begin
-from scripts.local.core.parts import Parts
-from scripts.local.core.state import State
+from scripts.local.core.arm import page, provisioned, refuse_name, resource, stored, without_nulls
+from scripts.local.core.operations import put_and_begin
+from scripts.local.core.state import Parts, State, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import WORKSPACE, AzureError, Call, Routes, bad_request, reply
-from scripts.local.core.workspace_record import Workspace
 
 arm = Routes()
 ENDPOINT = WORKSPACE + "/onlineEndpoints/{endpoint}"
-MODES = ("Key", "AMLToken", "AADToken")
+MODES = {"key": "Key", "amltoken": "AMLToken", "aadtoken": "AADToken"}  # a client sends any case
 
 
-def find(state: State, workspace: Workspace, name: str) -> Document:
-    """Returns an endpoint; raises Azure's 404."""
-    document = state.store.get(workspace.scope, "endpoints", name)
-    if document is None:
-        raise no_resource(workspace, f"onlineEndpoints/{name}")
-    return document
+def find(call: Call) -> Document:
+    """Returns the endpoint that a request's path names; raises Azure's 404."""
+    name = call.words["endpoint"]
+    return stored(call, "endpoints", name, f"onlineEndpoints/{name}")
 
 
 def refuse_deleting(endpoint: Document) -> None:
@@ -68,7 +63,7 @@ async def list_endpoints(call: Call) -> Any:
 @arm("GET", ENDPOINT)
 async def get(call: Call) -> Any:
     """Returns an endpoint."""
-    return _resource(call.ws, find(call.state, call.ws, call.words["endpoint"]))
+    return _resource(call.ws, find(call))
 
 
 @arm("PUT", ENDPOINT)
@@ -83,21 +78,21 @@ async def put(call: Call) -> Any:
     else:
         refuse_deleting(old)
     mode = given.get("authMode", "Key")
-    if mode.lower() not in [each.lower() for each in MODES]:
-        raise bad_request(f"Endpoint {name}: authMode is {mode!r}; allowed are {', '.join(MODES)}.")
-    mode = next(each for each in MODES if each.lower() == mode.lower())
+    if mode.lower() not in MODES:
+        raise bad_request(f"Endpoint {name}: authMode is {mode!r}; allowed are {', '.join(MODES.values())}.")
+    mode = MODES[mode.lower()]
     if old is not None and old.body["properties"]["authMode"] != mode:
         before = old.body["properties"]["authMode"]
         raise bad_request(
             f"Endpoint {name}: authMode cannot be changed from {before} to {mode}; delete the endpoint first."
         )
     traffic = _check_traffic(call, name, given.get("traffic") or {}, "traffic")
-    if not traffic_adds_up(sum(traffic.values())):
-        total = sum(traffic.values())
+    total = sum(traffic.values())
+    if not traffic_adds_up(total):
         raise bad_request(f"Endpoint {name}: traffic adds up to {total}; allowed is 0 or 100.", "BadArgument")
     mirror = _check_traffic(call, name, given.get("mirrorTraffic") or {}, "mirror traffic")
-    if not limit("endpoint.mirror_traffic").holds(sum(mirror.values())):
-        total = sum(mirror.values())
+    total = sum(mirror.values())
+    if not limit("endpoint.mirror_traffic").holds(total):
         raise bad_request(f"Endpoint {name}: mirror traffic is {total}; allowed are at most 50.", "BadArgument")
     if not limit("endpoint.mirror_traffic.deployments").holds(len(mirror)):
         raise bad_request(f"Endpoint {name}: mirror traffic goes to {len(mirror)} deployments; allowed is one.")
@@ -120,16 +115,12 @@ async def put(call: Call) -> Any:
             "provisioningState": "Updating" if old else "Creating",
         },
     }
-    with call.state.store.transaction():
-        document = call.state.store.put(call.ws.scope, "endpoints", name, kept)
-        headers = begin(call, "endpoint.put", {"scope": call.ws.scope, "name": name})
+    document, headers = put_and_begin(call, "endpoint.put", "endpoints", name, kept)
     return reply(_resource(call.ws, document), 200 if old else 201, headers)
 
 
 def _check_name(call: Call, name: str) -> None:
-    if name_rules.fault("endpoint", name):
-        allowed = name_rules.rule("endpoint").allowed
-        raise bad_request(f"Endpoint name {name!r} is not allowed: {allowed}.", "BadArgument")
+    refuse_name("endpoint", name, "Endpoint", "BadArgument")
     for document in call.state.store.list("endpoints", name=name):
         if lookup.workspace_of_scope(call.state, document.scope).region == call.ws.region:
             message = f"Endpoint name {name} is taken in region {call.ws.region} by another workspace; "
@@ -157,11 +148,7 @@ def _check_traffic(call: Call, name: str, traffic: dict[str, Any], what: str) ->
 
 async def provision(parts: Parts, words: dict[str, Any]) -> None:
     """Ends the creation or the change of an endpoint."""
-    state = parts.state
-    document = state.store.get(words["scope"], "endpoints", words["name"])
-    if document is not None and document.body["properties"]["provisioningState"] != "Deleting":
-        document.body["properties"]["provisioningState"] = "Succeeded"
-        state.store.put(words["scope"], "endpoints", words["name"], document.body)
+    provisioned(parts.state, "endpoints", words, "Succeeded")
 
 
 @arm("DELETE", ENDPOINT)
@@ -172,9 +159,7 @@ async def delete(call: Call) -> Any:
     if document is None:
         return reply(status=204)
     document.body["properties"]["provisioningState"] = "Deleting"
-    with call.state.store.transaction():
-        call.state.store.put(call.ws.scope, "endpoints", name, document.body)
-        headers = begin(call, "endpoint.delete", {"scope": call.ws.scope, "name": name})
+    _, headers = put_and_begin(call, "endpoint.delete", "endpoints", name, document.body)
     return reply(status=202, headers=headers)
 
 
@@ -192,7 +177,7 @@ async def remove(parts: Parts, words: dict[str, Any]) -> None:
 
 
 def _mode(call: Call, wanted: str) -> Document:
-    document = find(call.state, call.ws, call.words["endpoint"])
+    document = find(call)
     mode = document.body["properties"]["authMode"]
     if mode != wanted:
         raise bad_request(f"Endpoint {document.name} authenticates by {mode}, not by {wanted}.")
@@ -213,8 +198,8 @@ async def regenerate_keys(call: Call) -> Any:
     if kind not in ("primary", "secondary"):
         raise bad_request(f"keyType is {kind!r}; allowed are Primary, Secondary.")
     document.body["keys"][f"{kind}Key"] = secrets.token_urlsafe(24)
-    call.state.store.put(call.ws.scope, "endpoints", document.name, document.body)
-    return reply(status=202, headers=begin(call, "endpoint.put", {"scope": call.ws.scope, "name": document.name}))
+    _, headers = put_and_begin(call, "endpoint.put", "endpoints", document.name, document.body)
+    return reply(status=202, headers=headers)
 
 
 @arm("POST", ENDPOINT + "/token")

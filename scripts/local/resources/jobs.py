@@ -8,11 +8,9 @@ from scripts.azure import name_rules
 from scripts.local.core import lookup
 from scripts.local.core.arm import page, resource, view, without_nulls
 from scripts.local.core.operations import begin
-from scripts.local.core.parts import Parts
-from scripts.local.core.state import State
+from scripts.local.core.state import Parts, State, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import WORKSPACE, Call, Routes, bad_request, reply
-from scripts.local.core.workspace_record import Workspace
 from scripts.local.storage import uris
 
 arm = Routes()
@@ -104,10 +102,9 @@ def _update(call: Call, old: Document, properties: dict[str, Any]) -> Any:
 async def cancel(call: Call) -> Any:
     """Cancels a job; on one that has ended it does nothing."""
     document = lookup.job(call.state, call.ws, call.words["name"])
-    words = {"scope": call.ws.scope, "name": document.name}
     with call.state.store.transaction():
         set_status(call.state, call.ws.scope, document.name, "CancelRequested")
-        headers = begin(call, "job.cancel", words, location_style=True)
+        headers = begin(call, "job.cancel", document.name, location_style=True)
     return reply(status=202, headers=headers)
 
 

@@ -19,9 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from scripts import mlflow_private
-from scripts.local.core.state import State
+from scripts.local.core.state import State, Workspace
 from scripts.local.core.web import WORKSPACE, Call, Routes
-from scripts.local.core.workspace_record import Workspace
 
 data = Routes()
 control = Routes()

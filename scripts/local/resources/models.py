@@ -8,10 +8,9 @@ from typing import Any
 
 from scripts.errors import UserError
 from scripts.local.core import lookup
-from scripts.local.core.state import State
+from scripts.local.core.state import State, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import Call, bad_request
-from scripts.local.core.workspace_record import Workspace
 from scripts.local.resources import assets, registry
 from scripts.local.storage import uris
 
@@ -122,10 +121,7 @@ def register_outputs(state: State, workspace: Workspace, job: str, properties: d
             continue
         kind = output["jobOutputType"]
         group = "models" if kind in TYPES else "data"
-        numbers = [
-            int(each.version) for each in state.store.list(group, workspace.scope, asset) if each.version.isdecimal()
-        ]
-        version = output.get("assetVersion") or str(max(numbers, default=0) + 1)
+        version = output.get("assetVersion") or assets.next_version(state.store.list(group, workspace.scope, asset))
         content = {"tags": {}, "properties": {}, "isArchived": False, "isAnonymous": False}
         if group == "models":
             uri = f"azureml://jobs/{job}/outputs/{name}"

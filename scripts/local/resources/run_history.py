@@ -11,7 +11,7 @@ from scripts.local.core.store import Document, iso
 from scripts.local.core.web import WORKSPACE, Call, Routes, not_found
 from scripts.local.resources.jobs import ENDED
 from scripts.local.storage import blob_files
-from scripts.local.storage.containers import artifacts, shared_access
+from scripts.local.storage.uris import artifacts, shared_access
 
 data = Routes()
 HISTORY = "/history/v1.0" + WORKSPACE
@@ -29,6 +29,10 @@ JUST_NOW = 10.0  # seconds
 def _artifact_url(call: Call, job: str, path: str) -> str:
     secret = shared_access(call.state)
     return f"https://{call.ws.account}.blob.core.windows.net/azureml/ExperimentRun/dcid.{job}/{path}?{secret}"
+
+
+def _content(call: Call, path: str) -> dict[str, str]:
+    return {"contentUri": _artifact_url(call, call.words["name"], path), "origin": "ExperimentRun"}
 
 
 def _error(document: Document) -> dict[str, Any] | None:
@@ -138,9 +142,7 @@ async def run_data(call: Call) -> Any:
 async def create_artifacts(call: Call) -> Any:
     """Gives MLflow's client a place to upload artifacts to."""
     paths = [str(each.get("path")) for each in (await call.json()).get("paths", [])]
-    content = {
-        path: {"contentUri": _artifact_url(call, call.words["name"], path), "origin": "ExperimentRun"} for path in paths
-    }
+    content = {path: _content(call, path) for path in paths}
     return {"artifacts": {}, "artifactContentInformation": content, "errors": {}}
 
 
@@ -157,4 +159,4 @@ async def artifact(call: Call) -> Any:
     path = call.query.get("path", "")
     if not blob_files.safe(artifacts(call.state, call.ws, call.words["name"]), path).is_file():
         raise not_found(f"Run {call.words['name']} has no artifact {path!r}.")
-    return {"contentUri": _artifact_url(call, call.words["name"], path), "origin": "ExperimentRun", "path": path}
+    return {**_content(call, path), "path": path}

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 from typing import Any
 
-from scripts.azure import machine_sizes
+from scripts.azure.machine_sizes import AVAILABLE, POOLS, Size, catalog
 from scripts.errors import suggest
 from scripts.local.core import faults, lookup
-from scripts.local.core.state import State
-from scripts.local.core.web import SUBSCRIPTION, AzureError, Call, Routes
-from scripts.local.core.workspace_record import PROVIDER
+from scripts.local.core.state import PROVIDER, State
+from scripts.local.core.web import SUBSCRIPTION, Call, Routes, bad_request
 
 arm = Routes()
-LOW_PRIORITY_POOL = machine_sizes.POOLS["low priority"][0]  # one for all families of a region
+LOW_PRIORITY_POOL = POOLS["low priority"][0]  # one for all families of a region
 
 
-@functools.cache
-def catalog() -> dict[str, dict[str, Any]]:
-    """Returns the sizes by their name in lower case, in the shape of scripts/azure/catalog/sizes.json."""
-    return {name: dataclasses.asdict(size) for name, size in machine_sizes.catalog().items()}
-
-
-def find(name: str, what: str) -> dict[str, Any]:
-    """Returns the facts of a size; refuses one that does not exist (`what` says who asked for it)."""
-    known = catalog()
-    if str(name).lower() not in known:
-        names = [size["name"] for size in known.values()]
-        raise AzureError(
-            400, "InvalidVmSize", f"{what} asks for size {name!r}, which does not exist{suggest(name, names)}."
-        )
-    return known[str(name).lower()]
-
-
-def refuse_retired(size: dict[str, Any], what: str) -> None:
-    """Refuses a size that Azure has retired."""
-    if size["status"] != "available":
-        raise AzureError(400, "VmSizeRetired", f"{what} asks for size {size['name']}, which was {size['status']}.")
+def find(name: str, what: str) -> Size:
+    """Returns a size; refuses one that does not exist, or that Azure has retired (`what` says who asked for it)."""
+    size = catalog().get(str(name).lower())
+    if size is None:
+        hint = suggest(name, [each.name for each in catalog().values()])
+        raise bad_request(f"{what} asks for size {name!r}, which does not exist{hint}.", "InvalidVmSize")
+    if size.status != AVAILABLE:
+        raise bad_request(f"{what} asks for size {size.name}, which was {size.status}.", "VmSizeRetired")
+    return size
 
 
 def usage(state: State, subscription: str, region: str) -> dict[str, int]:
@@ -57,24 +42,24 @@ def usage(state: State, subscription: str, region: str) -> dict[str, int]:
 def _count(used: dict[str, int], size: Any, nodes: int) -> None:
     facts = catalog().get(str(size).lower())
     if facts is not None:
-        used[facts["family"]] = used.get(facts["family"], 0) + facts["vcpus"] * nodes
+        used[facts.family] = used.get(facts.family, 0) + facts.vcpus * nodes
 
 
-def refuse_over_quota(call: Call, size: dict[str, Any], instances: int, held: int) -> None:
+def refuse_over_quota(call: Call, size: Size, instances: int, held: int) -> None:
     """Refuses a deployment that the quota does not hold, in Azure's words.
 
     Azure reserves a fifth on top for upgrades, except for sizes that it exempts. `held`: cores that it has already.
     """
-    needed = machine_sizes.read(size).serving_cores(instances)
-    used = usage(call.state, call.ws.subscription, call.ws.region).get(size["family"], 0) - held
-    limit = call.state.settings.family_limit(size["family"])
+    needed = size.serving_cores(instances)
+    used = usage(call.state, call.ws.subscription, call.ws.region).get(size.family, 0) - held
+    limit = call.state.settings.family_limit(size.family)
     if used + needed > limit:
         message = (
-            f"Not enough quota available for {size['name']} in SubscriptionId {call.ws.subscription}. "
+            f"Not enough quota available for {size.name} in SubscriptionId {call.ws.subscription}. "
             f"Current usage/limit: {used}/{limit}. Additional needed: {used + needed - limit} "
             "Please see troubleshooting guide, available here: https://aka.ms/oe-tsg#error-outofquota"
         )
-        raise AzureError(400, "OutOfQuota", message)
+        raise bad_request(message, "OutOfQuota")
 
 
 @arm("GET", SUBSCRIPTION + PROVIDER + "/locations/{location}/vmSizes")
@@ -84,19 +69,19 @@ async def list_sizes(call: Call) -> Any:
     return {
         "value": [
             {
-                "name": size["name"],
-                "family": size["family"],
-                "vCPUs": size["vcpus"],
-                "gpus": size["gpus_per_node"],
-                "memoryGB": size["memory_gb"],
+                "name": size.name,
+                "family": size.family,
+                "vCPUs": size.vcpus,
+                "gpus": size.gpus_per_node,
+                "memoryGB": size.memory_gb,
                 "osVhdSizeMB": 1047552,
-                "maxResourceVolumeMB": size["disk_gib"] * 1024,
+                "maxResourceVolumeMB": (size.disk_gib or 0) * 1024,
                 "lowPriorityCapable": True,
                 "premiumIO": True,
                 "supportedComputeTypes": ["AmlCompute", "ComputeInstance"],
             }
             for size in catalog().values()
-            if size["status"] == "available" and not (missing and size["gpus_per_node"])
+            if size.status == AVAILABLE and not (missing and size.gpus_per_node)
         ]
     }
 
@@ -111,7 +96,7 @@ async def list_usage(call: Call) -> Any:
     region = call.words["location"].lower()
     used = usage(call.state, call.words["subscription"], region)
     base = f"/subscriptions/{call.words['subscription']}{PROVIDER}/locations/{region}/usages/"
-    families = sorted({size["family"] for size in catalog().values()})
+    families = sorted({size.family for size in catalog().values()})
     return {
         "value": [
             {

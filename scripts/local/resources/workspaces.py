@@ -12,9 +12,8 @@ from scripts.azure.regions import REGIONS
 from scripts.errors import suggest
 from scripts.local.core.arm import page
 from scripts.local.core.lookup import SCOPE, workspaces
-from scripts.local.core.state import State
+from scripts.local.core.state import PROVIDER, State, Workspace
 from scripts.local.core.web import GROUP, SUBSCRIPTION, WORKSPACE, AzureError, Call, Routes, bad_request, not_found
-from scripts.local.core.workspace_record import PROVIDER, Workspace
 
 arm = Routes()
 data = Routes()
@@ -105,28 +104,24 @@ async def get(call: Call) -> Any:
     return _resource(call, call.ws)
 
 
-def _of_group(call: Call) -> list[Workspace]:
-    wanted = (call.words["subscription"].lower(), call.words["group"].lower())
-    return [one for one in workspaces(call.state) if (one.subscription, one.group.lower()) == wanted]
+def _within(call: Call) -> list[Workspace]:
+    """Returns the workspaces of the subscription, and of the resource group where there is one in the path."""
+    subscription, group = call.words["subscription"].lower(), call.words.get("group", "").lower()
+    found = [each for each in workspaces(call.state) if each.subscription == subscription]
+    return [each for each in found if group in ("", each.group.lower())]
 
 
 @arm("GET", GROUP + PROVIDER + "/workspaces")
-async def list_of_group(call: Call) -> Any:
-    """Lists the workspaces of a resource group."""
-    return page(call, [_resource(call, workspace) for workspace in _of_group(call)])
-
-
 @arm("GET", SUBSCRIPTION + PROVIDER + "/workspaces")
-async def list_of_subscription(call: Call) -> Any:
-    """Lists the workspaces of a subscription."""
-    wanted = call.words["subscription"].lower()
-    return page(call, [_resource(call, each) for each in workspaces(call.state) if each.subscription == wanted])
+async def list_workspaces(call: Call) -> Any:
+    """Lists the workspaces of a resource group, or of a subscription."""
+    return page(call, [_resource(call, workspace) for workspace in _within(call)])
 
 
 @arm("GET", GROUP)
 async def group(call: Call) -> Any:
     """Returns a resource group: one exists where a workspace of it does."""
-    first = next(iter(_of_group(call)), None)
+    first = next(iter(_within(call)), None)
     if first is None:
         raise not_found(f"Resource group '{call.words['group']}' could not be found.", "ResourceGroupNotFound")
     identifier = f"/subscriptions/{first.subscription}/resourceGroups/{first.group}"

@@ -7,6 +7,7 @@ turns what goes wrong into the status that Azure gives.
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 import secrets
 import time
@@ -16,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from scripts.local.core import faults, lookup, tokens
-from scripts.local.core.parts import Server
+from scripts.local.core.state import Server, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError, Call, Routes, not_found
-from scripts.local.core.workspace_record import Workspace
 from scripts.local.resources import endpoints
 from scripts.local.resources.deployments import seconds
 
@@ -28,17 +28,14 @@ if TYPE_CHECKING:
 
 routes = Routes()
 HEADER = "azureml-model-deployment"
-_client: httpx.AsyncClient | None = None
 
 
+@functools.cache
 def _http() -> httpx.AsyncClient:
-    global _client
-    if _client is None:
-        import httpx
+    import httpx
 
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-        _client = httpx.AsyncClient(trust_env=False, timeout=None, limits=limits)
-    return _client
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+    return httpx.AsyncClient(trust_env=False, timeout=None, limits=limits)
 
 
 def _endpoint(call: Call) -> tuple[Workspace, Document]:

@@ -12,12 +12,11 @@ from typing import Any
 
 from scripts.local.core import lookup, ports, processes
 from scripts.local.core.faults import GUIDE
-from scripts.local.core.parts import Key
-from scripts.local.core.state import State
+from scripts.local.core.state import Key, State
 from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError
 from scripts.local.resources import models
-from scripts.local.resources.deployments import log_path, tail
+from scripts.local.resources.deployments import log_path
 
 SCORING = "scripts.local.scoring"
 RESTARTS = 5  # a server that ends by itself is started again, this often in a row
@@ -74,7 +73,7 @@ class ScoringServer:
             for each in waits:
                 each.cancel()
         if not self.ready.is_set():
-            last = tail(self.log, 1)
+            last = processes.tail(self.log, 1)
             reason = str(self.failure) + (f" Its log ends with: {last}" if last else "")
             raise AzureError(400, "ResourceNotReady", f"{reason} {GUIDE}#error-resourcenotready")
 
@@ -109,7 +108,7 @@ class ScoringServer:
         self._remember(child.identity)
         watch = self.state.start(self._watch())
         try:
-            return await child.wait()
+            return await child.process.wait()
         finally:
             watch.cancel()
             await asyncio.shield(child.stop())

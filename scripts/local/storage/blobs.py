@@ -30,7 +30,7 @@ from scripts.local.storage.blob_files import (
     safe,
     status_of,
 )
-from scripts.local.storage.containers import folder
+from scripts.local.storage.uris import folder
 
 routes = Routes()
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import re
 import shutil
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,33 +34,36 @@ def tidy(state: State) -> None:
             shutil.rmtree(path)
 
 
+@contextlib.contextmanager
+def _temporary(state: State) -> Iterator[Path]:
+    """Gives a file that is removed unless the block moves it to its place, as when the client goes away."""
+    path = state.home.uploads / uuid.uuid4().hex
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
 async def put(call: Call, path: Path, key: str) -> Response:
     """Makes a blob of the body of the request."""
-    return _publish(call, await _receive(call), path, key)
+    with _temporary(call.state) as temporary:
+        await _receive(call, temporary)
+        return _publish(call, temporary, path, key)
 
 
-async def _receive(call: Call) -> Path:
-    """Returns a file with the body of the request; one that is not whole is removed, as when the client goes away."""
-    temporary = call.state.home.uploads / uuid.uuid4().hex
-    try:
-        with temporary.open("wb") as file:
-            async for chunk in call.request.stream():
-                file.write(chunk)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return temporary
+async def _receive(call: Call, target: Path) -> None:
+    with target.open("wb") as file:
+        async for chunk in call.request.stream():
+            file.write(chunk)
 
 
 def _publish(call: Call, temporary: Path, path: Path, key: str) -> Response:
     if call.request.headers.get("if-none-match") == "*" and path.is_file():
-        temporary.unlink()
         raise BlobError(409, "BlobAlreadyExists", "The specified blob already exists.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.replace(path)
     except (NotADirectoryError, IsADirectoryError, FileExistsError):
-        temporary.unlink()
         message = "A blob and a folder of the same name cannot lie side by side on this machine."
         raise BlobError(409, "BlobNameConflict", message) from None
     remember(call, key)
@@ -84,9 +89,10 @@ async def put_block(call: Call, key: str) -> Response:
     """Keeps a block until a list commits it."""
     target = _block_folder(call, key)
     name = _block_name(call.query.get("blockid", ""))
-    temporary = await _receive(call)
-    target.mkdir(exist_ok=True)
-    temporary.replace(target / name)
+    with _temporary(call.state) as temporary:
+        await _receive(call, temporary)
+        target.mkdir(exist_ok=True)
+        temporary.replace(target / name)
     return Response(status_code=201, headers=XML)
 
 
@@ -95,11 +101,11 @@ async def put_block_list(call: Call, path: Path, key: str) -> Response:
     text = (await call.request.body()).decode(errors="replace")
     names = [_block_name(each) for each in re.findall(r"<(?:Latest|Uncommitted|Committed)>([^<]+)</", text)]
     blocks = _block_folder(call, key)
-    temporary = call.state.home.uploads / uuid.uuid4().hex
     async with _committing:
         parts = _parts(blocks, names, path, _committed(call.state, path, key))
-        await asyncio.to_thread(_join, parts, temporary)
-        response = _publish(call, temporary, path, key)
+        with _temporary(call.state) as temporary:
+            await asyncio.to_thread(_join, parts, temporary)
+            response = _publish(call, temporary, path, key)
         place, committed = 0, {}
         for name, (_, _, length) in zip(names, parts, strict=True):
             committed[name] = [place, length]
@@ -132,14 +138,10 @@ def _parts(blocks: Path, names: list[str], path: Path, committed: dict[str, Any]
 
 def _join(parts: list[Part], target: Path) -> None:
     """Writes parts of files one after another into a file."""
-    try:
-        with target.open("wb") as file:
-            for source, start, length in parts:
-                with source.open("rb") as opened:
-                    opened.seek(start)
-                    while length > 0 and (chunk := opened.read(min(CHUNK, length))):
-                        file.write(chunk)
-                        length -= len(chunk)
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
+    with target.open("wb") as file:
+        for source, start, length in parts:
+            with source.open("rb") as opened:
+                opened.seek(start)
+                while length > 0 and (chunk := opened.read(min(CHUNK, length))):
+                    file.write(chunk)
+                    length -= len(chunk)

@@ -1,4 +1,4 @@
-"""Azure ML's ways of naming data, and where each lies on this machine."""
+"""Azure ML's ways of naming data, and where each lies on this machine: URIs, datastores and their blob"""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 
 from scripts.azure import references
 from scripts.local.core import lookup
-from scripts.local.core.state import State
+from scripts.local.core.state import State, Workspace
 from scripts.local.core.store import Document
-from scripts.local.core.web import bad_request
-from scripts.local.core.workspace_record import Workspace
-from scripts.local.storage import containers
+from scripts.local.core.web import bad_request, not_found
 
+DEFAULT = "workspaceblobstore"
+ARTIFACTS = "workspaceartifactstore"  # logs and MLflow artifacts
+ARTIFACTS_CONTAINER = "azureml"
 OTHER_WORKSPACE = (
     r"(?:/?subscriptions/(?P<subscription>[^/]+)/resource[gG]roups/(?P<group>[^/]+)(?:/providers/[^/]+)?"
     r"/workspaces/(?P<name>[^/]+)/)?"
@@ -30,10 +31,34 @@ ASSET = re.compile(
 SHORT = re.compile(f"(?:azureml:)?{references.SHORT.pattern}")
 
 
+def container(workspace: Workspace, datastore: str) -> str:
+    """Returns the blob container of a datastore; raises Azure's 404."""
+    containers = {DEFAULT: workspace.container, ARTIFACTS: ARTIFACTS_CONTAINER}
+    if datastore.lower() not in containers:
+        raise not_found(f"Could not find datastore: {datastore}. The local workspace has {' and '.join(containers)}.")
+    return containers[datastore.lower()]
+
+
+def folder(state: State, account: str, container: str) -> Path:
+    """Returns the folder of a container."""
+    return state.home.blobs / account / container
+
+
+def artifacts(state: State, workspace: Workspace, job: str) -> Path:
+    """Returns the folder of a job's logs and artifacts."""
+    return folder(state, workspace.account, ARTIFACTS_CONTAINER) / "ExperimentRun" / f"dcid.{job}"
+
+
+def shared_access(state: State) -> str:
+    """Returns the shared access signature of this home, which its blob endpoint accepts."""
+    signature = state.credentials.sas_signature
+    return f"sv=2021-12-02&ss=b&srt=sco&sp=rwdlac&se=2099-01-01T00%3A00%3A00Z&sig={signature}"
+
+
 def default_output(owner: str, output: str, kind: str) -> str:
     """Returns the URI of an output that names no place of its own: where the SDK looks for it."""
     end = "" if kind == "uri_file" else "/"
-    return f"azureml://datastores/{containers.DEFAULT}/paths/azureml/{owner}/{output}{end}"
+    return f"azureml://datastores/{DEFAULT}/paths/azureml/{owner}/{output}{end}"
 
 
 def asset_reference(text: str) -> re.Match[str] | None:
@@ -64,8 +89,8 @@ def resolve(state: State, workspace: Workspace, uri: str, kind: str = "data") ->
 def longhand(state: State, workspace: Workspace, uri: str) -> str:
     """Returns the full datastore URI of what a URI names."""
     path = resolve(state, workspace, uri)
-    for name in (containers.DEFAULT, containers.ARTIFACTS):
-        root = containers.folder(state, workspace.account, containers.container(workspace, name))
+    for name in (DEFAULT, ARTIFACTS):
+        root = folder(state, workspace.account, container(workspace, name))
         if path.is_relative_to(root):
             place = (
                 f"subscriptions/{workspace.subscription}/resourcegroups/{workspace.group}/workspaces/{workspace.name}"
@@ -80,7 +105,7 @@ def _datastore(state: State, workspace: Workspace, match: re.Match[str], kind: s
         if state.store.get(lookup.SCOPE, "workspaces", scope) is None:
             raise bad_request(f"Workspace {match['name']!r} of {match[0]!r} is not registered here.")
         workspace = lookup.workspace_of_scope(state, scope)
-    root = containers.folder(state, workspace.account, containers.container(workspace, match["datastore"]))
+    root = folder(state, workspace.account, container(workspace, match["datastore"]))
     return _inside(root, match["path"], match[0])
 
 
@@ -95,7 +120,7 @@ def _job_output(state: State, workspace: Workspace, match: re.Match[str], kind: 
     document = lookup.job(state, workspace, match["job"], status=400)
     outputs = document.body["properties"].get("outputs") or {}
     if match["output"] == "artifacts" and "artifacts" not in outputs:
-        root = containers.artifacts(state, workspace, document.name)
+        root = artifacts(state, workspace, document.name)
     elif match["output"] in outputs:
         root = resolve(state, workspace, outputs[match["output"]]["uri"])
     else:
@@ -105,13 +130,13 @@ def _job_output(state: State, workspace: Workspace, match: re.Match[str], kind: 
 
 
 def _run(state: State, workspace: Workspace, match: re.Match[str], kind: str) -> Path:
-    return _inside(containers.artifacts(state, workspace, match["job"]), match["path"], match[0])
+    return _inside(artifacts(state, workspace, match["job"]), match["path"], match[0])
 
 
 def _blob(state: State, workspace: Workspace, match: re.Match[str], kind: str) -> Path:
     if lookup.workspace_of_account(state, match["account"]) is None:
         raise bad_request(f"The storage account of {match[0]!r} does not belong to a workspace here.")
-    return _inside(containers.folder(state, match["account"], match["container"]), match["path"], match[0])
+    return _inside(folder(state, match["account"], match["container"]), match["path"], match[0])
 
 
 def _asset(state: State, workspace: Workspace, match: re.Match[str], kind: str) -> Path:
