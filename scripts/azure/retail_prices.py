@@ -1,7 +1,8 @@
 """The price an hour of a Linux machine: dated, from catalog/prices.json, or asked for in Azure's public price list.
 
-In the list (https://prices.azure.com/api/retail/prices) one size and region has a dozen meters: Linux and Windows, spot and low priority, reservations (whose price is for the
-whole term), dev/test, Cloud Services. Only one is what an Azure ML node costs; `choose` finds it.
+In the list (https://prices.azure.com/api/retail/prices) one size and region has a dozen meters: Linux and Windows, spot
+and low priority, reservations (whose price is for the whole term), dev/test, Cloud Services. Only one is what an Azure
+ML node costs; `choose` finds it.
 """
 
 from __future__ import annotations

@@ -56,7 +56,8 @@ def report_page(manifest: dict[str, Any], folder: Path, coder: Tokenizer | None)
         dropped=sum(sum(split["dropped"].values()) for split in manifest["read"].values()),
         lengths=lengths, lengths_said=said, shapes=_shapes(manifest["files"]["train"]),
         example=_example(rows, coder, manifest["max_seq_length"]),
-        most=SHOWN_CHARACTERS, roles=ROLES, examples=EXAMPLES, states=STATES, done=terminal.DONE, rounded=rounded, share=share, size=size,
+        most=SHOWN_CHARACTERS, roles=ROLES, examples=EXAMPLES, states=STATES, done=terminal.DONE,
+        rounded=rounded, share=share, size=size,
     )  # fmt: skip
 
 
@@ -123,10 +124,11 @@ def _shapes(train: dict[str, Any]) -> list[Markup]:
     names = [str(at) if at % every == 0 else "" for at in range(1, last)] + [f"{last}{'+' if longest > last else ''}"]
     titles = [f"{at} messages: {count:,} conversations" for at, count in enumerate(counts, 1)]
     said = "; ".join(title for title, count in zip(titles, counts, strict=True) if count)
+    shares = ", ".join(f"{role} {count:,}" for role, count in roles.items())
     return [
         charts.bars("Messages in a conversation", f"Messages in a conversation: {said}", "messages in a conversation",
                     [Bar(*given) for given in zip(counts, names, titles, strict=True)]),
-        charts.bars("Messages by role", f"Messages by role: {', '.join(f'{role} {n:,}' for role, n in roles.items())}", "role",
+        charts.bars("Messages by role", f"Messages by role: {shares}", "role",
                     [Bar(count, f"{role} {charts.short(count)}", f"{role}: {count:,} messages")
                              for role, count in roles.items()]),
     ]  # fmt: skip

@@ -101,9 +101,9 @@ def _splits(repository: str, info: Any, subset: str | None) -> dict[str, list[Fi
 class RangeFile(io.RawIOBase):
     """A file of the hub as a seekable stream: every read is one HTTP range request.
 
-    huggingface_hub's HfFileSystem fetches the same bytes (measured: 6.36 of 52 MB for 5 % of a set of Parquet files, 2.70
-    of 10.8 MB for 20 % of JSON Lines) by twice as many requests, since it looks a file up anew before each range, and it
-    takes the whole file for the range where a server does not know ranges.
+    huggingface_hub's HfFileSystem fetches the same bytes (measured: 6.36 of 52 MB for 5 % of a set of Parquet files,
+    2.70 of 10.8 MB for 20 % of JSON Lines) by twice as many requests, since it looks a file up anew before each range,
+    and it takes the whole file for the range where a server does not know ranges.
     """
 
     def __init__(self, repository: str, name: str, commit: str, size: int) -> None:

@@ -129,7 +129,8 @@ def summary(lengths: Any, sizes: Any, total_size: int, rows: int, limit: int | N
         "how": sampled if how == "tokenizer" else how,
         "counted": len(lengths), "tokens": total, "error": error, "trained": trained_total,
         "trained_error": trained_error,
-        "histogram": histogram(tokens), "curve": np.percentile(tokens, range(101)).astype(int).tolist() if tokens.size else [],
+        "histogram": histogram(tokens),
+        "curve": np.percentile(tokens, range(101)).astype(int).tolist() if tokens.size else [],
     }  # fmt: skip
     if how == "characters":
         out["error"], out["trained_error"] = round(total * GUESSED), round(trained_total * GUESSED)

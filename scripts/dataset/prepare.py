@@ -53,8 +53,8 @@ def prepare(
     """Prepares the data in `folder`.
 
     Nothing is done if `folder` already holds what these settings and this source give. Nothing is put in place if a
-    check whose policy is `fail` found something, or if the run is interrupted. `foreign` says that the source is not the one
-    that the values' splits were written for.
+    check whose policy is `fail` found something, or if the run is interrupted. `foreign` says that the source is not
+    the one that the values' splits were written for.
     """
     before = read_manifest(folder)
     try:

@@ -1,7 +1,7 @@
 """Reads rows, chunk by chunk in bounded memory, and only what a percentage needs.
 
 A chunk is an Arrow record batch (Parquet), or a list whose items are the bytes of a JSON row, a dict (CSV), or a
-`Finding` (what cannot even be a row: too large, cut off). Every chunk can tell the place of each of its rows in the file.
+`Finding` (what cannot even be a row: too large, cut off). Every chunk can tell where in the file each of its rows is.
 """
 
 from __future__ import annotations

@@ -104,7 +104,8 @@ def choose(
     """Binds train, validation, test and heldout to splits that the source has, or to fractions of train.
 
     A hub set or a folder must have what the values name. Plain files, a fallback and a `foreign` source, which the
-    values were not written for, have their own names: there the split of the same kind is taken, or a cut, and a note says so.
+    values were not written for, have their own names: there the split of the same kind is taken, or a cut, and a note
+    says so.
     """
     names = list(source.splits)
     lenient = foreign or source.kind == "files" or source.fallback is not None

@@ -108,7 +108,8 @@ def _checks(checks: list[dict[str, Any]]) -> None:
             continue
         about = "about " if check["estimated"] else ""
         print(
-            f"{_SIGNS[check['status']]} {check['name']}: {check['title']}, {about}{check['count']:,} ({DONE[check['policy']]})"
+            f"{_SIGNS[check['status']]} {check['name']}: {check['title']}, {about}{check['count']:,} "
+            f"({DONE[check['policy']]})"
         )
         for example in check["examples"][:SHOWN]:
             path = f" {example['path']}" if example["path"] else ""

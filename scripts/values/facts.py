@@ -62,7 +62,8 @@ def _catalog_model(values: Values) -> Model:
     if version == "latest":
         raise UserError(
             f"{where}: model.version: 'latest' means what the lock pinned, and "
-            f"environments/{values.environment}.lock.yaml does not pin {wanted['name']}; run make lock ENV={values.environment}, or write an exact version"
+            f"environments/{values.environment}.lock.yaml does not pin {wanted['name']}; "
+            f"run make lock ENV={values.environment}, or write an exact version"
             + (f' (the catalog knows "{known.version}")' if known else "")
         )
     if known is None:

@@ -42,8 +42,8 @@ def build(values: Values, facts: Facts, parameters: dict[str, Parameter]) -> Nam
         longest = name_rules.rule(what).most
         if len(name) > longest:
             raise UserError(
-                f"{values.where('model.name')}: model.name: makes {what} name '{name[:20]}…' of {len(name)} characters, "
-                f"allowed are {longest}; shorten model.name" + " or dataset.name" * (what == "model")
+                f"{values.where('model.name')}: model.name: makes {what} name '{name[:20]}…' of {len(name)} "
+                f"characters, allowed are {longest}; shorten model.name" + " or dataset.name" * (what == "model")
             )
     registry = data["model"]["registry"]
     return Names(

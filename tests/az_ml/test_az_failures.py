@@ -81,7 +81,8 @@ def test_traffic_that_cannot_be_read(shares):
 
 
 def test_colours_and_boxes_of_the_sdk_are_taken_off():
-    text = "\x1b[1mThe yaml…\x1b[0m\n\n\x1b[31m(x) No such file or directory: /abs/nofile.jsonl\x1b[39m\n\n\nResolutions: …"
+    text = "\x1b[1mThe yaml…\x1b[0m\n\n\x1b[31m(x) No such file or directory: /abs/nofile.jsonl"
+    text += "\x1b[39m\n\n\nResolutions: …"
     assert failures.explain(ValueError(text)) == ("No such file or directory: /abs/nofile.jsonl", 1)
 
 

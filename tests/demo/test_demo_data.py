@@ -1,4 +1,4 @@
-"""The demo's conversations: fresh, well formed, without twins, and true to the catalog and to the project's own words."""
+"""The demo's conversations: fresh, well formed, without twins, true to the catalog and to the project's own words."""
 
 from __future__ import annotations
 

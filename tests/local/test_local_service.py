@@ -227,7 +227,8 @@ def test_mistakes_on_the_command_line(fake_emulator, words, sentence, code):
         ("training: {max_seconds: soon}\n", "training.max_seconds is 'soon'"),
         ("training: {threads: -1}\n", "at least 0"),
         ("base_models: {Phi-4: weights}\n", "base_models.Phi-4"),
-        ("quota: {families: {x: 1.5}}\n", "quota.families.x is 1.5"),
+        ("quota: {families: {standardNCADSA100v4Family: 1.5}}\n", "quota.families.standardNCADSA100v4Family is 1.5"),
+        ("quota: {families: {standardNCAST4v3Family: 8}}\n", "the catalog has no size of such a family (did you mean"),
         ("training: [", "settings.yaml"),
     ],
 )

@@ -25,7 +25,7 @@ KEPT = 86400.0  # seconds that the outcome of an operation can be asked for
 
 
 def begin(call: Call, work: str, name: str, *, location_style: bool = False) -> dict[str, str]:
-    """Starts an operation on a resource of the call's workspace and returns the headers that tell the client where to poll.
+    """Starts an operation on a resource of the call's workspace and returns the headers that say where to poll.
 
     Called in one transaction with the change that it completes, so that no kill leaves a change that nothing completes.
     With `location_style` the client is sent to `Location` (202 until done), as Azure does for the cancelling of a job.

@@ -1,4 +1,4 @@
-"""`settings.yaml` in the home: what differs from machine to machine; made at the first start from the file beside this."""
+"""`settings.yaml` in the home: what differs from machine to machine; first made from the file beside this one."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from scripts.azure import machine_sizes
 from scripts.azure.machine_sizes import family_key
 from scripts.errors import UserError, suggest
 from scripts.files import write_private
@@ -70,9 +71,7 @@ def load(path: Path) -> Settings:
         keys += ["families"] if section == "quota" else []
         for key, value in _mapping(path, section, content, keys).items():
             if key == "families":
-                families = _mapping(path, "quota.families", value, None)
-                checked = {name: _checked(path, f"quota.families.{name}", cores, 0) for name, cores in families.items()}
-                fields["family_cores"] = checked
+                fields["family_cores"] = _families(path, value)
             else:
                 field = NUMBERS[f"{section}.{key}"]
                 fields[field.name] = _checked(path, f"{section}.{key}", value, field.metadata["smallest"])
@@ -96,6 +95,18 @@ def _checked(path: Path, where: str, value: Any, smallest: float) -> Any:
         kind = "a whole number" if kinds == (int,) else "a number"
         raise UserError(f"{path}: {where} is {value!r}; allowed is {kind} of at least {smallest:g}.")
     return value
+
+
+def _families(path: Path, value: Any) -> dict[str, int]:
+    known = {family_key(size.family): size.family for size in machine_sizes.catalog().values()}
+    families = _mapping(path, "quota.families", value, None)
+    for name in families:
+        if family_key(str(name)) not in known:
+            raise UserError(
+                f"{path}: quota.families.{name}: the catalog has no size of such a family"
+                f"{suggest(name, known.values())}; allowed are {', '.join(sorted(known.values()))}."
+            )
+    return {name: _checked(path, f"quota.families.{name}", cores, 0) for name, cores in families.items()}
 
 
 def _base_models(path: Path, value: Any) -> dict[str, str]:

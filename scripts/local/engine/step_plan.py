@@ -75,7 +75,7 @@ def make(values: dict[str, Any], rows: int, settings: dict[str, Any]) -> tuple[P
 def learning_rate(scheduler: str, step: int, warmup: int, total: int, rate: float) -> float:
     """Returns what the learning rate `rate` is multiplied by in step `step` (from 0) of `total`.
 
-    The component's six schedulers as transformers.get_scheduler computes them, but as a plain function of (step, total),
+    The component's six schedulers as transformers.get_scheduler computes them, but as a function of (step, total),
     so that a run whose end is moved by a time cap still anneals to it.
     """
     if scheduler == "constant":

@@ -16,13 +16,17 @@ from scripts.azure.component_rules import applies
 from scripts.errors import UserError, suggest
 from scripts.local.engine.job_folder import Job
 
-ADVICE = {  # by a rule of the component: the input that is named, and what to do
-    "early-stopping-without-evaluation": ("apply_early_stopping", "set evaluation_strategy to 'epoch' or 'steps'"),
-    "deepspeed-with-batch-search": (
-        "auto_find_batch_size",
-        "set auto_find_batch_size or apply_deepspeed to 'false'",
+REFUSALS = {  # by a rule of the component, its sentence here
+    "early-stopping-without-evaluation": (
+        "inputs.apply_early_stopping: early stopping needs evaluations; set evaluation_strategy to 'epoch' or 'steps'."
     ),
-    "stage-3-with-onnx-runtime": ("apply_ort", "set apply_ort to 'false'"),
+    "deepspeed-with-batch-search": (
+        "inputs.auto_find_batch_size: DeepSpeed cannot search the batch size; set auto_find_batch_size or "
+        "apply_deepspeed to 'false'."
+    ),
+    "stage-3-with-onnx-runtime": (
+        "inputs.apply_ort: ONNX Runtime does not work with DeepSpeed stage 3; set apply_ort to 'false'."
+    ),
 }
 
 
@@ -99,9 +103,9 @@ def _check_model_source(job: Job, values: dict[str, Any]) -> None:
 
 
 def _check_training(values: dict[str, Any]) -> None:
-    for rule, (name, advice) in ADVICE.items():
+    for rule, sentence in REFUSALS.items():
         if applies(rule, values):
-            raise UserError(f"inputs.{name}: {component_rules.REFUSED[rule].words}; {advice}.")
+            raise UserError(sentence)
     if applies("weights-from-the-host", values) and values["deepspeed"]:
         _check_gathering(Path(values["deepspeed"]))
 

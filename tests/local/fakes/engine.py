@@ -1,6 +1,6 @@
 """A fake of scripts.local.engine for tests of the emulator: fast, and made to fail or to wait by its inputs.
 
-`seed` says what it does: 1 waits until it is ended, 2 fails with error.json, 3 dies without a word, 4 takes two seconds.
+`seed` says what it does: 1 waits until it is ended, 2 fails with error.json, 3 dies without a word, 4 takes 2 s.
 """
 
 import json
