@@ -375,6 +375,7 @@ def _held(client: Any, name: str, endpoint_name: str) -> Any:
 def _there_already(article: str, thing: str) -> UserError:
     return UserError(
         f"(UserError) {article} {thing} with this name already exists. If you are trying to create a new {thing}, use "
-        f"a different name. If you are trying to update an existing {thing}, use `az ml online-{thing} update` instead.",
+        f"a different name. If you are trying to update an existing {thing}, use `az ml online-{thing} update` "
+        "instead.",
         FAILED,
     )

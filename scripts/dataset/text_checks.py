@@ -160,7 +160,7 @@ class Texts:
         """Yields about where words of `WORD` bytes or more stand, at most `_PER_CHUNK`.
 
         Four bytes are looked at together: a word that long covers four of them in a row without a byte below 33.
-        (x - 33) borrows from the byte's top bit where the byte is smaller; other alphabets' bytes have that bit and pass.
+        (x - 33) borrows from the byte's top bit where the byte is smaller; other alphabets have that bit and pass.
         """
         fours = self.bytes[: len(self.bytes) // 4 * 4].view("<u4")
         free = ((fours - np.uint32(0x21212121)) & ~fours & np.uint32(0x80808080)) == 0

@@ -4,8 +4,8 @@
     python -m tests.demo.build --check    # exits 1 with the difference when they are stale
 
 The conversations are in topics/*.txt beside this file, written by hand. A turn begins with `user:`, `assistant:` or
-`system:` in the first column. Indented by two spaces, a new line of the turn begins; by four, the line above goes on; after `  | `
-follows a line of code as it is. A blank line ends a conversation, `#` in the first column begins a comment, and
+`system:` in the first column. Indented by two spaces, a new line of the turn begins; by four, the line above goes on;
+after `  | ` follows a line of code as it is. A blank line ends a conversation, `#` in the first column begins a comment, and
 `<<kind.name.field>>` is replaced by a fact of the catalog (facts.py says which there are).
 """
 
