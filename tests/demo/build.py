@@ -5,8 +5,8 @@
 
 The conversations are in topics/*.txt beside this file, written by hand. A turn begins with `user:`, `assistant:` or
 `system:` in the first column. Indented by two spaces, a new line of the turn begins; by four, the line above goes on;
-after `  | ` follows a line of code as it is. A blank line ends a conversation, `#` in the first column begins a comment, and
-`<<kind.name.field>>` is replaced by a fact of the catalog (facts.py says which there are).
+after `  | ` follows a line of code as it is. A blank line ends a conversation, `#` in the first column begins a
+comment, and `<<kind.name.field>>` is replaced by a fact of the catalog (facts.py says which there are).
 """
 
 from __future__ import annotations
