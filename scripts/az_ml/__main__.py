@@ -5,11 +5,21 @@ from __future__ import annotations
 import contextlib
 import sys
 import traceback
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from scripts import errors
-from scripts.az_ml import command_line, failures, output, session, verbs
+from scripts.az_ml import command_line, failures, online_verbs, output, session, verbs
 from scripts.az_ml.failures import PlainStream
 from scripts.azure import client
+
+
+def verb_of(words: Sequence[str]) -> Callable[[Namespace], Any]:
+    """Returns the function of a command: `az ml online-endpoint show` is `online_verbs.online_endpoint_show`."""
+    name = "_".join(words).replace("-", "_")
+    verb: Callable[[Namespace], Any] = getattr(online_verbs if name.startswith("online_") else verbs, name)
+    return verb
 
 
 def run(words: list[str]) -> int:
@@ -28,8 +38,7 @@ def _run(words: list[str]) -> int:
         session.listen(arguments)
         if arguments.command.ml:
             client.import_sdk()
-        verb = getattr(verbs, "_".join(arguments.command.words).replace("-", "_"))
-        output.write(verb(arguments), arguments)
+        output.write(verb_of(arguments.command.words)(arguments), arguments)
     except errors.CouldNotAskError as error:  # which has no code of its own in the official CLI
         return failures.report(str(error), errors.FAILED)
     except errors.UserError as error:

@@ -24,7 +24,7 @@ from scripts.local.resources import (
     workspaces,
 )
 from scripts.local.serving import gateway
-from scripts.local.storage import blobs
+from scripts.local.storage import blob_service
 
 # By the families of hosts in front/application.py.
 TABLES: dict[str, Routes] = {
@@ -43,7 +43,7 @@ TABLES: dict[str, Routes] = {
     ),
     "identity": identity.routes,
     "data": Routes().include(workspaces.data, registry.data, run_history.data, mlflow_server.data),
-    "blob": blobs.routes,
+    "blob": blob_service.routes,
     "scoring": gateway.routes,
     "control": Routes().include(control.routes, identity.control, workspaces.control, mlflow_server.control),
 }

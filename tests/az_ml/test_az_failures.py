@@ -71,7 +71,7 @@ def test_missing_files(capsys, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("shares", ["blue=90,green=10", "blue:90", "blue=ninety", "blue"])
 def test_traffic_that_cannot_be_read(shares):
-    from scripts.az_ml.verbs import shares as read
+    from scripts.az_ml.online_verbs import shares as read
     from scripts.errors import UserError
 
     with pytest.raises(UserError, match="is not DEPLOYMENT=PERCENT") as said:
