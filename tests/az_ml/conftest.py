@@ -99,6 +99,9 @@ def az(emulator, capsys, monkeypatch, tmp_path):
     for name in ("AZURE_DEFAULTS_GROUP", "AZURE_DEFAULTS_WORKSPACE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
+    # The SDK writes key and deployment of a request into this shared constant, from which the next request takes them.
+    headers = {"Content-Type": "application/json"}
+    monkeypatch.setattr("azure.ai.ml.constants._endpoint.EndpointInvokeFields.DEFAULT_HEADER", headers)
     return Az(emulator, capsys)
 
 

@@ -1,0 +1,72 @@
+"""The chain as a user runs it: the real Makefile over the real verbs, on Azure ML on localhost, with real training.
+
+Its tests lie in two files, since a file is run by one process.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.files import ROOT
+from tests.test_acceptance import AUTHORED
+
+SHORT_TRAINING = "training:\n  max_steps: 2\n"
+
+
+class Chain:
+    """A fresh copy of what is authored, as a clone has it, and the home of the local Azure ML that it runs on."""
+
+    def __init__(self, project: Path, home: Path) -> None:
+        self.project, self.home = project, home
+
+    def make(self, *words: str, code: int = 0) -> str:
+        """Calls targets and returns what they print; the answer to the question is a short one."""
+        command = ["make", "--no-print-directory", "BACKEND=local", "SET=request.max_new_tokens=8", *words]
+        done = self._run(command, stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, timeout=400)
+        assert (done.returncode == 0) == (code == 0), done.stdout
+        return done.stdout
+
+    def az(self, *words: str) -> str:
+        """Runs `az ml` in demo's workspace and returns what it prints."""
+        command = [sys.executable, "-m", "scripts.local", "run", "--env", "demo", "--"]
+        command += [sys.executable, "-m", "scripts.az_ml", "ml", *words]
+        return self._run([*command, "-g", "my-resource-group", "-w", "demo-workspace"], check=True).stdout.strip()
+
+    def _run(self, command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=self.project, env=environment(self.home), text=True, stdout=subprocess.PIPE, **options
+        )
+
+    @property
+    def job(self) -> str:
+        """The name of demo's job."""
+        return (self.project / ".runs/demo/local/job").read_text().strip()
+
+
+def environment(home: Path) -> dict[str, str]:
+    return os.environ | {"AZUREML_LOCAL_HOME": str(home), "VENV": str(Path(sys.executable).parent.parent)}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """The home of a local Azure ML that trains for two steps; shared, so that the base model is converted once."""
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "settings.yaml").write_text(SHORT_TRAINING)
+    yield folder
+    subprocess.run([sys.executable, "-m", "scripts.local", "down"], cwd=ROOT, env=environment(folder), check=True)
+
+
+@pytest.fixture
+def chain(tmp_path: Path, home: Path) -> Chain:
+    for name in AUTHORED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, tmp_path / name)
+    return Chain(tmp_path, home)
