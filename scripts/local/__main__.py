@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     for verb, text in (("env", "print the environment as lines for a shell"), ("run", "run a program against it")):
         leads = verbs.add_parser(verb, help=text)
         leads.add_argument("--env", metavar="ENV", help="the environment whose values name the workspace")
-        leads.add_argument("--set", action="append", default=[], dest="sets", metavar="KEY=VALUE", nargs="+",
+        leads.add_argument("--set", action="extend", default=[], dest="sets", metavar="KEY=VALUE", nargs="+",
                            help="override a value of the environment")  # fmt: skip
         for key in WORKSPACE_KEYS:
             leads.add_argument(f"--{key.replace('_id', '').replace('_', '-')}", dest=key, help="instead of the values'")
