@@ -138,3 +138,9 @@ def test_what_is_not_an_answer_is_a_reason(prices: Prices, status: int, body: by
 def test_nobody_there_is_a_reason() -> None:
     with pytest.raises(CouldNotAskError, match="not reachable"):
         retail.per_hour(SIZE, "eastus", TODAY, "http://127.0.0.1:9/")
+
+
+def test_a_price_holds_from_its_first_day_to_the_day_before_its_last() -> None:
+    first = item(1.0, effectiveStartDate=f"{TODAY}T00:00:00Z")
+    over = item(2.0, effectiveEndDate=f"{TODAY}T00:00:00Z")
+    assert retail.choose([first, over], TODAY) == first
