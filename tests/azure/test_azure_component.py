@@ -158,3 +158,9 @@ def test_facts_of_files() -> None:
     assert ".jsonl" in component_rules.FORMATS
     assert {*component_rules.MODEL_SOURCES, *component_rules.TRAINING_SOURCES} <= set(INPUTS)
     assert component_rules.MODEL_SOURCES[0] == "pytorch_model_path"
+
+
+def test_an_input_that_does_not_say_so_is_required() -> None:
+    inputs = {"said": {"type": "string", "optional": "True"}, "not_said": {"type": "string"}}
+    made = component.read({"component": "c", "version": "1", "inputs": inputs, "outputs": {}})
+    assert [made.inputs[name].optional for name in inputs] == [True, False]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from scripts.azure import client
+from scripts.azure import client, live
 from scripts.azure.live import Live
 from scripts.errors import MISSING, CouldNotAskError, UserError
 from scripts.evaluate import model_files
@@ -22,7 +23,7 @@ def values_of(emulator: Any, *sets: str) -> Values:
 
 def test_a_registry_that_is_not_there(emulator: Any, ml_client: Any, tmp_path: Path) -> None:
     values = values_of(emulator, "model.registry=noreg")
-    for ask in (lambda live: live.model("Phi-4"), lambda live: live.component("chat_completion_pipeline")):
+    for ask in (lambda asked: asked.model("Phi-4"), lambda asked: asked.component("chat_completion_pipeline")):
         with pytest.raises(CouldNotAskError, match="there is no registry noreg"):
             ask(Live(values))
     with pytest.raises(UserError, match=r"^there is no registry noreg; model\.registry names it$") as caught:
@@ -47,3 +48,8 @@ def test_the_client_is_made_in_one_place() -> None:
     makers = [path for path in (ROOT / "scripts").rglob("*.py") if re.search(r"\bMLClient\(", path.read_text())]
     assert [path.relative_to(ROOT).as_posix() for path in makers] == ["scripts/azure/client.py"]
     assert client.import_sdk().__name__ == "azure.ai.ml"
+
+
+def test_a_usage_that_names_its_count_as_the_sdk_documents_it() -> None:
+    usages = [SimpleNamespace(name="f", limit=6, current_value=4), SimpleNamespace(name="f", limit=6, currentValue=0)]
+    assert [live._usage(usage)["used"] for usage in usages] == [4, 0]
