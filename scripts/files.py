@@ -11,15 +11,21 @@ ROOT = Path(__file__).resolve().parent.parent
 def write(path: Path, content: str | bytes, mode: int = 0o666) -> None:
     """Writes a file (text as UTF-8) beside its place and moves it there; its folder is made where it is not there.
 
-    `mode` is what the file may be used for, less the user's umask.
+    `mode` is what the file may be used for, less the user's umask. A device such as /dev/stdout is written to as it is.
     """
+    data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    if path.parts[:2] == ("/", "dev") or (path.exists() and not path.is_file()):
+        path.write_bytes(data)
+        return
+    part = path.with_name(f".{path.name[:60]}.{os.getpid()}.part")
     part.unlink(missing_ok=True)
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            file.write(data)
         part.replace(path)
+    except OSError as error:  # the user knows the file, not what lies beside it
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         part.unlink(missing_ok=True)
 

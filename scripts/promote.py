@@ -11,7 +11,7 @@ from typing import Any
 
 from scripts.azure import answers
 from scripts.azure import client as client_module
-from scripts.errors import FAILED, UserError, main
+from scripts.errors import FAILED, UNREACHABLE, UserError, main
 from scripts.evaluate import evaluation, gate, model_version
 from scripts.evaluate.evaluation import Evaluation
 from scripts.values.read import Values, from_arguments, parser_of
@@ -92,7 +92,7 @@ def run(arguments: list[str] | None = None) -> int:
         try:
             print(check(values, version, client))
         except UserError as error:
-            if not options.warn or error.code != FAILED:
+            if not options.warn or error.code not in (FAILED, UNREACHABLE):
                 raise
             print(f"warning: {error}", file=sys.stderr)
     else:

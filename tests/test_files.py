@@ -62,3 +62,26 @@ def test_what_a_killed_process_left_behind_is_no_hindrance(tmp_path: Path):
     (tmp_path / f".file.{os.getpid()}.part").symlink_to(tmp_path / "elsewhere")
     write(tmp_path / "file", "new")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_device_stays_one_and_a_folder_is_named(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write(tmp_path / "pipe", "through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    null = Path("/dev/null")
+    write(null, "x")
+    assert null.is_char_device()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        write(tmp_path / "folder", "x")
+    assert str(caught.value.filename) == str(tmp_path / "folder")
+
+
+def test_a_failure_names_the_file_and_a_long_name_is_no_failure(tmp_path: Path):
+    write(tmp_path / ("n" * 250), "x")
+    with pytest.raises(OSError) as caught:
+        write(tmp_path / ("n" * 256), "x")
+    assert str(caught.value.filename) == str(tmp_path / ("n" * 256))

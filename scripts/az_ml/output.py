@@ -1,4 +1,4 @@
-"""What is printed: the query, then JSON, YAML, tab-separated values or a table, byte for byte as az prints them."""
+"""What is printed: the query, then JSON, YAML or tab-separated values as az prints them, or a plain table."""
 
 from __future__ import annotations
 

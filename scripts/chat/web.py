@@ -9,19 +9,12 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
-import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-
-import uvicorn
-from starlette.applications import Starlette
-from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
+from urllib.parse import parse_qs, urlsplit
 
 from scripts.azure import client as client_module
 from scripts.chat.turns import checked, save, saved_in
@@ -32,135 +25,150 @@ from scripts.values.read import add_arguments, from_arguments
 
 MOST_BYTES = 1_000_000  # of a request from the page
 ROLES = ("system", "user", "assistant")
-HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff",
-           "Cross-Origin-Resource-Policy": "same-origin"}  # fmt: skip
 
-Ask = Callable[[list[dict[str, str]], dict[str, Any]], Generator[str, None, None]]
+Ask = Callable[[list[dict[str, str]], dict[str, Any]], Iterator[str]]
 
 
-class Server:
-    """The page's server, on 127.0.0.1 only; port 0 takes a free one.
+class Refused(Exception):
+    """A request that is not answered: the HTTP status, and why in a sentence."""
 
-    GET / is the page; POST /ask streams an answer as lines of JSON; POST /save appends a row.
-    """
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+class Server(ThreadingHTTPServer):
+    """The page's server, on 127.0.0.1 only; port 0 takes a free one."""
+
+    daemon_threads = True
 
     def __init__(self, port: int, title: str, parameters: dict[str, Any], ask: Ask, saved: Path) -> None:
-        self.socket = socket.create_server(("127.0.0.1", port))
-        self.port: int = self.socket.getsockname()[1]
+        super().__init__(("127.0.0.1", port), Handler)
         self.title, self.parameters, self.ask, self.saved = title, parameters, ask, saved
         self.token = secrets.token_urlsafe(24)
-        self.hosts = {f"{name}:{self.port}" for name in ("127.0.0.1", "localhost")}
-        routes = [
-            Route("/", self._page),
-            Route("/ask", self._ask, methods=["POST"]),
-            Route("/save", self._save, methods=["POST"]),
-        ]
-        application = Starlette(routes=routes, exception_handlers={HTTPException: _refused, UserError: _said})
-        # Nothing is logged: the token is in the page's address.
-        self.uvicorn = uvicorn.Server(uvicorn.Config(
-            application, log_level="critical", access_log=False, lifespan="off", ws="none", server_header=False,
-            timeout_graceful_shutdown=1,
-        ))  # fmt: skip
+        self.hosts = {f"{name}:{self.server_address[1]}" for name in ("127.0.0.1", "localhost")}
 
     @property
     def address(self) -> str:
         """The URL to open, with the token in it."""
-        return f"http://127.0.0.1:{self.port}/?token={self.token}"
+        return f"http://127.0.0.1:{self.server_address[1]}/?token={self.token}"
 
-    def serve(self) -> None:
-        """Answers until Ctrl-C, or until `uvicorn.should_exit` is set."""
-        with self.socket:
-            self.uvicorn.run([self.socket])
 
-    async def _page(self, request: Request) -> Response:
-        self._check_host(request)
-        if not self._is_token(request.query_params.get("token", "")):
-            raise HTTPException(403, "open the address that the command printed: it has the token in it")
+class Handler(BaseHTTPRequestHandler):
+    """GET / is the page; POST /ask streams an answer as lines of JSON; POST /save appends a row."""
+
+    server: Server
+
+    def do_GET(self) -> None:
+        """The page."""
+        self._answer(self._page)
+
+    def do_POST(self) -> None:
+        """What the page asks for."""
+        self._answer({"/ask": self._ask, "/save": self._save}.get(urlsplit(self.path).path, self._nothing))
+
+    def _answer(self, work: Callable[[], None]) -> None:
+        try:
+            if self.headers.get("Host") not in self.server.hosts:  # another name for this address: DNS rebinding
+                raise Refused(403, "this page is for this machine only")
+            work()
+        except Refused as error:
+            self._send(error.status, json.dumps({"error": str(error)}).encode(), "application/json")
+        except UserError as error:  # the page shows it; a status of failure would be an error in the browser's console
+            self._send(200, json.dumps({"error": str(error)}).encode(), "application/json")
+        except (BrokenPipeError, ConnectionResetError):  # the page was closed, or its user stopped the answer
+            self.close_connection = True
+
+    def _nothing(self) -> None:
+        raise Refused(404, "there is nothing here")
+
+    def _page(self) -> None:
+        address = urlsplit(self.path)
+        if address.path != "/":
+            self._nothing()
+        if not self._is_token(parse_qs(address.query).get("token", [""])[0]):
+            raise Refused(403, "open the address that the command printed: it has the token in it")
         nonce = secrets.token_urlsafe(16)
-        settings = {"token": self.token, "title": self.title, "parameters": self.parameters}
+        settings = {"token": self.server.token, "title": self.server.title, "parameters": self.server.parameters}
         policy = page.content_policy(nonce)
-        text = page.document("chat/page.html.j2", policy, title=self.title, settings=settings, nonce=nonce)
-        return HTMLResponse(text, headers={**HEADERS, "Content-Security-Policy": f"{policy}; frame-ancestors 'none'"})
+        text = page.document("chat/page.html.j2", policy, title=self.server.title, settings=settings, nonce=nonce)
+        headers = {"Content-Security-Policy": f"{policy}; frame-ancestors 'none'"}
+        self._send(200, text.encode(), "text/html; charset=utf-8", headers)
 
-    async def _ask(self, request: Request) -> Response:
-        given = await self._body(request)
+    def _ask(self) -> None:
+        given = self._body()
         wanted = given.get("parameters") or {}
         if not isinstance(wanted, dict):
-            raise HTTPException(400, "parameters: send an object")
-        pieces = self.ask(_messages(given), {name: checked(name, value) for name, value in wanted.items()})
-        first = await run_in_threadpool(next, pieces, "")
-        return StreamingResponse(_lines(first, pieces), media_type="application/x-ndjson", headers=HEADERS)
-
-    async def _save(self, request: Request) -> Response:
-        rows = save(_messages(await self._body(request)), self.saved)
-        return JSONResponse({"file": str(self.saved), "rows": rows}, headers=HEADERS)
-
-    async def _body(self, request: Request) -> dict[str, Any]:
-        """Returns the JSON of a request that our own page sent."""
-        self._check_host(request)
-        origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "same-origin")
-        foreign = origin is not None and origin not in {f"http://{host}" for host in self.hosts}
-        if foreign or site != "same-origin" or not self._is_token(request.headers.get("X-Chat-Token", "")):
-            raise HTTPException(
-                403, "only the page that this program handed out may ask; open the address that it printed"
-            )
-        if not request.headers.get("Content-Type", "").startswith("application/json"):
-            raise HTTPException(415, "send JSON")
-        body = b""
-        async for chunk in request.stream():  # to its end: a reply over unread bytes would be reset before it is read
-            body += chunk[: MOST_BYTES + 1 - len(body)]
-        if not 0 < len(body) <= MOST_BYTES:
-            raise HTTPException(413, f"send between 1 and {MOST_BYTES} bytes")
+            raise Refused(400, "parameters: send an object")
+        parameters = {name: checked(name, value) for name, value in wanted.items()}
+        pieces = self.server.ask(_messages(given), parameters)
+        first = next(pieces, "")
+        self._head(200, "application/x-ndjson; charset=utf-8")
+        self._line({"text": first})
         try:
-            given = json.loads(body)
+            for piece in pieces:
+                self._line({"text": piece})
+            self._line({"done": True})
+        except UserError as error:
+            self._line({"error": str(error)})
+
+    def _save(self) -> None:
+        rows = save(_messages(self._body()), self.server.saved)
+        said = json.dumps({"file": str(self.server.saved), "rows": rows}).encode()
+        self._send(200, said, "application/json")
+
+    def _body(self) -> dict[str, Any]:
+        """Returns the JSON of a request that our own page sent."""
+        origin, site = self.headers.get("Origin"), self.headers.get("Sec-Fetch-Site", "same-origin")
+        foreign = origin is not None and origin not in {f"http://{host}" for host in self.server.hosts}
+        if foreign or site != "same-origin" or not self._is_token(self.headers.get("X-Chat-Token", "")):
+            raise Refused(403, "only the page that this program handed out may ask; open the address that it printed")
+        if not self.headers.get("Content-Type", "").startswith("application/json"):
+            raise Refused(415, "send JSON")
+        length = self.headers.get("Content-Length") or "0"
+        if not length.isdecimal() or not 0 < int(length) <= MOST_BYTES:
+            # A reply over unread bytes would be reset before the page has read it.
+            self.rfile.read(min(int(length), 10 * MOST_BYTES) if length.isdecimal() else 0)
+            raise Refused(413, f"send between 1 and {MOST_BYTES} bytes")
+        try:
+            given = json.loads(self.rfile.read(int(length)))
         except ValueError:
-            raise HTTPException(400, "this is not JSON") from None
+            raise Refused(400, "this is not JSON") from None
         if not isinstance(given, dict):
-            raise HTTPException(400, "send an object")
+            raise Refused(400, "send an object")
         return given
 
-    def _check_host(self, request: Request) -> None:
-        if request.headers.get("Host") not in self.hosts:  # another name for this address: DNS rebinding
-            raise HTTPException(403, "this page is for this machine only")
-
     def _is_token(self, given: str) -> bool:
-        return secrets.compare_digest(given.encode(), self.token.encode())
+        return secrets.compare_digest(given.encode(), self.server.token.encode())
 
+    def _send(self, status: int, content: bytes, kind: str, headers: dict[str, str] | None = None) -> None:
+        self._head(status, kind, {"Content-Length": str(len(content)), **(headers or {})})
+        self.wfile.write(content)
 
-async def _refused(_: Request, error: Any) -> Response:
-    sentence = "there is nothing here" if error.status_code in (404, 405) else error.detail
-    return JSONResponse({"error": sentence}, error.status_code, {**HEADERS, **(error.headers or {})})
+    def _head(self, status: int, kind: str, headers: dict[str, str] | None = None) -> None:
+        self.send_response(status)
+        always = {"Content-Type": kind, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer",
+                  "X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}  # fmt: skip
+        for name, value in {**always, **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
 
+    def _line(self, content: dict[str, Any]) -> None:
+        self.wfile.write(json.dumps(content, ensure_ascii=False).encode() + b"\n")
+        self.wfile.flush()
 
-async def _said(_: Request, error: Any) -> Response:
-    """The page shows it; a status of failure would be an error in the browser's console."""
-    return JSONResponse({"error": str(error)}, headers=HEADERS)
-
-
-async def _lines(first: str, pieces: Generator[str, None, None]) -> AsyncIterator[str]:
-    try:
-        yield _line({"text": first})
-        async for piece in iterate_in_threadpool(pieces):
-            yield _line({"text": piece})
-        yield _line({"done": True})
-    except UserError as error:
-        yield _line({"error": str(error)})
-    finally:  # the page was closed, or its user stopped the answer: the endpoint has better things to do
-        pieces.close()
-
-
-def _line(content: dict[str, Any]) -> str:
-    return json.dumps(content, ensure_ascii=False) + "\n"
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing: the token is in the page's address."""
 
 
 def _messages(given: dict[str, Any]) -> list[dict[str, str]]:
     messages = given.get("messages")
     if not isinstance(messages, list) or not messages:
-        raise HTTPException(400, "messages: send a list of them")
+        raise Refused(400, "messages: send a list of them")
     for message in messages:
         right = isinstance(message, dict) and message.get("role") in ROLES and isinstance(message.get("content"), str)
         if not right:
-            raise HTTPException(400, "messages: each has a role (system, user, assistant) and content")
+            raise Refused(400, "messages: each has a role (system, user, assistant) and content")
     return [{"role": message["role"], "content": message["content"]} for message in messages]
 
 
@@ -189,9 +197,11 @@ def run(arguments: list[str] | None = None) -> int:
             ) from None
         print(f"open {server.address}\nCtrl-C ends it", flush=True)
         try:
-            server.serve()
+            server.serve_forever()
         except KeyboardInterrupt:
             print(file=sys.stderr)
+        finally:
+            server.server_close()
     return 0
 
 

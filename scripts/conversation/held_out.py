@@ -59,11 +59,12 @@ def _read(path: Path) -> Iterator[Case]:
         try:
             row = json.loads(line)
             messages = row["messages"]
-            last = messages[-1]
-            answered = len(messages) > 1 and last["role"] == "assistant" and isinstance(last.get("content"), str)
+            last = messages[-1] if len(messages) > 1 else {}
+            answered = last and last["role"] == "assistant" and isinstance(last.get("content"), str)
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
             raise UserError(
-                f"{path}:{number}: is no conversation; make data ENV={path.parent.name} writes it anew"
+                f"data/{path.parent.name}/{path.name}:{number}: is no conversation; "
+                f"make data ENV={path.parent.name} writes it anew"
             ) from None
         if answered:
             yield Case(f"{path.name}:{number}", messages[:-1], last["content"], tools=row.get("tools") or None)

@@ -55,7 +55,8 @@ def resolve(values: Values, facts: Facts) -> dict[str, Parameter]:
         layers.append(("size", {"number_of_gpu_to_use_finetuning": size.gpus_per_node}))
     for source, layer in layers:
         for name, value in layer.items():
-            if name in chosen:  # models also carry hints that are no inputs, such as learning_rate_min
+            # Models also carry hints that are no inputs, such as learning_rate_min; what the user wrote counts anyway.
+            if name in chosen and name not in values.data["finetune"]:
                 chosen[name] = Parameter(_default(facts, interface[name], value), source)
     for name, value in values.data["finetune"].items():
         chosen[name] = Parameter(interface[name].typed(value), values.source(f"finetune.{name}"))
@@ -83,9 +84,16 @@ def disagreements(values: Values, facts: Facts) -> list[str]:
     resolved = resolve(values, facts)
     sentences = []
     for name in values.data["finetune"]:
-        if name in defaults and facts.component.inputs[name].typed(defaults[name]) != resolved[name].value:
+        if name in defaults and _other(facts.component.inputs[name], defaults[name], resolved[name].value):
             sentences.append(
                 f"{values.where(f'finetune.{name}')}: finetune.{name}: {resolved[name].value} replaces "
                 f"{defaults[name]}, the default that {facts.model.name} brings"
             )
     return sentences
+
+
+def _other(of: Input, default: Any, chosen: Wire) -> bool:
+    try:
+        return of.typed(default) != chosen
+    except ValueError:  # no value that the component would take
+        return True

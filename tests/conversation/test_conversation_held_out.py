@@ -64,7 +64,14 @@ def test_a_damaged_row_is_named_and_a_line_separator_in_a_text_is_no_new_row(tmp
     path = root / "data" / "demo" / "test.jsonl"
     path.write_text(json.dumps(row("Q\u2028 2", "A\x85 2"), ensure_ascii=False) + "\n", encoding="utf-8")
     assert [case.truth for case in held_out.drawn("demo", 10, 0, root)] == ["A\x85 2"]
-    for text in ("{", '{"messages": [', "[]", "3", '{"messages": 3}', '{"messages": []}', '{"messages": [1, 2]}', "{}"):
+    for text in ("{", '{"messages": [', "[]", "3", '{"messages": 3}', '{"messages": [1, 2]}', "{}"):
         path.write_text(json.dumps(row("Q", "A")) + f"\n{text}\n")
         with pytest.raises(UserError, match=r"test\.jsonl:2: is no conversation; make data ENV=demo"):
             held_out.drawn("demo", 10, 0, root)
+
+
+def test_a_row_without_messages_is_passed_over(tmp_path: Path) -> None:
+    root = prepare(tmp_path, test=[row("Q1", "A1")])
+    path = root / "data" / "demo" / "test.jsonl"
+    path.write_text('{"messages": []}\n' + path.read_text())
+    assert [case.truth for case in held_out.cases("demo", root)] == ["A1"]

@@ -85,13 +85,14 @@ def routes_of(kind: str, check: Check | None = None) -> Routes:
     async def put(call: Call) -> Any:
         """Creates a version, or changes its tags, description and whether it is archived; never its content."""
         name, version = call.words["name"], call.words["version"]
-        refuse_name(SINGULAR[kind], name, f"The {SINGULAR[kind]}")
+        old = call.state.store.get(call.ws.scope, kind, name, version)
+        if old is None:  # an older home may have names that are refused now
+            refuse_name(SINGULAR[kind], name, f"The {SINGULAR[kind]}")
         if name_rules.fault("version", version):
             allowed = name_rules.rule("version").allowed
             raise bad_request(f"The version {version!r} of {SINGULAR[kind]} {name} is not allowed: {allowed}.")
         body = await call.json()
         properties = {"tags": {}, "properties": {}, "isArchived": False, **without_nulls(body.get("properties") or {})}
-        old = call.state.store.get(call.ws.scope, kind, name, version)
         if check is not None:
             properties = check(call, name, version, properties)
         if old is not None:

@@ -63,8 +63,8 @@ async def put(call: Call) -> Any:
     old = call.state.store.get(call.ws.scope, "computes", name)
     if call.request.method == "PATCH":
         old = _find(call)
-        wanted = body.get("properties", {})
-        scale = wanted.get("properties", wanted).get("scaleSettings", {})
+        wanted = body.get("properties") or {}
+        scale = (wanted.get("properties") or wanted).get("scaleSettings") or {}
         body = copy.deepcopy(old.body)
         body["properties"]["properties"]["scaleSettings"] |= scale
     document, headers = put_and_begin(call, "compute.put", "computes", name, _check(call, name, body, old))
@@ -76,7 +76,8 @@ def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) ->
     kind = properties.get("computeType")
     if kind != "AmlCompute":
         raise bad_request(f"Compute {name} is of type {kind!r}; the local Azure ML has AmlCompute clusters only.")
-    refuse_name("cluster", name, "Compute")
+    if old is None:  # an older home may have names that are refused now
+        refuse_name("cluster", name, "Compute")
     inner = properties.get("properties") or {}
     what = f"Compute {name}"
     tier = TIERS.get(str(inner.get("vmPriority") or "Dedicated").lower())
