@@ -60,3 +60,11 @@ def test_az_keeps_its_own_exit_code(capsys: Any, monkeypatch: pytest.MonkeyPatch
     assert printed.out == ""
     assert printed.err.startswith("ERROR: ")
     assert "http://127.0.0.1:9" in printed.err
+
+
+def test_promotion_may_only_warn_that_azure_cannot_be_asked(capsys: Any) -> None:
+    """What `make deploy PROMOTION=warn` does: nobody's answer is no reason to stop where a refusal is none."""
+    from scripts import promote
+
+    assert promote.run("--env prod --model-version 1 --check --warn".split()) == 0
+    assert capsys.readouterr().err.startswith("warning: could not ask for ")

@@ -16,6 +16,7 @@ import requests
 from scripts.azure import machine_sizes, name_rules
 from scripts.azure.limits import limit, traffic_adds_up
 from scripts.azure.machine_sizes import family_key
+from scripts.local.core.store import Store
 from scripts.validate import bounds
 from scripts.validate.documents import Document
 from tests.local.conftest import MODEL, SIZE
@@ -244,3 +245,28 @@ def test_the_quota_of_endpoints_is_the_catalogs_arithmetic(wire: Wire) -> None:
                 assert not refused or "Not enough quota" in answer.text
             tried += 1
     assert tried >= 4
+
+
+@pytest.mark.parametrize("properties", [None, {"scaleSettings": None}, {"properties": {"scaleSettings": None}}])
+def test_a_change_without_a_scale_changes_nothing(wire: Wire, properties: Any) -> None:
+    assert wire.compute("changed-by-nothing", most=3).status_code in (200, 201)
+    url = f"{wire.base}computes/changed-by-nothing"
+    answer = requests.patch(url, json={"properties": properties}, headers=wire.headers, timeout=20)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["properties"]["properties"]["scaleSettings"]["maxNodeCount"] == 3
+
+
+def test_what_an_older_home_holds_under_a_name_that_is_refused_now_can_still_be_changed(wire: Wire, local: Any) -> None:
+    assert wire.put("data/ab.c/versions/1", {"properties": {}}).status_code == 400
+    words = local.emulated.workspace
+    store = Store(local.emulated.home / "state.sqlite")  # as the first version stored it
+    scope = f"{words['subscription_id']}/{words['resource_group']}/{words['workspace']}".lower()
+    uri = "azureml://datastores/workspaceblobstore/paths/x"
+    older = {"dataType": "uri_file", "dataUri": uri, "tags": {}, "properties": {}, "isArchived": False}
+    store.put(scope, "data", "ab.c", {"properties": older}, "1")
+    store.close()
+    stored = requests.get(f"{wire.base}data/ab.c/versions/1", headers=wire.headers, timeout=20).json()
+    stored["properties"]["isArchived"] = True
+    changed = wire.put("data/ab.c/versions/1", stored)
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["properties"]["isArchived"] is True
