@@ -95,12 +95,13 @@ def chart_page(folder: Path) -> str:
 
 def chat_page(folder: Path) -> str:
     server = web.Server(0, HOSTILE, {"temperature": HOSTILE}, lambda *_: iter(()), folder / "saved.jsonl")
-    threading.Thread(target=server.serve, daemon=True).start()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(server.address) as reply:
             return reply.read().decode()
     finally:
-        server.uvicorn.should_exit = True
+        server.shutdown()
+        server.server_close()
 
 
 PAGES = [evaluation_page, metrics_page, data_page, chart_page]
