@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ def nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, "11111111-2222-3333-4444-555555555555")
     monkeypatch.setenv("AZURE_TOKEN_CREDENTIALS", "EnvironmentCredential")
     monkeypatch.setattr("scripts.azure.login._in_terminal", lambda: False)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # those of a command that ran in this process before
 
 
 @pytest.mark.parametrize("line", PROGRAMS.values(), ids=PROGRAMS)
