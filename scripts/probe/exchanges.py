@@ -74,10 +74,20 @@ def echoed(rows: Iterable[Exchange]) -> Words:
     return found
 
 
-def pick(rows: Iterable[Exchange], ask: str, status: int | str, case: Iterable[str] = ()) -> Exchange | None:
-    """Returns the newest row of a question with a status in a case, the most often seen of a day; None without one."""
+def pick(
+    rows: Iterable[Exchange], ask: str, status: int | str, case: Iterable[str] = (), api: str = ""
+) -> Exchange | None:
+    """Returns the newest row of a question with a status in a case, the most often seen of a day; None without one.
+
+    A preview version of the API answers keys that the stable one does not: its rows come first where it is asked.
+    """
     fitting = [row for row in rows if row.ask == ask and row.status == status and set(case) <= set(row.case)]
-    return max(fitting, key=lambda row: (row.last, row.seen), default=None)
+    return max(fitting, key=lambda row: (stable(row.api) == stable(api), row.last, row.seen), default=None)
+
+
+def stable(api: str) -> bool:
+    """Says whether a version of the API is one of the stable ones of today, which leave out the previews' keys."""
+    return api >= "2024" and not api.endswith("preview")
 
 
 def compare(row: Exchange, headers: dict[str, str], body: Any, echoed: Words) -> list[Difference]:

@@ -27,7 +27,7 @@ _COLLECTIONS = {
     for each in names.split()
 }
 _FAMILIES = (
-    (re.compile(r"management\.azure\.com"), ""),
+    (re.compile(r"(management|sanitized)\.azure\.com"), ""),
     (re.compile(r"login\.microsoftonline\.com"), "identity:"),
     (re.compile(r".+\.blob\.core\.windows\.net"), "blob:"),
     (re.compile(r".+\.inference\.ml\.azure\.com"), "scoring:"),

@@ -23,7 +23,7 @@ import yaml
 
 from scripts.errors import UserError, main
 from scripts.files import write
-from scripts.probe.exchanges import FOLDER, HEADERS, Exchange, described, known, load
+from scripts.probe.exchanges import FOLDER, HEADERS, Exchange, described, known, load, stable
 from scripts.probe.paths import query, template
 from scripts.probe.shapes import describe, merge
 
@@ -169,9 +169,9 @@ def combined(table: Iterable[Exchange], new: Iterable[Exchange]) -> list[Exchang
     is there; another year has rows of its own, since the service changes and the newest one judges.
     """
     result = list(table)
-    places = {(row.ask, row.status, row.case, row.last[:4]): index for index, row in enumerate(result)}
+    places = {(row.ask, row.status, row.case, row.last[:4], stable(row.api)): index for index, row in enumerate(result)}
     for row in new:
-        key = (row.ask, row.status, row.case, row.last[:4])
+        key = (row.ask, row.status, row.case, row.last[:4], stable(row.api))
         if key in places:
             result[places[key]] = widened(result[places[key]], row)
         else:

@@ -18,12 +18,13 @@ import yaml
 
 from scripts.errors import FAILED, UserError, main
 from scripts.probe.exchanges import Exchange, compare, echoed, load, pick
-from scripts.probe.paths import template
+from scripts.probe.paths import query, template
 from scripts.probe.shapes import Difference
 from tests.conftest import WORKSPACE, Emulated
 
 ARM = "https://management.azure.com"
 DATA = f"https://{WORKSPACE['region']}.api.azureml.ms"
+PREVIEW, STABLE = "2023-08-01-preview", "2024-04-01"  # what the SDK asks with, and what other clients do
 REFUSED = "refused"
 ENDED = {"Succeeded", "Failed", "Canceled"}
 EXCEPTIONS = Path(__file__).with_name("exceptions.yaml")
@@ -95,13 +96,13 @@ class Player:
         self.token = ""
         self.results: list[Result] = []
         self.exceptions = exceptions()
-        self.api = "2024-04-01"
 
     def send(self, method: str, url: str, body: Any = None, **more: Any) -> httpx.Response:
         """Sends a request: a path of ARM, or a whole URL; with the token, unless headers are given."""
         url = url if url.startswith("http") else ARM + url
+        api = more.pop("api", PREVIEW)
         if template(url).split(":")[0] not in ("blob", "identity", "scoring") and "api-version=" not in url:
-            url += f"{'&' if '?' in url else '?'}api-version={self.api}"
+            url += f"{'&' if '?' in url else '?'}api-version={api}"
         headers = more.pop("headers", None) or {"Authorization": f"Bearer {self.token}"}
         if body is not None:
             more["json"] = body
@@ -138,7 +139,7 @@ class Player:
         """Compares a response that came with the table, and keeps the result; `asked` None: of an operation's poll."""
         polled = asked is None
         asked = asked or f"GET {template(str(response.request.url))}"
-        row = pick(self.table, asked, status, case)
+        row = pick(self.table, asked, status, case, query(str(response.request.url)).get("api-version", ""))
         if row is None and polled:  # the emulator says where to poll, and what: never recorded is a disagreement
             row = Exchange(f"no row for {', '.join(case)}", asked, "never")
         if row is None:

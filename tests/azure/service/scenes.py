@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from tests.azure.service.play import ARM, DATA, REFUSED, Player, Result
+from tests.azure.service.play import ARM, DATA, REFUSED, STABLE, Player, Result
 
 NEWEST = "?$orderBy=createdtime%20desc&$top=1"
 ACTIVE = "?listViewType=ActiveOnly"
@@ -21,6 +21,7 @@ def play(player: Player) -> list[Result]:
     """Asks everything and returns what came of it."""
     sign_in(player)
     workspace(player)
+    region(player)
     uploads = blobs(player)
     data(player, uploads)
     models(player, uploads)
@@ -29,6 +30,8 @@ def play(player: Player) -> list[Result]:
     cluster = computes(player)
     jobs(player, environment, component, cluster)
     endpoints(player, uploads)
+    entra_endpoint(player)
+    other_clients(player)
     player.follow(
         player.ask("delete the cluster", "DELETE", f"{cluster}?underlyingResourceAction=Delete", status=202), "deletion"
     )
@@ -96,6 +99,12 @@ def workspace(player: Player) -> None:
     player.ask("a new datastore", "PUT", f"{ws}/datastores/another", {"properties": properties}, status=201)
     player.ask("the same again", "PUT", f"{ws}/datastores/another", {"properties": properties}, status=200)
     player.ask("which services", "GET", f"{DATA}/discovery", case=[])
+
+
+def region(player: Player) -> None:
+    """What the subscription has in the region."""
+    for what in ("usages", "quotas", "vmSizes"):
+        player.ask(what, "GET", f"{player.locations}/{what}", api=STABLE)
 
 
 def blobs(player: Player) -> dict[str, str]:
@@ -416,6 +425,7 @@ def endpoints(player: Player, uploads: dict[str, str]) -> None:
     )
     player.ask("read it", "GET", blue, case=["endpointComputeType=Managed", "state:Succeeded"])
     player.ask("deployments", "GET", f"{base}/deployments", case=["page"])
+    player.ask("how many instances", "GET", f"{blue}/skus", api=STABLE)
     for kind in ("InferenceServer", "StorageInitializer"):
         player.ask(
             f"log of {kind}",
@@ -439,6 +449,37 @@ def endpoints(player: Player, uploads: dict[str, str]) -> None:
     player.follow(player.ask("no traffic", "PUT", base, body, status=201, case=again), "no traffic")
     player.follow(player.ask("delete the deployment", "DELETE", blue, status=202), "deletion of the deployment")
     player.follow(player.ask("delete the endpoint", "DELETE", base, status=202), "deletion of the endpoint")
+
+
+def entra_endpoint(player: Player) -> None:
+    """An endpoint whose callers sign in with their own token has no keys."""
+    base = f"{player.ws}/onlineEndpoints/entra-{uuid.uuid4().hex[:6]}"
+    body = {"location": "eastus", "identity": {"type": "SystemAssigned"}, "properties": {"authMode": "AADToken"}}
+    case = ["authMode=AADToken", "state:Creating"]
+    player.follow(
+        player.ask("an endpoint", "PUT", base, body, status=201, case=case, api=STABLE), "an endpoint is made"
+    )
+    player.ask("its keys", "POST", f"{base}/listKeys", api=STABLE)
+    player.follow(player.send("DELETE", base), "deletion")
+
+
+def other_clients(player: Player) -> None:
+    """What clients of the stable API ask in passing: the same resources without the keys of the previews."""
+    for say, path, case in (
+        ("the workspace's computes", "computes", ["page"]),
+        ("datastores", "datastores", ["page"]),
+        ("data", "data", ["page"]),
+        ("versions of data", "data/played/versions", ["page"]),
+        ("a version of data", "data/played/versions/1", ["dataType=uri_file"]),
+        ("environments", "environments", ["page"]),
+        ("an environment", "environments/played", []),
+        ("a component", "components/played", []),
+        ("models", "models", ["page"]),
+        ("a model", "models/played", []),
+        ("versions of a model", "models/flavoured/versions", ["page"]),
+        ("jobs", "jobs", ["page"]),
+    ):
+        player.ask(say, "GET", f"{player.ws}/{path}", case=case, api=STABLE)
 
 
 def registry(player: Player) -> None:
