@@ -213,7 +213,7 @@ def file_of(row: Exchange) -> str:
     if "providers" in asked:
         word = asked.rsplit("/", 1)[-1]
     word = re.sub(r"\W", "", word) or "workspaces"
-    return {"diagnose": "workspaces", "resyncKeys": "workspaces", "dataversion": "data", "experiments": "jobs"}.get(
+    return {"diagnose": "workspaces", "resyncKeys": "workspaces", "dataversion": "data", "experiments": "jobs", "usages": "quota", "quotas": "quota", "vmSizes": "quota"}.get(
         word, word
     )
 
