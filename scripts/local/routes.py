@@ -10,6 +10,7 @@ from scripts.local.core.state import Work
 from scripts.local.core.web import Routes
 from scripts.local.front import control, identity
 from scripts.local.resources import (
+    absent,
     assets,
     computes,
     datastores,
@@ -40,6 +41,7 @@ TABLES: dict[str, Routes] = {
         jobs.arm,
         endpoints.arm,
         deployments.arm,
+        absent.arm,
     ),
     "identity": identity.routes,
     "data": Routes().include(workspaces.data, registry.data, run_history.data, mlflow_server.data),

@@ -115,9 +115,10 @@ def known(name: str, value: str) -> str:
 
 
 def inner_codes(error: dict[str, Any]) -> list[str]:
-    """Returns the chain of inner codes that an error's `additionalInfo` carries."""
+    """Returns the chain of inner codes: in `additionalInfo`, or in `innerError` of the older form."""
     infos = [each for each in error.get("additionalInfo") or [] if each.get("type") == "InnerError"]
-    chain, inner = [], infos[0].get("info", {}).get("value") if infos else None
+    chain: list[str] = []
+    inner = infos[0].get("info", {}).get("value") if infos else error.get("innerError")
     while isinstance(inner, dict):
         chain.append(str(inner.get("code")))
         inner = inner.get("innerError")

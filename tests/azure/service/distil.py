@@ -213,9 +213,15 @@ def file_of(row: Exchange) -> str:
     if "providers" in asked:
         word = asked.rsplit("/", 1)[-1]
     word = re.sub(r"\W", "", word) or "workspaces"
-    return {"diagnose": "workspaces", "resyncKeys": "workspaces", "dataversion": "data", "experiments": "jobs", "usages": "quota", "quotas": "quota", "vmSizes": "quota"}.get(
-        word, word
-    )
+    return {
+        "diagnose": "workspaces",
+        "resyncKeys": "workspaces",
+        "dataversion": "data",
+        "experiments": "jobs",
+        "usages": "quota",
+        "quotas": "quota",
+        "vmSizes": "quota",
+    }.get(word, word)
 
 
 def named(table: Iterable[Exchange]) -> list[Exchange]:
@@ -239,40 +245,36 @@ class Flow(dict):  # type: ignore[type-arg]
     """A mapping that is written on a line."""
 
 
+class FlowList(list):  # type: ignore[type-arg]
+    """A list that is written on a line."""
+
+
 class Dumper(yaml.CSafeDumper):
     """Writes rows as blocks, and what they hold on lines."""
 
 
-Dumper.add_representer(
-    Flow, lambda dumper, value: dumper.represent_mapping("tag:yaml.org,2002:map", value, flow_style=True)
-)
+MAP, SEQUENCE = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
+Dumper.add_representer(Flow, lambda dumper, value: dumper.represent_mapping(MAP, value, flow_style=True))
+Dumper.add_representer(FlowList, lambda dumper, value: dumper.represent_sequence(SEQUENCE, value, flow_style=True))
 
 
 def flowing(value: Any) -> Any:
-    """Returns a value of which every mapping is written on a line."""
+    """Returns a value of which every mapping and list is written on a line."""
     if isinstance(value, dict):
         return Flow({key: flowing(each) for key, each in value.items()})
-    return [flowing(each) for each in value] if isinstance(value, list) else value
+    return FlowList(flowing(each) for each in value) if isinstance(value, list | tuple) else value
 
 
 def text(table: Iterable[Exchange]) -> str:
     """Returns the rows of a file as YAML."""
-    parts = []
+    parts = ["# What Azure ML was recorded to answer. Written by python -m tests.azure.service.distil.\n"]
     for row in table:
-        kept = {
-            key: list(value) if isinstance(value, tuple) else value for key, value in dataclasses.asdict(row).items()
-        }
-        kept = {
-            key: flowing(value)
-            for key, value in kept.items()
-            if value not in (None, [], {}, "") or (key == "answer" and value is not None)
-        }
-        parts.append(
-            yaml.dump([kept], Dumper=Dumper, sort_keys=False, width=118, allow_unicode=True, default_flow_style=None)
-        )
-    return "# What Azure ML was recorded to answer. Written by python -m tests.azure.service.distil.\n\n" + "\n".join(
-        parts
-    )
+        kept = {key: flowing(value) for key, value in dataclasses.asdict(row).items()}
+        kept = {key: value for key, value in kept.items() if value not in (None, [], {}, "") or key == "answer"}
+        if kept["answer"] is None:
+            del kept["answer"]
+        parts.append(yaml.dump([kept], Dumper=Dumper, sort_keys=False, width=118, allow_unicode=True))
+    return "\n".join(parts)
 
 
 def save(table: Iterable[Exchange], folder: Path = FOLDER) -> None:
