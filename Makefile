@@ -56,7 +56,7 @@ LEFT         = { echo "error: endpoint $(ENDPOINT) may be there and billed; make
 .NOTPARALLEL:
 .PHONY: help demo all render render-check validate preflight gpu lock lock-check data data-check compute finetune \
         register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare submit gate promoted \
-        endpoint deployment data-report real-workspace local-up local-down local-status local-fault check test lint conformance clean \
+        endpoint deployment data-report real-workspace local-up local-down local-status local-fault check test lint conformance docs clean \
         bench-data bench-engine bench-estimates
 
 ##@ Author
@@ -218,6 +218,9 @@ lint: $(INSTALLED_dev)  ## Style, types, the layers of imports, the workflows
 
 conformance: $(INSTALLED_dev)  ## Ask the local Azure ML what the real one was recorded to answer, and say where it differs
 	@$(PY) -m tests.azure.service.play $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full)
+
+docs: $(INSTALLED_dev)  ## Write scripts/local/AZURE.md: what of Azure ML is emulated, refused, unverified
+	@$(PY) -m tests.azure.service.coverage --write
 
 bench-data: $(INSTALLED_dev)  ## Data preparation against the datasets library alone: time and memory
 	@$(PY) -m tests.bench.data

@@ -18,8 +18,8 @@ CODE = "NotEmulated"
 class Absent:
     """A resource of a workspace: its collection in a path, Azure's word for it, what to do instead.
 
-    `missing` are code, inner codes and sentence of Azure's 404 for one ({name}, {workspace}), as recorded by Microsoft's
-    SDK and CLI tests, 2023-2024; without it the 404's words are unverified.
+    `missing` are code, inner codes and sentence of Azure's 404 for one ({name}, {workspace}), as recorded by
+    Microsoft's SDK and CLI tests, 2023-2024; without it the 404's words are unverified.
     """
 
     collection: str

@@ -72,9 +72,8 @@ def run() -> int:
     for row in todo:
         print(f"{row.ref or '-':8} {row.id:32} {', '.join(row.held)}")
     held = sum(bool(row.tests) for row in rows)
-    print(
-        f"{len(rows)} behaviours: {held} held by tests, {len(todo)} to do, {sum(row.unverified for row in rows)} unverified"
-    )
+    unverified = sum(row.unverified for row in rows)
+    print(f"{len(rows)} behaviours: {held} held by tests, {len(todo)} to do, {unverified} unverified")
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import ssl
 import sys
 import tempfile
 import time
@@ -52,10 +53,8 @@ class Result:
 
     def named(self) -> bool:
         """Says whether every difference is one that the list of exceptions names."""
-        for each in [*self.differences, *([] if self.same_status else [Difference("status", "status", "")])]:
-            if not any(covers(exception, self, each) for exception in self.exceptions):
-                return False
-        return True
+        found = [*self.differences, *([] if self.same_status else [status_difference()])]
+        return all(any(covers(exception, self, each) for exception in self.exceptions) for each in found)
 
     def line(self) -> str:
         """Returns the disagreement in a line."""
@@ -64,6 +63,11 @@ class Result:
             return f"{head}: answered {self.status}, Azure {self.row.status}"
         more = f"; {len(self.differences) - 3} more" if len(self.differences) > 3 else ""
         return f"{head}: {'; '.join(str(each) for each in self.differences[:3])}{more}"
+
+
+def status_difference() -> Difference:
+    """Returns what an exception names where the status differs."""
+    return Difference("status", "status", "")
 
 
 def covers(exception: dict[str, str], result: Result, difference: Difference) -> bool:
@@ -90,9 +94,8 @@ class Player:
             f"/subscriptions/{workspace['subscription_id']}/providers/Microsoft.MachineLearningServices"
             f"/locations/{workspace['region']}"
         )
-        self.client = httpx.Client(
-            proxy=env["HTTPS_PROXY"], verify=env["REQUESTS_CA_BUNDLE"], timeout=60, trust_env=False
-        )
+        trusted = ssl.create_default_context(cafile=env["REQUESTS_CA_BUNDLE"])
+        self.client = httpx.Client(proxy=env["HTTPS_PROXY"], verify=trusted, timeout=60, trust_env=False)
         self.token = ""
         self.results: list[Result] = []
         self.exceptions = exceptions()

@@ -98,7 +98,9 @@ def workspace(player: Player) -> None:
     }
     player.ask("a new datastore", "PUT", f"{ws}/datastores/another", {"properties": properties}, status=201)
     player.ask("the same again", "PUT", f"{ws}/datastores/another", {"properties": properties}, status=200)
-    player.ask("which services", "GET", f"{DATA}/discovery", case=[])
+    player.ask("delete it", "DELETE", f"{ws}/datastores/another")
+    player.ask("subscriptions", "GET", f"{ARM}/subscriptions")
+    player.ask("which services", "GET", f"{DATA}/discovery")
 
 
 def region(player: Player) -> None:
@@ -227,6 +229,8 @@ def environments(player: Player) -> str:
     player.ask("the newest", "GET", f"{base}/versions{NEWEST}")
     player.ask("latest and next", "GET", base)
     player.ask("environments", "GET", f"{player.ws}/environments{ACTIVE}")
+    player.ask("archive all", "PUT", base, {"properties": {"isArchived": True}}, status=201)
+    player.ask("restore all", "PUT", base, {"properties": {"isArchived": False}}, status=201)
     return f"{base}/versions/1"
 
 
@@ -370,6 +374,7 @@ def jobs(player: Player, environment: str, component: str, cluster: str) -> None
         wrong = without(pipeline, jobs={"one": {**step, **change}})
         player.ask(say, "PUT", f"{player.ws}/jobs/wrong", wrong, status=status, case=[kind, f"code:{code}"])
     history = f"{DATA}/history/v1.0{player.ws}"
+    player.ask("the run", "GET", f"{history}/runs/pipeline")
     player.ask("details of the run", "GET", f"{history}/runs/pipeline/details")
     player.ask("its children", "GET", f"{history}/runs/pipeline/children")
     player.ask("run data", "POST", f"{history}/rundata", {"runId": "pipeline", "selectRunMetadata": True})
@@ -494,6 +499,7 @@ def registry(player: Player) -> None:
     listed = player.ask("the newest component", "GET", component + NEWEST, case=["page"])
     version = listed.json()["value"][0]["id"].rpartition("/")[2]
     player.ask("read it", "GET", f"{component}/{version}")
+    player.ask("versions of a model", "GET", f"{base}/models/Phi-4/versions", case=["page"])
     player.ask("no such model", "GET", f"{base}/models/none-here/versions/2", status=404)
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from scripts.errors import UserError
 from scripts.files import ROOT
+from scripts.local.core import refused
 from scripts.probe.exchanges import FOLDER, load
-from tests.azure.service import behaviours
+from tests.azure.service import behaviours, coverage
 from tests.azure.service.distil import combined, file_of, text
 
 FOLDERS = ROOT / "tests"
@@ -67,6 +68,16 @@ def test_the_table_keeps_nothing_of_anybody():
         for line in path.read_text().splitlines():
             if not line.startswith("  source:"):
                 assert not re.search(r"[0-9a-f]{8}-[0-9a-f]{4}-|sig=|eyJ|@[\w-]+\.(com|net)", line), (path.name, line)
+
+
+def test_the_page_about_azure_is_up_to_date():
+    assert coverage.PAGE.read_text() == coverage.page(), "make docs writes scripts/local/AZURE.md"
+
+
+def test_every_declared_refusal_is_raised_somewhere():
+    code = "".join(path.read_text() for path in (ROOT / "scripts" / "local").rglob("*.py"))
+    for key in refused.KINDS:
+        assert f'refused("{key}")' in code, key
 
 
 def test_writing_the_table_again_changes_nothing():
