@@ -54,7 +54,7 @@ LEFT         = { echo "error: endpoint $(ENDPOINT) may be there and billed; make
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo all render render-check validate preflight gpu lock lock-check data data-check compute finetune \
+.PHONY: help demo all render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
         register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare submit gate promoted \
         endpoint deployment data-report real-workspace local-up local-down local-status local-fault check test lint conformance docs clean \
         bench-data bench-engine bench-estimates
@@ -71,6 +71,9 @@ validate: $(INSTALLED_core)  ## Check values and YAML offline: schema, SDK, comp
 
 preflight: $(if $(OFFLINE),$(INSTALLED_core),$(READY))  ## Check the run before it is paid for (OFFLINE=1 without an account; OUTPUT=json; JUNIT=<file>)
 	@$(if $(OFFLINE),,$(online)) $(PY) -m scripts.preflight $(VALUES) $(if $(OFFLINE),--offline) $(if $(OUTPUT),-o $(OUTPUT)) $(if $(JUNIT),--junit $(JUNIT))
+
+probe: $(READY)  ## Ask the workspace what the real one was recorded to answer, reading only, and say where it differs
+	@$(online) $(PY) -m scripts.probe $(VALUES)
 
 gpu: $(INSTALLED_core)  ## Which machine could train and serve this model, with memory and cost, cheapest first
 	@$(PY) -m scripts.gpu $(VALUES)

@@ -57,3 +57,24 @@ def template(url: str) -> str:
 def query(url: str) -> dict[str, str]:
     """Returns the query of a URL, the names in lower case."""
     return {name.lower(): values[0] for name, values in parse_qs(urlsplit(url).query, keep_blank_values=True).items()}
+
+
+_MASKS = (
+    (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE), "{guid}"),
+    (re.compile(r"/subscriptions/\S+", re.IGNORECASE), "{arm-id}"),
+    (re.compile(r"azureml:\S+"), "{azureml-uri}"),
+    (re.compile(r"https?://\S+"), "{url}"),
+    (re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+"), "{address}"),
+    (re.compile(r"(?<=\[)[^\]]*(?=\])"), "{name}"),
+    (re.compile(r"'[^']*'"), "'{name}'"),
+)
+
+
+def masked(words: str, url: str) -> str:
+    """Returns a message without what belongs to somebody: ids, addresses, and every name that stands in the URL."""
+    for pattern, word in _MASKS:
+        words = pattern.sub(word, words)
+    names = {each for each in re.split(r"[/?&=]", url) if len(each) > 2 and each not in template(url)}
+    for name in sorted(names, key=len, reverse=True):
+        words = re.sub(rf"(?<![\w{{]){re.escape(name)}(?![\w}}])", "{name}", words)
+    return words

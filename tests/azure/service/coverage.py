@@ -109,8 +109,8 @@ def refused() -> Iterator[str]:
     from scripts.local.core.refused import ABSENT, KINDS
 
     yield "## Refused\n"
-    yield "In one sentence that says what to do instead. Resources of a workspace: their lists are empty and one of them is"
-    yield "not there, as in a workspace that has none; making one is refused.\n"
+    yield "In one sentence that says what to do instead. Resources of a workspace: their lists are empty and one of"
+    yield "them is not there, as in a workspace that has none; making one is refused.\n"
     known = {True: "yes", False: "unverified"}
     rows = [(f"`{each.collection}`", each.word, each.instead, known[bool(each.missing)]) for each in ABSENT]
     yield from table(("resource", "what it is", "instead", "its 404 is recorded"), rows)
@@ -155,7 +155,7 @@ def reported(rows: list[Behaviour]) -> Iterator[str]:
     yield "Nobody who was asked, and nothing that was found, says for sure what the service does.\n"
     yield from table(columns, [lines(each) for each in rows if each.unverified])
     yield "## Reported, and kept to here\n"
-    yield "Where: chain (Makefile and templates), check (validate and preflight), emulator. What no test holds may fail.\n"
+    yield "Where: chain (Makefile, templates), check (validate, preflight), emulator. What no test holds may fail.\n"
     kept = [each for each in rows if not each.unverified and set(each.held) & set(behaviours.ENFORCED)]
     where = [", ".join(place for place in each.held if place in behaviours.ENFORCED) for each in kept]
     yield from table(

@@ -24,17 +24,11 @@ import yaml
 from scripts.errors import UserError, main
 from scripts.files import write
 from scripts.probe.exchanges import FOLDER, HEADERS, Exchange, described, known, load, stable
-from scripts.probe.paths import query, template
+from scripts.probe.paths import masked, query, template
 from scripts.probe.shapes import describe, merge
 
+# Words of a request that decide its answer.
 SAID = ("computeType", "jobType", "dataType", "modelType", "authMode", "endpointComputeType", "datastoreType")
-MASKS = (
-    (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "{guid}"),
-    (re.compile(r"/subscriptions/\S+"), "{arm-id}"),
-    (re.compile(r"azureml:\S+"), "{azureml-uri}"),
-    (re.compile(r"(?<=\[)[^\]]*(?=\])"), "{name}"),
-    (re.compile(r"'[^']*'"), "'{name}'"),
-)
 
 
 class Record(NamedTuple):
@@ -87,16 +81,6 @@ def records(path: Path) -> Iterator[Record]:
             yield Record(sent["Method"], sent["RequestUri"], asked, came["StatusCode"], headers, answered)
     else:
         raise UserError(f"{path}: no recording of a known kind: neither Entries, nor interactions, nor PowerShell's")
-
-
-def masked(words: str, url: str) -> str:
-    """Returns a message without what belongs to somebody: ids, and every name that stands in the URL."""
-    for pattern, word in MASKS:
-        words = pattern.sub(word, words)
-    names = {each for each in re.split(r"[/?&=]", url) if len(each) > 2 and each not in template(url)}
-    for name in sorted(names, key=len, reverse=True):
-        words = re.sub(rf"(?<![\w{{]){re.escape(name)}(?![\w}}])", "{name}", words)
-    return words
 
 
 def code_of(error: dict[str, Any]) -> str:
