@@ -83,7 +83,8 @@ def describe(value: Any, key: str = "") -> Shape:
         for each in value:
             shape = merge(shape, describe(each, key))
         return [] if shape is None else [shape]
-    return f"={value}" if key in WORDS and isinstance(value, str) and value else kind(value)
+    word = key in WORDS and kind(value) == "text" and re.fullmatch(r"[\w ./-]+", value) is not None
+    return f"={value}" if word else kind(value)
 
 
 def leaves(shape: Shape) -> list[str]:
