@@ -486,7 +486,7 @@ def other_clients(player: Player) -> None:
         ("models", "models", ["page"]),
         ("a model", "models/played", []),
         ("versions of a model", "models/flavoured/versions", ["page"]),
-        ("jobs", "jobs", ["page"]),
+        ("a job", "jobs/command", ["jobType=Command"]),
     ):
         player.ask(say, "GET", f"{player.ws}/{path}", case=case, api=STABLE)
 
