@@ -133,8 +133,9 @@ def differences() -> Iterator[str]:
     if named:
         rows = []
         for each in named:
-            where = each["where"] if isinstance(each["where"], str) else ", ".join(each["where"])
-            rows.append((f"`{each['ask']}`", f"`{where}`", each["why"]))
+            wheres = each["where"] if isinstance(each["where"], list) else [each["where"]]
+            where = ", ".join(f"`{one}`" if one else "the answer itself" for one in wheres)
+            rows.append((f"`{each['ask']}`", where, each["why"]))
         yield from table(("question", "where in the answer", "why"), rows)
     unnamed = yaml.safe_load(play.EXCEPTIONS.read_text())["unnamed"]
     if unnamed:
