@@ -1,11 +1,12 @@
 """`python -m tests.azure.service.coverage [--write]`: scripts/local/AZURE.md, what is here and how that is known.
 
-It is made from the routes of the emulator, from what it declares as refused, and from the tables of this folder.
+It is made from the routes of the emulator, from the sentences in which it refuses, and from the tables of this folder.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -35,10 +36,13 @@ TITLES = {
     "blob": "Storage (<account>.blob.core.windows.net)",
     "scoring": "Online endpoints (<endpoint>.<region>.inference.ml.azure.com)",
 }
+REFUSAL = re.compile(
+    "local Azure ML (has|runs|serves|reads|trains|does not emulate)|not emulated by the local Azure ML", re.IGNORECASE
+)
 HEAD = """# What of Azure ML is here, and how that is known
 
-Written by `make docs`; do not edit. From the routes of the emulator, from what it declares as refused
-(core/refused.py), and from the tables in tests/azure/service: {exchanges} recorded exchanges with the real service and
+Written by `make docs`; do not edit. From the routes of the emulator, from the sentences in which it
+refuses, and from the tables in tests/azure/service: {exchanges} recorded exchanges with the real service and
 {behaviours} behaviours that people and Microsoft's own repositories reported. `make conformance` asks the emulator what
 the real service was asked; `make probe ENV=…` asks your own workspace and says where it answers otherwise.
 
@@ -104,25 +108,44 @@ def emulated(exchanges: list[Exchange]) -> Iterator[str]:
         yield from table(("question", "what is done", "recorded"), [(f"`{row[0]}`", *row[1:]) for row in rows])
 
 
-def refused() -> Iterator[str]:
+def refusals() -> list[tuple[str, str]]:
+    """Returns every sentence in which the emulator's code says what it has not, with its module; a value in it is …."""
+    found = set()
+    for room in ("resources", "jobs", "serving", "storage"):
+        for path in (PAGE.parent / room).glob("*.py"):
+            if path.name == "absent.py":  # a table of its own
+                continue
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.JoinedStr):
+                    parts = [each.value if isinstance(each, ast.Constant) else "…" for each in node.values]
+                    text = "".join(map(str, parts))
+                else:
+                    text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+                if REFUSAL.search(text) and not text.startswith(("Refuses", "Finds", "Lists")):
+                    found.add((" ".join(text.split()), f"{room}/{path.name}"))
+    whole = {text for text, _ in found}
+    return sorted(each for each in found if not any(each[0] != text and each[0] in text for text in whole))
+
+
+def refused(exchanges: list[Exchange]) -> Iterator[str]:
     """Yields the section about what is refused."""
-    from scripts.local.core.refused import ABSENT, KINDS
+    from scripts.local.resources.absent import KINDS
 
     yield "## Refused\n"
-    yield "In one sentence that says what to do instead. Resources of a workspace: their lists are empty and one of"
-    yield "them is not there, as in a workspace that has none; making one is refused.\n"
-    known = {True: "yes", False: "unverified"}
-    rows = [(f"`{each.collection}`", each.word, each.instead, known[bool(each.missing)]) for each in ABSENT]
+    yield "Resources of a workspace whose lists are empty, of which one that is asked for is not there, as in a workspace"
+    yield "that has none, and which cannot be made:\n"
+    asks = {row.ask for row in exchanges if row.status == 404}
+    known = {each.path: "yes" if f"GET {{ws}}/{each.path}/{{name}}" in asks else "unverified" for each in KINDS}
+    rows = [(f"`{each.path}`", each.name, each.instead, known[each.path]) for each in KINDS]
     yield from table(("resource", "what it is", "instead", "its 404 is recorded"), rows)
-    if KINDS:
-        yield "What a body may ask for:\n"
-        yield from table(
-            ("what", "where", "instead"), [(each.word, each.where, each.instead) for each in KINDS.values()]
-        )
+    yield "What a request may ask for and is refused, as the code says it (… is what was asked):\n"
+    yield from table(("sentence", "where"), [(text, f"`{where}`") for text, where in refusals()])
     yield "Recorded, and not there for another reason:\n"
     left = yaml.safe_load(play.EXCEPTIONS.with_name("not_played.yaml").read_text())
-    rows = [(f"`{row['ask']}`", row["why"]) for row in left if not row["why"].startswith("the local Azure ML has no ")]
-    yield from table(("question", "why"), rows)
+    reasons = [
+        (f"`{row['ask']}`", row["why"]) for row in left if not row["why"].startswith("the local Azure ML has no ")
+    ]
+    yield from table(("question", "why"), reasons)
     yield "Every other question is answered with 404 `NotEmulated`, and a host that is not emulated with 403.\n"
 
 
@@ -172,7 +195,7 @@ def page() -> str:
     """Returns the whole page."""
     exchanges, rows = load(), behaviours.load()
     parts = [HEAD.format(exchanges=len(exchanges), behaviours=len(rows))]
-    for section in (emulated(exchanges), refused(), differences(), reported(rows)):
+    for section in (emulated(exchanges), refused(exchanges), differences(), reported(rows)):
         parts += section
     return "\n".join(parts).rstrip() + "\n"
 
