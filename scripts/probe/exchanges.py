@@ -11,7 +11,7 @@ from typing import Any
 from scripts.errors import UserError
 from scripts.files import ROOT
 from scripts.probe.paths import template
-from scripts.probe.shapes import Difference, Shape, Words, differences, leaves, recorded_words
+from scripts.probe.shapes import Difference, Shape, Words, differences, leaves, places, recorded_words
 
 FOLDER = ROOT / "tests" / "azure" / "service" / "exchanges"
 # Headers that a client acts on; of the others only that they were recorded is known, and nobody needs them.
@@ -87,6 +87,19 @@ def pick(
 def stable(api: str) -> bool:
     """Says whether a version of the API is one of the stable ones of today, which leave out the previews' keys."""
     return api >= "2024" and not api.endswith("preview")
+
+
+def resource(row: Exchange) -> str:
+    """Returns what a row is about: the path of the resource, one or a page of them."""
+    return row.ask.partition(" ")[2].removesuffix("/{name}").removesuffix("/{version}").removesuffix("/{deployment}")
+
+
+def recorded_places(rows: Iterable[Exchange]) -> dict[str, set[str]]:
+    """Returns, by resource, every place in which something was recorded in some answer about it."""
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        places(row.answer, found.setdefault(resource(row), set()))
+    return found
 
 
 def fitting(

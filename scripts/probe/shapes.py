@@ -24,7 +24,9 @@ WORDS = frozenset(
     "environmentType pendingUploadType credentialType unit".split()
 )
 # Of these, what a request said or who sent it comes back, so that any word which was recorded in the key is right.
-ECHOED = frozenset("jobType dataType modelType createdByType authMode stage computeType datastoreType kind".split())
+ECHOED = frozenset(
+    "credentialsType jobType dataType modelType createdByType authMode stage computeType datastoreType kind".split()
+)
 # What may stand in these keys is up to the user, or to how much there is, and not to a recording.
 FREE = {
     "name": "text",
@@ -39,6 +41,7 @@ FREE = {
     "computeId": "arm id | empty | none",
     "environmentId": "arm id | asset | none",
     "codeId": "arm id | none",
+    "componentSpec": "any",
 }
 KINDS = {
     "time": re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d.*"),
@@ -77,7 +80,7 @@ def kind(value: Any) -> str:
 
 def describe(value: Any, key: str = "") -> Shape:
     """Returns the shape of a value that was answered under a key."""
-    if key in FREE and not isinstance(value, dict | list):
+    if key in FREE and (FREE[key] == "any" or not isinstance(value, dict | list)):
         return FREE[key]
     if key == "tags" and isinstance(value, dict):
         return {"*": "none | text"}
@@ -146,6 +149,8 @@ def differences(
     `echoed`: the words that were recorded anywhere in the keys in which a request's own word comes back.
     """
     allowed = leaves(shape)
+    if "any" in allowed:
+        return
     if isinstance(value, dict):
         if not isinstance(shape, dict) or _only_else(shape):
             yield Difference("type", where, f"is an object, Azure sends {words(shape)}")
@@ -193,7 +198,7 @@ def _echoes(value: Any, where: str, echoed: Words) -> bool:
 def _fits(option: str, value: Any) -> bool:
     if option.startswith("="):
         return isinstance(value, str) and value == option[1:]
-    if option == "text":
+    if option in ("text", "empty"):  # what was empty was only left empty
         return isinstance(value, str)
     return kind(value) == option or (
         option in KINDS and isinstance(value, str) and bool(KINDS[option].fullmatch(value))
@@ -210,6 +215,20 @@ def recorded_words(shape: Shape, found: dict[str, set[str]], key: str = "") -> N
             recorded_words(each, found, key)
     elif key in ECHOED:
         found.setdefault(key, set()).update(each[1:] for each in leaves(shape) if each.startswith("="))
+
+
+def places(shape: Shape, found: set[str], where: str = "") -> None:
+    """Adds to `found` every place of a shape; the items of a page are the resource itself."""
+    if isinstance(shape, dict):
+        for name, each in shape.items():
+            if name == "[]":
+                places(each, found, f"{where}[]")
+            elif name != "|":
+                found.add(f"{where}.{name.removesuffix('?')}")
+                places(each, found, f"{where}.{name.removesuffix('?')}")
+    elif isinstance(shape, list):
+        for each in shape:
+            places(each, found, "" if where == ".value" else f"{where}[]")
 
 
 def words(shape: Shape) -> str:

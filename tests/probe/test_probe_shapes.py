@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from scripts.probe.exchanges import Exchange, compare, described, echoed, pick, similar
+from scripts.probe.exchanges import Exchange, compare, described, echoed, pick, recorded_places, similar
 from scripts.probe.paths import masked, template
 from scripts.probe.shapes import describe, differences, merge
 
@@ -138,3 +138,16 @@ def test_what_belongs_to_somebody_is_masked():
     )
     hidden = masked(words, url)
     assert hidden == "Job {name} of '{name}' ({guid}, {address}) at {arm-id} failed."
+
+
+def test_what_the_user_wrote_is_any_value_and_a_resource_has_what_any_answer_about_it_had():
+    shape = describe({"componentSpec": {"a": 1}, "description": ""})
+    assert shape == {"componentSpec": "any", "description": "none | text"}
+    assert said(shape, {"componentSpec": [1], "description": "x"}) == []
+    one = Exchange("a", "GET {ws}/data/{name}/versions/{version}", 200, answer={"properties": {"stage": "text"}})
+    page = Exchange(
+        "b", "GET {ws}/data/{name}/versions", 200, answer={"value": [{"name": "text", "items": [{"x?": "text"}]}]}
+    )
+    assert recorded_places([one, page]) == {
+        "{ws}/data/{name}/versions": {".properties", ".properties.stage", ".value", ".name", ".items", ".items[].x"}
+    }

@@ -132,19 +132,19 @@ def refused(exchanges: list[Exchange]) -> Iterator[str]:
     from scripts.local.resources.absent import KINDS
 
     yield "## Refused\n"
-    yield "Resources of a workspace whose lists are empty, of which one that is asked for is not there, as in a workspace"
-    yield "that has none, and which cannot be made:\n"
+    yield "Resources of a workspace whose lists are empty, of which one that is asked for is not there, as in a"
+    yield "workspace that has none, and which cannot be made:\n"
     asks = {row.ask for row in exchanges if row.status == 404}
-    known = {each.path: "yes" if f"GET {{ws}}/{each.path}/{{name}}" in asks else "unverified" for each in KINDS}
-    rows = [(f"`{each.path}`", each.name, each.instead, known[each.path]) for each in KINDS]
+    asked_for = {each.path: f"GET {{ws}}/{each.path}/{{name}}" in asks for each in KINDS}
+    known = {True: "yes", False: "unverified"}
+    rows = [(f"`{each.path}`", each.name, each.instead, known[asked_for[each.path]]) for each in KINDS]
     yield from table(("resource", "what it is", "instead", "its 404 is recorded"), rows)
     yield "What a request may ask for and is refused, as the code says it (… is what was asked):\n"
     yield from table(("sentence", "where"), [(text, f"`{where}`") for text, where in refusals()])
     yield "Recorded, and not there for another reason:\n"
     left = yaml.safe_load(play.EXCEPTIONS.with_name("not_played.yaml").read_text())
-    reasons = [
-        (f"`{row['ask']}`", row["why"]) for row in left if not row["why"].startswith("the local Azure ML has no ")
-    ]
+    others = [row for row in left if not row["why"].startswith("the local Azure ML has no ")]
+    reasons = [(f"`{row['ask']}`", row["why"]) for row in others]
     yield from table(("question", "why"), reasons)
     yield "Every other question is answered with 404 `NotEmulated`, and a host that is not emulated with 403.\n"
 

@@ -18,7 +18,7 @@ import httpx
 import yaml
 
 from scripts.errors import FAILED, UserError, main
-from scripts.probe.exchanges import Exchange, compare, echoed, fitting, load
+from scripts.probe.exchanges import Exchange, compare, echoed, fitting, load, recorded_places, resource
 from scripts.probe.paths import query, template
 from scripts.probe.shapes import Difference
 from tests.conftest import WORKSPACE, Emulated
@@ -92,7 +92,7 @@ class Player:
 
     def __init__(self, env: dict[str, str], workspace: dict[str, str] = WORKSPACE) -> None:
         self.table = load()
-        self.echoed = echoed(self.table)
+        self.echoed, self.places = echoed(self.table), recorded_places(self.table)
         self.env = env
         self.ws = (
             f"/subscriptions/{workspace['subscription_id']}/resourceGroups/{workspace['resource_group']}"
@@ -165,7 +165,19 @@ class Player:
         if result.same_status:
             found = [(each, compare(each, headers, content, self.echoed)) for each in rows]
             result.differences = found[0][1] + broken
-            result.near, near = min(found, key=lambda pair: len(pair[1]))
+            known = self.places[resource(row)]  # a resource has what any answer about it had
+            nearer = [
+                (
+                    each,
+                    [
+                        one
+                        for one in differences
+                        if one.kind != "extra" or one.where.removeprefix(".value[]") not in known
+                    ],
+                )
+                for each, differences in found
+            ]
+            result.near, near = min(nearer, key=lambda pair: len(pair[1]))
             result.near_differences = near + broken
         self.results.append(result)
 
@@ -267,7 +279,7 @@ def run() -> int:
         options.json.write_text(json.dumps(rows, indent=1))
     unnamed = sum(not each.named() for each in results)
     others = sum(each.recorded and not each.same for each in results)
-    print(f"{others} more answers are as in an earlier recording of the question, or in one of another request")
+    print(f"{others} more answers are as in another recording: an earlier one, or of another request")
     allowed = yaml.safe_load(EXCEPTIONS.read_text())["unnamed"]
     print(summary(results))
     if unnamed > allowed:

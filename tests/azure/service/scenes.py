@@ -277,12 +277,18 @@ def components(player: Player, environment: str, code: str) -> str:
     player.ask("other code", "PUT", f"{base}/versions/0.0.1", other, status=400)
     described = without(body, description="new", componentSpec={**spec, "display_name": "y", "description": "new"})
     player.ask("other words", "PUT", f"{base}/versions/0.0.1", described)
-    player.ask("read it", "GET", f"{base}/versions/0.0.1")
+    player.ask("read it", "GET", f"{base}/versions/0.0.1", rule=words_for_booleans)
     player.ask("the newest", "GET", f"{base}/versions{NEWEST}", case=["page"])
     player.ask("latest and next", "GET", base)
     player.ask("components", "GET", f"{player.ws}/components{ACTIVE}", case=["page"])
     player.ask("archive all", "PUT", base, {"properties": {"isArchived": True}})
     return f"{base}/versions/0.0.1"
+
+
+def words_for_booleans(body: Any) -> bool:
+    """should have words where the component has booleans: is_deterministic 'True', optional 'True'"""
+    spec = body["properties"]["componentSpec"]
+    return (spec["is_deterministic"], spec["inputs"]["text"]["optional"]) == ("True", "True")
 
 
 def computes(player: Player) -> str:
