@@ -21,10 +21,7 @@ def text(models: Any, name: str, version: str, uri: str, file: str) -> str | Non
 
     what = f"{file} of model {name} version {version}"
     todo = f"az ml model download -n {name} -v {version} --registry-name <registry>, and read {file}"
-    try:
-        container = answers.ask(what, sdk_private.registry_container, models, name, version, uri)
-    except answers.PROGRAM_FAULTS as error:  # the SDK, of an answer without a signature
-        raise MayNotAskError("the registry gives no address to read it from", what, todo) from error
+    container = answers.ask(what, _container, models, name, version, uri)
     if not container:
         raise MayNotAskError("the registry gives no address to read it from", what, todo)
     address = _address(container, uri, file)
@@ -34,6 +31,13 @@ def text(models: Any, name: str, version: str, uri: str, file: str) -> str | Non
     if not answer.ok:
         raise MayNotAskError(f"its storage answered {answer.status_code}", what, todo)
     return str(answer.raw.read(LARGEST, decode_content=True).decode("utf-8", "replace"))
+
+
+def _container(models: Any, name: str, version: str, uri: str) -> str:
+    try:
+        return sdk_private.registry_container(models, name, version, uri)
+    except answers.PROGRAM_FAULTS:  # the SDK, of an answer without a signature
+        return ""
 
 
 def _address(container: str, uri: str, file: str) -> str:
