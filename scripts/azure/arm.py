@@ -19,9 +19,9 @@ PAGES = 50
 
 
 class Arm:
-    """Asks as one login; an instance may be used by several threads."""
+    """Asks as one login; an instance may be used by several threads. Another login or transport is for tests."""
 
-    def __init__(self) -> None:
+    def __init__(self, credential: Any = None, transport: Any = None) -> None:
         from azure.core import PipelineClient
         from azure.core.pipeline.policies import (
             BearerTokenCredentialPolicy,
@@ -32,9 +32,10 @@ class Arm:
 
         from scripts.azure.login import Login
 
-        self._login = Login()
+        self._login = credential or Login()
         self._client: Any = PipelineClient(
             HOST,
+            transport=transport,
             policies=[
                 RequestIdPolicy(),
                 ProxyPolicy(),
@@ -46,7 +47,7 @@ class Arm:
     def get(self, what: str, path: str, version: str, todo: str = "", **query: str) -> dict[str, Any] | None:
         """Returns the answer to a GET, None where there is no such thing.
 
-        Raises MayNotAskError with `todo` where this login may not ask, CouldNotAskError where nobody answers.
+        Raises MayNotAskError with `todo` where the service refuses, CouldNotAskError where nobody answers.
         """
         return answers.ask(what, self._get, what, HOST + path, {"api-version": version, **query}, todo)
 
@@ -64,7 +65,8 @@ class Arm:
 
     def token_tenant(self) -> str:
         """Returns the directory that the login's token is of, an empty text where the token does not say."""
-        part = str(self._login.get_token(ARM).token).split(".")[1:2]
+        token = answers.ask("the login's token", self._login.get_token, ARM)
+        part = str(token.token).split(".")[1:2] if token else []
         try:
             claims = json.loads(base64.urlsafe_b64decode(part[0] + "=" * (-len(part[0]) % 4))) if part else {}
         except ValueError:
@@ -81,9 +83,9 @@ class Arm:
             response.raise_for_status()
             content = response.json()
         except HttpResponseError as error:
-            if error.status_code == 403:
-                raise MayNotAskError(answers.sentence(error), what, todo) from error
-            raise
+            if answers.is_missing(error) or answers.is_unanswered(error):
+                raise
+            raise MayNotAskError(answers.sentence(error), what, todo) from error
         except ValueError:
             raise CouldNotAskError("the answer is no JSON", what) from None
         return content if isinstance(content, dict) else {}

@@ -34,9 +34,14 @@ def text(models: Any, name: str, version: str, uri: str, file: str) -> str | Non
 
 
 def _container(models: Any, name: str, version: str, uri: str) -> str:
+    """Returns an empty text where the registry refuses, or answers without a signature, which is an SDK's KeyError."""
     try:
         return sdk_private.registry_container(models, name, version, uri)
-    except answers.PROGRAM_FAULTS:  # the SDK, of an answer without a signature
+    except answers.PROGRAM_FAULTS:
+        return ""
+    except Exception as error:
+        if answers.is_unanswered(error) or answers.status_of(error) is None:
+            raise
         return ""
 
 

@@ -50,13 +50,14 @@ def needed_providers() -> tuple[Provider, ...]:
 class Subscription:
     """Answers about one subscription; everything is asked once."""
 
-    def __init__(self, identifier: str) -> None:
+    def __init__(self, identifier: str, arm: Arm | None = None) -> None:
         self._path = f"/subscriptions/{identifier}"
         self._id = identifier
+        self._given = arm
 
     @functools.cached_property
     def _arm(self) -> Arm:
-        return Arm()
+        return self._given or Arm()
 
     @functools.cached_property
     def tenant(self) -> str:
@@ -115,12 +116,15 @@ class Subscription:
         return found
 
     @functools.cache  # noqa: B019
-    def storage_account(self, identifier: str) -> StorageAccount | None:
-        """Returns how the storage account with this id lets itself be reached, None where there is none."""
+    def storage_account(self, identifier: str) -> StorageAccount:
+        """Returns how the storage account with this id lets itself be reached."""
         name = identifier.rpartition("/")[2]
         todo = f"az storage account show --ids {identifier} --query '[allowSharedKeyAccess,publicNetworkAccess]'"
-        found = self._arm.get(f"storage account {name}", identifier, "2023-01-01", todo)
-        return None if found is None else _account(name, found.get("properties") or {})
+        what = f"storage account {name}"
+        found = self._arm.get(what, identifier, "2023-01-01", todo)
+        if found is None:
+            raise MayNotAskError("this login sees no such account", what, todo)
+        return _account(name, found.get("properties") or {})
 
 
 def _places(restriction: Mapping[str, Any]) -> list[str]:

@@ -38,10 +38,10 @@ def image_build(context: Context) -> Finding:
 
 def hub_model(context: Context) -> Finding:
     """Warns when a model of the hub is to be fetched by a job that may reach approved addresses only."""
-    model = context.value("model.huggingface_id")
+    model, isolated = context.value("model.huggingface_id"), context.asked.workspace.is_isolated
     if not model:
         return skipped("the model is not of the Hugging Face hub")
-    if context.asked.workspace.is_isolated:
+    if isolated:
         return warned(
             f"{context.at('model.huggingface_id')}: {model} is fetched by the job, but the workspace's network lets "
             "only approved addresses through: the first step would end with 'Passing huggingface ID is only valid "
