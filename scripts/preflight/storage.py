@@ -20,7 +20,7 @@ def keys(context: Context) -> Finding:
         return skipped("the workspace names no storage account")
     if account.keys:
         return passed(f"storage account {account.name} takes keys")
-    locked = [each.name for each in _own(context, account) if each.by_key]
+    locked = [each.name for each in _own(context, account.name) if each.by_key]
     if locked:
         return failed(
             f"{context.at('azure.workspace')}: storage account {account.name} forbids keys (allowSharedKeyAccess is "
@@ -63,8 +63,8 @@ def network(context: Context) -> Finding:
 
 def identity(context: Context) -> Finding:
     """Fails when data are opened by whoever asks, and the cluster is nobody."""
-    account = _account(context)
-    if account is None:
+    account = _account_name(context)
+    if not account:
         return skipped("the workspace names no storage account")
     own = [each.name for each in _own(context, account) if each.by_identity]
     if not own:
@@ -96,6 +96,10 @@ def _account(context: Context) -> StorageAccount | None:
     return context.asked.subscription.storage_account(identifier) if identifier else None
 
 
-def _own(context: Context, account: StorageAccount) -> list[Datastore]:
+def _account_name(context: Context) -> str:
+    return context.asked.workspace.storage_account.rpartition("/")[2]
+
+
+def _own(context: Context, account: str) -> list[Datastore]:
     """Returns the datastores that lie in the workspace's own account: what the chain reads and writes."""
-    return [each for each in context.asked.datastores if each.account.lower() == account.name.lower()]
+    return [each for each in context.asked.datastores if each.account.lower() == account.lower()]
