@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from scripts.azure import answers, chat_models, client, component, registry_files, sdk_private
+from scripts.azure import answers, chat_models, client, component, registries, registry_files, sdk_private
 from scripts.azure import model_tags as tags
 from scripts.azure.chat_models import Model
 from scripts.azure.client import Values
@@ -39,7 +39,8 @@ class Live:
     def _registry(self) -> Any:
         found = answers.ask(f"registry {self._registry_name}", client.registry, self._values)
         if found is None:
-            raise CouldNotAskError(f"there is no registry {self._registry_name}", "its models and components")
+            hint = registries.misspelt(self._registry_name)
+            raise CouldNotAskError(f"there is no registry {self._registry_name}{hint}", "its models and components")
         return found
 
     @functools.cached_property

@@ -20,7 +20,7 @@ def text(models: Any, name: str, version: str, uri: str, file: str) -> str | Non
     import requests
 
     what = f"{file} of model {name} version {version}"
-    todo = f"az ml model download -n {name} -v {version} --registry-name <registry>, and read {file}"
+    todo = f"{file} among the artifacts of {name}, in the registry's model catalog of Azure ML studio"
     container = answers.ask(what, _container, models, name, version, uri)
     if not container:
         raise MayNotAskError("the registry gives no address to read it from", what, todo)

@@ -147,6 +147,6 @@ def _result(check: Check, context: Context) -> Result:
     try:
         return Result(check.name, check.group, check.work(context))
     except MayNotAskError as error:
-        return Result(check.name, check.group, warned(str(error), f"let somebody who may look: {error.todo}"))
+        return Result(check.name, check.group, warned(str(error), f"let somebody look who may: {error.todo}"))
     except CouldNotAskError as error:
         return Result(check.name, check.group, skipped(str(error)), unasked=True)
