@@ -103,7 +103,7 @@ class Context:
     @property
     def kind(self) -> str:
         """The model's type, by which the component knows it; an empty text where it is not known."""
-        return self.shape.type if self.shape else ""
+        return self.shape.model_type if self.shape else ""
 
     @property
     def finetune_config(self) -> dict[str, Any] | None:

@@ -8,6 +8,8 @@ from scripts.preflight.context import Context
 from scripts.preflight.finding import Finding, failed, passed, skipped, warned
 from scripts.preflight.what_if import serving_on, training_on
 
+# A user's measurement on nodes of NC24ads_A100_v4, whatever the size's page says; unverified for other sizes.
+NODE_DISK_GB = 64.0
 KEPT = (
     "the component computes activations again for some model types only, and what this model's own configuration "
     "says is not known outside Azure"
@@ -109,19 +111,17 @@ def serving_memory(context: Context) -> Finding:
     return passed(f"the model fits: {what}")
 
 
-NODE_DISK_GB = 64.0  # two users' measurements on training nodes, whatever the size's page says of its disk
-
-
 def node_disk(context: Context) -> Finding:
     """Warns when the weights, thrice, do not fit the disk of a training node: the model, a checkpoint, the result."""
     if context.shape is None:
         return skipped(f"the shape of {context.model.name} is not known")
-    weights = 2 * context.shape.parameters / 1e9
+    size, weights = context.size("finetune"), 2 * context.shape.parameters / 1e9
+    page = f" ({size.disk_gib:g} GiB for {size.name})" if size and size.disk_gib else ""
     what = f"3 x {weights:.0f} GB of weights (the model, a checkpoint, the result)"
     if 3 * weights > NODE_DISK_GB:
         return warned(
             f"{context.at('model.name')}: {what} on a training node, whose disk was seen to hold about "
-            f"{NODE_DISK_GB:.0f} GB whatever its size's page says: the job would end with 'No space left' (unverified)",
+            f"{NODE_DISK_GB:.0f} GB whatever its size's page says{page}: the job may end with 'No space left'",
             "keep finetune.save_total_limit at 1, look at the disk in the job's first minutes, or take a smaller model",
         )
     return passed(f"{what} on a training node, whose disk was seen to hold about {NODE_DISK_GB:.0f} GB")

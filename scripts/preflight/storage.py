@@ -69,6 +69,8 @@ def identity(context: Context) -> Finding:
     own = [each.name for each in _own(context, account) if each.by_identity]
     if not own:
         return passed("the datastores bring their own credentials")
+    if context.value("compute.job_identity") == "user_identity":
+        return passed(f"the job reads {' and '.join(own)} with the rights of who submits it, who needs {ROLES}")
     name, cluster = context.value("compute.name"), context.asked.cluster(context.value("compute.name"))
     is_there = cluster is not None
     has = cluster.get("identity", "") if cluster else _identity(context)

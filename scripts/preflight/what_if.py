@@ -117,7 +117,7 @@ def training_on(context: Context, size: Size | None, all_gpus: bool = False) -> 
     if size is None or card is None or context.shape is None:
         return None
     given = {**context.given, "number_of_gpu_to_use_finetuning": size.gpus_per_node} if all_gpus else context.given
-    recomputed = model_types.recomputes(given, context.shape.type, context.finetune_config)
+    recomputed = model_types.recomputes(given, context.shape.model_type, context.finetune_config)
     step = training_step.step(given, context.shape, card, longest(context), recomputed is not False)
     hours, nodes = _hours(context, step, card), context.given["num_nodes_finetune"]
     return Training(size, card, step, hours, price_of(context, size, "finetune"), nodes, recomputed is None)

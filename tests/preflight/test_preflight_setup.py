@@ -144,6 +144,8 @@ def test_datastores_by_identity_want_a_cluster_that_has_one() -> None:
     for given in ("compute.identity.type=system_assigned", "compute.identity=system_assigned"):
         has(finding("storage-identity", "dev", given, datastores=BY_IDENTITY), PASS, "(system_assigned)")
     has(finding("storage-identity", "dev", "compute.identity.type=none", datastores=BY_IDENTITY), FAIL)
+    submitter = "compute.job_identity=user_identity"
+    has(finding("storage-identity", "dev", submitter, datastores=BY_IDENTITY), PASS, "of who submits it")
     known = {**CLUSTER, "identity": "systemassigned"}
     has(finding("storage-identity", "dev", datastores=BY_IDENTITY, there=known), PASS, "(systemassigned)")
 
