@@ -31,11 +31,12 @@ from scripts.preflight.finding import Finding, Result, skipped, warned
 
 @dataclass(frozen=True)
 class Check:
-    """A check with its name; a live one needs a workspace."""
+    """A check with its name; a live one needs a workspace, one that waits is asked beside the live ones."""
 
     name: str
     work: Callable[[Context], Finding]
     live: bool = False
+    waits: bool = False
 
     @property
     def group(self) -> str:
@@ -44,7 +45,7 @@ class Check:
 
 
 CHECKS = (
-    Check("az-extension", azure_cli.extension),
+    Check("az-extension", azure_cli.extension, waits=True),
     Check("directory", subscription.directory, live=True),
     Check("providers", subscription.providers, live=True),
     Check("model-lifecycle", model.lifecycle),
@@ -113,7 +114,7 @@ def named(name: str) -> Check:
 
 def run(context: Context) -> list[Result]:
     """Runs every check; the live ones only where the context can ask, and then all at once: each waits for answers."""
-    asking = [check for check in CHECKS if check.live and context.live is not None]
+    asking = [check for check in CHECKS if (check.live or check.waits) and context.live is not None]
     results: dict[str, Result] = {}
     errors: list[BaseException] = []
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from scripts.azure.serving_rules import PROBE_DEFAULTS, READY_SECONDS, conda_faults, probe_seconds
+from scripts.azure.serving_rules import (
+    MLFLOW_BELOW,
+    MONITORING,
+    PROBE_DEFAULTS,
+    READY_SECONDS,
+    conda_faults,
+    probe_seconds,
+)
+from scripts.errors import MayNotAskError
 from scripts.preflight.context import Context
 from scripts.preflight.finding import Finding, passed, skipped, warned
 
@@ -39,12 +47,16 @@ def conda(context: Context) -> Finding:
         return skipped("a model of the hub brings no conda.yaml; make register looks at what training wrote")
     name, version = model["name"], context.model.version
     where = f"{context.at('model.name')}: {name} version {version}"
-    text = context.asked.model_file(name, version, "conda.yaml")
+    why = "there is none in its folder"
+    try:
+        text = context.asked.model_file(name, version, "conda.yaml")
+    except MayNotAskError as error:
+        text, why = None, str(error)
     if text is None:
         return warned(
-            f"{where}: its conda.yaml cannot be read, so that it is unverified whether the scorer starts with it",
-            "look at the trained model's conda.yaml before make deploy: it needs azureml-ai-monitoring, and mlflow "
-            "pinned below 3",
+            f"{where}: whether the scorer starts with its conda.yaml is unverified: {why}",
+            f"look at the trained model's conda.yaml before make deploy: it needs {MONITORING}, and mlflow pinned below "
+            f"{MLFLOW_BELOW}",
         )
     faults = conda_faults(_parsed(text))
     if faults:
@@ -53,7 +65,9 @@ def conda(context: Context) -> Finding:
             "fail with probe status 502",
             "correct the trained model's conda.yaml before make deploy, or name an environment of your own",
         )
-    return passed(f"the conda.yaml of {name} version {version} has what the scorer imports, and mlflow below 3")
+    return passed(
+        f"the conda.yaml of {name} version {version} has what the scorer imports, and mlflow below {MLFLOW_BELOW}"
+    )
 
 
 def _parsed(text: str) -> Any:

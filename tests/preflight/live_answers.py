@@ -12,6 +12,7 @@ from scripts.azure.component import Component
 from scripts.azure.live_workspace import Datastore, Workspace
 from scripts.azure.machine_sizes import Size
 from scripts.azure.subscription import Subscription
+from scripts.errors import MayNotAskError
 from scripts.preflight import checklist, context
 from scripts.preflight.finding import Finding
 from tests.azure import fake_arm
@@ -56,6 +57,8 @@ class Answers:
 
     def model_file(self, name: str, version: str, file: str) -> str | None:
         assert file == "conda.yaml"
+        if self.conda == "refused":
+            raise MayNotAskError("no address", f"{file} of model {name}", "its artifacts")
         return self.conda
 
     def cluster(self, name: str) -> dict[str, Any] | None:

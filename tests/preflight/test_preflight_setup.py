@@ -177,7 +177,8 @@ def test_how_the_workspace_is_set_up() -> None:
         ("dependencies: [mlflow=3.7, {pip: [azureml-ai-monitoring]}]", WARN, "takes mlflow=3.7"),
         ("dependencies: [{pip: [mlflow-skinny~=3.1, azureml-ai-monitoring]}]", WARN, "mlflow-skinny~=3.1"),
         ("a: [", WARN, "lacks azureml-ai-monitoring"),
-        (None, WARN, "unverified"),
+        (None, WARN, "unverified: there is none"),
+        ("refused", WARN, "unverified: could not ask for conda.yaml of model Phi-3-mini-4k-instruct: no address"),
     ],
 )
 def test_the_models_conda_yaml(conda: str | None, status: str, words: str) -> None:
