@@ -55,8 +55,8 @@ def conda(context: Context) -> Finding:
     if text is None:
         return warned(
             f"{where}: whether the scorer starts with its conda.yaml is unverified: {why}",
-            f"look at the trained model's conda.yaml before make deploy: it needs {MONITORING}, and mlflow pinned below "
-            f"{MLFLOW_BELOW}",
+            f"look at the trained model's conda.yaml before make deploy: {MONITORING}, and mlflow pinned below "
+            f"{MLFLOW_BELOW}, have to be in it",
         )
     faults = conda_faults(_parsed(text))
     if faults:
@@ -65,9 +65,7 @@ def conda(context: Context) -> Finding:
             "fail with probe status 502",
             "correct the trained model's conda.yaml before make deploy, or name an environment of your own",
         )
-    return passed(
-        f"the conda.yaml of {name} version {version} has what the scorer imports, and mlflow below {MLFLOW_BELOW}"
-    )
+    return passed(f"{name}'s conda.yaml has what the scorer imports, and mlflow below {MLFLOW_BELOW}")
 
 
 def _parsed(text: str) -> Any:
