@@ -56,13 +56,13 @@ def test_an_environment_that_names_another_model_and_inherits_the_version(tmp_pa
     for name in ("values.yaml", "values.schema.json"):
         (tmp_path / name).write_text((ROOT / name).read_text())
     (tmp_path / "environments").mkdir()
-    (tmp_path / "environments" / "dev.yaml").write_text("azure:\n  workspace: w-1\nmodel:\n  name: Phi-4\n")
-    values = load("dev", root=tmp_path)
+    (tmp_path / "environments" / "prod.yaml").write_text("azure:\n  workspace: w-1\nmodel:\n  name: Phi-4\n")
+    values = load("prod", root=tmp_path)
     found = [str(each) for each in validate(values) if each.key == "model.version"]
     line = (ROOT / "values.yaml").read_text().splitlines().index('  version: "15"') + 1
     assert len(found) == 1
     assert found[0].startswith(f"values.yaml:{line}: model.version: found 15, which was written for another model")
-    assert "(environments/dev.yaml:4)" in found[0]
+    assert "(environments/prod.yaml:4)" in found[0]
 
 
 def test_the_command_tells_them_with_the_files_faults(capsys: pytest.CaptureFixture[str]) -> None:
