@@ -121,8 +121,8 @@ def node_disk(context: Context) -> Finding:
     if 3 * weights > NODE_DISK_GB:
         return warned(
             f"{context.at('model.name')}: {what} on a training node; one of Standard_NC24ads_A100_v4 was "
-            f"seen to hold {NODE_DISK_GB:.0f} GB whatever its size's page says{page}, others are unverified: the job may "
-            "end with 'No space left'",
+            f"seen to hold {NODE_DISK_GB:.0f} GB whatever its size's page says{page}, others are unverified: the job "
+            "may end with 'No space left'",
             "keep finetune.save_total_limit at 1, look at the disk in the job's first minutes, or take a smaller model",
         )
     return passed(f"{what} on a training node, which was seen to hold {NODE_DISK_GB:.0f} GB")
