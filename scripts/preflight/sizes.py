@@ -117,7 +117,7 @@ def usable(context: Context) -> Finding:
         return warned(
             f"{context.at(SIZE_KEYS['inference'])}: {region} lists {serves.name} for {uses}, "
             f"not for {SERVES}, the managed endpoints; what a deployment of it is answered is unverified",
-            f"take a size that is listed for {SERVES}: az ml compute list-sizes --type {SERVES}",
+            f"take a size that is listed for {SERVES}: az ml compute list-sizes",
         )
     if not trains or not serves or not trains.compute_types or not serves.compute_types:
         return skipped(f"{region} does not say what its sizes may be used for")
