@@ -31,6 +31,7 @@ DECLARED_FIELDS = "_declared_fields"  # of a schema: marshmallow's
 VALIDATE = "azure.ai.ml.entities:PipelineJob._validate"
 TO_JOB = "azure.ai.ml.entities._builders:BaseNode._to_job"
 GET_MODEL = "azure.ai.ml.operations:ModelOperations._get"
+REGISTRY_STORAGE = "azure.ai.ml._utils._registry_utils:get_storage_details_for_registry_assets"
 TO_DICT = (
     "azure.ai.ml.entities:AmlCompute._to_dict",
     "azure.ai.ml.entities:Data._to_dict",
@@ -45,7 +46,7 @@ TO_DICT = (
 PATHS = (
     *(SHOULD_SKIP_WARNING, ENUMERATIONS, SCHEMA_BASE, *SCHEMAS.values()),
     *(f"{path}.{DECLARED_FIELDS}" for path in SCHEMAS.values()),
-    *(VALIDATE, TO_JOB, GET_MODEL, *TO_DICT),
+    *(VALIDATE, TO_JOB, GET_MODEL, REGISTRY_STORAGE, *TO_DICT),
 )
 
 
@@ -79,6 +80,20 @@ def model_on_the_wire(models: Any, name: str, version: str) -> dict[str, Any]:
     """Returns a model's properties as the registry sent them: the entity has no `isArchived`, `systemMetadata`."""
     properties = _own(models, "_get")(name, version).properties
     return dict(properties) if hasattr(properties, "keys") else {}
+
+
+def registry_container(models: Any, name: str, version: str, uri: str) -> str:
+    """Returns the signed address of the container in which a registry keeps a model's files; `uri` is the model's."""
+    address, _ = look_up(PACKAGE, REGISTRY_STORAGE)(
+        service_client=_own(models, "_registry_service_client"),
+        asset_type="models",
+        asset_name=name,
+        asset_version=version,
+        rg_name=_own(models, "_resource_group_name"),
+        reg_name=_own(models, "_registry_name"),
+        uri=uri,
+    )
+    return str(address)
 
 
 def system_metadata(model: Any) -> Any:
