@@ -114,7 +114,8 @@ deploy: deployment  ## Create or update endpoint and deployment, and give it all
 
 invoke: $(READY) $(if $(IN_PIPELINE),data-report)  ## Ask a held-out question and print the answer beside the true one (ROW=<number>)
 	@$(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0) --write $(RUN)/request.json
-	@$(az) ml online-endpoint invoke $(WORKSPACE) -n $(ENDPOINT) -d $(DEPLOYMENT) -r $(RUN)/request.json -o tsv > $(RUN)/response.json
+	@$(az) ml online-endpoint invoke $(WORKSPACE) -n $(ENDPOINT) -d $(DEPLOYMENT) -r $(RUN)/request.json -o tsv > $(RUN)/response.json || \
+	{ $(online) $(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0) --why; exit 1; }
 	@$(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0) --show $(RUN)/response.json
 
 undeploy: $(READY)  ## Delete the endpoint and its deployments: nothing billed is left

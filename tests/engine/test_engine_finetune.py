@@ -205,10 +205,11 @@ def test_the_stand_in_is_named_and_a_hub_model_needs_its_special_tokens(
 ) -> None:
     folder = make_job("one")
     description = json.loads((folder / "job.json").read_text())
-    description["base_model"] = {"reference": "Phi-4", "path": str(tiny), "stand_in": True}
+    phi = "azureml://registries/azureml/models/Phi-4/versions/8"
+    description["base_model"] = {"reference": phi, "path": str(tiny), "stand_in": True}
     (folder / "job.json").write_text(json.dumps(description))
     run_job(folder)
-    assert f"NOTE: {tiny.name} stands in for Phi-4" in log_of(folder)
+    assert f"NOTE: {tiny.name} stands in for {phi}" in log_of(folder)
     hub = make_job("two", huggingface_id="someone/tiny", pytorch_model_path=None)
     description = json.loads((hub / "job.json").read_text())
     description["base_model"] = {"reference": "someone/tiny", "path": str(tiny), "stand_in": False}
