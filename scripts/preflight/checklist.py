@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from scripts.errors import CouldNotAskError
-from scripts.preflight import cluster, cost, lora, memory, model, parameters, quota, sizes
+from scripts.preflight import cluster, cost, memory, model, parameters, quota, sizes
 from scripts.preflight.context import Context
 from scripts.preflight.finding import Finding, Result, skipped
 
@@ -32,7 +32,7 @@ CHECKS = (
     Check("model-exists", model.exists, live=True),
     Check("drift", model.drift, live=True),
     Check("chat-tokens", model.chat_tokens),
-    Check("lora", lora.algorithm),
+    Check("lora", model.lora_algorithm),
     Check("finetune-size", partial(sizes.listed, role="finetune")),
     Check("inference-size", partial(sizes.listed, role="inference")),
     Check("finetune-size-alive", partial(sizes.alive, role="finetune")),
