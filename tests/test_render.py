@@ -62,7 +62,8 @@ def test_dev_is_the_run_of_the_reference_notebook():
 
 def test_gpus_and_display_name_follow_the_size():
     run = job(
-        "reference", "compute.size=Standard_ND96amsr_A100_v4", "compute.max_instances=2", "finetune.num_nodes_finetune=2",
+        "reference",
+        "compute.size=Standard_ND96amsr_A100_v4", "compute.max_instances=2", "finetune.num_nodes_finetune=2",
         "finetune.gradient_accumulation_steps=4", "finetune.per_device_train_batch_size=3",
     )  # fmt: skip
     assert run["jobs"]["chat_completion"]["inputs"]["number_of_gpu_to_use_finetuning"] == 8
