@@ -106,7 +106,7 @@ finetune: submit  ## Submit the job (or go on with it), stream it, check that it
 	@$(state) completed
 
 register: $(READY)  ## Register the trained model, with the job's name as its version
-	@$(state) completed && { $(az) ml model show $(WORKSPACE) -n $(MODEL) -v $(JOB) -o none 2>/dev/null || \
+	@$(state) completed && $(online) $(PY) -m scripts.trained $(VALUES) --folder $(RUN) && { $(az) ml model show $(WORKSPACE) -n $(MODEL) -v $(JOB) -o none 2>/dev/null || \
 	$(az) ml model create $(WORKSPACE) -f pipelines/$(ENV)/model.yml -o none --set version=$(JOB) path=azureml://jobs/$(JOB)/outputs/trained_model; }
 	@cp $(RUN)/job $(RUN)/model-version && echo "model $(MODEL):$(JOB)"
 

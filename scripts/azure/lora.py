@@ -38,7 +38,7 @@ def plan(model_type: str, config: Mapping[str, Any], stage_3: bool) -> Plan:
     algorithm = PEFT if named == PEFT or (named in (None, "auto") and stage_3) else CUSTOM
     if algorithm == CUSTOM:
         return _custom(model_type, config, stage_3)
-    given = config.get("lora_target_modules") or _catalog("peft").get(model_type, ())
+    given: Any = config.get("lora_target_modules") or _catalog("peft").get(model_type, ())
     modules = given if isinstance(given, str) else tuple(given)
     fault = todo = ""
     if not modules and not config.get("lora_target_parameters"):
