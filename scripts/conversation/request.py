@@ -53,7 +53,7 @@ def body(messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]) -
     """
     kept = [{key: message[key] for key in SENT if key in message} for message in messages]
     sent = {**parameters}
-    if sent.get("temperature") == 0:
+    if sent.get("temperature") == 0 and sent["temperature"] is not False:
         sent = {name: value for name, value in sent.items() if name not in ("temperature", "top_p", "top_k")}
         sent["do_sample"] = False
     return json.dumps({"input_data": {"input_string": kept, "parameters": sent}, "params": {}}).encode()
