@@ -8,7 +8,6 @@ without code of its own dies when it starts.
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,20 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from scripts import state
+from scripts.azure import serving_rules
 from scripts.conversation import model_folder, template
-from scripts.errors import FAILED, UserError, main
+from scripts.errors import FAILED, CouldNotAskError, UserError, main
 from scripts.values.read import Values, add_arguments, from_arguments
 
 OUTPUT = "trained_model"  # of the job, as templates/pipelines/finetune.yml.j2 names it
 CONDA = "conda.yaml"
 # What is read: of a tokenizer all that its template may stand in, nothing that is large.
 WANTED = (model_folder.DESCRIPTION, CONDA, "tokenizer_config.json", "chat_template.jinja")
-# Azure's no-code scorer imports it since 2025-11 (azureml-assets, mlflow_score_script.py), and its image may not be the
-# model's own environment: azureml-examples#4008, #3923, #3913.
-MONITORING = "azureml-ai-monitoring"
-# With MLflow 3 no-code deployments die at start, from 3.7 at the latest: azureml-examples#3873, #4051.
-MLFLOW = ("mlflow", "mlflow-skinny")
-NEXT_TIME = "model.finetune_config.mlflow_ft_conf.mlflow_save_model_kwargs"
+# What writes another conda.yaml: the component hands it to MLflow (azureml-assets, model_converter_adapters.py).
+NEXT_TIME = "model.finetune_config.mlflow_ft_conf.mlflow_save_model_kwargs.pip_requirements"
 
 
 def fetch(client: Any, job: str, into: Path) -> None:
@@ -61,55 +57,37 @@ def look(folder: Path) -> Iterator[str]:
     if not path.is_file():
         yield f"{CONDA}: not there, so a deployment without code has no packages to install"
         return
-    packages = list(_packages(path))
-    names = {re.split(r"[^\w.-]", package)[0].lower().replace("_", "-") for package in packages}
-    if MONITORING not in names:
+    for fault in serving_rules.conda_faults(_parsed(path)):
         yield (
-            f"{CONDA}: {MONITORING} is missing, which Azure's no-code scorer imports: the deployment is likely to die "
-            f"at start ('Liveness probe failed … 502'); for the next training write "
-            f"{NEXT_TIME}.extra_pip_requirements: [{MONITORING}], for this model add it to {CONDA} in a downloaded "
-            "copy and register that"
+            f"{CONDA}: {fault}, so a deployment without code is likely to die when it starts ('Liveness probe failed … "
+            f"502'); for the next training set {NEXT_TIME}, for this model correct {CONDA} in a downloaded copy and "
+            "register that"
         )
-    for package in packages:
-        if re.split(r"[^\w-]", package)[0].lower() in MLFLOW and _allows_mlflow_3(package):
-            yield (
-                f"{CONDA}: {package} lets MLflow 3 in, with which deployments without code were seen to die at start; "
-                f"pin mlflow<3 in {NEXT_TIME}.pip_requirements, or in a downloaded copy"
-            )
 
 
-def _packages(path: Path) -> Iterator[str]:
+def _parsed(path: Path) -> Any:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        for entry in content.get("dependencies") or []:
-            yield from map(str, entry.get("pip", ()) if isinstance(entry, dict) else [entry])
-    except (ValueError, AttributeError, TypeError, yaml.YAMLError):
-        raise UserError(f"{path.name}: is not the conda.yaml of a model", FAILED) from None
-
-
-def _allows_mlflow_3(package: str) -> bool:
-    """Tells whether a requirement (pip's, or conda's with one =) takes a version 3 of MLflow; no pin takes any."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-    from packaging.version import Version
-
-    wanted = re.sub(r"(?<![=<>!~])=(?!=)", "==", package.partition(";")[0])
-    try:
-        spec = SpecifierSet(re.sub(r"^[\w.-]+(\[[^\]]*\])?", "", wanted).strip())
-    except InvalidSpecifier:
-        return True
-    exact = [each.version for each in spec if each.operator == "==" and "*" not in each.version]
-    return any(Version(version).major >= 3 for version in exact) or any(map(spec.contains, ("3.0.0", "3.999.0")))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (ValueError, yaml.YAMLError):
+        raise UserError(f"{path.name}: is not YAML", FAILED) from None
 
 
 def check(values: Values, folder: Path) -> int:
-    """Looks at the model of the state's job; prints warnings, and returns 0. A `UserError` where it is no good."""
+    """Looks at the model of the state's job; prints warnings, and returns 0. A `UserError` where it is no good.
+
+    Where this machine may not read the workspace's storage nothing is known of the model, and it is registered unseen.
+    """
     from scripts.azure import client
 
     job = state.read(folder, "job", f"make finetune ENV={values.environment} submits a job")
     with tempfile.TemporaryDirectory() as made:
-        fetch(client.connect(values), job, Path(made))
+        try:
+            fetch(client.connect(values), job, Path(made))
+        except CouldNotAskError as error:
+            print(f"warning: {error}; so its chat template and packages were not looked at", file=sys.stderr)
+            return 0
         try:
             warnings = list(look(Path(made)))
         except UserError as error:
