@@ -55,6 +55,7 @@ CHECKS = (
     Check("model-exists", model.exists, live=True),
     Check("drift", model.drift, live=True),
     Check("chat-tokens", model.chat_tokens),
+    Check("lora", model.lora_algorithm),
     Check("finetune-size", partial(sizes.listed, role="finetune")),
     Check("inference-size", partial(sizes.listed, role="inference")),
     Check("finetune-size-alive", partial(sizes.alive, role="finetune")),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -35,14 +34,9 @@ def test_the_notebooks_sizes_stop_dev_and_name_the_way_out(size: str) -> None:
     assert "make gpu ENV=dev" in flat
 
 
-def test_prod_passes_and_offline_takes_less_than_a_second() -> None:
-    took = []
-    for _ in range(3):
-        start = time.perf_counter()
-        ended = run("--env", "prod", "--offline")
-        took.append(time.perf_counter() - start)
-        assert ended.returncode == 0, ended.stdout
-    assert min(took) < 1.0
+def test_prod_passes_offline() -> None:
+    ended = run("--env", "prod", "--offline")
+    assert ended.returncode == 0, ended.stdout
 
 
 def test_offline_imports_no_azure() -> None:
