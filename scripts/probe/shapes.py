@@ -42,6 +42,9 @@ FREE = {
     "environmentId": "arm id | asset | none",
     "codeId": "arm id | none",
     "componentSpec": "any",
+    "codeConfiguration": "any",
+    "distribution": "any",
+    "limits": "any",
 }
 KINDS = {
     "time": re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d.*"),

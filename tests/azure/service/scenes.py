@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from tests.azure.service.play import ARM, DATA, REFUSED, STABLE, Player, Result
+from tests.azure.service.play import ARM, DATA, REFUSED, STABLE, Player, Result, content_of
 
 NEWEST = "?$orderBy=createdtime%20desc&$top=1"
 ACTIVE = "?listViewType=ActiveOnly"
@@ -349,6 +349,7 @@ def jobs(player: Player, environment: str, component: str, cluster: str) -> None
     player.ask("jobs", "GET", f"{player.ws}/jobs{ACTIVE}", case=["page"])
     bound = {"text": {"job_input_type": "literal", "value": "${{parent.inputs.text}}"}}
     step = {"name": "one", "type": "command", "componentId": component, "computeId": "", "inputs": bound, "outputs": {}}
+    step["_source"] = "YAML.COMPONENT"
     pipeline: dict[str, Any] = {
         "properties": {
             "description": "d",
@@ -380,9 +381,10 @@ def jobs(player: Player, environment: str, component: str, cluster: str) -> None
         wrong = without(pipeline, jobs={"one": {**step, **change}})
         player.ask(say, "PUT", f"{player.ws}/jobs/wrong", wrong, status=status, case=[kind, f"code:{code}"])
     history = f"{DATA}/history/v1.0{player.ws}"
-    player.ask("the run", "GET", f"{history}/runs/pipeline")
     player.ask("details of the run", "GET", f"{history}/runs/pipeline/details")
-    player.ask("its children", "GET", f"{history}/runs/pipeline/children")
+    children = player.ask("its children", "GET", f"{history}/runs/pipeline/children")
+    for child in (content_of(children) or {}).get("value", [])[:1]:
+        player.ask("a child's run", "GET", f"{history}/runs/{child['runId']}")
     player.ask("run data", "POST", f"{history}/rundata", {"runId": "pipeline", "selectRunMetadata": True})
 
 

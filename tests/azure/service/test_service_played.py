@@ -25,6 +25,8 @@ def test_every_disagreement_is_named_or_counted(played):
 
 
 def test_every_exception_is_still_one(played):
+    if yaml.safe_load(play.EXCEPTIONS.read_text())["unnamed"]:
+        pytest.skip("there are disagreements without a name: which exceptions are left is seen when there are none")
     for exception in play.exceptions():
         assert exception["why"]
         assert any(
