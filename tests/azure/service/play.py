@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import signal
 import ssl
 import sys
 import tempfile
@@ -264,6 +265,7 @@ def run() -> int:
     options = parser.parse_args()
     from tests.azure.service.scenes import play
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the emulator ends too
     with fresh() as emulated:
         results = play(Player(emulated.env))
     for each in sorted(results, key=lambda each: each.same_status):

@@ -434,7 +434,7 @@ def endpoints(player: Player, uploads: dict[str, str]) -> None:
     blue = f"{base}/deployments/blue"
     new = ["endpointComputeType=Managed", "not there before"]
     player.follow(
-        player.ask("a deployment", "PUT", blue, deployment, status=201, case=new), "a deployment is made", 180
+        player.ask("a deployment", "PUT", blue, deployment, status=201, case=new), "a deployment is made", 240
     )
     player.ask("read it", "GET", blue, case=["endpointComputeType=Managed", "state:Succeeded"])
     player.ask("deployments", "GET", f"{base}/deployments", case=["page"])
@@ -457,7 +457,7 @@ def endpoints(player: Player, uploads: dict[str, str]) -> None:
     player.follow(
         player.ask("other tags", "PUT", blue, {**deployment, "tags": {"new": "tag"}}, status=201, case=case),
         "other tags",
-        180,
+        240,
     )
     player.follow(player.ask("no traffic", "PUT", base, body, status=201, case=again), "no traffic")
     player.follow(player.ask("delete the deployment", "DELETE", blue, status=202), "deletion of the deployment")
