@@ -16,6 +16,7 @@ from scripts.local.resources import (
     deployments,
     endpoints,
     jobs,
+    mlflow_artifacts,
     mlflow_server,
     models,
     registry,
@@ -45,7 +46,7 @@ TABLES: dict[str, Routes] = {
     "data": Routes().include(workspaces.data, registry.data, run_history.data, mlflow_server.data),
     "blob": blob_service.routes,
     "scoring": gateway.routes,
-    "control": Routes().include(control.routes, identity.control, workspaces.control, mlflow_server.control),
+    "control": Routes().include(control.routes, identity.control, workspaces.control, mlflow_artifacts.control),
 }
 # By the names that the store keeps, so that what a kill interrupted is found again.
 WORK: dict[str, Work] = {

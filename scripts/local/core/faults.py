@@ -90,7 +90,7 @@ FAULTS: dict[str, Fault] = {
         "or take a larger size.",
         "a job fails as it does when the GPU's memory is too small",
     ),
-    "job-canceled": Fault("job.cancel", 200, "Canceled", "", "a job is cancelled while it runs, as a preemption does"),
+    "job-canceled": Fault("job.cancel", 200, "Canceled", "", "a job is cancelled while it runs"),
     "expired-token": Fault(
         "token",
         401,
@@ -99,6 +99,32 @@ FAULTS: dict[str, Fault] = {
         "requests to the management plane are answered as if the token had expired",
     ),
     "slow-operation": Fault("operation", 200, "", "", "every long-running operation takes 10 s longer"),
+    "preemption": Fault(
+        "job.preempt", 200, "", "", "a job on low priority machines loses them: it is queued again and starts anew"
+    ),
+    "data-access-denied": Fault(
+        "job.data",
+        403,
+        "ScriptExecution.StreamAccess.Authentication",
+        "This request is not authorized to perform this operation using this permission.",
+        "a job cannot mount its data: the identity of its cluster has no role on the storage account",
+    ),
+    "upload-time-out": Fault(
+        "job.upload",
+        400,
+        "ResourceExhausted",
+        "Failed to flush task queue within 300.0 seconds: the artifacts of the step were not uploaded in time. The "
+        "variable AZUREML_ARTIFACTS_DEFAULT_TIMEOUT gives them longer, where a step can have variables.",
+        "a fine-tuning step trains, and fails while its artifacts are uploaded (azureml-examples#3313)",
+    ),
+    "job-output-empty": Fault("job.output", 200, "", "", "a job is Completed and has written nothing"),
+    "log-unreadable": Fault(
+        "blob.log",
+        403,
+        "AuthorizationFailure",
+        "This request is not authorized to perform this operation.",
+        "the client cannot read a job's log, for the storage account's network rules; the job goes on",
+    ),
 }
 SLOW_SECONDS = 10.0
 

@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from starlette.responses import Response, StreamingResponse
 
-from scripts.local.core import lookup, tokens
+from scripts.local.core import faults, lookup, tokens
 from scripts.local.core.web import AzureError, Call, Routes
 from scripts.local.storage import uploads
 from scripts.local.storage.blob_files import (
@@ -33,6 +33,7 @@ from scripts.local.storage.blob_files import (
 from scripts.local.storage.uris import folder
 
 routes = Routes()
+LOG = re.compile(r"ExperimentRun/dcid\.[^/]+/(logs|user_logs)/.+")
 
 
 def _authorise(call: Call) -> None:
@@ -84,6 +85,10 @@ def _container(call: Call, root: Path, container: str) -> Response:
 
 async def _blob(call: Call, root: Path, key: str, name: str) -> Response:
     method, part = call.request.method, call.query.get("comp", "")
+    if method == "GET" and LOG.fullmatch(name):
+        fault = faults.happening(call.state, "blob.log")
+        if fault is not None:
+            raise BlobError(fault.status, fault.code, fault.message)
     if method in ("GET", "HEAD"):
         return _read(call, root, key, name)
     path = safe(root, name)
