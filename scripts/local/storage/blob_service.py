@@ -30,15 +30,19 @@ from scripts.local.storage.blob_files import (
     safe,
     status_of,
 )
-from scripts.local.storage.uris import folder
+from scripts.local.storage.blob_signatures import is_signed
+from scripts.local.storage.uris import folder, shared_access
 
 routes = Routes()
 LOG = re.compile(r"ExperimentRun/dcid\.[^/]+/(logs|user_logs)/.+")
 
 
-def _authorise(call: Call) -> None:
+def _authorise(call: Call, path: str) -> None:
     signature = call.query.get("sig", "")
     if secrets.compare_digest(signature.encode(), call.state.credentials.sas_signature.encode()):
+        return
+    key = shared_access(call.state)
+    if call.request.method == "GET" and is_signed(call.query, f"{call.words['account']}/{path}", key):
         return
     try:
         audience = str(tokens.read_token(call).get("aud", ""))
@@ -55,8 +59,8 @@ async def dispatch(call: Call) -> Response:
         workspace = lookup.workspace_of_account(call.state, call.words["account"])
         if workspace is None:
             raise BlobError(404, "ResourceNotFound", f"The account {call.words['account']} has nothing here.")
-        _authorise(call)
         path = unquote(call.request.scope.get("raw_path", b"").decode("latin-1").split("?")[0].lstrip("/"))
+        _authorise(call, path)
         container, _, name = path.partition("/")
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", container):
             raise BlobError(400, "InvalidResourceName", f"{container!r} is not the name of a container.")
