@@ -54,9 +54,9 @@ def test_every_fault_is_told_at_once(local):
     local.cluster()
     with pytest.raises(HttpResponseError) as caught:
         local.ml.jobs.create_or_update(local.job({"nothing": 1, "precision": "8"}))
-    assert [detail.message.split(": ")[0] for detail in caught.value.error.details] == [
-        "Step finetune",
-        "Step finetune",
+    assert [detail.message.split(". ")[0].split(" is ")[0] for detail in caught.value.error.details] == [
+        "Invalid component job since input nothing for component job finetune does not exist",
+        "Step finetune: input precision",
     ]
 
 

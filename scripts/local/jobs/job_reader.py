@@ -85,6 +85,8 @@ class JobReader(Binder):
         outputs = {
             key: uris.default_output(f"{self.job}.{name}", key, each["type"]) for key, each in spec["outputs"].items()
         }
+        if kind == COMMAND and "artifacts" in outputs:  # where the command's ./outputs and its log are kept
+            outputs["artifacts"] = uris.artifacts_uri(f"{self.job}.{name}")
         for key, wire in (node.get("outputs") or {}).items():
             if self._knows(name, key, spec, "outputs"):
                 outputs[key] = self._target(name, key, spec["outputs"][key], wire, outputs[key])

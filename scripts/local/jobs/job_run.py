@@ -175,7 +175,13 @@ class JobRun:
         uri = steps[value.step].outputs[value.output or ""] if value.step else value.uri or ""
         if uris.REGISTRY.fullmatch(uri):
             return uri
-        path = uris.resolve(self.state, self.workspace, uri, "models" if "model" in value.kind else "data")
+        try:
+            path = uris.resolve(self.state, self.workspace, uri, "models" if "model" in value.kind else "data")
+        except AzureError as error:
+            message = f"Input {key} cannot be read: {error.message}"
+            if not uri.lower().startswith("azureml:"):
+                message += " Nothing is fetched from outside: put a copy into a datastore of the workspace."
+            raise StepFailed("UserError", message) from None
         if not path.exists():
             raise StepFailed("UserError", f"Input {key} cannot be read: {uri} does not exist.")
         return str(path)
