@@ -185,7 +185,7 @@ def test_a_component_that_is_not_there(local, wire):
 def test_steps_that_only_azure_runs(local, wire, kind):
     answer = wire.job("PUT", local.name("p"), pipeline(wire, type=kind))
     assert answer.status_code == 400
-    assert f"Step one is of type '{kind}'; the local Azure ML runs" in answer.json()["error"]["message"]
+    assert f"Step one is of type '{kind}'; the steps that the local Azure ML runs" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ What the command prints goes to standard output, which is the job's log, and to 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,8 +24,9 @@ def watch() -> None:
 def main() -> int:
     """Runs the command and returns its exit code."""
     command, file = sys.argv[1:]
+    shell = shutil.which("bash") or "/bin/sh"  # official samples are written for bash
     child = subprocess.Popen(
-        ["/bin/sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [shell, "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     threading.Thread(target=watch, daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: child.terminate())

@@ -11,10 +11,9 @@ from typing import Any
 from scripts.errors import suggest
 from scripts.local.core.web import AzureError, bad_request
 from scripts.local.jobs import environments
-from scripts.local.jobs.references import ARGUMENT, Binder, normal
+from scripts.local.jobs.references import ARGUMENT, Binder, normal, refusal_of_step
 from scripts.local.jobs.steps import CHAT, COMMAND, Step, Value
 from scripts.local.resources import registry, sizes
-from scripts.local.resources.jobs import refusal_of_type
 from scripts.local.storage import uris
 
 
@@ -68,7 +67,7 @@ class JobReader(Binder):
     def _step(self, name: str, node: dict[str, Any], nodes: dict[str, Any]) -> Step | None:
         try:
             if node.get("type", "command") not in ("command", "pipeline"):
-                raise refusal_of_type(f"Step {name}", node["type"])
+                raise refusal_of_step(f"Step {name}", node["type"])
             kind, spec = self.component(str(node.get("componentId", "")), f"Step {name}")
         except AzureError as error:
             self.faults.append(error)
@@ -79,7 +78,7 @@ class JobReader(Binder):
                 continue
             value = self._value(f"Step {name}: input {key}", wire, nodes)
             if value is not None:
-                self._check(name, key, spec["inputs"][key], value)
+                self._check(name, key, spec["inputs"][key], value, kind)
                 inputs[key] = value
         self._required(name, spec, node.get("inputs") or {})
         outputs = {
@@ -157,7 +156,7 @@ class JobReader(Binder):
                 kind = given.get("jobInputType", "uri_file")
                 value = self._uri(f"fineTuningDetails.{word}", given.get("uri"), kind, "models")
                 if value is not None:
-                    self._check("finetune", key, spec["inputs"][key], value)
+                    self._check("finetune", key, spec["inputs"][key], value, CHAT)
                     inputs[key] = value
         for key, text in (details.get("hyperParameters") or {}).items():
             if key not in spec["inputs"]:
@@ -165,7 +164,7 @@ class JobReader(Binder):
                 self.refuse(f"Hyperparameter {key!r} is unknown: {spec['name']} has no such input{hint}.")
             else:
                 inputs[key] = Value(literal=str(text))
-                self._check("finetune", key, spec["inputs"][key], inputs[key])
+                self._check("finetune", key, spec["inputs"][key], inputs[key], CHAT)
         if "mlflow_model_path" not in inputs and not self.faults:
             raise bad_request("fineTuningDetails.model is missing: a fine-tuning job needs a base model.")
         compute = self.compute(self.properties.get("computeId"), "The job's compute")

@@ -17,7 +17,6 @@ from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError, bad_request, not_found
 from scripts.local.jobs.steps import CHAT, COMMAND, Value
 from scripts.local.resources import registry
-from scripts.local.resources.jobs import refusal_of_type
 from scripts.local.storage import uris
 
 LITERALS = ("string", "integer", "number", "boolean")
@@ -80,7 +79,7 @@ class Binder:
             raise not_found(f"key: {identifier}, Message: {words}", "NotFound") from error
         spec = document.body["properties"].get("componentSpec") or {}
         if spec.get("type") != "command":
-            raise refusal_of_type(f"{what} runs component {match['name']}, which", spec.get("type"))
+            raise refusal_of_step(f"{what} runs component {match['name']}, which", spec.get("type"))
         return COMMAND, normal(spec)
 
     def _top_input(self, name: str, wire: dict[str, Any]) -> Value | None:
@@ -170,9 +169,15 @@ class Binder:
             )
         return key in spec[group]
 
-    def _check(self, step: str, key: str, spec: dict[str, Any], value: Value) -> None:
+    def _check(self, step: str, key: str, spec: dict[str, Any], value: Value, kind: str) -> None:
+        """Checks a value of an input; a command takes data of any type, as official samples give it."""
         text = value.literal
-        fault = type_fault(spec, value.kind) if text is None else literal_fault(key, spec, text)
+        if text is not None:
+            fault = literal_fault(key, spec, text)
+        elif kind == COMMAND and {value.kind, spec["type"]} <= {*FOLDERS, "uri_file"}:
+            fault = None
+        else:
+            fault = type_fault(spec, value.kind)
         if fault:
             self.refuse(f"Step {step}: input {key} {fault}.", BAD_INPUT)
 
@@ -203,6 +208,15 @@ class Binder:
         if mistaken:
             self.refuse(f"Step {step}: output {key} {mistaken} for output {words[2]} of the job.")
         return str(target["uri"])
+
+
+def refusal_of_step(what: str, kind: Any) -> AzureError:
+    """Returns the refusal of a step of a type that Azure ML has and the local one has not."""
+    return bad_request(
+        f"{what} is of type {kind!r}; the steps that the local Azure ML runs are commands and the fine-tuning "
+        "component of the registry. Run this job on Azure ML, or leave the step out here.",
+        inner=(*ARGUMENT, "InvalidPipelineJob"),
+    )
 
 
 def is_optional(spec: dict[str, Any]) -> bool:

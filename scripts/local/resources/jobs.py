@@ -13,7 +13,7 @@ from scripts.local.core.arm import page, resource, view
 from scripts.local.core.operations import begin
 from scripts.local.core.state import Parts, State, Workspace
 from scripts.local.core.store import Document
-from scripts.local.core.web import WORKSPACE, AzureError, Call, Routes, bad_request, reply
+from scripts.local.core.web import WORKSPACE, Call, Routes, bad_request, reply
 from scripts.local.resources.forms import form
 from scripts.local.storage import uris
 
@@ -31,14 +31,6 @@ PROCESS_MARKS = {
 }
 COMPUTE_TAG = {"_aml_system_ComputeTargetStatus": json.dumps({"AllocationState": "steady"})}
 MUTABLE = ("description", "tags", "displayName", "properties", "isArchived")
-
-
-def refusal_of_type(what: str, kind: Any) -> AzureError:
-    """Returns the refusal of a job, or of a step, of a type that Azure ML may have and the local one has not."""
-    return bad_request(
-        f"{what} is of type {kind!r}; the local Azure ML runs Command, Pipeline and FineTuning jobs, whose steps are "
-        "commands or the fine-tuning component. Run others on Azure ML, or leave them out here."
-    )
 
 
 def _resource(workspace: Workspace, document: Document) -> dict[str, Any]:
@@ -159,7 +151,9 @@ def _read(name: str, body: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Returns what was sent of a job, with each output's place, and the outputs whose place Azure chooses."""
     kind = (body.get("properties") or {}).get("jobType")
     if not isinstance(kind, str) or kind not in FORMS:
-        raise refusal_of_type(f"Job {name}", kind)
+        raise bad_request(
+            f"Job {name} is of type {kind!r}; the local Azure ML runs {', '.join(FORMS)} jobs. Run it on Azure ML."
+        )
     sent: dict[str, Any] = form(FORMS[kind]).read(body, f"Job {name}")["properties"]
     services = set(sent.pop("services", {})) - {"Tracking", "Studio"}  # those two come back in an update
     if services:
