@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from starlette.responses import Response, StreamingResponse
 
-from scripts.local.core import lookup, tokens
+from scripts.local.core import faults, lookup, tokens
 from scripts.local.core.web import AzureError, Call, Routes
 from scripts.local.storage import uploads
 from scripts.local.storage.blob_files import (
@@ -47,6 +47,15 @@ def _authorise(call: Call) -> None:
         raise BlobError(403, "AuthorizationFailure", f"The token is for {audience}, not for https://storage.azure.com.")
 
 
+def _forbid(call: Call, name: str) -> None:
+    """Refuses what a fault says that the storage account refuses: all of it, or a job's log."""
+    logs = call.request.method == "GET" and name.endswith((".txt", ".log"))
+    for at in ("blob", "blob.log") if logs else ("blob",):
+        fault = faults.happening(call.state, at)
+        if fault is not None:
+            raise BlobError(fault.status, fault.code, fault.message)
+
+
 @routes("GET HEAD PUT DELETE", "/{rest:path}")
 async def dispatch(call: Call) -> Response:
     """Answers a request to a storage account; errors are XML."""
@@ -57,6 +66,7 @@ async def dispatch(call: Call) -> Response:
         _authorise(call)
         path = unquote(call.request.scope.get("raw_path", b"").decode("latin-1").split("?")[0].lstrip("/"))
         container, _, name = path.partition("/")
+        _forbid(call, name)
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", container):
             raise BlobError(400, "InvalidResourceName", f"{container!r} is not the name of a container.")
         root = folder(call.state, workspace.account, container)
