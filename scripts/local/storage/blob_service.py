@@ -52,6 +52,15 @@ def _authorise(call: Call, path: str) -> None:
         raise BlobError(403, "AuthorizationFailure", f"The token is for {audience}, not for https://storage.azure.com.")
 
 
+def _forbid(call: Call, name: str) -> None:
+    """Refuses what a fault says that the storage account refuses: all of it, or a job's log."""
+    logs = call.request.method == "GET" and LOG.fullmatch(name)
+    for at in ("blob", "blob.log") if logs else ("blob",):
+        fault = faults.happening(call.state, at)
+        if fault is not None:
+            raise BlobError(fault.status, fault.code, fault.message)
+
+
 @routes("GET HEAD PUT DELETE", "/{rest:path}")
 async def dispatch(call: Call) -> Response:
     """Answers a request to a storage account; errors are XML."""
@@ -62,6 +71,7 @@ async def dispatch(call: Call) -> Response:
         path = unquote(call.request.scope.get("raw_path", b"").decode("latin-1").split("?")[0].lstrip("/"))
         _authorise(call, path)
         container, _, name = path.partition("/")
+        _forbid(call, name)
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", container):
             raise BlobError(400, "InvalidResourceName", f"{container!r} is not the name of a container.")
         root = folder(call.state, workspace.account, container)
@@ -89,10 +99,6 @@ def _container(call: Call, root: Path, container: str) -> Response:
 
 async def _blob(call: Call, root: Path, key: str, name: str) -> Response:
     method, part = call.request.method, call.query.get("comp", "")
-    if method == "GET" and LOG.fullmatch(name):
-        fault = faults.happening(call.state, "blob.log")
-        if fault is not None:
-            raise BlobError(fault.status, fault.code, fault.message)
     if method in ("GET", "HEAD"):
         return _read(call, root, key, name)
     path = safe(root, name)
