@@ -57,7 +57,7 @@ def _resource(state: State, workspace: Workspace, document: Document) -> dict[st
         inner |= {"allocationState": "Steady", "allocationStateTransitionTime": iso(document.modified)}
     shown = {
         **properties,
-        "computeLocation": workspace.region,
+        "computeLocation": workspace.region if properties["provisioningState"] != "Creating" else ...,
         "createdOn": iso(document.created),
         "modifiedOn": iso(document.modified),
         "properties": inner,
