@@ -57,7 +57,7 @@ def _resource(state: State, workspace: Workspace, document: Document) -> dict[st
         inner |= {"allocationState": "Steady", "allocationStateTransitionTime": iso(document.modified)}
     shown = {
         **properties,
-        "computeLocation": workspace.region,
+        "computeLocation": workspace.region if document.modified > document.created else ...,
         "createdOn": iso(document.created),
         "modifiedOn": iso(document.modified),
         "properties": inner,
@@ -180,6 +180,9 @@ def _judge(state: State, document: Document) -> None:
     words["sizes"] = sizes.for_clusters()
     for at in ("compute.work", "compute.offer", "compute.low_priority" if low_priority else "compute.dedicated"):
         faults.inject(state, at, **words)
+    refused = sizes.cluster_fault(state, size, nodes, low_priority)
+    if refused is not None:
+        raise refused
     workspace = lookup.workspace_of_scope(state, document.scope)
     found = sizes.usage(state, workspace.subscription, workspace.region)[sizes.CLUSTERS]
     most = sizes.limit(state, sizes.CLUSTERS)
@@ -188,9 +191,6 @@ def _judge(state: State, document: Document) -> None:
         message = "Operation results in exceeding quota limits of Microsoft.Batch clusters. "
         message += f"Maximum allowed: {most}, Current in use: {found - 1}, Additional requested: 1."
         raise AzureError(400, "ClusterQuotaReached", message)
-    refused = sizes.cluster_fault(state, size, nodes, low_priority)
-    if refused is not None:
-        raise refused
 
 
 @arm("DELETE", COMPUTE)

@@ -225,7 +225,8 @@ async def delete(call: Call) -> Any:
             f"Cannot delete deployment {call.words['name']} because it is in Creating provisioning state; the endpoint "
             "can be deleted with it"
         )
-    return reply(status=202, headers=begin(call, "deployment.delete", name))
+    share = endpoint.body["properties"]["traffic"].get(call.words["name"], 0)
+    return reply(status=202, headers=begin(call, "deployment.delete", name, share=share))
 
 
 async def remove(parts: Parts, words: dict[str, Any]) -> None:
@@ -235,10 +236,9 @@ async def remove(parts: Parts, words: dict[str, Any]) -> None:
     """
     state, (name, _, deployment) = parts.state, words["name"].partition("/")
     document = state.store.get(words["scope"], "deployments", words["name"])
-    endpoint = state.store.get(words["scope"], "endpoints", name)
-    share = endpoint.body["properties"]["traffic"].get(deployment, 0) if endpoint else 0
-    if share > 0:
-        message = f"Can't delete deployment [{deployment}] with non-zero traffic weight, Current traffic [{share}]."
+    if words.get("share"):
+        message = f"Can't delete deployment [{deployment}] with non-zero traffic weight, Current traffic "
+        message += f"[{words['share']}]."
         raise AzureError(400, INFERENCING, message)
     if document is not None:
         await endpoints.queue(state, document)

@@ -25,6 +25,7 @@ HELD = "held names"  # the kind of document that remembers, by region, the names
 RECREATE = (
     "This endpoint has not been created successfully or is in deleting provisioning state. Please recreate endpoint"
 )
+MAKING = 0.2  # seconds that an endpoint is made at least: who does not wait for it is refused, as on Azure (a minute)
 MODES = {"key": "Key", "amltoken": "AMLToken", "aadtoken": "AADToken"}  # a client sends any case
 
 
@@ -43,9 +44,8 @@ def refuse_unready(endpoint: Document) -> None:
     if state in ("Failed", "Deleting"):
         raise inferencing(f"{RECREATE} and then try again to create deployment.")
     if state != "Succeeded":
-        raise inferencing(
-            f"Cannot create a deployment in endpoint {endpoint.name} because it is in {state} provisioning state"
-        )
+        message = f"Cannot create a deployment in endpoint {endpoint.name} because it is in {state} provisioning state."
+        raise bad_request(message, "BadRequest")
 
 
 def deployments_of(state: State, workspace: Workspace, endpoint: str) -> dict[str, Document]:
@@ -215,6 +215,7 @@ async def provision(parts: Parts, words: dict[str, Any]) -> None:
     if document is None:
         return
     if not document.body.get("made", True):
+        await asyncio.sleep(MAKING)
         try:
             faults.inject(state, "endpoint.work", name=document.name)
         except AzureError:

@@ -40,7 +40,8 @@ def _requirements(content: Any) -> dict[str, Requirement]:
     listed = content.get("dependencies") if isinstance(content, dict) else None
     texts: list[Any] = []
     for each in listed if isinstance(listed, list) else []:
-        texts += each.get("pip") or [] if isinstance(each, dict) else [each]
+        below = each.get("pip") if isinstance(each, dict) else [each]
+        texts += below if isinstance(below, list) else []
     found = {}
     for text in texts:
         try:
