@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError
-from scripts.local.core import faults, lookup
+from scripts.local.core import lookup
 from scripts.local.core.state import State, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import Call, bad_request
@@ -48,7 +48,6 @@ def files(state: State, workspace: Workspace, uri: str) -> Path:
         status = job.body["status"]
         if status != "Completed":
             raise bad_request(f"{uri} cannot be registered: job {job.name} is {status}, not Completed.")
-        faults.inject(state, "model.files", job=job.name)
     return uris.resolve(state, workspace, uri, "models")
 
 
