@@ -10,7 +10,7 @@ from typing import Any
 from scripts.local.core import lookup
 from scripts.local.core.arm import page
 from scripts.local.core.store import Document, iso
-from scripts.local.core.web import WORKSPACE, Call, Routes, not_found
+from scripts.local.core.web import WORKSPACE, Call, Routes, bad_request, not_found
 from scripts.local.resources.forms import form
 from scripts.local.resources.jobs import COMPUTE_MARKS, COMPUTE_TAG, ENDED, PROCESS_MARKS, service_marks
 from scripts.local.storage import blob_files
@@ -142,7 +142,7 @@ async def get(call: Call) -> Any:
 async def update(call: Call) -> Any:
     """Archives, restores, renames or tags a job."""
     document = lookup.job(call.state, call.ws, call.words["name"])
-    change = await call.json()
+    change = form("run_listed").read(await call.json(), f"Run {document.name}")
     properties = document.body["properties"]
     for key in ("hidden", "displayName", "tags", "description"):
         if change.get(key) is not None:
@@ -203,8 +203,10 @@ async def run_data(call: Call) -> Any:
 @data("POST", EXPERIMENT + "/artifacts/batch/metadata")
 async def create_artifacts(call: Call) -> Any:
     """Gives MLflow's client a place to upload artifacts to."""
-    paths = [str(each.get("path")) for each in (await call.json()).get("paths", [])]
-    content = {path: _content(call, path) for path in paths}
+    paths = (await call.json()).get("paths", [])
+    if not isinstance(paths, list) or not all(isinstance(each, dict) for each in paths):
+        raise bad_request("The key 'paths' of the request body must be a list of objects with a path.")
+    content = {str(each.get("path")): _content(call, str(each.get("path"))) for each in paths}
     return {"artifacts": {}, "artifactContentInformation": content, "errors": {}}
 
 
