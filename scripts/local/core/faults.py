@@ -99,6 +99,21 @@ FAULTS: dict[str, Fault] = {
         "requests to the management plane are answered as if the token had expired",
     ),
     "slow-operation": Fault("operation", 200, "", "", "every long-running operation takes 10 s longer"),
+    "shared-key-forbidden": Fault(
+        "blob.key",
+        403,
+        "KeyBasedAuthenticationNotPermitted",
+        "Key based authentication is not permitted on this storage account.",
+        "uploads, downloads and logs are refused, as by a storage account without shared keys whose datastores use one",
+    ),
+    "provider-not-registered": Fault(
+        "provider",
+        409,
+        "SubscriptionNotRegistered",
+        "Resource provider [N/A] isn't registered with Subscription [N/A]. Please see troubleshooting guide, available "
+        "here: https://aka.ms/register-resource-provider",
+        "Microsoft.Cdn and Microsoft.PolicyInsights are not registered with the subscription: no endpoint can be made",
+    ),
 }
 SLOW_SECONDS = 10.0
 

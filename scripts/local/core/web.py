@@ -137,6 +137,11 @@ class Call:
         """The query parameters, with their names in lower case."""
         return {key.lower(): value for key, value in self.request.query_params.items()}
 
+    @property
+    def api(self) -> str:
+        """The version of the API that the client speaks, such as `2023-04-01-preview`."""
+        return self.query.get("api-version", "")
+
     async def json(self) -> dict[str, Any]:
         """Returns the body as a JSON object; anything else is refused with 400."""
         raw = await self.request.body()

@@ -15,13 +15,14 @@ from xml.sax.saxutils import escape
 
 from starlette.responses import Response, StreamingResponse
 
-from scripts.local.core import lookup, tokens
+from scripts.local.core import faults, lookup, tokens
 from scripts.local.core.web import AzureError, Call, Routes
 from scripts.local.storage import uploads
 from scripts.local.storage.blob_files import (
     CHUNK,
     XML,
     BlobError,
+    content_md5,
     etag,
     files,
     headers,
@@ -30,14 +31,21 @@ from scripts.local.storage.blob_files import (
     safe,
     status_of,
 )
+from scripts.local.storage.shared_key import is_signed
 from scripts.local.storage.uris import folder
 
 routes = Routes()
 
 
-def _authorise(call: Call) -> None:
+def _authorise(call: Call, account: str) -> None:
     signature = call.query.get("sig", "")
-    if secrets.compare_digest(signature.encode(), call.state.credentials.sas_signature.encode()):
+    given = secrets.compare_digest(signature.encode(), call.state.credentials.sas_signature.encode())
+    if given or is_signed(call, account):
+        # With an identity the service signs by user delegation, which an account without shared keys takes too.
+        if call.state.settings.datastore_auth == "accesskey" or not given:
+            fault = faults.happening(call.state, "blob.key")
+            if fault is not None:
+                raise BlobError(fault.status, fault.code, fault.message)
         return
     try:
         audience = str(tokens.read_token(call).get("aud", ""))
@@ -54,7 +62,7 @@ async def dispatch(call: Call) -> Response:
         workspace = lookup.workspace_of_account(call.state, call.words["account"])
         if workspace is None:
             raise BlobError(404, "ResourceNotFound", f"The account {call.words['account']} has nothing here.")
-        _authorise(call)
+        _authorise(call, workspace.account)
         path = unquote(call.request.scope.get("raw_path", b"").decode("latin-1").split("?")[0].lstrip("/"))
         container, _, name = path.partition("/")
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", container):
@@ -75,7 +83,9 @@ def _container(call: Call, root: Path, container: str) -> Response:
     if call.query.get("comp") == "list":
         return _list(call, root, container)
     if call.request.method == "PUT":
-        root.mkdir(parents=True, exist_ok=True)
+        if root.is_dir():
+            raise BlobError(409, "ContainerAlreadyExists", "The specified container already exists.")
+        root.mkdir(parents=True)
         return Response(status_code=201, headers=XML)
     if call.request.method in ("GET", "HEAD"):
         return Response(status_code=200, headers={**XML, "ETag": '"0x1"', "Last-Modified": formatdate(usegmt=True)})
@@ -90,13 +100,13 @@ async def _blob(call: Call, root: Path, key: str, name: str) -> Response:
     if method == "DELETE":
         status_of(path)
         path.unlink()
-        for kind in ("metadata", "blocks"):
+        for kind in ("metadata", "blocks", "digest"):
             call.state.store.delete("blobs", kind, key)
         return Response(status_code=202, headers=XML)
     if part == "metadata":
         status = status_of(path)
         remember(call, key)
-        return Response(status_code=200, headers=headers(status))
+        return Response(status_code=200, headers={**headers(status), "x-ms-request-server-encrypted": "true"})
     if part == "block":
         return await uploads.put_block(call, key)
     if part == "blocklist":
@@ -118,7 +128,11 @@ def _read(call: Call, root: Path, key: str, name: str) -> Response:
         "Accept-Ranges": "bytes",
         "x-ms-blob-type": "BlockBlob",
         "x-ms-creation-time": formatdate(status.st_ctime, usegmt=True),
+        "x-ms-lease-state": "available",
+        "x-ms-lease-status": "unlocked",
+        "x-ms-server-encrypted": "true",
         "Content-Type": mimetypes.guess_type(name)[0] or "application/octet-stream",
+        **content_md5(call.state, key, status),
         **{f"x-ms-meta-{word}": value for word, value in recall(call.state, key).items()},
     }
     wanted = call.request.headers.get("if-match")
@@ -133,7 +147,8 @@ def _read(call: Call, root: Path, key: str, name: str) -> Response:
     if span:
         first, last, code = int(span[1]), min(int(span[2] or last), last), 206
         if first >= status.st_size or last < first:
-            raise BlobError(416, "InvalidRange", "The range specified is invalid for the current size of the resource.")
+            message = "The range specified is invalid for the current size of the resource."
+            raise BlobError(416, "InvalidRange", message, {"Content-Range": f"bytes */{status.st_size}"})
         shown["Content-Range"] = f"bytes {first}-{last}/{status.st_size}"
     shown["Content-Length"] = str(last - first + 1)
     return StreamingResponse(_stream(path, first, last - first + 1), code, shown)
