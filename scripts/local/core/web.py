@@ -28,6 +28,7 @@ class Layer(enum.Enum):
     GATEWAY = "Azure Resource Manager, for what it does not know: code and message"
     PROVIDER = "computes and connections: twelve keys, and what went with the request beside them"
     SILENT = "computes, for one that is not there: no body at all"
+    REGISTRY = "a registry's assets: as the management front end, with what the service behind it answered"
 
 
 class AzureError(Exception):
@@ -84,6 +85,9 @@ class AzureError(Exception):
             "Environment": region,
         }
         values |= {"Location": region, "Time": now, **({"InnerError": chain} if chain else {})}
+        if self.layer is Layer.REGISTRY:
+            behind = {"code": self.inner[0] if self.inner else self.code, "statusCode": self.status}
+            values["DebugInfo"] = {"message": self.message, "innerException": None, "data": {}, "errorResponse": behind}
         additional = [{"type": name, "info": {"value": value}} for name, value in values.items()]
         return {"error": {**self.fault(), "additionalInfo": additional}}
 

@@ -76,7 +76,11 @@ class Assets:
         """Returns the `systemData` of an asset without its version."""
         return self.system_data(document)
 
-    # What follows is the same for all kinds.
+    def find(self, call: Call, name: str, version: str) -> Document:
+        """Returns a version; raises Azure's 404."""
+        return lookup.asset(call.state, call.ws, self.kind, name, version)
+
+    # What follows is the same for most kinds.
 
     def version(self, call: Call, document: Document) -> dict[str, Any]:
         """Returns the ARM resource of a version."""
@@ -139,15 +143,14 @@ class Assets:
         @table("GET", f"{base}/{{name}}/versions/{{version}}")
         async def get(call: Call) -> Any:
             """Returns a version of an asset."""
-            document = lookup.asset(call.state, call.ws, self.kind, call.words["name"], call.words["version"])
-            return self.version(call, document)
+            return self.version(call, self.find(call, call.words["name"], call.words["version"]))
 
         @table("PUT", f"{base}/{{name}}/versions/{{version}}")
         async def put(call: Call) -> Any:
             """Creates a version, or changes its tags, description and whether it is archived; never its content."""
             name, version = call.words["name"], call.words["version"]
             body = form(self.singular).read(await call.json(), f"{self.singular.capitalize()} {name}:{version}")
-            document, there = self.put(call, name, version, body.get("properties", {}))
+            document, there = self.put(call, name, version, worded(body.get("properties", {})))
             status = self.again if there else 201
             return reply(self.version(call, document), status, location(call) if status == 201 else None)
 
@@ -177,7 +180,7 @@ class Assets:
             """Makes an asset without a version; archives or restores one with all its versions, changes its tags."""
             name = call.words["name"]
             body = form(f"{self.singular}_container").read(await call.json(), f"{self.singular.capitalize()} {name}")
-            there = self.put_container(call.state, call.ws, name, body.get("properties", {}))
+            there = self.put_container(call.state, call.ws, name, worded(body.get("properties", {})))
             status = self.again if there else 201
             shown = self.container(call, name)
             return reply(shown, status, location(call) if status == 201 else None)
@@ -207,6 +210,12 @@ class Assets:
         state.store.put(workspace.scope, f"container-{self.kind}", name, {**known, "isArchived": False, **properties})
         state.store.delete(workspace.scope, f"archived-{self.kind}", name)
         return bool(documents) or own is not None
+
+
+def worded(properties: dict[str, Any]) -> dict[str, Any]:
+    """Returns properties of an asset with each of its tags and properties as a text: the SDK sends some as numbers."""
+    maps = {key: properties[key] for key in ("tags", "properties") if key in properties}
+    return properties | {key: {word: str(each) for word, each in value.items()} for key, value in maps.items()}
 
 
 def location(call: Call) -> dict[str, str]:

@@ -116,7 +116,7 @@ async def put(call: Call) -> Any:
     if content["credentials"]["credentialsType"] == "ServicePrincipal":
         content["credentials"].setdefault("resourceUrl", DATA_LAKE if kind == "AzureDataLakeGen1" else STORAGE)
     there = old is not None or name in SYSTEM
-    call.state.store.put(call.ws.scope, "datastores", name, {"properties": content})
+    call.state.store.put(call.ws.scope, "datastores", name, {"properties": {"tags": {}, **content}})
     shown = _resource(call, _document(call, name))
     return reply(shown) if there else reply(shown, 201, location(call))
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from scripts.azure import name_rules
+from scripts.azure.curated_environments import PREFIX, curated_named
+from scripts.local.core.arm import resource
 from scripts.local.core.state import Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError, Call
 from scripts.local.resources.assets import Assets, stamped
+from scripts.local.resources.forms import form
+from scripts.local.resources.registry import curated_properties
 
 
 class Environments(Assets):
@@ -36,6 +41,29 @@ class Environments(Assets):
     def next_version(self, documents: list[Document], listed: bool) -> str:
         """Proposes a time."""
         return stamped()
+
+    def find(self, call: Call, name: str, version: str) -> Document:
+        """Finds a curated environment too, by the name AzureML-… that a workspace knows it by."""
+        found = self._curated(call, name, version)
+        return found or super().find(call, name, version)
+
+    def container(self, call: Call, name: str, listed: bool = False) -> dict[str, Any]:
+        """Shows a curated environment with version 1 as its latest, as the newest one is not known here."""
+        found = self._curated(call, name, "1")
+        if found is None:
+            return super().container(call, name, listed)
+        shown = {"latestVersion": "1", "nextVersion": "2"}
+        return form("environment_container").complete(
+            resource(call.ws, f"environments/{found.name}", found, properties=shown), call.api
+        )
+
+    def _curated(self, call: Call, name: str, version: str) -> Document | None:
+        environment = curated_named(name) if name.lower().startswith(PREFIX) else None
+        own = call.state.store.list(self.kind, call.ws.scope, name)
+        if environment is None or own or name_rules.fault("model version", version):
+            return None
+        properties = curated_properties(environment, version)
+        return Document(call.ws.scope, self.kind, name, version, {"properties": properties}, 0.0, 0.0, 0)
 
 
 ENVIRONMENTS = Environments()

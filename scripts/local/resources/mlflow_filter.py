@@ -49,8 +49,8 @@ def _holds(item: dict[str, Any], match: re.Match[str]) -> bool:
         actual = str(item[KEYS[key.strip('`"')]])
     else:
         raise _refusal("filter", key, ", ".join([*KEYS, "tags.x"]))
-    if actual is None:
-        return False
+    if actual is None:  # MLflow's client itself asks for what is not tagged as a prompt
+        return operator == "!="
     if operator in ("LIKE", "ILIKE"):
         pattern = re.escape(value).replace("%", ".*").replace("_", ".")
         return re.fullmatch(pattern, actual, re.DOTALL | (re.IGNORECASE if operator == "ILIKE" else 0)) is not None

@@ -7,13 +7,14 @@ import json
 import re
 from typing import Any
 
+from scripts.azure import name_rules
 from scripts.azure.catalog import read_catalog
 from scripts.azure.component import COMPONENT
 from scripts.azure.curated_environments import CuratedEnvironment, curated
 from scripts.azure.references import registry_asset
 from scripts.errors import suggest
 from scripts.local.core.arm import page, view
-from scripts.local.core.web import REGISTRY, AzureError, Call, Routes, bad_request, not_found
+from scripts.local.core.web import REGISTRY, AzureError, Call, Layer, Routes, bad_request, not_found
 
 data = Routes()
 NAME = "azureml"
@@ -164,25 +165,30 @@ def _component() -> dict[str, Any]:
     }
 
 
-def _environment(environment: CuratedEnvironment) -> dict[str, Any]:
+def _environment(environment: CuratedEnvironment, version: str) -> dict[str, Any]:
     return {
-        "id": registry_asset(NAME, "environments", environment.name, environment.version),
-        "name": environment.version,
+        "id": registry_asset(NAME, "environments", environment.name, version),
+        "name": version,
         "type": "environments",
         "systemData": CREATED,
-        "properties": {
-            "description": environment.description,
-            "tags": {},
-            "properties": {},
-            "isArchived": False,
-            "isAnonymous": False,
-            "environmentType": "Curated",
-            "image": f"mcr.microsoft.com/azureml/curated/{environment.name}:{environment.version}",
-            "condaFile": "",
-            "osType": "Linux",
-            "stage": None,
-            "intellectualProperty": None,
-        },
+        "properties": curated_properties(environment, version),
+    }
+
+
+def curated_properties(environment: CuratedEnvironment, version: str) -> dict[str, Any]:
+    """Returns what is shown of a curated environment. Which versions there are is not known here: each is shown."""
+    return {
+        "description": f"See {environment.path} of Azure/azureml-assets.",
+        "tags": {},
+        "properties": {},
+        "isArchived": environment.removed,
+        "isAnonymous": False,
+        "environmentType": "Curated",
+        "image": f"mcr.microsoft.com/azureml/curated/{environment.name}:{version}",
+        "condaFile": "",
+        "osType": "Linux",
+        "stage": None,
+        "intellectualProperty": None,
     }
 
 
@@ -195,7 +201,10 @@ def _assets(call: Call) -> dict[str, dict[str, Any]]:
     if kind == "components":
         return {COMPONENT: _component()}
     if kind == "environments":
-        return {name.lower(): _environment(each) for name, each in curated().items()}
+        version = call.words.get("version", "1")
+        if name_rules.fault("model version", version):
+            return {}
+        return {name: _environment(each, version) for name, each in curated().items()}
     if kind in ("data", "codes"):
         return {}
     raise not_found(f"The local registry {NAME} has models, components and environments, not {kind}.", "NotEmulated")
@@ -268,7 +277,8 @@ def _container(asset: dict[str, Any]) -> dict[str, Any]:
 
 def _missing(call: Call, version: str) -> AzureError:
     identifier = registry_asset(NAME, call.words["kind"], call.words["name"], version).removesuffix("/versions/")
-    return not_found(f"Could not find asset with ID: {identifier}", inner=("NotFoundError",))
+    message = f"Could not find asset with ID: {identifier}"
+    return AzureError(404, "UserError", message, inner=("NotFoundError",), layer=Layer.REGISTRY)
 
 
 @data("GET", REGISTRY + "/{kind}/{name}/versions")
@@ -291,4 +301,5 @@ async def version(call: Call) -> Any:
 async def refuse(call: Call) -> Any:
     """Refuses what would publish to the registry."""
     message = f"User/tenant/subscription is not allowed to access registry {NAME}"
-    raise AzureError(401, "UserError", message, inner=("Auth", "Authorization", "UnAuthorizedRegistryAccess"))
+    chain = ("Auth", "Authorization", "UnAuthorizedRegistryAccess")
+    raise AzureError(401, "UserError", message, inner=chain, layer=Layer.REGISTRY)
