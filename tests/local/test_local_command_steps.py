@@ -134,6 +134,11 @@ def test_an_unknown_environment_is_refused(local):
     assert local.ended(job.name) == "Completed"
 
 
+def test_a_curated_environment_that_nobody_publishes_is_refused(local):
+    with pytest.raises(HttpResponseError, match="did you mean 'sklearn-1.5'"):
+        submitted(local, "echo", environment="azureml://registries/azureml/environments/sklearn-1.55/versions/1")
+
+
 def test_serverless_as_a_compute_is_refused_in_one_sentence(local):
     job = steps(local, one={"command": "echo"})
     job.settings.default_compute = "serverless"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import platform
 
+from scripts.azure.curated_environments import PREFIX, curated, curated_named
 from scripts.errors import suggest
 from scripts.local.core.state import State, Workspace
 from scripts.local.core.web import AzureError, bad_request, not_found
 from scripts.local.resources import registry
 from scripts.local.storage import uris
-
-CURATED = "azureml-"  # how the names of curated environments begin in a workspace; in the registry they stand without
 
 
 def check(state: State, workspace: Workspace, reference: str, what: str) -> str:
@@ -23,18 +22,16 @@ def check(state: State, workspace: Workspace, reference: str, what: str) -> str:
         raise bad_request(f"{what} has no environment.", inner=("BadArgument", "ArgumentInvalid"))
     match = uris.REGISTRY.fullmatch(reference)
     if match is not None:
-        name, version = match["name"], match["version"] or ""
+        name = match["name"]
         if match["registry"].lower() != registry.NAME or match["kind"].lower() != "environments":
             raise bad_request(f"{what} runs in {reference}; the local Azure ML has the registry {registry.NAME} only.")
-        _check_curated(name, version, what)
-        return _told(what, f"curated environment {name}")
+        return _curated(name, what)
     match = uris.asset_reference(reference)
     if match is None:
         raise bad_request(f"{what} runs in {reference!r}, which names no environment.")
     name, version = match["name"], match["version"]
-    if name.lower().startswith(CURATED):
-        _check_curated(name, version, what)
-        return _told(what, f"curated environment {name}")
+    if name.lower().startswith(PREFIX):
+        return _curated(name, what)
     try:
         found = uris.asset_named(state, workspace, match, "environments").body["properties"]
     except AzureError as error:
@@ -51,5 +48,12 @@ def _told(what: str, environment: str) -> str:
     return f"{what}: {environment} is not built here; the Python {platform.python_version()} of this project runs it."
 
 
-def _check_curated(name: str, version: str, what: str) -> None:
-    """Refuses a curated environment that the catalog does not have."""
+def _curated(name: str, what: str) -> str:
+    """Refuses a curated environment that the catalog does not have; which versions there are is not known here."""
+    if curated_named(name) is None:
+        hint = suggest(name.lower().removeprefix(PREFIX), curated())
+        raise not_found(
+            f"{what} runs in the curated environment {name}, which is not in this project's catalog{hint}.",
+            inner=("NotFoundError",),
+        )
+    return _told(what, f"curated environment {name}")

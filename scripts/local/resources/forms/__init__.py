@@ -4,6 +4,7 @@ A file is a JSON Schema with three meanings more, taken from what Microsoft's te
 
 - A key that may be null is always shown, as null where there is nothing; any other key is shown where it has a value.
 - `default` is what is shown where nothing was sent. `readOnly` marks what only the service says.
+- `since` (a date) and `preview` mark what only some versions of the API show: those of that date or later, previews.
 
 - `extends` names a file whose description this one continues, as all types of jobs have much in common.
 
@@ -30,6 +31,7 @@ from scripts.local.core.web import bad_request
 FOLDER = Path(__file__).parent
 WORDS = {"string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
 WORDS |= {"object": "an object", "array": "a list", "null": "null"}
+NEWEST = "9999-preview"  # of the API: shows all
 DEEPEST = 60  # levels of a request: no resource has as many, and Python would stop at some hundreds
 
 log = logging.getLogger("local")
@@ -55,9 +57,9 @@ class Form:
         used: dict[str, Any] = self._used(self.schema, body, "")
         return used
 
-    def complete(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns a reply with every key that Azure shows."""
-        shown: dict[str, Any] = _complete(self.schema, dict(content))
+    def complete(self, content: Mapping[str, Any], api: str = NEWEST) -> dict[str, Any]:
+        """Returns a reply with every key that Azure shows in a version of the API, such as `2023-04-01-preview`."""
+        shown: dict[str, Any] = _complete(self.schema, dict(content), api or NEWEST)
         return shown
 
     def _used(self, schema: dict[str, Any], value: Any, path: str) -> Any:
@@ -116,21 +118,23 @@ def _told(fault: ValidationError) -> str:
     return f"{place}: {fault.message}"
 
 
-def _complete(schema: dict[str, Any], value: Any) -> Any:
+def _complete(schema: dict[str, Any], value: Any, api: str) -> Any:
     """Returns a value completed; of an object each described key, `...` standing for what is not shown."""
+    if api < schema.get("since", "") or (schema.get("preview") and not api.endswith("-preview")):
+        return ...
     if value is ... or value is None:
         if "default" in schema:
             return copy.deepcopy(schema["default"])
         return None if "null" in _types(schema) else ...
     if isinstance(value, list):
-        return [_complete(schema.get("items", {}), each) for each in value]
+        return [_complete(schema.get("items", {}), each, api) for each in value]
     if not isinstance(value, dict):
         return value
     known, others = schema.get("properties", {}), schema.get("additionalProperties", not schema.get("properties"))
-    shown = {key: _complete(part, value.get(key, ...)) for key, part in known.items()}
+    shown = {key: _complete(part, value.get(key, ...), api) for key, part in known.items()}
     if others is not False:
         part = others if isinstance(others, dict) else {}
-        shown |= {key: _complete(part, each) if part else each for key, each in value.items() if key not in known}
+        shown |= {key: _complete(part, each, api) if part else each for key, each in value.items() if key not in known}
     return {key: each for key, each in shown.items() if each is not ...}
 
 
