@@ -135,7 +135,7 @@ def test_an_unknown_environment_is_refused(local):
 
 
 def test_a_curated_environment_that_nobody_publishes_is_refused(local):
-    with pytest.raises(HttpResponseError, match="did you mean 'sklearn-1.5'"):
+    with pytest.raises(HttpResponseError, match=r"did you mean 'sklearn-1\.5'"):
         submitted(local, "echo", environment="azureml://registries/azureml/environments/sklearn-1.55/versions/1")
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from azure.ai.ml.exceptions import JobException
 from azure.core.exceptions import HttpResponseError
 
 from tests.conftest import WORKSPACE, Emulated, enter
@@ -51,12 +52,14 @@ def test_what_lies_elsewhere_cannot_be_read(wire, local):
     status, _, message = wire.refused("PUT", f"models/{name}/versions/1", {"properties": {"modelUri": uri}})
     assert status == 400
     assert "lies in elsewhere, outside of the local Azure ML" in message
-    with pytest.raises(HttpResponseError, match="outside of the local Azure ML"):
-        inputs = {
-            "base_model": {"type": "mlflow_model", "path": MODEL},
-            "train_file": {"type": "uri_file", "path": uri},
-        }
-        local.submit(inputs=inputs)
+    inputs = {
+        "base_model": {"type": "mlflow_model", "path": MODEL},
+        "train_file": {"type": "uri_file", "path": uri},
+    }
+    job = local.submit(inputs=inputs)  # taken, as by Azure, where it could be read
+    assert local.ended(job) == "Failed"
+    with pytest.raises(JobException, match="outside of the local Azure ML"):
+        local.ml.jobs.stream(job)
 
 
 def test_another_container_of_the_workspaces_account_can_be_read(wire, local):

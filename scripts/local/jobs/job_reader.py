@@ -13,7 +13,7 @@ from scripts.local.core.web import AzureError, bad_request
 from scripts.local.jobs import environments
 from scripts.local.jobs.references import ARGUMENT, Binder, normal, refusal_of_step
 from scripts.local.jobs.steps import CHAT, COMMAND, Step, Value
-from scripts.local.resources import registry, sizes
+from scripts.local.resources import models, registry, sizes
 from scripts.local.storage import uris
 
 
@@ -43,6 +43,10 @@ class JobReader(Binder):
             if output["uri"].lower().startswith("https:"):
                 message = f"Output {name} of the job is written to {output['uri']}; allowed is a path on a datastore."
                 self.refuse(message, (*ARGUMENT, "NotSupportedAssetOutputUri"))
+        try:
+            models.refuse_outputs(self.outputs)
+        except AzureError as error:
+            self.faults.append(error)
         for key, why in (
             ("identity", "jobs run as you, on this machine"),
             ("notificationSetting", "no mail is sent"),
@@ -193,6 +197,11 @@ class JobReader(Binder):
         compute = self.compute(self.properties.get("computeId"), "The job's compute")
         if compute is None:
             self.notes.append("No compute is named: Azure ML takes serverless compute, here this machine runs the job.")
+            size = (self.properties.get("resources") or {}).get("instanceType")
+            try:
+                sizes.find(size, "resources.instance_type") if size else None
+            except AzureError as error:
+                self.faults.append(error)
         count = self._check_command(f"Job {self.job}", spec)
         targets = {name: each["uri"] for name, each in self.outputs.items()}
         if spec["code"]:

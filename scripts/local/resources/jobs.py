@@ -60,6 +60,12 @@ def _resource(workspace: Workspace, document: Document) -> dict[str, Any]:
 
 
 def _complete(properties: dict[str, Any]) -> dict[str, Any]:
+    """Returns what is shown of a job, also of an older home's."""
+    inputs = {
+        name: {"mode": "ReadOnlyMount", **given} if given.get("uri") else given
+        for name, given in properties["inputs"].items()
+    }
+    properties = {**properties, "inputs": inputs}
     if properties["jobType"] == "Command":
         properties = {"resources": {}, **properties}
     shown: dict[str, Any] = form(FORMS[properties["jobType"]]).complete({"properties": properties})["properties"]
@@ -164,9 +170,7 @@ def _read(name: str, body: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     sent.setdefault("experimentName", "Default")
     if kind == "Command":
         sent.get("outputs", {}).pop("default", None)  # the service's own, which comes back in an update
-    for given in sent.setdefault("inputs", {}).values():
-        if given.get("jobInputType", "literal") != "literal":
-            given.setdefault("mode", "ReadOnlyMount")
+    sent.setdefault("inputs", {})
     outputs = sent.setdefault("outputs", {})
     unplaced = [key for key, output in outputs.items() if not output.get("uri")]
     for key, output in outputs.items():
