@@ -279,12 +279,12 @@ def test_the_quota_of_the_settings(own):
         create("dedicated", size="Standard_NV36ads_A10_v5")
     usage = {(each.name["value"], each.type.split("/", 1)[1]): each for each in own.ml.compute.list_usage()}
     family = usage["StandardNCADSA100v4Family", "vmFamily/dedicatedCores/usages"]
-    assert (family.limit, family.current_value) == (12, 0)
+    assert (family.limit, family.currentValue) == (12, 0)
     assert usage["StandardNCADSA100v4Family", "vmFamily/lowPriorityCores/usages"].limit == -1
     low = usage["TotalLowPriorityCores", "lowPriorityCores/usages"]
-    assert (low.limit, low.current_value) == (40, 24)
+    assert (low.limit, low.currentValue) == (40, 24)
     assert usage["TotalDedicatedCores", "dedicatedCores/usages"].limit == 30
-    assert usage["TotalClusters", "totalClusters/usages"].current_value == 4
+    assert usage["TotalClusters", "totalClusters/usages"].currentValue == 4
     endpoint = ManagedOnlineEndpoint(name="held-ep", auth_mode="key")
     own.ml.online_endpoints.begin_create_or_update(endpoint).result()
     own.ml.online_endpoints.begin_delete("held-ep").result()

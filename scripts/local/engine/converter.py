@@ -14,6 +14,7 @@ from typing import Any
 
 from scripts.azure.component_rules import applies
 from scripts.conversation.model_folder import ADAPTER
+from scripts.local.engine import conda_file
 from scripts.local.engine.checkpoints import all_in
 from scripts.local.engine.job_folder import Job
 from scripts.local.engine.model_import import BaseModel
@@ -40,6 +41,7 @@ def run(
         pip_requirements=requirements(adapter_beside=applies("adapter-left-beside", values)),
         metadata=metadata(job, values, base, data, summary),
     )
+    conda_file.write(job, partial)
     if (partial / ADAPTER).exists():
         # mlflow wrote PEFT's wrapped layers under names that no model has: the base model is what belongs here.
         model.unload().save_pretrained(partial / "model")
