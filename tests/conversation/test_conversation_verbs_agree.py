@@ -114,6 +114,7 @@ def test_the_requests_are_the_same_bytes(
 
     monkeypatch.setattr(endpoint_module, "require", lambda *_: recorder.endpoint())
     monkeypatch.setattr("scripts.azure.client.connect", lambda *_: None)
+    monkeypatch.setattr("scripts.evaluate.model_version.served", lambda *_: ModelVersion("m", "1", "no-such-job"))
     loadtest.run(["--env", "demo", "--levels", "1,2", "--seconds", "0.3"])
     assert taken(recorder) == asked
 
