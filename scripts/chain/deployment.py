@@ -114,4 +114,3 @@ def _patience(run: Run, on: str, name: str) -> Patience:
 def _left(run: Run, on: str) -> str:
     go_on, end = run.make("deploy"), run.make("undeploy")
     return f"endpoint {on} may be there and billed; {go_on} goes on with it, {end} deletes it"
-

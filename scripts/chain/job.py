@@ -35,9 +35,7 @@ def submit(run: Run, again: bool = False) -> None:
     words = ("-f", str(run.file(*FILE)), "-n", job, *_bindings(run), "-o", "none")
     answer = run.az.wait(run.patience(f"job {job}", "step_minutes", goes_on), "job", "create", *words)
     if answer.code:
-        raise refused(
-            answer, f"job {job} was not submitted, unless the answer got lost; {go_on} looks and tries again"
-        )
+        raise refused(answer, f"job {job} was not submitted, unless the answer got lost; {go_on} looks and tries again")
     say(f"job {job}: submitted ({run.make('await')} waits for it, {run.make('cancel')} cancels it)")
 
 

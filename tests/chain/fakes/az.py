@@ -1,6 +1,6 @@
 """A program that answers to `az ml` as the service does, from a world in a JSON file: what the emulator has not (yet).
 
-`world["script"]` has answers that come first, a list a command: code, out, err, seconds, and `set`: things by kind/name.
+`world["script"]` has answers that come first, a list a command: code, out, err, seconds and `set`.
 Without one: show, list, create, update, delete on the world. `world["calls"]` keeps every command line.
 """
 
