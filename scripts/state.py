@@ -75,12 +75,15 @@ def job_name(folder: Path, environment: str, again: bool = False, root: Path = R
 def require_completed(folder: Path, environment: str) -> None:
     """Raises a `UserError` unless the job's status is Completed: `az ml job stream` exits 0 on a cancelled job too."""
     job = read(folder, "job", f"make finetune ENV={environment} submits a job")
-    status = read(folder, "status", f"make finetune ENV={environment} waits for the job")
+    status = read(folder, "status", f"make await ENV={environment} waits for the job")
     if plain_status(status) != "completed":
         raise UserError(
             f"job {job} is {status}, not Completed; its log says why (above, or az ml job stream -n {job}); "
-            f"make finetune ENV={environment} "
-            + ("tries again" if plain_status(status) in ENDED_BADLY else "goes on waiting for it"),
+            + (
+                f"make finetune ENV={environment} tries again"
+                if plain_status(status) in ENDED_BADLY
+                else f"make await ENV={environment} goes on waiting for it"
+            ),
             FAILED,
         )
     print(f"job {job}: Completed")

@@ -54,6 +54,19 @@ def _with_values(found: Any) -> Any:
     return found.value if isinstance(found, Enum) else found
 
 
+def read_again(entity: Any) -> list[dict[str, Any]]:
+    """What the service has, as changes over an empty file: without the nulls that the SDK prints and does not read."""
+    return [{key: value} for key, value in _without_nulls(printed(entity)).items()]
+
+
+def _without_nulls(found: Any) -> Any:
+    if isinstance(found, list):
+        return [_without_nulls(each) for each in found]
+    if not isinstance(found, dict):
+        return found
+    return {key: _without_nulls(value) for key, value in found.items() if value is not None}
+
+
 def printed_compute(compute: Any) -> Any:
     """A compute as az prints it: without the time of its creation, which the SDK has known since 1.35."""
     found = printed(compute)

@@ -8,6 +8,7 @@ from scripts.chain.patience import Patience
 from scripts.chain.run import BUSY, Run, refused, say, state_of
 from scripts.errors import FAILED, UserError, one_line
 
+COMPARED = ("size", "tier", "min_instances", "max_instances", "idle_time_before_scale_down")
 FILES = {"finetune": ("pipelines", "compute.yml"), "prepare": ("pipelines", "prepare", "cluster.yml")}
 
 
@@ -23,6 +24,7 @@ def ensure(run: Run, which: str) -> None:
         if state in BUSY:
             _patience(run, name).until(lambda: state_of(_show(run, name)), lambda now: now not in BUSY)
         elif state not in ("failed", "canceled"):
+            _say_what_differs(run, which, found)
             break
         elif deleted:
             raise UserError(f"compute {name} is {state} again right after it was deleted; try later", FAILED)
@@ -38,6 +40,20 @@ def ensure(run: Run, which: str) -> None:
 
 def _show(run: Run, name: str) -> Any:
     return run.az.ask(f"compute {name}", "compute", "show", "-n", name)
+
+
+def _say_what_differs(run: Run, which: str, found: dict[str, Any]) -> None:
+    """Says in what a cluster that is there is not the one of the YAML: it is taken as it is, since jobs may run on it."""
+    wanted, place = run.document(*FILES[which]), run.file(*FILES[which]).relative_to(run.root)
+    pairs = [(key, found[key], wanted[key]) for key in COMPARED if key in found and key in wanted]
+    if "identity" in wanted:
+        pairs.append(("identity", (found.get("identity") or {}).get("type", "none"), wanted["identity"]["type"]))
+    other = [f"{key} is {has}, not {wants}" for key, has, wants in pairs if str(has).lower() != str(wants).lower()]
+    if other:
+        say(
+            f"note: compute {found['name']} was there already and is not as {place} says: {', '.join(other)}; az ml "
+            "compute update changes nodes and identity, for all else delete it first (az ml compute delete)"
+        )
 
 
 def _create(run: Run, which: str, name: str) -> None:

@@ -110,6 +110,14 @@ def test_a_cluster_is_made_once(world, capsys):
     assert capsys.readouterr().out == "compute gpu-cluster\n" * 2
 
 
+def test_a_cluster_that_is_there_otherwise_is_taken_and_said(world, capsys):
+    world.thing(world.cluster, "Succeeded", size="STANDARD_NC4AS_T4_V3", max_instances=4, min_instances=0)
+    cluster.ensure(world.run, "finetune")
+    said = capsys.readouterr().out
+    assert "not as pipelines/demo/compute.yml says: max_instances is 4, not 1;" in said
+    assert world.calls() == []
+
+
 def test_a_failed_cluster_is_said_and_made_again(world, capsys):
     world.thing(world.cluster, "Failed", provisioning_errors="ClusterMinNodesExceedCoreQuota: quota of 0")
     cluster.ensure(world.run, "finetune")

@@ -21,7 +21,14 @@ def main(words):
     try:
         return answer(world, words)
     finally:
-        PLACE.write_text(json.dumps(world))
+        keep(world)
+
+
+def keep(world):
+    """Writes the world so that a test that looks sees the old one or the new one."""
+    part = PLACE.with_suffix(f".{os.getpid()}")
+    part.write_text(json.dumps(world))
+    part.replace(PLACE)
 
 
 def answer(world, words):
@@ -29,7 +36,7 @@ def answer(world, words):
     scripted = world["script"].get(command)
     if scripted:
         said = scripted.pop(0)
-        PLACE.write_text(json.dumps(world))
+        keep(world)
         time.sleep(said.get("seconds", 0))
         for key, value in said.get("set", {}).items():
             things.pop(key, None)
