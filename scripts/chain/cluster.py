@@ -43,7 +43,7 @@ def _show(run: Run, name: str) -> Any:
 
 
 def _say_what_differs(run: Run, which: str, found: dict[str, Any]) -> None:
-    """Says in what a cluster that is there is not the one of the YAML: it is taken as it is, since jobs may run on it."""
+    """Says in what a cluster is not the one of the YAML: it is taken as it is, since jobs may run on it."""
     wanted, place = run.document(*FILES[which]), run.file(*FILES[which]).relative_to(run.root)
     pairs = [(key, found[key], wanted[key]) for key in COMPARED if key in found and key in wanted]
     if "identity" in wanted:

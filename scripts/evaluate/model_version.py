@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,21 @@ from scripts.values.read import Values
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A registered version, and the job that its tag names: versions count from 1 in every workspace, jobs do not."""
+    """A registered version, the job that its tag names, and when it was made (digits of the time)."""
 
     name: str
     version: str
     job: str
+    made: str = ""
 
     @property
     def folder(self) -> Path:
-        """Where its evaluation and its downloaded files are kept."""
-        return ROOT / "runs" / (self.job or f"{self.name}-{self.version}")
+        """Where its evaluation and its downloaded files are kept.
+
+        Versions count from 1 in every workspace, and a rehearsal has the names of what it rehearses, so the time of the
+        registration is what tells the two apart: the evaluation of a small stand-in promotes no model of Azure.
+        """
+        return ROOT / "runs" / "-".join(filter(None, (self.job or f"{self.name}-{self.version}", self.made)))
 
 
 def name(values: Values) -> str:
@@ -64,12 +70,16 @@ def from_arguments(options: argparse.Namespace, values: Values, client: Any) -> 
 def registered(client: Any, model: str, version: str) -> ModelVersion:
     """Returns a version of the workspace with the job of its tag; a `UserError` where there is none."""
     what = f"model {model}:{version}"
-    found = answers.require(what, "make register registers it", client.models.get, model, version)
-    return ModelVersion(model, version, str((found.tags or {}).get(state.JOB_TAG) or ""))
+    return _of(answers.require(what, "make register registers it", client.models.get, model, version), model, version)
 
 
 def served(client: Any, reference: str) -> ModelVersion:
     """Returns the version that a deployment names as `name:version`; one of a registry belongs to no job here."""
     model, _, version = reference.rpartition(":")
     found = answers.ask(f"model {reference}", client.models.get, model, version)
-    return ModelVersion(model, version, str(((found and found.tags) or {}).get(state.JOB_TAG) or ""))
+    return _of(found, model, version) if found else ModelVersion(model, version, "")
+
+
+def _of(found: Any, model: str, version: str) -> ModelVersion:
+    made = re.sub(r"\D", "", str(found.creation_context.created_at if found.creation_context else ""))
+    return ModelVersion(model, version, str((found.tags or {}).get(state.JOB_TAG) or ""), made[:14])
