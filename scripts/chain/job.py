@@ -6,11 +6,13 @@ import datetime
 from typing import Any
 
 from scripts import state
+from scripts.azure import machine_sizes
 from scripts.chain.patience import Patience, duration
 from scripts.chain.run import Run, refused, say
-from scripts.errors import MISSING, UserError
+from scripts.errors import MISSING, CouldNotAskError, UserError
 
 FILE = ("pipelines", "finetune.yml")
+COMPUTE = ("pipelines", "compute.yml")
 SPLITS = ("train", "validation", "test")
 WAITING_STATES = ("notstarted", "preparing", "provisioning", "starting", "queued")
 ENDED = state.ENDED_BADLY | {"completed"}
@@ -73,7 +75,7 @@ def cancel(run: Run, name: str = "") -> None:
         found = patience.until(lambda: _require(run, job), _ended)
         say(f"job {job}: {found['status']}")
     state.write(run.folder, "status", str(found["status"]))
-    compute = run.document("pipelines", "compute.yml")
+    compute = run.document(*COMPUTE)
     idle, least = compute.get("idle_time_before_scale_down"), compute.get("min_instances")
     kept = f"{least} of its nodes stay and are billed" if least else "an idle cluster costs nothing"
     say(
@@ -144,12 +146,31 @@ def _seen(run: Run, job: str) -> str:
     words = [f"{status}, made {duration(_age(found))} ago", *(f"step {name} {state}" for name, state in steps)]
     waits = any(state.plain_status(each) in WAITING_STATES for each in (status, *(now for _, now in steps)))
     if waits:
-        cluster = run.name("pipelines", "compute.yml")
         words.append(
-            f"it waits for a node of cluster {cluster}: where that takes longer than 10 minutes, an endpoint may hold "
-            "the cores of this family (az ml compute list-usage), or the region has no machine"
+            f"it waits for a node of cluster {run.name(*COMPUTE)}{_cores(run)}: where that takes longer than 10 minutes, "
+            "an endpoint may hold the cores of this family (az ml compute list-usage), or the region has no machine"
         )
     return ", ".join(words)
+
+
+def _cores(run: Run) -> str:
+    """Returns in words what the region counts of the cores that the cluster draws on; nothing where it says nothing."""
+    compute = run.document(*COMPUTE)
+    size, low = machine_sizes.catalog().get(str(compute["size"]).lower()), compute.get("tier") == "low_priority"
+    try:
+        usages = run.az.ask("the quota", "compute", "list-usage")
+    except CouldNotAskError:  # the status is known all the same
+        return ""
+    for usage in usages or []:
+        name, used, most = str((usage.get("name") or {}).get("value")), usage.get("current_value"), usage.get("limit")
+        mine = machine_sizes.is_pool(name, "low priority") if low else size and _same(name, size.family)
+        if mine and used is not None and (most or 0) >= 0:
+            return f" ({name}: {used} of {most} cores in use)"
+    return ""
+
+
+def _same(name: str, family: str) -> bool:
+    return machine_sizes.family_key(name) == machine_sizes.family_key(family)
 
 
 def _open_steps(run: Run, job: str, depth: int = _DEPTH) -> list[tuple[str, str]]:

@@ -49,6 +49,21 @@ def test_a_job_is_cancelled_and_then_there_is_another(chain):
     chain.make("cancel", "ENV=demo", f"NAME={chain.job}")
 
 
+def test_what_failed_at_first_is_made_again_by_the_same_command(chain):
+    chain.make("data", "finetune", "register", "ENV=demo")
+    for fault in ("compute-provisioning-failed", "probe-failed"):
+        chain.make("local-fault", f"NAME={fault}")
+    chain.az("compute", "delete", "-n", "gpu-cluster", "--yes")
+    assert "compute gpu-cluster was not made" in chain.make("compute", "ENV=demo", code=2)
+    shown = chain.make("deploy", "ENV=demo", "PREFLIGHT=warn", code=2)
+    assert "(ResourceNotReady)" in shown and "make undeploy ENV=demo BACKEND=local deletes it" in shown
+    for fault in ("compute-provisioning-failed", "probe-failed"):
+        chain.make("local-fault", f"NAME={fault}", "CLEAR=1")
+    assert "is in state Failed, which runs no job; it is deleted and made again" in chain.make("compute", "ENV=demo")
+    assert "all traffic to demo" in chain.make("deploy", "ENV=demo")
+    assert "nothing is billed" in chain.make("undeploy", "ENV=demo")
+
+
 def versions(chain):
     """Returns the model's versions, newest first, each with the job of its tag."""
     query = "[].[version, tags.job]"

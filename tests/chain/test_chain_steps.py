@@ -428,12 +428,14 @@ def test_a_job_that_takes_too_long_goes_on_and_is_said(prepared, capfd):
     prepared.has(**{"job__demo-1": {"status": "Running", "creation_context": {"created_at": "2026-01-01T00:00:00Z"}}})
     steps = json.dumps([{"name": "s", "label": "finetune", "status": "Queued", "type": "command"}])
     prepared.say("job list", *[{"out": steps}] * 50)
+    usage = [{"name": {"value": "Standard NCASv3_T4 Family"}, "current_value": 8, "limit": 8}]
+    prepared.say("compute list-usage", *[{"out": json.dumps(usage)}] * 50)
     prepared.say("job stream", {"seconds": 60})
     run = prepared.with_values("waiting.finetune_hours=0.0008", "waiting.heartbeat_minutes=0.01")
     code, said = refused(job.wait, run)
     assert code == WAITING and "its machine is billed; make await ENV=demo BACKEND=local goes on waiting" in said
     beat = next(line for line in capfd.readouterr().err.splitlines() if line.startswith("job demo-1: Running, made"))
-    assert "step finetune Queued" in beat and "an endpoint may hold the cores" in beat
+    assert "step finetune Queued" in beat and "8 of 8 cores in use" in beat
     assert not (prepared.folder / "status").exists()
 
 

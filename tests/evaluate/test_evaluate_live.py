@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import dataclasses
 import json
@@ -19,6 +20,7 @@ from scripts.errors import UserError
 from scripts.evaluate import compare, evaluation, model_version, report
 from scripts.evaluate.evaluation import Evaluation
 from scripts.loadtest import load
+from scripts.metrics import __main__ as metrics
 from scripts.metrics import job_runs
 from scripts.values import read as values_read
 from scripts.values.read import Values
@@ -158,6 +160,14 @@ def test_the_version_is_the_one_of_the_states_job(live: Live, tmp_path: Path) ->
     (tmp_path / "model-version").write_text(f"{SAME} learned\n")
     with pytest.raises(UserError, match=r":2 belongs to job same, and .* means the one of job learned; make register"):
         meant("--folder", str(tmp_path))
+
+
+def test_metrics_are_those_of_a_versions_job(live: Live) -> None:
+    named = argparse.Namespace(model_version=SAME, folder=None)
+    assert metrics._job_of(live.values, live.client, named) == "same"
+    named.model_version = "99"
+    with pytest.raises(UserError, match=r"there is no model .*:99; make register"):
+        metrics._job_of(live.values, live.client, named)
 
 
 def test_an_evaluation_that_was_edited_proves_nothing(live: Live) -> None:
