@@ -71,10 +71,9 @@ def delete(run: Run, name: str) -> None:
     )
     goes_on = f"endpoint {name} may still be there and billed; {run.make('undeploy')} goes on deleting it"
     patience = run.patience(f"endpoint {name}", "undeploy_minutes", goes_on, lambda: _seen(run, name))
-    answer = run.az.wait(patience, "online-endpoint", "delete", "-n", name, "--yes")
-    if answer.code:
-        found = show(run, name)
-        if found is not None and state_of(found) != "deleting":
+    if state_of(show(run, name)) not in ("", "deleting"):
+        answer = run.az.wait(patience, "online-endpoint", "delete", "-n", name, "--yes")
+        if answer.code and state_of(show(run, name)) not in ("", "deleting"):
             raise refused(answer, f"endpoint {name} was not deleted, and is billed until it is")
     patience.until(lambda: show(run, name), lambda found: found is None)
 

@@ -147,7 +147,7 @@ def _seen(run: Run, job: str) -> str:
     waits = any(state.plain_status(each) in WAITING_STATES for each in (status, *(now for _, now in steps)))
     if waits:
         words.append(
-            f"it waits for a node of cluster {run.name(*COMPUTE)}{_cores(run)}: where that takes longer than 10 minutes, "
+            f"it waits for a node of cluster {run.name(*COMPUTE)}{_cores(run)}: where that takes more than 10 minutes, "
             "an endpoint may hold the cores of this family (az ml compute list-usage), or the region has no machine"
         )
     return ", ".join(words)

@@ -303,15 +303,22 @@ def test_undeploy_waits_until_nothing_is_left(world, capsys):
     world.thing(world.on, "Succeeded")
     gone = {"out": '{"provisioning_state": "Deleting"}'}
     world.say("online-endpoint delete", {"set": {world.on: {"provisioning_state": "Deleting"}}})
-    world.say(
-        "online-endpoint show", {"out": '{"provisioning_state": "Succeeded"}'}, gone, {**gone, "set": {world.on: None}}
-    )
+    there = {"out": '{"provisioning_state": "Succeeded"}'}
+    world.say("online-endpoint show", there, there, gone, {**gone, "set": {world.on: None}})
     endpoint.undeploy(world.run)
     said = capsys.readouterr().out
     assert "6 to 8 minutes" in said and said.endswith("nothing is billed\n")
-    assert len(world.words("online-endpoint show")) == 4
+    assert len(world.words("online-endpoint show")) == 5
     endpoint.undeploy(world.run)
     assert world.calls() == ["online-endpoint delete"]
+
+
+def test_an_endpoint_that_goes_already_is_only_waited_for(world):
+    gone = {"out": '{"provisioning_state": "Deleting"}'}
+    world.thing(world.on, "Deleting")
+    world.say("online-endpoint show", gone, gone, {**gone, "set": {world.on: None}})
+    endpoint.undeploy(world.run)
+    assert world.calls() == []
 
 
 def test_an_endpoint_that_cannot_be_deleted_is_still_billed(world):
