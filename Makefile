@@ -52,6 +52,8 @@ JOB          = $$(cat $(RUN)/job)
 DATA_VERSION = $$($(state) data-version)
 LEFT         = { echo "error: endpoint $(ENDPOINT) may be there and billed; make undeploy ENV=$(ENV) BACKEND=$(BACKEND) deletes it" >&2; exit 1; }
 
+WHY          = { $(online) $(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0) --why; exit 1; }
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo all render render-check validate preflight gpu lock lock-check data data-check compute finetune \
@@ -70,7 +72,7 @@ validate: $(INSTALLED_core)  ## Check values and YAML offline: schema, SDK, comp
 	@$(PY) -m scripts.validate $(VALUES)
 
 preflight: $(if $(OFFLINE),$(INSTALLED_core),$(READY))  ## Check the run before it is paid for (OFFLINE=1 without an account; OUTPUT=json; JUNIT=<file>)
-	@$(if $(OFFLINE),,$(online)) $(PY) -m scripts.preflight $(VALUES) $(if $(OFFLINE),--offline) $(if $(OUTPUT),-o $(OUTPUT)) $(if $(JUNIT),--junit $(JUNIT))
+	@$(if $(OFFLINE),,$(online)) $(PY) -m scripts.preflight $(VALUES) $(if $(OFFLINE),--offline,--az "$(AZ)") $(if $(OUTPUT),-o $(OUTPUT)) $(if $(JUNIT),--junit $(JUNIT))
 
 gpu: $(INSTALLED_core)  ## Which machine could train and serve this model, with memory and cost, cheapest first
 	@$(PY) -m scripts.gpu $(VALUES)
@@ -107,7 +109,7 @@ cancel: $(READY)  ## Cancel the job and wait until it has ended (NAME=<job> of a
 	@$(chain) cancel $(if $(NAME),--name $(NAME))
 
 register: $(READY)  ## Register the trained model; the service counts the versions, a tag names the job
-	@$(chain) register
+	@$(state) completed && $(online) $(PY) -m scripts.trained $(VALUES) --folder $(RUN) && $(chain) register
 
 deploy: deployment  ## Create or update endpoint and deployment, and give it all traffic (billed until undeploy)
 	@$(az) ml online-endpoint update $(WORKSPACE) -n $(ENDPOINT) --traffic "$(DEPLOYMENT)=100" -o none || $(LEFT)
@@ -115,7 +117,7 @@ deploy: deployment  ## Create or update endpoint and deployment, and give it all
 
 invoke: $(READY) $(if $(IN_PIPELINE),data-report)  ## Ask a held-out question and print the answer beside the true one (ROW=<number>)
 	@$(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0) --write $(RUN)/request.json
-	@$(az) ml online-endpoint invoke $(WORKSPACE) -n $(ENDPOINT) -d $(DEPLOYMENT) -r $(RUN)/request.json -o tsv > $(RUN)/response.json
+	@$(az) ml online-endpoint invoke $(WORKSPACE) -n $(ENDPOINT) -d $(DEPLOYMENT) -r $(RUN)/request.json -o tsv > $(RUN)/response.json || $(WHY)
 	@$(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0) --show $(RUN)/response.json
 
 undeploy: $(READY)  ## Delete the endpoint and its deployments: nothing billed is left
@@ -154,7 +156,7 @@ data-asset-%: prepare
 
 # PREFLIGHT=warn goes on in spite of a failure, and the record in the state says so.
 gate: $(READY)
-	@$(online) $(PY) -m scripts.preflight $(VALUES) --brief --record $(RUN)/preflight.json $(if $(filter warn,$(PREFLIGHT)),--warn)
+	@$(online) $(PY) -m scripts.preflight $(VALUES) --az "$(AZ)" --brief --record $(RUN)/preflight.json $(if $(filter warn,$(PREFLIGHT)),--warn)
 
 cluster-%: $(READY)
 	@$(chain) cluster $*

@@ -55,7 +55,9 @@ def job_name(folder: Path, environment: str, again: bool = False, root: Path = R
         raise UserError(
             f"pipelines/{environment}/finetune.yml: no such file; run make render ENV={environment}", MISSING
         )
-    digest = hashlib.sha256(path.read_bytes() + version.encode()).hexdigest()[:10]
+    beside = (path.with_name("finetune_config.json"), *sorted(path.with_name("prepare").rglob("*")))  # sent with it
+    content = b"".join(file.read_bytes() for file in (path, *beside) if file.is_file())
+    digest = hashlib.sha256(content + version.encode()).hexdigest()[:10]
     stem, attempt = f"{environment}-{digest}-", 1
     last = folder / "job"
     name = last.read_text(encoding="utf-8").strip() if last.exists() else ""

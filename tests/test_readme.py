@@ -167,11 +167,11 @@ def test_the_precedence_is_the_one_of_the_rendered_job():
         return re.search(rf"^ +{name}: .*# (\S+)$", job, re.M)[1]
 
     seen = [
-        source("dev", "lora_r"),
+        source("reference", "lora_r"),
         source("demo", "precision"),  # the component has a default for it too
-        source("dev", "precision"),  # and so has the project
-        source("dev", "number_of_gpu_to_use_finetuning"),
-        source("dev", "num_train_epochs"),  # and so has the model
+        source("reference", "precision"),  # and so has the project
+        source("reference", "number_of_gpu_to_use_finetuning"),
+        source("reference", "num_train_epochs"),  # and so has the model
         source("prod", "num_train_epochs"),  # which values.yaml says too
         source("prod", "num_train_epochs", "finetune.num_train_epochs=2"),
     ]

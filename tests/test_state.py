@@ -51,6 +51,18 @@ def test_other_yaml_or_data_or_a_wish_is_another_job(project):
     assert len({first, second, name(project)}) == 3
 
 
+@pytest.mark.parametrize("beside", ["finetune_config.json", "prepare/settings.json"])
+def test_what_is_sent_beside_the_yaml_makes_another_job(project, beside):
+    """LoRA's algorithm stands in finetune_config.json alone: with another one the old job is not the one wanted."""
+    first = name(project)
+    path = project / "pipelines" / "dev" / beside
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('{"lora_algo": "peft"}')
+    second = name(project)
+    path.write_text('{"lora_algo": "custom"}')
+    assert len({first, second, name(project)}) == 3
+
+
 def test_only_completed_is_good_enough(project, capsys):
     folder = project / "state"
     with pytest.raises(UserError, match="make finetune ENV=dev submits a job"):

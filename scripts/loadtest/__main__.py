@@ -80,7 +80,10 @@ def run(arguments: list[str] | None = None) -> int:
             raise UserError(f"{option} {given:g}: expected a number above 0", USAGE)
     values = from_arguments(options)
     seed = values.data["evaluation"]["seed"]
-    questions = [case.messages for case in held_out.drawn(values.environment, 200, seed)]
+    cases, left_out = held_out.askable(held_out.drawn(values.environment, 200, seed))
+    if left_out:
+        print(f"note: {left_out}", file=sys.stderr)
+    questions = [case.messages for case in cases]
     client = client_module.connect(values)
     endpoint = endpoint_module.require(values, client, endpoint_module.name_of(values))
     tokens_of, counted = counter(model_version.served(client, endpoint.model).folder)
@@ -103,7 +106,9 @@ def run(arguments: list[str] | None = None) -> int:
         from tabulate import tabulate
 
         print(tabulate([row(level) for level in levels], headers=HEAD, disable_numparse=True, stralign="right"))
-        print(f"{counted}; questions: held-out conversations with values' request parameters\n")
+        print(f"{counted}; questions: held-out conversations with values' request parameters")
+        reasons = {status: reason for level in levels for status, reason in level.reasons.items()}
+        print("".join(f"{reason}\n" for _, reason in sorted(reasons.items())))
         if advised:
             print("\n".join(advice.lines(advised, endpoint.places, options.target_rps)))
     if advised is None:

@@ -10,6 +10,7 @@ import yaml
 
 from scripts.azure import machine_sizes
 from scripts.azure.machine_sizes import family_key
+from scripts.conversation import answer
 from scripts.errors import UserError, suggest
 from scripts.files import write_private
 
@@ -34,6 +35,7 @@ class Settings:
     serving_threads: int = _number("serving.threads", 0)
     max_batch: int = _number("serving.max_batch", 1)
     ready_seconds: float = _number("serving.ready_seconds", 1.0)
+    answer_shape: str = DEFAULTS["serving"]["answer_shape"]
     cores_per_family: int = _number("quota.cores_per_family", 0)
     lro_seconds: float = _number("operations.lro_seconds", 0.0)
     base_models: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -50,6 +52,7 @@ class Settings:
         return limits.get(family_key(family), self.cores_per_family)
 
 
+ANSWER_SHAPES = ("auto", *answer.SHAPES)
 NUMBERS = {field.metadata["key"]: field for field in dataclasses.fields(Settings) if field.metadata}
 
 
@@ -68,10 +71,12 @@ def load(path: Path) -> Settings:
             fields["base_models"] = _base_models(path, content)
             continue
         keys = [key.partition(".")[2] for key in NUMBERS if key.startswith(f"{section}.")]
-        keys += ["families"] if section == "quota" else []
+        keys += {"quota": ["families"], "serving": ["answer_shape"]}.get(section, [])
         for key, value in _mapping(path, section, content, keys).items():
             if key == "families":
                 fields["family_cores"] = _families(path, value)
+            elif key == "answer_shape":
+                fields["answer_shape"] = _answer_shape(path, value)
             else:
                 field = NUMBERS[f"{section}.{key}"]
                 fields[field.name] = _checked(path, f"{section}.{key}", value, field.metadata["smallest"])
@@ -95,6 +100,14 @@ def _checked(path: Path, where: str, value: Any, smallest: float) -> Any:
         kind = "a whole number" if kinds == (int,) else "a number"
         raise UserError(f"{path}: {where} is {value!r}; allowed is {kind} of at least {smallest:g}.")
     return value
+
+
+def _answer_shape(path: Path, value: Any) -> str:
+    if value not in ANSWER_SHAPES:
+        near = suggest(value, ANSWER_SHAPES)
+        allowed = ", ".join(ANSWER_SHAPES)
+        raise UserError(f"{path}: serving.answer_shape is {value!r}; allowed are {allowed}{near}.")
+    return str(value)
 
 
 def _families(path: Path, value: Any) -> dict[str, int]:
