@@ -18,6 +18,7 @@ INVALID = 4  # values, templates, data or rendered YAML are wrong
 UNREACHABLE = 5  # Azure ML (or what answers for it) could not be asked
 MISSING = 6  # something that an earlier step makes is not there yet
 FILE = 7  # a file or folder is not what it should be: no permission, a folder where a file belongs, no space left
+WAITING = 8  # a limit of `waiting` was reached: what was waited for goes on without us
 INTERRUPTED = 130  # Ctrl-C, as shells number it
 
 

@@ -203,7 +203,7 @@ def test_the_transcript_of_the_demo_is_of_todays_demo(tmp_path):
     for said in (
         re.search(r"^train  .*trained$", shown, re.M)[0], f"data asset azureml-chat-train:{version}",
         *re.findall(r"^pass +(?:gpu-memory|time-and-cost|endpoint-cost) .*$", shown, re.M),
-        f"job {job}: Completed", f"model {model}:{job}", f"endpoint {endpoint}: all traffic to demo",
+        f"job {job}: Completed", f"model {model}:1", f"endpoint {endpoint}: all traffic to demo",
         f"question:  {question}", f"no endpoint {endpoint}: nothing is billed",
     ):  # fmt: skip
         assert " ".join(said.split()) in " ".join(transcript.split()), "run make demo and show what it prints today"
