@@ -236,12 +236,12 @@ def test_both_memories_are_said_where_nobody_can_know() -> None:
     assert "212.7 if they are kept" in long.sentence
     tight = finding("gpu-memory", made("prod", "finetune.max_seq_length=6500", data=none))
     assert "training is tight" in tight.sentence
-    sure = finding("gpu-memory", made("dev", *LLAMA, data=none))
+    sure = finding("gpu-memory", made("reference", *LLAMA, data=none))
     assert "if they are kept" not in sure.sentence
-    kept = finding("gpu-memory", made("dev", *QWEN, data=none))
+    kept = finding("gpu-memory", made("reference", *QWEN, data=none))
     assert "if they are kept" not in kept.sentence  # a hub model's configuration is all in the values
     again = "model.finetune_config.hf_trainer_args.gradient_checkpointing=true"
-    less = finding("gpu-memory", made("dev", *QWEN, again, data=none))
+    less = finding("gpu-memory", made("reference", *QWEN, again, data=none))
     assert gib(less.details) < gib(kept.details)
 
 
@@ -264,7 +264,7 @@ def test_prepared_data_need_no_source(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 def test_all_odd_numbers_are_told_at_once() -> None:
-    found = finding("numbers", made("dev", "deployment.request_timeout_ms=90", "finetune.lora_alpha=90000"))
+    found = finding("numbers", made("reference", "deployment.request_timeout_ms=90", "finetune.lora_alpha=90000"))
     assert "finetune.lora_alpha" in found.sentence
     assert [line for line in found.details if "deployment.request_timeout_ms: 90, allowed: 1000 or more" in line]
 

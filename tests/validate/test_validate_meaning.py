@@ -75,7 +75,7 @@ def test_the_command_tells_them_with_the_files_faults(capsys: pytest.CaptureFixt
     assert "error: --set: azure.region: found westus9" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("version", ["dev-ff68c580ac-1", "1.0", "0", "-1", '"2026-11-24"', "true"])
+@pytest.mark.parametrize("version", ["reference-ff68c580ac-1", "1.0", "0", "-1", '"2026-11-24"', "true"])
 def test_a_model_version_that_is_no_positive_integer(is_said: Fault, version: str) -> None:
     before = "type: mlflow_model"
     is_said(MODEL, before, f"{before}\nversion: {version}", "version", "expected a positive integer")

@@ -12,6 +12,8 @@ import time
 import uuid
 from typing import Any
 
+from starlette.responses import Response
+
 from scripts.local.core import faults
 from scripts.local.core.state import PROVIDER, Parts
 from scripts.local.core.store import Document, iso
@@ -156,7 +158,10 @@ async def compute_status(call: Call) -> Any:
 
 @routes("GET", SUBSCRIPTION + PROVIDER + "/locations/{location}/mfeOperationResults/{id}")
 async def result(call: Call) -> Any:
-    """Answers a poll of `Location`: 202 while the work runs, then 200 without a body, or the work's error."""
+    """Answers a poll of `Location`: 202 while the work runs, then 200 without content, or the work's error.
+
+    Recorded is no body at all; `null`, as the front end writes elsewhere, is what a client that reads JSON can read.
+    """
     document = _find(call)
     body = document.body
     if body["status"] not in ENDED:
@@ -164,4 +169,4 @@ async def result(call: Call) -> Any:
         return reply({}, 202, headers)
     if body["status"] == "Failed":
         return reply({"error": body["error"]}, 400)
-    return reply()
+    return Response("null", media_type="application/json")

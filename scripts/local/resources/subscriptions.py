@@ -126,26 +126,6 @@ async def skus(call: Call) -> Any:
     }
 
 
-@arm("GET", LOCATION + "/quotas")
-async def quotas(call: Call) -> Any:
-    """Lists the cores that the subscription may use, a family of sizes."""
-    region = call.words["location"].lower()
-    base = f"/subscriptions/{call.words['subscription']}{PROVIDER}/locations/{region}/quotas/"
-    return {
-        "value": [
-            {
-                "unit": "Count",
-                "limit": call.state.settings.family_limit(family),
-                "name": {"value": family, "localizedValue": family},
-                "type": "Microsoft.MachineLearningServices/vmFamily/dedicatedCores/quotas",
-                "id": base + family,
-                "location": None,
-            }
-            for family in sorted({size.family for size in catalog().values()})
-        ]
-    }
-
-
 def _workspace_of(state: State, words: dict[str, str]) -> Workspace:
     found = lookup.workspace_of_account(state, words["account"].lower())
     place = (words["subscription"].lower(), words["group"].lower())
