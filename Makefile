@@ -72,7 +72,7 @@ validate: $(INSTALLED_core)  ## Check values and YAML offline: schema, SDK, comp
 	@$(PY) -m scripts.validate $(VALUES)
 
 preflight: $(if $(OFFLINE),$(INSTALLED_core),$(READY))  ## Check the run before it is paid for (OFFLINE=1 without an account; OUTPUT=json; JUNIT=<file>)
-	@$(if $(OFFLINE),,$(online)) $(PY) -m scripts.preflight $(VALUES) $(if $(OFFLINE),--offline) $(if $(OUTPUT),-o $(OUTPUT)) $(if $(JUNIT),--junit $(JUNIT))
+	@$(if $(OFFLINE),,$(online)) $(PY) -m scripts.preflight $(VALUES) $(if $(OFFLINE),--offline,--az "$(AZ)") $(if $(OUTPUT),-o $(OUTPUT)) $(if $(JUNIT),--junit $(JUNIT))
 
 gpu: $(INSTALLED_core)  ## Which machine could train and serve this model, with memory and cost, cheapest first
 	@$(PY) -m scripts.gpu $(VALUES)
@@ -157,7 +157,7 @@ data-asset-%: prepare
 
 # PREFLIGHT=warn goes on in spite of a failure, and the record in the state says so.
 gate: $(READY)
-	@$(online) $(PY) -m scripts.preflight $(VALUES) --brief --record $(RUN)/preflight.json $(if $(filter warn,$(PREFLIGHT)),--warn)
+	@$(online) $(PY) -m scripts.preflight $(VALUES) --az "$(AZ)" --brief --record $(RUN)/preflight.json $(if $(filter warn,$(PREFLIGHT)),--warn)
 
 cluster-%: CLUSTER_YML = pipelines/$(ENV)/$(if $(filter prepare,$*),prepare/cluster,compute).yml
 cluster-%: $(READY)

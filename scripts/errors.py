@@ -40,6 +40,14 @@ class CouldNotAskError(UserError):
         self.what = what
 
 
+class MayNotAskError(CouldNotAskError):
+    """Azure does not let this login ask, or has no such answer: nobody knows, and `todo` is how a person finds out."""
+
+    def __init__(self, reason: str, what: str, todo: str) -> None:
+        super().__init__(reason, what)
+        self.todo = todo
+
+
 def one_line(text: object) -> str:
     """Returns a text on one line and not longer than a sentence; Azure's errors are pages long."""
     words = " ".join(str(text).split())

@@ -36,6 +36,7 @@ GET_MODEL = "azure.ai.ml.operations:ModelOperations._get"
 OUTPUT_URIS = "azure.ai.ml.operations:JobOperations._get_named_output_uri"
 DATASTORE_INFO = "azure.ai.ml._artifacts._artifact_utilities:get_datastore_info"
 STORAGE_CLIENT = "azure.ai.ml._artifacts._artifact_utilities:get_storage_client"
+REGISTRY_STORAGE = "azure.ai.ml._utils._registry_utils:get_storage_details_for_registry_assets"
 TO_DICT = (
     "azure.ai.ml.entities:AmlCompute._to_dict",
     "azure.ai.ml.entities:Data._to_dict",
@@ -50,7 +51,7 @@ TO_DICT = (
 PATHS = (
     *(SHOULD_SKIP_WARNING, ENUMERATIONS, SCHEMA_BASE, *SCHEMAS.values()),
     *(f"{path}.{DECLARED_FIELDS}" for path in SCHEMAS.values()),
-    *(VALIDATE, TO_JOB, GET_MODEL, OUTPUT_URIS, DATASTORE_INFO, STORAGE_CLIENT, *TO_DICT),
+    *(VALIDATE, TO_JOB, GET_MODEL, OUTPUT_URIS, DATASTORE_INFO, STORAGE_CLIENT, REGISTRY_STORAGE, *TO_DICT),
 )
 
 
@@ -108,6 +109,20 @@ def output_files(client: Any, job: str, output: str) -> OutputFiles | None:
     datastore, path = place[1], f"{place[2]}/"
     storage = look_up(PACKAGE, STORAGE_CLIENT)(**look_up(PACKAGE, DATASTORE_INFO)(client.datastores, datastore))
     return OutputFiles([name.removeprefix(path) for name in storage.list(path)], path, storage)
+
+
+def registry_container(models: Any, name: str, version: str, uri: str) -> str:
+    """Returns the signed address of the container in which a registry keeps a model's files; `uri` is the model's."""
+    address, _ = look_up(PACKAGE, REGISTRY_STORAGE)(
+        service_client=_own(models, "_registry_service_client"),
+        asset_type="models",
+        asset_name=name,
+        asset_version=version,
+        rg_name=_own(models, "_resource_group_name"),
+        reg_name=_own(models, "_registry_name"),
+        uri=uri,
+    )
+    return str(address)
 
 
 def system_metadata(model: Any) -> Any:

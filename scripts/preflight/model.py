@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 
-from scripts.azure import chat_models, component_rules, lora
+from scripts.azure import chat_models, component_rules, lora, registries
 from scripts.azure.component import COMPONENT
 from scripts.preflight.context import Context
 from scripts.preflight.finding import FAIL, WARN, Finding, failed, passed, skipped, warned
@@ -75,11 +75,54 @@ def exists(context: Context) -> Finding:
     name = f"{context.at('model.version')}: {model['registry']} "
     if found is None:
         newest = context.asked.model(model["name"])
-        todo = f'take version "{newest.version}"' if newest else "mind its spelling: az ml model list --registry-name"
+        others = ", ".join(each for each in registries.REGISTRIES if each.lower() != model["registry"].lower())
+        todo = (
+            f'take version "{newest.version}"'
+            if newest
+            else f"mind its spelling (az ml model list --registry-name {model['registry']}), or set model.registry: "
+            f"models of the studio's catalog lie in {others} too"
+        )
         return failed(f"{name}has no {model['name']} version {version}", todo)
     if found.archived and not context.model.archived:
         return Finding(WARN, f"{name}has archived {model['name']} since", f"make lock ENV={context.environment}")
     return passed(f"{model['registry']} has {model['name']} version {version}")
+
+
+def version(context: Context) -> Finding:
+    """Fails for a version that was written for another model, and offline for one that nobody here knows."""
+    model, known = context.value("model"), context.facts.known_versions
+    name, wanted = context.model.name, context.model.version
+    if model.get("huggingface_id"):
+        return skipped(f"{model['huggingface_id']} is not in the registry, which numbers its models")
+    if wanted in known:
+        return passed(f"{name} version {wanted} is known")
+    take = " or ".join(f'"{each}"' for each in known)
+    if context.values.inherits("model.version", "model.name"):
+        return failed(
+            f"{context.at('model.version')}: {wanted} was written for another model than {name}, which "
+            f"{context.values.where('model.name')} names",
+            f"give model.version beside model.name{f': {take}' if take else ''}",
+        )
+    what = f"neither the catalog nor the lock knows version {wanted} of {name}"
+    if context.live:
+        return skipped(f"{what}; model-exists asks the registry")
+    return failed(
+        f"{context.at('model.version')}: {what}",
+        f"make lock ENV={context.environment} asks the registry" + (f"; or take {take}" if take else ""),
+    )
+
+
+def registry(context: Context) -> Finding:
+    """Fails for a registry that is nearly a public one's name; of an organisation's own only Azure knows."""
+    name, where = str(context.value("model.registry")), context.at("model.registry")
+    if registries.is_public(name):
+        return passed(f"{name} is a public registry")
+    if hint := registries.misspelt(name):
+        return failed(f"{where}: {name} is no public registry{hint}", f"take one of {', '.join(registries.REGISTRIES)}")
+    return warned(
+        f"{where}: {name} is none of the public registries that are known; whether it is there is not known offline",
+        f"mind its spelling; public ones are {', '.join(registries.REGISTRIES)}",
+    )
 
 
 def drift(context: Context) -> Finding:

@@ -45,6 +45,11 @@ class Values:
             return "environment"
         return COMMAND_LINE if place == COMMAND_LINE else "values" * bool(place)
 
+    def inherits(self, key: str, beside: str) -> bool:
+        """Tells whether a key comes from an earlier layer than the one beside it: a version from before the name."""
+        layers = ("", "values", "environment", COMMAND_LINE)
+        return layers.index(self.source(key)) < layers.index(self.source(beside))
+
 
 def environments(root: Path = ROOT) -> list[str]:
     """Returns the names of the environments, from `environments/*.yaml`; a lock file's has a period and is none."""

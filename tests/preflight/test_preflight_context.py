@@ -16,13 +16,13 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_manifest_is_read_as_the_data_preparation_writes_it(tmp_path: Path) -> None:
-    folder = tmp_path / "data" / "dev"
+    folder = tmp_path / "data" / "reference"
     folder.mkdir(parents=True)
     tokens = {"how": "exact", "tokens": 1000, "curve": list(range(101)), "histogram": {"longest": 100},
               "cut": {"answers_lost": {"rows": 3}}}  # fmt: skip
     files = {"train": {"rows": 20, "bytes": 4000, "tokens": tokens}, "validation": {"rows": 2, "bytes": 400}}
     (folder / "manifest.json").write_text(json.dumps({"files": files}))
-    found = context.read_data("dev", tmp_path)
+    found = context.read_data("reference", tmp_path)
     assert found["train"].longest == 100
     assert found["train"].answers_lost == 3
     assert found["train"].cut(100) == 1000
@@ -35,10 +35,10 @@ def test_manifest_is_read_as_the_data_preparation_writes_it(tmp_path: Path) -> N
  ["", "{", "[]", "{}", '{"files": {"train": {}}}', '{"files": {"train": {"rows": "x"}}}',
                                   '{"files": {"train": {"rows": 5, "tokens": {"curve": 3}}}}'])  # fmt: skip
 def test_a_damaged_manifest_is_a_sentence(tmp_path: Path, text: str) -> None:
-    (tmp_path / "data" / "dev").mkdir(parents=True)
-    (tmp_path / "data" / "dev" / "manifest.json").write_text(text)
-    with pytest.raises(UserError, match=r"data/dev/manifest\.json: .*make data ENV=dev"):
-        context.read_data("dev", tmp_path)
+    (tmp_path / "data" / "reference").mkdir(parents=True)
+    (tmp_path / "data" / "reference" / "manifest.json").write_text(text)
+    with pytest.raises(UserError, match=r"data/reference/manifest\.json: .*make data ENV=reference"):
+        context.read_data("reference", tmp_path)
 
 
 def test_a_cut_keeps_the_share_of_the_tokens_below_it() -> None:
@@ -55,25 +55,25 @@ def test_without_lengths_the_cut_is_the_most_that_rows_can_hold(percentiles: tup
 
 
 def test_a_value_is_found_by_its_dotted_key() -> None:
-    where = made("dev", "compute.size=Standard_X")
+    where = made("reference", "compute.size=Standard_X")
     assert where.value("compute.size") == where.size_name("finetune") == "Standard_X"
     assert where.value("compute.nothing", 5) == where.value("compute.size.more", 5) == where.value("nothing", 5) == 5
     assert where.value("nothing") is None
     assert where.at("compute.size") == "--set: compute.size"
     assert where.size("finetune") is where.card("finetune") is None
     assert where.card("inference")
-    assert where.environment == "dev"
+    assert where.environment == "reference"
     assert where.today == TODAY
     assert context.build(where.values).today == datetime.date.today()
 
 
 def test_what_the_manifest_does_not_say(tmp_path: Path) -> None:
-    folder = tmp_path / "data" / "dev"
+    folder = tmp_path / "data" / "reference"
     folder.mkdir(parents=True)
     tokens = {"how": "sample", "tokens": 1000, "histogram": {"longest": 100}}
     files = {"train": {"rows": 20, "tokens": tokens}, "test": {"rows": 2}, "heldout": {"rows": 3}}
     (folder / "manifest.json").write_text(json.dumps({"files": files}))
-    found = context.read_data("dev", tmp_path)
+    found = context.read_data("reference", tmp_path)
     assert list(found) == ["train", "test"]
     assert (found["train"].longest, found["train"].how, found["train"].answers_lost) == (0, "sample", 0)
     assert (found["test"].tokens, found["test"].how, found["test"].percentiles) == (0, "characters", ())

@@ -53,16 +53,16 @@ def test_long_lines_are_broken_under_their_sentence() -> None:
 
 
 def test_json_has_all_keys_always() -> None:
-    found = json.loads(results.as_json("dev", ALL, overridden=True))
-    assert (found["environment"], found["exit_code"], found["overridden"]) == ("dev", 1, True)
+    found = json.loads(results.as_json("reference", ALL, overridden=True))
+    assert (found["environment"], found["exit_code"], found["overridden"]) == ("reference", 1, True)
     assert found["checks"][1] == {"check": "lock", "group": "model", "status": "warn", "sentence": "there is none",
                                   "todo": "make lock", "details": ["a detail"], "unasked": False}  # fmt: skip
 
 
 def test_junit_counts_and_says_everything() -> None:
-    suite = ElementTree.fromstring(results.junit("dev", ALL).encode())
+    suite = ElementTree.fromstring(results.junit("reference", ALL).encode())
     assert {key: suite.get(key) for key in ("name", "tests", "failures", "errors", "skipped")} == {
-        "name": "preflight dev", "tests": "5", "failures": "1", "errors": "1", "skipped": "1",
+        "name": "preflight reference", "tests": "5", "failures": "1", "errors": "1", "skipped": "1",
     }  # fmt: skip
     cases = {case.get("name"): case for case in suite}
     assert cases["lock"].get("classname") == "preflight.model"
@@ -75,6 +75,6 @@ def test_junit_counts_and_says_everything() -> None:
 
 
 def test_the_record_is_the_json_with_whether_a_person_went_on() -> None:
-    record = json.loads(results.as_json("dev", [GOOD], overridden=False))
-    assert record == {**json.loads(results.as_json("dev", [GOOD])), "overridden": False}
+    record = json.loads(results.as_json("reference", [GOOD], overridden=False))
+    assert record == {**json.loads(results.as_json("reference", [GOOD])), "overridden": False}
     assert record["exit_code"] == 0

@@ -3,69 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from scripts.azure import chat_models, component, machine_sizes
-from scripts.azure.chat_models import Model
-from scripts.azure.component import Component
 from scripts.azure.machine_sizes import Size
 from scripts.errors import CouldNotAskError
-from scripts.preflight import checklist, context
+from scripts.preflight import checklist
 from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN, Finding
 from tests.preflight.conftest import made
+from tests.preflight.live_answers import FAMILY, asked, finding, has
 
 A100, T4 = "Standard_NC24ads_A100_v4", "Standard_NC4as_T4_v3"
-FAMILY = "Standard NCADSA100v4 Family Cluster Dedicated vCPUs"
 CLUSTER = {"name": "gpu-cluster", "type": "amlcompute", "state": "Succeeded", "errors": "", "size": A100,
            "tier": "dedicated", "min": 0, "max": 1}  # fmt: skip
-
-
-@dataclass
-class Answers:
-    """What a workspace and its registry would answer."""
-
-    region: str = "eastus"
-    sizes: dict[str, Size] = field(default_factory=machine_sizes.catalog)
-    quota: dict[str, tuple[int, int]] = field(
-        default_factory=lambda: {FAMILY: (0, 100), "TotalDedicatedCores": (0, 100)}
-    )
-    there: dict[str, Any] | None = None
-    deployed: dict[str, Any] | None = None
-    models: dict[str | None, Model] = field(default_factory=dict)
-    newest: Component | None = field(default_factory=component.catalog)
-
-    @property
-    def usage(self) -> list[dict[str, Any]]:
-        return [{"name": name, "used": used, "limit": limit} for name, (used, limit) in self.quota.items()]
-
-    def cluster(self, name: str) -> dict[str, Any] | None:
-        return self.there
-
-    def deployment(self, endpoint: str, name: str) -> dict[str, Any] | None:
-        return self.deployed
-
-    def model(self, name: str, version: str | None = None) -> Model | None:
-        return self.models.get(version)
-
-    def component(self, name: str, version: str | None = None) -> Component | None:
-        return self.newest
-
-
-def asked(env: str, *sets: str, **answers: Any) -> context.Context:
-    return dataclasses.replace(made(env, *sets), live=Answers(**answers))  # type: ignore[arg-type]
-
-
-def finding(check: str, env: str, *sets: str, **answers: Any) -> Finding:
-    return checklist.named(check).work(asked(env, *sets, **answers))
-
-
-def has(found: Finding, status: str, *words: str) -> None:
-    assert found.status == status, found
-    for word in words:
-        assert word in f"{found.sentence} -> {found.todo}"
 
 
 @pytest.mark.parametrize(

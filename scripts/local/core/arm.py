@@ -7,18 +7,14 @@ from typing import Any
 from scripts.azure import name_rules
 from scripts.local.core.state import State, Workspace
 from scripts.local.core.store import Document
-from scripts.local.core.web import Call, bad_request, not_found
+from scripts.local.core.web import Call, bad_request, unknown_resource
 
 
 def stored(call: Call, kind: str, name: str, path: str) -> Document:
     """Returns a stored resource of a workspace; raises Azure's 404. `path`: the end of its id, as `computes/gpu`."""
     document = call.state.store.get(call.ws.scope, kind, name)
     if document is None:
-        raise not_found(
-            f"The Resource 'Microsoft.MachineLearningServices/workspaces/{call.ws.name}/{path}' under resource group "
-            f"'{call.ws.group}' was not found.",
-            "ResourceNotFound",
-        )
+        raise unknown_resource(f"workspaces/{call.ws.name}/{path}", call.ws.group)
     return document
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scripts.local.core.state import State, Workspace
 from scripts.local.core.store import Document
-from scripts.local.core.web import AzureError, bad_request, not_found
+from scripts.local.core.web import AzureError, bad_request, unknown_resource
 
 SCOPE = "workspaces"  # under which the store keeps the workspaces themselves
 SINGULAR = {
@@ -38,11 +38,7 @@ def workspace_of_path(state: State, words: dict[str, str]) -> Workspace:
     scope = f"{words['subscription']}/{words['group']}/{words['workspace']}"
     document = state.store.get(SCOPE, "workspaces", scope)
     if document is None:
-        raise not_found(
-            f"The Resource 'Microsoft.MachineLearningServices/workspaces/{words['workspace']}' under resource group "
-            f"'{words['group']}' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
-            "ResourceNotFound",
-        )
+        raise unknown_resource(f"workspaces/{words['workspace']}", words["group"])
     return Workspace(**document.body)
 
 
@@ -50,7 +46,7 @@ def job(state: State, workspace: Workspace, name: str, status: int = 404) -> Doc
     """Returns a job; raises Azure's refusal (404, or another status where it is only referred to)."""
     document = state.store.get(workspace.scope, "jobs", name)
     if document is None:
-        raise AzureError(status, "UserError", f"Could not find job {name} in workspace {workspace.name}.")
+        raise AzureError(status, "UserError", f"Job {name} not found.", inner=("NotFound", "JobNotFound"))
     return document
 
 

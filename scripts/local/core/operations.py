@@ -7,13 +7,14 @@ that it can run twice: after a kill, what had not finished is simply run again.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 import uuid
 from typing import Any
 
 from scripts.local.core import faults
 from scripts.local.core.state import PROVIDER, Parts
-from scripts.local.core.store import Document
+from scripts.local.core.store import Document, iso
 from scripts.local.core.web import SUBSCRIPTION, AzureError, Call, Routes, not_found, reply
 
 routes = Routes()
@@ -22,31 +23,65 @@ SCOPE = "operations"
 POLL_SOON = {"x-ms-retry-after-ms": "50"}
 POLL_LATER = {"x-ms-retry-after-ms": "500"}
 KEPT = 86400.0  # seconds that the outcome of an operation can be asked for
+ENDED = ("Succeeded", "Failed")
+NEVER = "0001-01-01T00:00:00+00:00"  # .NET's smallest time, which Azure shows as the end of what has not ended
 
 
-def begin(call: Call, work: str, name: str, *, location_style: bool = False) -> dict[str, str]:
+@dataclasses.dataclass(frozen=True)
+class Style:
+    """How a family of operations is polled: the words in its URLs, what it says while it runs, how long it may take."""
+
+    status: str = "mfeOperationsStatus"
+    result: str = "mfeOperationResults"
+    running: str = "Updating"  # also while something is made or deleted
+    timeout: str = "PT30M"
+
+
+# As recorded by Microsoft's tests of the SDK and the CLI, 2022 to 2026.
+STYLES = {
+    "compute": Style(status="computeOperationsStatus", result="", running="InProgress"),
+    "job": Style(status="", running="InProgress", timeout="PT1H"),
+}
+
+
+def _style(work: str) -> Style:
+    return STYLES.get(work.partition(".")[0], Style())
+
+
+def begin(call: Call, work: str, name: str, place: str = "") -> dict[str, str]:
     """Starts an operation on a resource of the call's workspace and returns the headers that say where to poll.
 
     Called in one transaction with the change that it completes, so that no kill leaves a change that nothing completes.
-    With `location_style` the client is sent to `Location` (202 until done), as Azure does for the cancelling of a job.
+    `place`: the path in the workspace of the resource that is there at the end; without it `Location` is the result.
+    Azure's styles: computes have `Azure-AsyncOperation` only, a cancelled job `Location` only, the others both.
     """
     assert work in call.parts.work, f"routes.py has no work {work}"
-    identifier = str(uuid.uuid4())
+    style, identifier = _style(work), f"{work.partition('.')[0]}:{call.ws.identifier}:{uuid.uuid4()}"
     words = {"scope": call.ws.scope, "name": name}
-    call.state.store.put(SCOPE, "operations", identifier, {"work": work, "words": words, "status": "InProgress"})
+    body = {"work": work, "words": words, "status": style.running}
+    call.state.store.put(SCOPE, "operations", identifier, body)
     call.state.start(run(call.parts, identifier))
-    group = "mfeOperationResults" if location_style else "mfeOperationsStatus"
-    url = (
-        f"https://management.azure.com/subscriptions/{call.ws.subscription}{PROVIDER}/locations/{call.ws.region}"
-        f"/{group}/{identifier}?api-version=2023-04-01-preview"
-    )
-    return {("Location" if location_style else "Azure-AsyncOperation"): url, **POLL_SOON}
+    base = f"/subscriptions/{call.ws.subscription}{PROVIDER}/locations/{call.ws.region}"
+    version = call.query.get("api-version", "2023-04-01-preview")
+
+    def url(path: str) -> str:
+        return f"https://management.azure.com{path}?api-version={version}"
+
+    headers = dict(POLL_SOON)
+    if style.status:
+        headers["Azure-AsyncOperation"] = url(f"{base}/{style.status}/{identifier}")
+    if style.result:
+        headers["Location"] = url(f"{call.ws.path}/{place}" if place else f"{base}/{style.result}/{identifier}")
+        headers["x-ms-async-operation-timeout"] = style.timeout
+    return headers
 
 
-def put_and_begin(call: Call, work: str, kind: str, name: str, body: dict[str, Any]) -> tuple[Document, dict[str, str]]:
+def put_and_begin(
+    call: Call, work: str, kind: str, name: str, body: dict[str, Any], place: str = ""
+) -> tuple[Document, dict[str, str]]:
     """Stores a resource and begins the operation that completes it; returns what is stored, and the headers."""
     with call.state.store.transaction():
-        return call.state.store.put(call.ws.scope, kind, name, body), begin(call, work, name)
+        return call.state.store.put(call.ws.scope, kind, name, body), begin(call, work, name, place)
 
 
 async def run(parts: Parts, identifier: str) -> None:
@@ -61,11 +96,11 @@ async def run(parts: Parts, identifier: str) -> None:
         await parts.work[body["work"]](parts, body["words"])
         outcome = {"status": "Succeeded"}
     except AzureError as error:
-        outcome = {"status": "Failed", **error.envelope()}
+        outcome = {"status": "Failed", "error": error.fault()}
     except Exception as error:
         state.log.exception("operation %s", body["work"])
         failure = AzureError(500, "InternalServerError", f"The local Azure ML failed with {error!r}.")
-        outcome = {"status": "Failed", **failure.envelope()}
+        outcome = {"status": "Failed", "error": failure.fault()}
     state.store.put(SCOPE, "operations", identifier, {**body, **outcome})
 
 
@@ -73,7 +108,7 @@ def resume(parts: Parts) -> None:
     """Runs every operation again that a kill interrupted."""
     state = parts.state
     for document in state.store.list("operations"):
-        if document.body["status"] == "InProgress":
+        if document.body["status"] not in ENDED:
             state.start(run(parts, document.name))
         elif time.time() - document.modified > KEPT:
             state.store.delete(SCOPE, "operations", document.name)
@@ -93,20 +128,39 @@ def _poll_again(document: Document) -> dict[str, str]:
 
 @routes("GET", SUBSCRIPTION + PROVIDER + "/locations/{location}/mfeOperationsStatus/{id}")
 async def status(call: Call) -> Any:
-    """Answers a poll of `Azure-AsyncOperation`."""
+    """Answers a poll of an endpoint, deployment or job (`Azure-AsyncOperation`)."""
     document = _find(call)
-    shown = {key: document.body[key] for key in ("status", "error") if key in document.body}
+    body, ended = document.body, document.body["status"] in ENDED
+    shown = {
+        **({"error": body["error"]} if "error" in body else {}),
+        "id": call.request.url.path,
+        "name": document.name,
+        "status": body["status"],
+        "startTime": iso(document.created),
+        "endTime": iso(document.modified) if ended else NEVER,
+        "percentComplete": 100.0 if ended else 0.0,
+    }
+    return reply(shown, headers=_poll_again(document))
+
+
+@routes("GET", SUBSCRIPTION + PROVIDER + "/locations/{location}/computeOperationsStatus/{id}")
+async def compute_status(call: Call) -> Any:
+    """Answers a poll of a cluster's operation (`Azure-AsyncOperation`)."""
+    document = _find(call)
+    shown: dict[str, Any] = {key: document.body[key] for key in ("status", "error") if key in document.body}
+    if document.body["status"] == "Succeeded":
+        shown["percentComplete"] = 100.0
     return reply(shown, headers=_poll_again(document))
 
 
 @routes("GET", SUBSCRIPTION + PROVIDER + "/locations/{location}/mfeOperationResults/{id}")
 async def result(call: Call) -> Any:
-    """Answers a poll of `Location`: 202 while the work runs, then 200, or the work's error."""
+    """Answers a poll of `Location`: 202 while the work runs, then 200 without a body, or the work's error."""
     document = _find(call)
     body = document.body
-    if body["status"] == "InProgress":
+    if body["status"] not in ENDED:
         headers = {"Location": str(call.request.url.replace(scheme="https")), **_poll_again(document)}
-        return reply(status=202, headers=headers)
+        return reply({}, 202, headers)
     if body["status"] == "Failed":
         return reply({"error": body["error"]}, 400)
-    return reply({"status": body["status"]})
+    return reply()

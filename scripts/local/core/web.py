@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import enum
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -19,26 +21,90 @@ WORKSPACE = GROUP + PROVIDER + "/workspaces/{workspace}"
 REGISTRY = "/mferp/managementfrontend" + GROUP + PROVIDER + "/registries/{registry}"
 
 
-class AzureError(Exception):
-    """A refusal: becomes Azure's error envelope. `message` is one sentence that names what is wrong."""
+class Layer(enum.Enum):
+    """Which part of Azure refuses: each has an envelope of its own, as Microsoft's recordings of the service show."""
 
-    def __init__(self, status: int, code: str, message: str, details: list[dict[str, str]] | None = None) -> None:
+    MANAGEMENT = "the management front end of Azure ML: code, message, details and additionalInfo"
+    GATEWAY = "Azure Resource Manager, for what it does not know: code and message"
+    PROVIDER = "computes and connections: twelve keys, and what went with the request beside them"
+    SILENT = "computes, for one that is not there: no body at all"
+
+
+class AzureError(Exception):
+    """A refusal: becomes Azure's error envelope. `message` is one sentence that names what is wrong.
+
+    `inner` are the codes of the InnerError chain, the outermost first, in which Azure ML says more than in `code`.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        details: list[dict[str, str]] | None = None,
+        inner: Sequence[str] = (),
+        layer: Layer = Layer.MANAGEMENT,
+    ) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.details = status, code, message, details or []
+        self.inner, self.layer = tuple(inner), layer
 
-    def envelope(self) -> dict[str, Any]:
-        """Returns the JSON body that Azure's clients read."""
-        return {"error": {"code": self.code, "message": self.message, "details": self.details}}
+    def fault(self) -> dict[str, Any]:
+        """Returns `error` as a poll of an operation shows it: what has failed, and nothing of a request."""
+        details = [{"details": [], "additionalInfo": [], **detail} for detail in self.details]
+        return {"code": self.code, "message": self.message, "details": details, "additionalInfo": []}
+
+    def headers(self) -> dict[str, str]:
+        """Returns the header by which Azure says who has refused."""
+        if self.layer is Layer.GATEWAY:
+            return {"x-ms-failure-cause": "gateway"}
+        return {"x-ms-response-type": "standard" if self.layer is Layer.SILENT else "error"}
+
+    def envelope(self, region: str = "eastus", request: str = "") -> dict[str, Any] | None:
+        """Returns the JSON body of the refusal of a request (its id), None where Azure sends none."""
+        if self.layer is Layer.SILENT:
+            return None
+        if self.layer is Layer.GATEWAY:
+            return {"error": {"code": self.code, "message": self.message}}
+        chain: dict[str, Any] | None = None
+        for code in reversed(self.inner):
+            chain = {"code": code, "innerError": chain}
+        correlation = {"operation": request.replace("-", ""), "request": request[:16].replace("-", "")}
+        now = datetime.datetime.now(datetime.UTC).isoformat()
+        if self.layer is Layer.PROVIDER:
+            nothing = dict.fromkeys(
+                ("severity", "messageFormat", "messageParameters", "referenceCode", "detailsUri", "target", "debugInfo")
+            )
+            error = {**nothing, **self.fault(), "innerError": chain, "additionalInfo": None}
+            about = {"environment": region, "location": region, "time": now, "componentName": "workspaceandcompute"}
+            return {"error": error, "correlation": correlation, **about}
+        values: dict[str, Any] = {
+            "ComponentName": "managementfrontend",
+            "Correlation": correlation,
+            "Environment": region,
+        }
+        values |= {"Location": region, "Time": now, **({"InnerError": chain} if chain else {})}
+        additional = [{"type": name, "info": {"value": value}} for name, value in values.items()]
+        return {"error": {**self.fault(), "additionalInfo": additional}}
 
 
-def bad_request(message: str, code: str = "UserError") -> AzureError:
+def bad_request(message: str, code: str = "UserError", inner: Sequence[str] = ()) -> AzureError:
     """Returns the 400 that Azure ML answers when a request is understood and wrong."""
-    return AzureError(400, code, message)
+    return AzureError(400, code, message, inner=inner)
 
 
-def not_found(message: str, code: str = "UserError") -> AzureError:
-    """Returns a 404."""
-    return AzureError(404, code, message)
+def not_found(message: str, code: str = "UserError", inner: Sequence[str] = ()) -> AzureError:
+    """Returns a 404 of Azure ML."""
+    return AzureError(404, code, message, inner=inner)
+
+
+def unknown_resource(path: str, group: str) -> AzureError:
+    """Returns the 404 of Azure Resource Manager for a resource (`workspaces/w/onlineEndpoints/e`) of a group."""
+    message = (
+        f"The Resource 'Microsoft.MachineLearningServices/{path}' under resource group '{group}' was not found. "
+        "For more details please go to https://aka.ms/ARMResourceNotFoundFix"
+    )
+    return AzureError(404, "ResourceNotFound", message, layer=Layer.GATEWAY)
 
 
 def reply(body: Any = None, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -75,7 +141,9 @@ class Call:
         """Returns the body as a JSON object; anything else is refused with 400."""
         raw = await self.request.body()
         try:
-            body = json.loads(raw or b"{}")
+            body = json.loads(raw or b"{}", parse_constant=_refuse_constant)
+        except RecursionError:
+            raise bad_request("The request body is nested too deeply.", "InvalidRequestContent") from None
         except ValueError as error:
             raise bad_request(f"The request body is not JSON: {error}.", "InvalidRequestContent") from None
         if not isinstance(body, dict):
@@ -91,9 +159,13 @@ class Call:
     def number(self, key: str) -> int:
         """Returns a query parameter that is a count, 0 where it is not given; anything else is refused with 400."""
         text = self.query.get(key) or "0"
-        if not text.isdecimal():
+        if not text.isdecimal() or len(text) > 9:
             raise bad_request(f"The query parameter {key} is {text!r}; allowed is a whole number.", "InvalidParameter")
         return int(text)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 Handler = Callable[[Call], Awaitable[Any]]

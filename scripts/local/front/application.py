@@ -67,18 +67,23 @@ class Application:
 
     async def _answer(self, call: Call, family: str) -> Response:
         """Handles a call and turns what its handler returns or raises into a response."""
+        identifier = str(uuid.uuid4())
+        response: Response | None = None
         try:
             result = await self._handle(call, family)
             response = result if isinstance(result, Response) else reply(result)
         except AzureError as error:
-            response = reply(error.envelope(), error.status)
+            refusal = error
         except ClientDisconnect:
             response = reply(status=499)
         except Exception as error:  # a bug of ours must still be an envelope that the clients can show
             call.state.log.exception("%s %s", call.request.method, call.request.url.path)
             message = f"The local Azure ML failed with {type(error).__name__}: {error}; see {call.state.home.log}."
-            response = reply(AzureError(500, "InternalServerError", message).envelope(), 500)
-        response.headers.setdefault("x-ms-request-id", str(uuid.uuid4()))
+            refusal = AzureError(500, "InternalServerError", message)
+        if response is None:
+            region = call.ws.region if hasattr(call, "ws") else call.words.get("region", "eastus")
+            response = reply(refusal.envelope(region, identifier), refusal.status, refusal.headers())
+        response.headers.setdefault("x-ms-request-id", identifier)
         return response
 
     async def _handle(self, call: Call, family: str) -> Any:

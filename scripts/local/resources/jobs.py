@@ -104,7 +104,7 @@ async def cancel(call: Call) -> Any:
     document = lookup.job(call.state, call.ws, call.words["name"])
     with call.state.store.transaction():
         set_status(call.state, call.ws.scope, document.name, "CancelRequested")
-        headers = begin(call, "job.cancel", document.name, location_style=True)
+        headers = begin(call, "job.cancel", document.name)
     return reply(status=202, headers=headers)
 
 
