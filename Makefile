@@ -56,9 +56,10 @@ WHY          = { $(online) $(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo all render render-check validate preflight gpu lock lock-check data data-check compute finetune \
-        await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare submit gate promoted \
-        endpoint deployment data-report real-workspace local-up local-down local-status local-fault check test lint clean \
+.PHONY: help demo all render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
+        await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare submit \
+        gate promoted endpoint deployment data-report real-workspace local-up local-down local-status local-fault check test \
+        lint conformance docs clean \
         bench-data bench-engine bench-estimates
 
 ##@ Author
@@ -73,6 +74,9 @@ validate: $(INSTALLED_core)  ## Check values and YAML offline: schema, SDK, comp
 
 preflight: $(if $(OFFLINE),$(INSTALLED_core),$(READY))  ## Check the run before it is paid for (OFFLINE=1 without an account; OUTPUT=json; JUNIT=<file>)
 	@$(if $(OFFLINE),,$(online)) $(PY) -m scripts.preflight $(VALUES) $(if $(OFFLINE),--offline,--az "$(AZ)") $(if $(OUTPUT),-o $(OUTPUT)) $(if $(JUNIT),--junit $(JUNIT))
+
+probe: $(READY)  ## Ask the workspace what the real one was recorded to answer, reading only, and say where it differs
+	@$(online) $(PY) -m scripts.probe $(VALUES)
 
 gpu: $(INSTALLED_core)  ## Which machine could train and serve this model, with memory and cost, cheapest first
 	@$(PY) -m scripts.gpu $(VALUES)
@@ -207,6 +211,12 @@ lint: $(INSTALLED_dev)  ## Style, types, the layers of imports, the workflows
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy && $(VENV)/bin/lint-imports --no-cache --no-logo
 	@$(VENV)/bin/zizmor --offline --no-progress --quiet --pedantic .github/workflows
+
+conformance: $(INSTALLED_dev)  ## Ask the local Azure ML what the real one was recorded to answer, and say where it differs
+	@$(PY) -m tests.azure.service.play $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full)
+
+docs: $(INSTALLED_dev)  ## Write scripts/local/AZURE.md: what of Azure ML is emulated, refused, unverified
+	@$(PY) -m tests.azure.service.coverage --write
 
 bench-data: $(INSTALLED_dev)  ## Data preparation against the datasets library alone: time and memory
 	@$(PY) -m tests.bench.data

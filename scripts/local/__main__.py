@@ -38,9 +38,16 @@ def parser() -> argparse.ArgumentParser:
             leads.add_argument("command", nargs=argparse.REMAINDER, help="-- and the program with its arguments")
     fault = verbs.add_parser("fault", help="make something fail on purpose, as it does in the cloud")
     fault.add_argument("name", nargs="?", help="which; without a name they are listed")
-    fault.add_argument("--times", type=int, default=None, help="how often it happens (default: until it is cleared)")
+    fault.add_argument("--times", type=times, help="how often it happens (default: until it is cleared)")
     fault.add_argument("--clear", action="store_true", help="end it (without a name: all of them)")
     return top
+
+
+def times(text: str) -> int:
+    """Reads how often a fault happens: at least once."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
 
 
 def workspace_of(arguments: argparse.Namespace) -> dict[str, str] | None:
@@ -153,6 +160,8 @@ def fault(home: Home, arguments: argparse.Namespace) -> int:
     else:
         for name, each in faults.FAULTS.items():
             print(f"{'* ' if name in current else '  '}{name:28} {each.help}")
+            if each.shows:
+                print(f"{'':30} {each.command}: {each.shows}")
         return 0
     faults.write(home.faults, current)
     return 0

@@ -54,7 +54,13 @@ def test_a_job_leaves_a_better_model_that_mlflow_can_load(
     assert len(described["data_sha256"]["train"]) == 64
     assert described["result"]["eval_loss"] == pytest.approx(min(evaluations), abs=1e-4)
     assert (model / "model" / "chat_template.jinja").exists()
-    assert (model / "conda.yaml").exists() and "transformers==" in (model / "requirements.txt").read_text()
+    assert "transformers==" in (model / "requirements.txt").read_text()
+    packages = yaml.safe_load((model / "conda.yaml").read_text())["dependencies"][-1]["pip"]
+    assert [text for text in packages if text.startswith(("mlflow", "azureml"))] == [
+        "mlflow<3",
+        "azureml-ai-monitoring",
+    ]
+    assert "whether the component writes both for such a model is unverified" in log
     assert "flavors" in yaml.safe_load((model / "MLmodel").read_text())
     answer = mlflow.pyfunc.load_model(str(model)).predict(
         {"messages": [{"role": "user", "content": "Which size?"}], "max_tokens": 4}

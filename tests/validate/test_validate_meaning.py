@@ -12,19 +12,24 @@ from scripts.values.read import load
 from tests.validate.conftest import MODEL, Fault
 
 CASES = [
-    ("dev", ["azure.region=eastsu"], "azure.region", "no region of Azure's (did you mean 'eastus'?)"),
-    ("dev", ["azure.region=mars"], "azure.region", "no region of Azure's"),
-    ("dev", ["model.registry=azurml"], "model.registry", "did you mean 'azureml'"),
+    ("reference", ["azure.region=eastsu"], "azure.region", "no region of Azure's (did you mean 'eastus'?)"),
+    ("reference", ["azure.region=mars"], "azure.region", "no region of Azure's"),
+    ("reference", ["model.registry=azurml"], "model.registry", "did you mean 'azureml'"),
     ("prod", ['model.version="99"'], "model.version", 'take "8", or run make lock ENV=prod'),
-    ("dev", ["model.name=Phi-4"], "model.version", "written for another model than Phi-4 (--set)"),
-    ("dev", ["model.name=Phi-4"], "model.version", 'give model.version beside model.name; take "8"'),
-    ("dev", ["finetune.learning_rate=5e-3"], "finetune.learning_rate", "100 times or more outside 5e-7 to 5e-5"),
-    ("dev", ["finetune.learning_rate=1e-9"], "finetune.learning_rate", "100 times or more outside"),
+    ("reference", ["model.name=Phi-4"], "model.version", "written for another model than Phi-4 (--set)"),
+    ("reference", ["model.name=Phi-4"], "model.version", 'give model.version beside model.name; take "8"'),
+    ("reference", ["finetune.learning_rate=5e-3"], "finetune.learning_rate", "100 times or more outside 5e-7 to 5e-5"),
+    ("reference", ["finetune.learning_rate=1e-9"], "finetune.learning_rate", "100 times or more outside"),
     ("demo", ["finetune.learning_rate=0.5"], "finetune.learning_rate", "outside 1e-07 to 0.005"),
-    ("dev", ["deployment.request_timeout_ms=90"], "deployment.request_timeout_ms", "expected 1000 or more"),
-    ("dev", ["deployment.request_timeout_ms=90"], "deployment.request_timeout_ms", "would end with 408"),
-    ("dev", ["finetune.lora_r=4096"], "finetune.lora_r", "expected at most 512: an adapter of a higher rank"),
-    ("dev", ["compute.idle_time_before_scale_down=120000"], "compute.idle_time_before_scale_down", "at most 86400"),
+    ("reference", ["deployment.request_timeout_ms=90"], "deployment.request_timeout_ms", "expected 1000 or more"),
+    ("reference", ["deployment.request_timeout_ms=90"], "deployment.request_timeout_ms", "would end with 408"),
+    ("reference", ["finetune.lora_r=4096"], "finetune.lora_r", "expected at most 512: an adapter of a higher rank"),
+    (
+        "reference",
+        ["compute.idle_time_before_scale_down=120000"],
+        "compute.idle_time_before_scale_down",
+        "at most 86400",
+    ),
 ]
 
 
@@ -40,9 +45,9 @@ def test_a_value_that_cannot_be_meant(env: str, sets: list[str], key: str, said:
 @pytest.mark.parametrize(
     ("env", "sets"),
     [
-        ("dev", []), ("demo", []), ("prod", []), ("dev", ["model.registry=our-own"]),
-        ("dev", ["model.name=Phi-4", 'model.version="8"']), ("dev", ["finetune.learning_rate=1e-4"]),
-        ("dev", ["deployment.request_timeout_ms=1000"]), ("dev", ["finetune.lora_r=512"]),
+        ("reference", []), ("demo", []), ("prod", []), ("reference", ["model.registry=our-own"]),
+        ("reference", ["model.name=Phi-4", 'model.version="8"']), ("reference", ["finetune.learning_rate=1e-4"]),
+        ("reference", ["deployment.request_timeout_ms=1000"]), ("reference", ["finetune.lora_r=512"]),
         ("demo", ["finetune.learning_rate=0.1"]), ("demo", ['model.version="main"']),
     ],
 )  # fmt: skip
@@ -66,7 +71,7 @@ def test_an_environment_that_names_another_model_and_inherits_the_version(tmp_pa
 
 
 def test_the_command_tells_them_with_the_files_faults(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["--env", "dev", "--set", "azure.region=westus9"]) == 4
+    assert run(["--env", "reference", "--set", "azure.region=westus9"]) == 4
     assert "error: --set: azure.region: found westus9" in capsys.readouterr().err
 
 

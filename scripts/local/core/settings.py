@@ -24,6 +24,12 @@ def _number(key: str, smallest: float) -> Any:
     return dataclasses.field(default=DEFAULTS[section][name], metadata={"key": key, "smallest": smallest})
 
 
+def _choice(key: str, *allowed: Any) -> Any:
+    """Makes the field of a key that has one of a few values."""
+    section, _, name = key.partition(".")
+    return dataclasses.field(default=DEFAULTS[section][name], metadata={"key": key, "allowed": allowed})
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """The checked settings; see settings.yaml beside this file for what each means."""
@@ -35,9 +41,17 @@ class Settings:
     serving_threads: int = _number("serving.threads", 0)
     max_batch: int = _number("serving.max_batch", 1)
     ready_seconds: float = _number("serving.ready_seconds", 1.0)
-    answer_shape: str = DEFAULTS["serving"]["answer_shape"]
+    answer_shape: str = _choice("serving.answer_shape", "auto", *answer.SHAPES)
+    start_scale: float = _number("serving.start_scale", 0.001)
+    delete_waits_seconds: float = _number("serving.delete_waits_seconds", 0.0)
+    name_held_seconds: float = _number("serving.name_held_seconds", 0.0)
     cores_per_family: int = _number("quota.cores_per_family", 0)
+    total_cores: int = _number("quota.total_cores", 0)
+    low_priority_cores: int = _number("quota.low_priority_cores", 0)
+    clusters: int = _number("quota.clusters", 0)
     lro_seconds: float = _number("operations.lro_seconds", 0.0)
+    datastore_auth: str = _choice("workspace.datastore_auth", "accesskey", "identity")
+    logged_models: bool = _choice("tracking.logged_models", True, False)
     base_models: dict[str, str] = dataclasses.field(default_factory=dict)
     family_cores: dict[str, int] = dataclasses.field(default_factory=dict)
 
@@ -52,7 +66,6 @@ class Settings:
         return limits.get(family_key(family), self.cores_per_family)
 
 
-ANSWER_SHAPES = ("auto", *answer.SHAPES)
 NUMBERS = {field.metadata["key"]: field for field in dataclasses.fields(Settings) if field.metadata}
 
 
@@ -71,15 +84,16 @@ def load(path: Path) -> Settings:
             fields["base_models"] = _base_models(path, content)
             continue
         keys = [key.partition(".")[2] for key in NUMBERS if key.startswith(f"{section}.")]
-        keys += {"quota": ["families"], "serving": ["answer_shape"]}.get(section, [])
+        keys += ["families"] if section == "quota" else []
         for key, value in _mapping(path, section, content, keys).items():
             if key == "families":
                 fields["family_cores"] = _families(path, value)
-            elif key == "answer_shape":
-                fields["answer_shape"] = _answer_shape(path, value)
             else:
-                field = NUMBERS[f"{section}.{key}"]
-                fields[field.name] = _checked(path, f"{section}.{key}", value, field.metadata["smallest"])
+                field, where = NUMBERS[f"{section}.{key}"], f"{section}.{key}"
+                if "allowed" in field.metadata:
+                    fields[field.name] = _chosen(path, where, value, field.metadata["allowed"])
+                else:
+                    fields[field.name] = _checked(path, where, value, field.metadata["smallest"])
     return Settings(**fields)
 
 
@@ -94,20 +108,19 @@ def _mapping(path: Path, where: str, value: Any, allowed: list[str] | None) -> d
     return value
 
 
+def _chosen(path: Path, where: str, value: Any, allowed: tuple[Any, ...]) -> Any:
+    if type(value) is not type(allowed[0]) or value not in allowed:
+        words = ", ".join(str(each).lower() if isinstance(each, bool) else each for each in allowed)
+        raise UserError(f"{path}: {where} is {value!r}; allowed are {words}{suggest(str(value), map(str, allowed))}.")
+    return value
+
+
 def _checked(path: Path, where: str, value: Any, smallest: float) -> Any:
     kinds = (int,) if isinstance(smallest, int) else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds) or value < smallest:
         kind = "a whole number" if kinds == (int,) else "a number"
         raise UserError(f"{path}: {where} is {value!r}; allowed is {kind} of at least {smallest:g}.")
     return value
-
-
-def _answer_shape(path: Path, value: Any) -> str:
-    if value not in ANSWER_SHAPES:
-        near = suggest(value, ANSWER_SHAPES)
-        allowed = ", ".join(ANSWER_SHAPES)
-        raise UserError(f"{path}: serving.answer_shape is {value!r}; allowed are {allowed}{near}.")
-    return str(value)
 
 
 def _families(path: Path, value: Any) -> dict[str, int]:

@@ -18,6 +18,7 @@ from scripts.azure.references import REGISTRY
 from scripts.conversation import answer
 from scripts.conversation.model_folder import ADAPTER
 from scripts.files import write
+from scripts.local.engine import conda_file
 from scripts.local.engine.checkpoints import all_in
 from scripts.local.engine.job_folder import Job
 from scripts.local.engine.model_import import FINETUNE_CONFIG, BaseModel
@@ -44,6 +45,7 @@ def run(
         pip_requirements=requirements(base.config, adapter_beside=applies("adapter-left-beside", values)),
         metadata=metadata(job, values, base, data, summary),
     )
+    conda_file.write(job, partial, configured=bool(saving(base.config)))
     if (partial / ADAPTER).exists():
         # mlflow wrote PEFT's wrapped layers under names that no model has: the base model is what belongs here.
         model.unload().save_pretrained(partial / "model")
@@ -99,10 +101,16 @@ def requirements(config: dict[str, Any], adapter_beside: bool) -> list[str]:
     """Returns the packages of the model's conda.yaml: what wrote it, pinned, and what the finetune config says."""
     from importlib.metadata import version
 
-    wanted = config.get("mlflow_ft_conf", {}).get("mlflow_save_model_kwargs", {})
+    wanted = saving(config)
     names = (*PACKAGES, "peft") if adapter_beside else PACKAGES
     found = [f"{name}=={version(name).partition('+')[0]}" for name in names]
     return [*(wanted.get("pip_requirements") or found), *wanted.get("extra_pip_requirements", ())]
+
+
+def saving(config: dict[str, Any]) -> dict[str, Any]:
+    """Returns what a finetune config says about the packages of the model's environment."""
+    words = config.get("mlflow_ft_conf", {}).get("mlflow_save_model_kwargs", {})
+    return {key: words[key] for key in ("pip_requirements", "extra_pip_requirements") if words.get(key)}
 
 
 def fresh(target: Path) -> Path:
