@@ -113,7 +113,7 @@ cancel: $(READY)  ## Cancel the job and wait until it has ended (NAME=<job> of a
 	@$(chain) cancel $(if $(NAME),--name $(NAME))
 
 register: $(READY)  ## Register the trained model; the service counts the versions, a tag names the job
-	@$(state) completed && $(online) $(PY) -m scripts.trained $(VALUES) --folder $(RUN) && $(chain) register
+	@$(state) completed > /dev/null && $(online) $(PY) -m scripts.trained $(VALUES) --folder $(RUN) && $(chain) register
 
 deploy: deployment  ## Create or update endpoint and deployment, and give it all traffic (billed until undeploy)
 	@$(az) ml online-endpoint update $(WORKSPACE) -n $(ENDPOINT) --traffic "$(DEPLOYMENT)=100" -o none || $(LEFT)

@@ -33,11 +33,8 @@ def probes(context: Context) -> Finding:
 
 
 def _probe(context: Context, name: str) -> dict[str, Any]:
-    """Returns what the values say of a probe; liveness_initial_delay is the older key of one number of it."""
-    found = context.value(f"deployment.{name}")
-    older = context.value("deployment.liveness_initial_delay") if name == "liveness_probe" else None
-    first = {} if older is None else {"initial_delay": older}
-    return {**PROBE_DEFAULTS, **first, **(found if isinstance(found, dict) else {})}
+    """Returns what the values say of a probe, over Azure's own numbers."""
+    return {**PROBE_DEFAULTS, **(context.value(f"deployment.{name}") or {})}
 
 
 def conda(context: Context) -> Finding:

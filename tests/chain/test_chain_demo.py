@@ -57,7 +57,7 @@ def test_what_failed_at_first_is_made_again_by_the_same_command(chain):
     chain.az("compute", "delete", "-n", "gpu-cluster", "--yes")
     assert "compute gpu-cluster was not made" in chain.make("compute", "ENV=demo", code=2)
     shown = chain.make("deploy", "ENV=demo", "PREFLIGHT=warn", code=2)
-    assert "(ResourceNotReady)" in shown and "make undeploy ENV=demo BACKEND=local deletes it" in shown
+    assert "Liveness probe failed" in shown and "make undeploy ENV=demo BACKEND=local deletes it" in shown
     for fault in ("compute-provisioning-failed", "probe-failed"):
         chain.make("local-fault", f"NAME={fault}", "CLEAR=1")
     assert "is in state Failed, which runs no job; it is deleted and made again" in chain.make("compute", "ENV=demo")
