@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from scripts import mlflow_private
 from scripts.local.core.state import State, Workspace
-from scripts.local.core.web import WORKSPACE, Call, Routes
+from scripts.local.core.web import WORKSPACE, Call, Routes, reply
 
 data = Routes()
 control = Routes()
@@ -64,9 +64,10 @@ class MlflowServer:
 
         from scripts.mlflow_private import SqlLoggedModel, SqlRun, app
 
-        @event.listens_for(SqlRun, "before_insert")
-        def place_run(mapper: Any, connection: Any, run: Any) -> None:
-            run.artifact_uri = f"{self.base}/experiments/{run.experiment_id}/runs/{run.run_uuid}/artifacts"
+        @event.listens_for(SqlRun, "init")  # before the reply to the run's creation is made of it
+        def place_run(run: Any, arguments: Any, content: dict[str, Any]) -> None:
+            where = f"{content['experiment_id']}/runs/{content['run_uuid']}"
+            content["artifact_uri"] = f"{self.base}/experiments/{where}/artifacts"
 
         @event.listens_for(SqlLoggedModel, "before_insert")
         def place_model(mapper: Any, connection: Any, model: Any) -> None:
@@ -170,10 +171,26 @@ def _create(path: Path) -> None:
 async def forward(call: Call) -> Any:
     """Answers MLflow's REST API under the workspace's tracking URI."""
     path = "/api/" + call.words["rest"]
+    if "/mlflow/logged-models" in path and not call.state.settings.logged_models:
+        return _no_logged_models(call, path)
     if path.endswith("/preview/mlflow/runs/log-batch-async"):  # azureml-mlflow's own; an empty reply means: done
         response = await call.parts.tracking.request(call.ws, call.request, "/api/2.0/mlflow/runs/log-batch")
         return {} if response.status_code == 200 else response
     return await call.parts.tracking.request(call.ws, call.request, path)
+
+
+def _no_logged_models(call: Call, path: str) -> Response:
+    """Answers MLflow 3's logged models as Azure ML does (AzureML field notes, 2026), but for the search for them.
+
+    MLflow's client searches before it lists artifacts of a run; what Azure ML answers is unverified.
+    """
+    if path.rstrip("/").endswith("/search"):
+        return reply({"models": []})
+    message = (
+        "Azure Machine Learning does not serve MLflow 3's logged models, so that log_model fails: pin mlflow below 3, "
+        f"or set tracking.logged_models in {call.state.home.settings} for the local Azure ML."
+    )
+    return reply({"error_code": "ENDPOINT_NOT_FOUND", "message": message}, 404)
 
 
 for table in (data, control):

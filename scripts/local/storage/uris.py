@@ -21,7 +21,9 @@ OTHER_WORKSPACE = (
 DATASTORE = re.compile(rf"azureml://{OTHER_WORKSPACE}datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)")
 JOB_OUTPUT = re.compile(r"azureml://jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths)?(?:/(?P<path>.*))?")
 RUN = re.compile(r"runs:/+(?P<job>[^/]+)/(?P<path>.*)")
-BLOB = re.compile(r"https://(?P<account>[a-z0-9]+)\.blob\.core\.windows\.net/(?P<container>[a-z0-9-]+)/(?P<path>[^?]*)")
+BLOB = re.compile(
+    r"https://(?P<account>[a-z0-9]+)\.blob\.core\.windows\.net(?::443)?/(?P<container>[a-z0-9-]+)/(?P<path>[^?]*)"
+)
 REGISTRY = references.REGISTRY
 ASSET = re.compile(
     r"(?:azureml:)?/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers/[^/]+"
