@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from scripts.errors import UserError
+from scripts.local.core.state import State, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError, Call, Routes, bad_request, not_found
 from scripts.local.resources.assets import counted
@@ -168,7 +169,7 @@ async def delete_model(call: Call, body: Body) -> Any:
     """Refuses the deletion of a model with all its versions."""
     name = _model(call, text(body, "name"))["name"]
     message = f"Azure Machine Learning doesn't support deleting the entire model container: archive model {name}"
-    raise bad_request(f"{message} (az ml model archive), or delete its versions.")
+    raise bad_request(f"{message} instead, or delete its versions.")
 
 
 @route("GET POST DELETE", "registered-models/alias")
@@ -278,3 +279,20 @@ async def delete_version(call: Call, body: Body) -> Any:
     if not call.state.store.list("models", call.ws.scope, document.name):
         MODELS.put_container(call.state, call.ws, document.name, {})
     return {}
+
+
+def adopt(state: State, workspace: Workspace, model: Any) -> None:
+    """Makes a model of MLflow's own registry one of the workspace's, where an older version of this program kept it."""
+    for each in model.latest_versions:
+        if state.store.get(workspace.scope, "models", model.name, str(each.version)) is None:
+            uri = _place(each.source)
+            try:
+                uri = uris.long_form(state, workspace, uri)
+            except AzureError:
+                state.log.warning("%s:%s lies at %s, which cannot be read", model.name, each.version, uri)
+            content = {"modelType": "mlflow_model", "modelUri": uri, "jobName": each.run_id or None, "tags": each.tags}
+            content |= {"description": each.description or None, "properties": {}, "flavors": {}}
+            state.store.put(workspace.scope, "models", model.name, {"properties": content}, str(each.version))
+    if state.store.get(workspace.scope, CONTAINERS, model.name) is None:
+        about = {"tags": dict(model.tags), "description": model.description or None}
+        state.store.put(workspace.scope, CONTAINERS, model.name, about)

@@ -21,6 +21,7 @@ from starlette.responses import Response
 from scripts import mlflow_private
 from scripts.local.core.state import State, Workspace
 from scripts.local.core.web import WORKSPACE, Call, Routes, reply
+from scripts.local.resources import mlflow_registry
 
 data = Routes()
 control = Routes()
@@ -42,7 +43,21 @@ class MlflowServer:
         """Imports MLflow and opens the workspaces' databases (about 2 s) ahead of need, while the emulator serves."""
         await self._call(self._load)
         for workspace in workspaces:
-            await self._call(self._enter, workspace)
+            for found in await self._call(self._registered, workspace):
+                mlflow_registry.adopt(self.state, workspace, found)
+                await self._call(self._forget, workspace, found.name)
+
+    def _registered(self, workspace: Workspace) -> list[Any]:
+        """Returns the models of MLflow's own registry, where an older version of this program kept some."""
+        self._enter(workspace)
+        _, models = self.stores[workspace.identifier]
+        found = list(models.search_registered_models(max_results=1000))
+        for each in found:
+            each.latest_versions = models.search_model_versions(f"name = '{each.name}'", max_results=1000)
+        return found
+
+    def _forget(self, workspace: Workspace, name: str) -> None:
+        self.stores[workspace.identifier][1].delete_registered_model(name)
 
     def close(self) -> None:
         """Ends the thread, after what it is doing."""
