@@ -67,6 +67,7 @@ class Size:
     family: str = ""
     retirement_date: str | None = None
     low_priority: bool | None = None
+    compute_types: tuple[str, ...] | None = None  # what the region lets it be: AmlCompute trains, MIR serves
     seen: str | None = None
     price: PinnedPrice | None = None
 

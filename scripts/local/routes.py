@@ -21,6 +21,7 @@ from scripts.local.resources import (
     endpoints,
     environments,
     jobs,
+    mlflow_artifacts,
     mlflow_registry,
     mlflow_server,
     models,
@@ -67,7 +68,7 @@ TABLES: dict[str, Routes] = {
     "blob": blob_service.routes,
     "scoring": gateway.routes,
     "control": Routes().include(
-        control.routes, identity.control, workspaces.control, mlflow_registry.control, mlflow_server.control
+        control.routes, identity.control, workspaces.control, mlflow_registry.control, mlflow_artifacts.control
     ),
 }
 # By the names that the store keeps, so that what a kill interrupted is found again.

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from azure.ai.ml.exceptions import JobException
 from azure.core.exceptions import HttpResponseError
 
 from tests.conftest import WORKSPACE, Emulated, enter
@@ -51,12 +52,14 @@ def test_what_lies_elsewhere_cannot_be_read(wire, local):
     status, _, message = wire.refused("PUT", f"models/{name}/versions/1", {"properties": {"modelUri": uri}})
     assert status == 400
     assert "lies in elsewhere, outside of the local Azure ML" in message
-    with pytest.raises(HttpResponseError, match="outside of the local Azure ML"):
-        inputs = {
-            "base_model": {"type": "mlflow_model", "path": MODEL},
-            "train_file": {"type": "uri_file", "path": uri},
-        }
-        local.submit(inputs=inputs)
+    inputs = {
+        "base_model": {"type": "mlflow_model", "path": MODEL},
+        "train_file": {"type": "uri_file", "path": uri},
+    }
+    job = local.submit(inputs=inputs)  # taken, as by Azure, where it could be read
+    assert local.ended(job) == "Failed"
+    with pytest.raises(JobException, match="outside of the local Azure ML"):
+        local.ml.jobs.stream(job)
 
 
 def test_another_container_of_the_workspaces_account_can_be_read(wire, local):
@@ -144,7 +147,7 @@ def _fault(emulated, *words):
 def test_clients_bring_their_identity_where_there_are_no_keys(by_identity):
     from azure.ai.ml.entities import Data
 
-    _fault(by_identity.emulated, "shared-key-forbidden")
+    _fault(by_identity.emulated, "storage-forbidden")
     wire = Wire(by_identity)
     assert by_identity.ml.workspaces.get().system_datastores_auth_mode == "identity"
     credentials = wire.get("datastores/workspaceblobstore")["properties"]["credentials"]
@@ -160,7 +163,7 @@ def test_clients_bring_their_identity_where_there_are_no_keys(by_identity):
 def test_a_storage_account_that_forbids_keys(local):
     from azure.ai.ml.entities import Data
 
-    _fault(local.emulated, "shared-key-forbidden")
+    _fault(local.emulated, "storage-forbidden")
     try:
         with pytest.raises(Exception, match="KeyBasedAuthenticationNotPermitted"):
             path = str(local.rows(local.count + 40))

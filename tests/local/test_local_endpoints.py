@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
-import threading
 import time
 
 import psutil
@@ -88,6 +87,7 @@ def test_tokens_open_endpoints_of_their_mode(served, mode):
 
 def test_traffic_follows_its_weights(served):
     assert ask(served).status_code == 404  # no deployment, no traffic
+    assert ask(served).text.startswith("No valid deployments to route to. Please check that the endpoint has at least")
     served.deploy("blue")
     served.deploy("green")
     assert ask(served).status_code == 404  # no traffic yet
@@ -97,8 +97,10 @@ def test_traffic_follows_its_weights(served):
     key = served.ml.online_endpoints.get_keys(served.endpoint).primary_key
     seen = [ask(served, key).headers["azureml-model-deployment"] for _ in range(60)]
     assert 25 < seen.count("blue") < 57
-    with pytest.raises(HttpResponseError, match="blue still gets 70%"):
-        served.ml.online_deployments.begin_delete("blue", served.endpoint)
+    words = r"Can't delete deployment \[blue\] with non-zero traffic weight, Current traffic \[70\]"
+    with pytest.raises(HttpResponseError, match=words) as caught:
+        served.ml.online_deployments.begin_delete("blue", served.endpoint).result()
+    assert caught.value.error.code == "InferencingClientCallFailed"
     traffic(served, blue=0, green=100)
     served.ml.online_deployments.begin_delete("blue", served.endpoint).result()
     assert {ask(served, key).headers["azureml-model-deployment"] for _ in range(5)} == {"green"}
@@ -140,7 +142,7 @@ def test_wrong_deployments_are_refused(served):
     def refused(**words):
         with pytest.raises(HttpResponseError) as caught:
             served.deploy(**words)
-        return caught.value.error.message
+        return str(caught.value)
 
     workspace = served.deploy("fine").model.rpartition("/models/")[0]
     assert "nothing:1" in refused(model=f"{workspace}/models/nothing/versions/1")
@@ -163,39 +165,53 @@ def test_names_of_endpoints_are_unique_in_a_region(served):
     words = {**served.emulated.workspace, "workspace": "neighbours"}
     launcher.register(Home(served.emulated.home), words)
     other = MLClient(DefaultAzureCredential(), words["subscription_id"], words["resource_group"], "neighbours")
-    with pytest.raises(HttpResponseError, match="taken in region eastus"):
+    with pytest.raises(HttpResponseError, match="There is already an endpoint with this name"):
         other.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name=served.endpoint, auth_mode="key"))
 
 
 def test_what_the_model_answers_comes_through(served):
     served.deploy(settings={"request_timeout_ms": 500})
     traffic(served, blue=100)
-    malformed = ask(served, status=400)
-    assert (malformed.status_code, malformed.json()["error"]["message"]) == (400, "boom")
-    failing = ask(served, status=500)
-    assert failing.status_code == 424
-    assert failing.headers["ms-azureml-model-error-statuscode"] == "500"
+    good = ask(served)
+    assert good.headers["server"] == "azureml-frontdoor"
+    assert good.headers["x-ms-run-function-failed"] == "False"
+    assert float(good.headers["x-ms-run-fn-exec-ms"]) > 0
+    assert good.headers["x-request-id"]
+    for status in (400, 405, 500):
+        failing = ask(served, status=status)
+        assert (failing.status_code, failing.json()["error"]["message"]) == (424, "boom")
+        assert failing.headers["ms-azureml-model-error-statuscode"] == str(status)
+        assert failing.headers["ms-azureml-model-error-reason"] == "model_error"
+        assert failing.headers["x-ms-run-function-failed"] == "True"
     slow = ask(served, sleep=1)
-    assert (slow.status_code, slow.json()["error"]["code"]) == (408, "RequestTimeout")
+    assert (slow.status_code, slow.text) == (408, "upstream request timeout")
+
+
+def test_the_swagger_uri_is_not_the_scoring_uri(served):
+    key = served.ml.online_endpoints.get_keys(served.endpoint).primary_key
+    url = f"https://{served.endpoint}.eastus.inference.ml.azure.com/swagger.json"
+    answer = requests.post(url, json={}, headers={"Authorization": f"Bearer {key}"}, timeout=20)
+    assert answer.status_code == 424
+    assert answer.headers["ms-azureml-model-error-statuscode"] == "405"
 
 
 def test_too_many_requests_are_turned_away(served):
     served.deploy()
     traffic(served, blue=100)
     key = served.ml.online_endpoints.get_keys(served.endpoint).primary_key
-    codes = []
-    threads = [threading.Thread(target=lambda: codes.append(ask(served, key, sleep=0.5).status_code)) for _ in range(5)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(codes) == [200, 200, 429, 429, 429]  # one at a time, one in the queue
+    with concurrent.futures.ThreadPoolExecutor(5) as pool:
+        answers = list(pool.map(lambda _: ask(served, key, sleep=0.5), range(5)))
+    assert sorted(each.status_code for each in answers) == [200, 200, 429, 429, 429]  # one at a time, one in the queue
+    turned_away = next(each for each in answers if each.status_code == 429)
+    assert turned_away.headers["ms-azureml-model-error-reason"] == "too_many_pending_request"
+    assert (turned_away.text, turned_away.headers["content-type"]) == ("", "text/plain; charset=utf-8")
 
 
 def test_a_server_that_dies_is_started_again(served):
     served.deploy()
     traffic(served, blue=100)
-    assert ask(served, exit=True).status_code == 502
+    ended = ask(served, exit=True)
+    assert (ended.status_code, ended.headers["ms-azureml-model-error-statuscode"]) == (424, "502")
     served.until(lambda: ask(served).status_code == 200)
 
 
@@ -224,9 +240,12 @@ def test_an_update_replaces_the_server_only_when_it_must(served):
 def test_a_deployment_that_cannot_start_has_failed(served, variable):
     with pytest.raises(HttpResponseError, match="cannot import name") as caught:
         served.deploy(environment_variables={variable: "1"})
-    assert caught.value.error.code == "ResourceNotReady"
+    assert caught.value.error.code == "BadArgument"
     assert served.ml.online_deployments.get("blue", served.endpoint).provisioning_state == "Failed"
     assert "cannot import name" in served.ml.online_deployments.get_logs("blue", served.endpoint, lines=5)
+    with pytest.raises(HttpResponseError, match=r"\[blue\] failed during initial provisioning.*Delete and re-create"):
+        served.deploy()
+    served.ml.online_deployments.begin_delete("blue", served.endpoint).result()
     served.deploy()  # and it can be put right
     assert ask(served, deployment="blue").status_code == 200
 
@@ -250,7 +269,7 @@ def test_deleting_an_endpoint_ends_what_only_starts(served):
         pending = [pool.submit(served.deploy, **never) for _ in range(2)]
         served.until(lambda: servers(served))
         poller = served.ml.online_endpoints.begin_delete(name=served.endpoint)
-        with pytest.raises(HttpResponseError, match=r"is being deleted|was not found"):
+        with pytest.raises(HttpResponseError, match=r"in deleting provisioning state|was not found"):
             served.deploy("green")
         served.until(poller.done)
         assert servers(served) == []

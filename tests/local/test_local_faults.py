@@ -29,14 +29,22 @@ def fault(local):
 
 
 def test_compute_faults(local, fault):
-    fault("size-not-available")
-    with pytest.raises(HttpResponseError, match="not available in region eastus"):
-        local.cluster("faulty")
-    fault("compute-provisioning-failed")
-    poller = local.ml.compute.begin_create_or_update(AmlCompute(name="faulty", size=SIZE))
-    with pytest.raises(HttpResponseError, match="could not be provisioned"):
-        poller.result()
-    assert local.ml.compute.get("faulty").provisioning_state == "Failed"
+    for name, words in (
+        ("size-not-available", "not a supported VM size"),
+        ("compute-provisioning-failed", "could not be provisioned"),
+        ("offer-without-compute", "total vCPU quota of 0"),
+    ):
+        fault(name)
+        poller = local.ml.compute.begin_create_or_update(AmlCompute(name="faulty", size=SIZE))
+        with pytest.raises(HttpResponseError, match=words):
+            poller.result()
+        found = local.ml.compute.get("faulty")
+        assert found.provisioning_state == "Failed"
+        assert found.provisioning_errors in (
+            "InvalidPropertyValue",
+            "ClusterCreationFailed",
+            "ClusterMinNodesExceedCoreQuota",
+        )
     local.cluster("faulty")
     assert local.ml.compute.get("faulty").identity is None  # none was sent
 
@@ -56,36 +64,111 @@ def test_low_priority_after_dedicated_capacity_was_missing(local, fault):
     assert local.ml.compute.get(name).tier == "low_priority"
 
 
-def test_deployment_faults(local, fault):
-    model = local.model()
-    endpoint = local.name("ep")
+def test_an_empty_pool_of_low_priority_cores(local, fault):
+    fault("low-priority-pool-empty")
+    name = local.name("c")[:20]
+    compute = AmlCompute(name=name, size=SIZE, tier="LowPriority", max_instances=2)
+    with pytest.raises(HttpResponseError, match="total vCPU quota of 0 and cannot accomodate"):
+        local.ml.compute.begin_create_or_update(compute).result()
+
+
+@pytest.fixture
+def deploy(local):
+    """A function that deploys a model as `blue`; `deploy.endpoint` is where."""
+    model, endpoint = local.model(), local.name("ep")
     local.ml.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name=endpoint, auth_mode="key")).result()
     words = {"endpoint_name": endpoint, "model": model.id, "instance_type": SIZE, "instance_count": 1}
 
-    def deploy():
-        return local.ml.online_deployments.begin_create_or_update(
-            ManagedOnlineDeployment(name="blue", **words)
-        ).result()
+    def run():
+        return local.ml.online_deployments.begin_create_or_update(ManagedOnlineDeployment(name="blue", **words))
 
-    for name, code in (
-        ("quota-exceeded", "OutOfQuota"),
-        ("image-pull-failed", "ImageBuildFailure"),
-        ("probe-failed", "ResourceNotReady"),
+    run.endpoint = endpoint
+    yield run
+    local.ml.online_endpoints.begin_delete(endpoint).result()
+
+
+def test_deployment_faults(local, fault, deploy):
+    fault("quota-exceeded")
+    with pytest.raises(HttpResponseError, match=r'"VmSize":\["Not enough quota.*Additional needed: 24 ') as caught:
+        deploy().result()
+    assert caught.value.error.details[0].code == "InferencingClientCreateDeploymentFailed"
+    for name, code, words in (
+        ("quota-found-late", "OutOfQuota", "CPU quota requested is 24 and"),
+        ("acr-pull-denied", "BadArgument", "does not have pull permission"),
+        ("image-build-timeout", "ResourceNotFound", "timeout while waiting for Environment Image"),
+        ("image-build-failed", "ImageBuildFailure", "no Environment Image available"),
+        ("probe-failed", "BadArgument", "Liveness probe failed: HTTP probe failed with statuscode: 502"),
     ):
         fault(name)
-        with pytest.raises(HttpResponseError) as caught:
-            deploy()
+        with pytest.raises(HttpResponseError, match=words) as caught:
+            deploy().result()
         assert caught.value.error.code == code
         assert "https://aka.ms/oe-tsg" in caught.value.error.message
-    deploy()
-    fault("too-many-requests")
-    key = local.ml.online_endpoints.get_keys(endpoint).primary_key
-    url = f"https://{endpoint}.eastus.inference.ml.azure.com/score"
+        log = local.ml.online_deployments.get_logs("blue", deploy.endpoint, lines=5)
+        assert log == "There are no logs for this deployment at the moment."
+        local.ml.online_deployments.begin_delete("blue", deploy.endpoint).result()
+    deploy().result()
+    key = local.ml.online_endpoints.get_keys(deploy.endpoint).primary_key
+    url = f"https://{deploy.endpoint}.eastus.inference.ml.azure.com/score"
     headers = {"Authorization": f"Bearer {key}", "azureml-model-deployment": "blue"}
     body = {"input_data": {"input_string": ["hi"]}}
-    codes = [requests.post(url, json=body, headers=headers, timeout=20).status_code for _ in range(2)]
-    assert codes == [429, 200]
-    local.ml.online_endpoints.begin_delete(endpoint).result()
+    codes = []
+    for name in ("too-many-requests", "score-forbidden"):
+        fault(name)
+        codes.append(requests.post(url, json=body, headers=headers, timeout=20).status_code)
+    codes.append(requests.post(url, json=body, headers=headers, timeout=20).status_code)
+    assert codes == [429, 403, 200]
+
+
+def test_a_deployment_that_never_starts_is_ended_with_its_endpoint(local, fault, deploy):
+    fault("deployment-never-starts")
+    poller = deploy()
+    local.until(lambda: local.ml.online_deployments.get("blue", deploy.endpoint).provisioning_state == "Creating")
+    log = local.ml.online_deployments.get_logs("blue", deploy.endpoint, lines=5)
+    assert log == "Deployment is in deleting or creating state so logs can't be retrieved."
+    with pytest.raises(HttpResponseError, match="because it is in Creating provisioning state"):
+        local.ml.online_deployments.begin_delete("blue", deploy.endpoint)
+    local.ml.online_endpoints.begin_delete(deploy.endpoint).result()
+    with pytest.raises(HttpResponseError, match="InternalServerError"):
+        poller.result(10)
+
+
+@pytest.mark.parametrize(("name", "words"), [("provider-not-registered", "SubscriptionNotRegistered"),
+                                             ("endpoint-failed", "InternalServerError")])  # fmt: skip
+def test_an_endpoint_that_failed_takes_nothing_until_it_is_made_anew(local, fault, name, words):
+    fault(name)
+    endpoint = ManagedOnlineEndpoint(name=local.name("ep"), auth_mode="key")
+    with pytest.raises(HttpResponseError, match=words):
+        local.ml.online_endpoints.begin_create_or_update(endpoint).result()
+    found = local.ml.online_endpoints.get(endpoint.name)
+    assert (found.provisioning_state, found.scoring_uri) == ("Failed", None)
+    with pytest.raises(HttpResponseError, match="has not been created successfully or is in deleting"):
+        local.ml.online_endpoints.begin_create_or_update(endpoint)
+    local.ml.online_endpoints.begin_delete(endpoint.name).result()
+    fault("endpoint-name-held")
+    with pytest.raises(HttpResponseError, match="InferencingClientCallFailed") as caught:
+        local.ml.online_endpoints.begin_create_or_update(endpoint)
+    assert caught.value.status_code == 404
+    local.ml.online_endpoints.begin_create_or_update(endpoint).result()
+    local.ml.online_endpoints.begin_delete(endpoint.name).result()
+
+
+def test_storage_faults(local, fault):
+    from azure.ai.ml.entities import Data
+
+    fault("storage-forbidden")
+    with pytest.raises(Exception, match="KeyBasedAuthenticationNotPermitted"):
+        local.ml.data.create_or_update(
+            Data(name=local.name("rows"), version="1", path=str(local.rows(7)), type="uri_file")
+        )
+
+
+def test_a_fault_happens_at_least_once(local):
+    for times in ("0", "-3", "x", "1.5"):
+        command = [sys.executable, "-m", "scripts.local", "fault", "probe-failed", f"--times={times}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert f"{times!r} is not a whole number of at least 1" in done.stderr
 
 
 def test_job_faults(local, fault):
@@ -96,6 +179,68 @@ def test_job_faults(local, fault):
         local.ml.jobs.stream(job)
     fault("job-canceled")
     assert local.ended(local.submit({"seed": 1})) == "Canceled"
+
+
+def test_a_preempted_job_is_queued_again_and_starts_anew(local, fault):
+    fault("preemption")
+    job = local.submit({"seed": 4})
+    local.until(lambda: "was preempted" in log_of(local, job))
+    assert local.ended(job) == "Completed"
+    log = log_of(local, job)
+    assert "The node of step finetune was preempted: it starts anew, and what it had done is lost." in log
+    assert log.count("fine-tuning") == 2
+
+
+def log_of(local, job):
+    logs = list(local.emulated.home.glob(f"blobs/*/azureml/ExperimentRun/dcid.{job}/logs/azureml/*.txt"))
+    return logs[0].read_text() if logs else ""
+
+
+def test_a_preempted_job_goes_on_from_its_checkpoint(local, fault):
+    fault("preemption")
+    job = local.submit({"seed": 4, "resume_from_checkpoint": "true"})
+    (folder,) = local.until(lambda: list(local.emulated.home.glob(f"jobs/*/{job}/finetune")))
+    local.until((folder / "job.json").exists)
+    (folder / "scratch").mkdir()
+    (folder / "scratch" / "checkpoint").write_text("kept")
+    assert local.ended(job) == "Completed"
+    assert (folder / "scratch" / "checkpoint").read_text() == "kept"
+    assert "it goes on from its last checkpoint" in log_of(local, job)
+
+
+def test_a_job_that_may_not_read_its_data(local, fault):
+    fault("data-access-denied")
+    job = local.submit()
+    assert local.ended(job) == "Failed"
+    with pytest.raises(JobException, match=r"ScriptExecution\.StreamAccess\.Authentication"):
+        local.ml.jobs.stream(job)
+
+
+def test_an_upload_that_takes_too_long(local, fault):
+    fault("upload-time-out")
+    job = local.submit()
+    assert local.ended(job) == "Failed"
+    with pytest.raises(JobException, match=r"Failed to flush task queue within 300\.0 seconds"):
+        local.ml.jobs.stream(job)
+
+
+def test_a_job_whose_output_is_empty(local, fault):
+    from azure.ai.ml.entities import Model
+
+    fault("job-output-empty")
+    job = local.submit()
+    assert local.ended(job) == "Completed"
+    path = f"azureml://jobs/{job}/outputs/trained_model"
+    with pytest.raises(HttpResponseError):
+        local.ml.models.create_or_update(Model(name="empty", version="1", path=path, type="mlflow_model"))
+
+
+def test_a_log_that_cannot_be_read(local, fault, capsys):
+    fault("log-unreadable")
+    job = local.submit()
+    local.ml.jobs.stream(job)  # the XML stands where the log would
+    assert "<Code>AuthorizationFailure</Code>" in capsys.readouterr().out
+    assert local.ended(job) == "Completed"
 
 
 def test_an_expired_token(local, fault):
@@ -114,12 +259,77 @@ def test_a_slow_operation(local, fault):
 
 def test_the_quota_of_the_settings(own):
     own.emulated.down()
-    (own.emulated.home / "settings.yaml").write_text("quota: {families: {standardNCADSA100v4Family: 12}}\n")
+    quota = "quota: {families: {standardNCADSA100v4Family: 12}, low_priority_cores: 40, total_cores: 30, clusters: 3}"
+    (own.emulated.home / "settings.yaml").write_text(f"{quota}\nserving: {{name_held_seconds: 60}}\n")
     own.emulated.up()
-    with pytest.raises(HttpResponseError, match="vCPU quota of 12"):
-        own.cluster()
-    usage = {each.name["value"]: each for each in own.ml.compute.list_usage()}
-    assert usage["StandardNCADSA100v4Family"].limit == 12
+
+    def create(name, **words):
+        return own.ml.compute.begin_create_or_update(AmlCompute(name=name, **{"size": SIZE, **words})).result()
+
+    refused = "has a Standard NCADSA100v4 family vCPU quota of 12 and cannot accomodate for at least 1 requested"
+    with pytest.raises(HttpResponseError, match=refused):
+        create("dedicated")
+    assert own.ml.compute.get("dedicated").provisioning_errors == "ClusterMinNodesExceedCoreQuota"
+    assert create("low", tier="LowPriority", min_instances=1).tier == "low_priority"  # judged by the pool alone
+    with pytest.raises(HttpResponseError, match="total vCPU quota of 40"):
+        create("too-low", tier="LowPriority", min_instances=2, max_instances=2)
+    with pytest.raises(HttpResponseError, match="exceeding quota limits"):
+        create("fourth", size="Standard_DS2_v2")
+    with pytest.raises(HttpResponseError, match="not a supported VM size"):  # managed endpoints only
+        create("dedicated", size="Standard_NV36ads_A10_v5")
+    usage = {(each.name["value"], each.type.split("/", 1)[1]): each for each in own.ml.compute.list_usage()}
+    family = usage["StandardNCADSA100v4Family", "vmFamily/dedicatedCores/usages"]
+    assert (family.limit, family.currentValue) == (12, 0)
+    assert usage["StandardNCADSA100v4Family", "vmFamily/lowPriorityCores/usages"].limit == -1
+    low = usage["TotalLowPriorityCores", "lowPriorityCores/usages"]
+    assert (low.limit, low.currentValue) == (40, 24)
+    assert usage["TotalDedicatedCores", "dedicatedCores/usages"].limit == 30
+    assert usage["TotalClusters", "totalClusters/usages"].currentValue == 4
+    endpoint = ManagedOnlineEndpoint(name="held-ep", auth_mode="key")
+    own.ml.online_endpoints.begin_create_or_update(endpoint).result()
+    own.ml.online_endpoints.begin_delete("held-ep").result()
+    with pytest.raises(HttpResponseError, match="is still held by an endpoint that was deleted"):
+        own.ml.online_endpoints.begin_create_or_update(endpoint)
+
+
+def test_a_job_waits_for_cores_that_others_hold(own):
+    """As on Azure it stays Queued, without an error, until they are free."""
+    own.emulated.down()
+    (own.emulated.home / "settings.yaml").write_text("quota: {families: {standardNCADSA100v4Family: 24}}\n")
+    own.emulated.up()
+    holder = AmlCompute(name="holder", size=SIZE, min_instances=1, max_instances=1)
+    own.ml.compute.begin_create_or_update(holder).result()
+    job = own.submit()
+    own.until(lambda: own.ml.jobs.get(job).status == "Queued")
+    time.sleep(1)
+    assert own.ml.jobs.get(job).status == "Queued"
+    other = own.ml.jobs.create_or_update(command_without_cluster())  # what needs no such cores is not held up
+    assert own.ended(other.name) == "Completed"
+    own.ml.compute.begin_delete("holder").wait()
+    assert own.ended(job) == "Completed"
+    too_many = own.submit({"num_nodes_finetune": 2})
+    assert own.ended(too_many) == "Failed"
+    with pytest.raises(JobException, match="Requested 2 nodes but AzureMLCompute cluster only has 1 maximum nodes"):
+        own.ml.jobs.stream(too_many)
+    own.ml.compute.begin_create_or_update(AmlCompute(name="gpu-cluster", size=SIZE, max_instances=2)).result()
+    over = own.ml.jobs.create_or_update(own.job({"num_nodes_finetune": 2}))
+    assert own.ended(over.name) == "Failed"
+    with pytest.raises(JobException, match="JobNodeCountExceedsCoreQuota"):
+        own.ml.jobs.stream(over.name)
+
+
+def command_without_cluster():
+    from azure.ai.ml import command
+
+    return command(command="echo", environment="azureml://registries/azureml/environments/sklearn-1.5/versions/1")
+
+
+def test_a_size_without_gpu_cannot_train(local):
+    local.ml.compute.begin_create_or_update(AmlCompute(name="no-gpu", size="Standard_E4s_v3")).result()
+    job = local.submit({"compute_finetune": "no-gpu"})
+    assert local.ended(job) == "Failed"
+    with pytest.raises(JobException, match="SKUNotSupported"):
+        local.ml.jobs.stream(job)
 
 
 def test_long_running_operations_end_soon(local):

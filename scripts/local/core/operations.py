@@ -48,16 +48,17 @@ def _style(work: str) -> Style:
     return STYLES.get(work.partition(".")[0], Style())
 
 
-def begin(call: Call, work: str, name: str, place: str = "") -> dict[str, str]:
+def begin(call: Call, work: str, name: str, place: str = "", **more: Any) -> dict[str, str]:
     """Starts an operation on a resource of the call's workspace and returns the headers that say where to poll.
 
     Called in one transaction with the change that it completes, so that no kill leaves a change that nothing completes.
     `place`: the path in the workspace of the resource that is there at the end; without it `Location` is the result.
+    `more` words are for the work, of what was so when the request came.
     Azure's styles: computes have `Azure-AsyncOperation` only, a cancelled job `Location` only, the others both.
     """
     assert work in call.parts.work, f"routes.py has no work {work}"
     style, identifier = _style(work), f"{work.partition('.')[0]}:{call.ws.identifier}:{uuid.uuid4()}"
-    words = {"scope": call.ws.scope, "name": name}
+    words = {"scope": call.ws.scope, "name": name, **more}
     body = {"work": work, "words": words, "status": style.running}
     call.state.store.put(SCOPE, "operations", identifier, body)
     call.state.start(run(call.parts, identifier))

@@ -100,6 +100,7 @@ class Server(Protocol):
 
     port: int
     ready: asyncio.Event
+    restarting: bool
     slots: asyncio.Semaphore
     limit: int
     in_flight: int

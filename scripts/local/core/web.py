@@ -111,6 +111,21 @@ def unknown_resource(path: str, group: str) -> AzureError:
     return AzureError(404, "ResourceNotFound", message, layer=Layer.GATEWAY)
 
 
+INFERENCING = "InferencingClientCallFailed"
+
+
+def inferencing(message: str, key: str = "", code: str = INFERENCING, status: int = 400) -> AzureError:
+    """Returns a refusal of the service behind online endpoints, which the management front end wraps in its own.
+
+    `key` is what of the request is wrong, as `VmSize`. Form as printed in public threads, 2023-03 and 2026-08.
+    """
+    titles = {400: ("BadRequest", "One or more validation errors occurred."), 404: ("NotFound", "Not Found")}
+    outer, title = titles[status]
+    said = {"errors": {key: [message]}, "title": title} if status == 400 else {"title": title, "detail": message}
+    text = "The request is invalid." if status == 400 else "The specified resource was not found."
+    return AzureError(status, outer, text, [{"code": code, "message": json.dumps(said, separators=(",", ":"))}])
+
+
 def reply(body: Any = None, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Returns a JSON response; without a body an empty one."""
     if body is None:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from typing import Any
 
 from scripts.azure.limits import limit, traffic_adds_up
 from scripts.errors import suggest
-from scripts.local.core import lookup, tokens
-from scripts.local.core.arm import page, provisioned, refuse_name, resource, stored, without_nulls
-from scripts.local.core.operations import put_and_begin
+from scripts.local.core import faults, lookup, tokens
+from scripts.local.core.arm import page, provisioned, refuse_name, resource, stored
+from scripts.local.core.operations import begin
 from scripts.local.core.state import Parts, State, Workspace
 from scripts.local.core.store import Document
-from scripts.local.core.web import WORKSPACE, AzureError, Call, Routes, bad_request, reply
+from scripts.local.core.web import WORKSPACE, AzureError, Call, Routes, bad_request, inferencing, reply
+from scripts.local.resources import identities
+from scripts.local.resources.forms import form
 
 arm = Routes()
 ENDPOINT = WORKSPACE + "/onlineEndpoints/{endpoint}"
+KEYS = ("primaryKey", "secondaryKey")
+HELD = "held names"  # the kind of document that remembers, by region, the names of deleted endpoints
+RECREATE = (
+    "This endpoint has not been created successfully or is in deleting provisioning state. Please recreate endpoint"
+)
+MAKING = 0.2  # seconds that an endpoint is made at least: who does not wait for it is refused, as on Azure (a minute)
 MODES = {"key": "Key", "amltoken": "AMLToken", "aadtoken": "AADToken"}  # a client sends any case
 
 
@@ -26,10 +35,17 @@ def find(call: Call) -> Document:
     return stored(call, "endpoints", name, f"onlineEndpoints/{name}")
 
 
-def refuse_deleting(endpoint: Document) -> None:
-    """Refuses to change an endpoint that is on its way out: what were added to it now could never be deleted."""
-    if endpoint.body["properties"]["provisioningState"] == "Deleting":
-        raise AzureError(409, "Conflict", f"Endpoint {endpoint.name} is being deleted; wait until it is gone.")
+def refuse_unready(endpoint: Document) -> None:
+    """Refuses to add to an endpoint that is not there yet, is on its way out or was never made, in Azure's words.
+
+    azure-sdk-for-net#36961 (2023-06); three users' logs of 2025 and 2026.
+    """
+    state = endpoint.body["properties"]["provisioningState"]
+    if state in ("Failed", "Deleting"):
+        raise inferencing(f"{RECREATE} and then try again to create deployment.")
+    if state != "Succeeded":
+        message = f"Cannot create a deployment in endpoint {endpoint.name} because it is in {state} provisioning state."
+        raise bad_request(message, "BadRequest")
 
 
 def deployments_of(state: State, workspace: Workspace, endpoint: str) -> dict[str, Document]:
@@ -39,95 +55,142 @@ def deployments_of(state: State, workspace: Workspace, endpoint: str) -> dict[st
     return {document.name[len(owner) :]: document for document in documents if document.name.lower().startswith(owner)}
 
 
-def _resource(workspace: Workspace, document: Document) -> dict[str, Any]:
-    host = f"https://{document.name}.{workspace.region}.inference.ml.azure.com"
-    uris = {"scoringUri": f"{host}/score", "swaggerUri": f"{host}/swagger.json"}
-    return resource(
-        workspace,
-        f"onlineEndpoints/{document.name}",
-        document,
-        location=workspace.region,
-        kind="Managed",
-        tags=document.body["tags"],
-        identity=document.body["identity"],
-        properties={**document.body["properties"], **uris},
-    )
+def put_and_begin(
+    call: Call, work: str, kind: str, name: str, body: dict[str, Any], place: str
+) -> tuple[Document, dict[str, str]]:
+    """Stores an endpoint or a deployment, which says where its operation is polled, and begins that."""
+    with call.state.store.transaction():
+        headers = begin(call, work, name, place)
+        body["properties"]["properties"]["AzureAsyncOperationUri"] = headers["Azure-AsyncOperation"]
+        return call.state.store.put(call.ws.scope, kind, name, body), headers
+
+
+def _resource(call: Call, document: Document) -> dict[str, Any]:
+    path = f"onlineEndpoints/{document.name}"
+    properties, owner = document.body["properties"], f"{call.ws.path}/{path}"
+    made = document.body.get("made", properties["provisioningState"] != "Creating")
+    host = f"https://{document.name}.{call.ws.region}.inference.ml.azure.com"
+    content = {
+        "location": call.ws.region,
+        "kind": "Managed",
+        "tags": document.body["tags"],
+        "identity": identities.shown(call.state, owner, document.body["identity"]),
+        "properties": {
+            **properties,
+            "properties": {**properties["properties"], "azureml.onlineendpointid": owner.lower()},
+            "scoringUri": f"{host}/score" if made else None,
+            "swaggerUri": f"{host}/swagger.json" if made else None,
+        },
+    }
+    return form("online_endpoint").complete(resource(call.ws, path, document, **content))
 
 
 @arm("GET", WORKSPACE + "/onlineEndpoints")
 async def list_endpoints(call: Call) -> Any:
     """Lists the endpoints."""
-    return page(call, [_resource(call.ws, each) for each in call.state.store.list("endpoints", call.ws.scope)])
+    return page(call, [_resource(call, each) for each in call.state.store.list("endpoints", call.ws.scope)])
 
 
 @arm("GET", ENDPOINT)
 async def get(call: Call) -> Any:
     """Returns an endpoint."""
-    return _resource(call.ws, find(call))
+    return _resource(call, find(call))
 
 
 @arm("PUT", ENDPOINT)
 async def put(call: Call) -> Any:
     """Creates an endpoint, or changes its traffic, tags and description."""
     name = call.words["endpoint"]
-    body = without_nulls(await call.json())
+    body = form("online_endpoint").read(await call.json(), f"Endpoint {name}")
     old = call.state.store.get(call.ws.scope, "endpoints", name)
-    given = body.get("properties") or {}
+    made = old is not None and old.body.get("made", True)
     if old is None:
         _check_name(call, name)
-    else:
-        refuse_deleting(old)
-    mode = given.get("authMode", "Key")
-    if mode.lower() not in MODES:
-        raise bad_request(f"Endpoint {name}: authMode is {mode!r}; allowed are {', '.join(MODES.values())}.")
-    mode = MODES[mode.lower()]
-    if old is not None and old.body["properties"]["authMode"] != mode:
-        before = old.body["properties"]["authMode"]
+    elif old.body["properties"]["provisioningState"] in (("Deleting",) if made else ("Deleting", "Failed")):
+        raise inferencing(f"{RECREATE}.")
+    given = body.get("properties", {})
+    kept = {
+        "tags": body.get("tags", {}),
+        "identity": {"type": "SystemAssigned", **body.get("identity", {})},
+        "keys": old.body["keys"] if old else {key: secrets.token_urlsafe(24) for key in KEYS},
+        "made": made,
+        "properties": {
+            "properties": {},
+            **given,
+            "authMode": _mode_of(call, name, given, old),
+            "traffic": _check_traffic(call, name, given),
+            "provisioningState": "Updating" if made else "Creating",
+        },
+    }
+    document, headers = put_and_begin(call, "endpoint.put", "endpoints", name, kept, f"onlineEndpoints/{name}")
+    return reply(_resource(call, document), 201, headers)
+
+
+@arm("PATCH", ENDPOINT)
+async def patch(call: Call) -> Any:
+    """Changes the tags or the identity of an endpoint; anything else is not for PATCH, as in Azure's contract."""
+    document = find(call)
+    body = form("online_endpoint").read(await call.json(), f"Endpoint {document.name}")
+    if "properties" in body:
+        raise bad_request(f"Endpoint {document.name}: PATCH changes tags and identity; PUT changes properties.")
+    changed = {key: body[key] for key in ("tags", "identity") if key in body}
+    return _resource(call, call.state.store.put(document.scope, "endpoints", document.name, document.body | changed))
+
+
+def _mode_of(call: Call, name: str, given: dict[str, Any], old: Document | None) -> str:
+    """Returns how an endpoint authenticates; a PUT does not change it, and is no error: recorded 2022-04 and -05."""
+    if given.get("compute"):
         raise bad_request(
-            f"Endpoint {name}: authMode cannot be changed from {before} to {mode}; delete the endpoint first."
+            f"Endpoint {name} is on {given['compute']}, an attached Kubernetes cluster; the local Azure ML has managed "
+            "endpoints only: leave compute out."
         )
-    traffic = _check_traffic(call, name, given.get("traffic") or {}, "traffic")
+    mode = MODES.get(str(given.get("authMode", "Key")).lower())
+    if mode is None:
+        raise bad_request(
+            f"Endpoint {name}: authMode is {given['authMode']!r}; allowed are {', '.join(MODES.values())}."
+        )
+    before = old.body["properties"]["authMode"] if old else mode
+    if before != mode:
+        call.state.log.warning("endpoint %s keeps authMode %s: a change to %s has no effect", name, before, mode)
+    return str(before)
+
+
+def _check_name(call: Call, name: str) -> None:
+    refuse_name("endpoint", name, "Endpoint", "BadArgument")
+    faults.inject(call.state, "endpoint", name=name)
+    for document in call.state.store.list("endpoints", name=name):
+        if lookup.workspace_of_scope(call.state, document.scope).region == call.ws.region:
+            raise inferencing(
+                "There is already an endpoint with this name, Endpoint name needs to be unique within a region. Try "
+                "some other name."
+            )
+    held = call.state.store.get("", HELD, name, call.ws.region)
+    if held is not None and time.time() - held.modified < call.state.settings.name_held_seconds:
+        raise faults.FAULTS["endpoint-name-held"].error(name=name)
+
+
+def _check_traffic(call: Call, name: str, given: dict[str, Any]) -> dict[str, int]:
+    """Returns the shares of the deployments. What Azure says to wrong ones is unverified: nobody has recorded it."""
+    traffic, mirror = (
+        _shares(call, name, given.get(key, {}), what)
+        for key, what in (("traffic", "traffic"), ("mirrorTraffic", "mirror traffic"))
+    )
     total = sum(traffic.values())
     if not traffic_adds_up(total):
         raise bad_request(f"Endpoint {name}: traffic adds up to {total}; allowed is 0 or 100.", "BadArgument")
-    mirror = _check_traffic(call, name, given.get("mirrorTraffic") or {}, "mirror traffic")
     total = sum(mirror.values())
     if not limit("endpoint.mirror_traffic").holds(total):
         raise bad_request(f"Endpoint {name}: mirror traffic is {total}; allowed are at most 50.", "BadArgument")
     if not limit("endpoint.mirror_traffic.deployments").holds(len(mirror)):
         raise bad_request(f"Endpoint {name}: mirror traffic goes to {len(mirror)} deployments; allowed is one.")
-    identity_of = {"type": "SystemAssigned", **(body.get("identity") or {})}
-    identity_of |= {
-        "principalId": call.state.credentials.object_id,
-        "tenantId": call.state.credentials.tenant_id,
-    }
-    kept = {
-        "tags": body.get("tags") or {},
-        "identity": identity_of,
-        "keys": old.body["keys"] if old else {key: secrets.token_urlsafe(24) for key in ("primaryKey", "secondaryKey")},
-        "properties": {
-            "publicNetworkAccess": "Enabled",
-            "properties": {},
-            **given,
-            "authMode": mode,
-            "traffic": traffic,
-            "mirrorTraffic": mirror,
-            "provisioningState": "Updating" if old else "Creating",
-        },
-    }
-    document, headers = put_and_begin(call, "endpoint.put", "endpoints", name, kept)
-    return reply(_resource(call.ws, document), 200 if old else 201, headers)
+    if total:
+        raise bad_request(
+            f"Endpoint {name} mirrors traffic; the local Azure ML has no mirrored traffic: leave mirror_traffic out."
+        )
+    return traffic
 
 
-def _check_name(call: Call, name: str) -> None:
-    refuse_name("endpoint", name, "Endpoint", "BadArgument")
-    for document in call.state.store.list("endpoints", name=name):
-        if lookup.workspace_of_scope(call.state, document.scope).region == call.ws.region:
-            message = f"Endpoint name {name} is taken in region {call.ws.region} by another workspace; "
-            raise AzureError(409, "Conflict", message + "names are unique in a region.")
-
-
-def _check_traffic(call: Call, name: str, traffic: dict[str, Any], what: str) -> dict[str, int]:
+def _shares(call: Call, name: str, traffic: dict[str, Any], what: str) -> dict[str, int]:
     existing = deployments_of(call.state, call.ws, name)
     # The CLI sends what stood behind --traffic as text.
     traffic = {key: int(each) if isinstance(each, str) and each.isdecimal() else each for key, each in traffic.items()}
@@ -138,8 +201,7 @@ def _check_traffic(call: Call, name: str, traffic: dict[str, Any], what: str) ->
                 f"{suggest(deployment, existing)}; its deployments are: {', '.join(existing) or 'none'}.",
                 "BadArgument",
             )
-        whole = isinstance(percent, int) and not isinstance(percent, bool)
-        if not whole or not limit("endpoint.traffic").holds(percent):
+        if not isinstance(percent, int) or not limit("endpoint.traffic").holds(percent):
             raise bad_request(
                 f"Endpoint {name}: {what} to {deployment} is {percent!r}; allowed is 0 to 100.", "BadArgument"
             )
@@ -148,7 +210,19 @@ def _check_traffic(call: Call, name: str, traffic: dict[str, Any], what: str) ->
 
 async def provision(parts: Parts, words: dict[str, Any]) -> None:
     """Ends the creation or the change of an endpoint."""
-    provisioned(parts.state, "endpoints", words, "Succeeded")
+    state = parts.state
+    document = state.store.get(words["scope"], "endpoints", words["name"])
+    if document is None:
+        return
+    if not document.body.get("made", True):
+        await asyncio.sleep(MAKING)
+        try:
+            faults.inject(state, "endpoint.work", name=document.name)
+        except AzureError:
+            provisioned(state, "endpoints", words, "Failed")
+            raise
+        state.store.put(document.scope, "endpoints", document.name, document.body | {"made": True})
+    provisioned(state, "endpoints", words, "Succeeded")
 
 
 @arm("DELETE", ENDPOINT)
@@ -159,7 +233,9 @@ async def delete(call: Call) -> Any:
     if document is None:
         return reply(status=204)
     document.body["properties"]["provisioningState"] = "Deleting"
-    _, headers = put_and_begin(call, "endpoint.delete", "endpoints", name, document.body)
+    with call.state.store.transaction():
+        call.state.store.put(call.ws.scope, "endpoints", name, document.body)
+        headers = begin(call, "endpoint.delete", name)
     return reply(status=202, headers=headers)
 
 
@@ -171,12 +247,26 @@ async def remove(parts: Parts, words: dict[str, Any]) -> None:
         return  # it was gone before a restart, and one of the same name may have been made since
     workspace = lookup.workspace_of_scope(state, words["scope"])
     for each in deployments_of(state, workspace, words["name"]).values():
+        await queue(state, each)
         await parts.servers.remove((each.scope, each.name.lower()))
         state.store.delete(each.scope, "deployments", each.name)
-    state.store.delete(words["scope"], "endpoints", words["name"])
+    with state.store.transaction():
+        state.store.delete(words["scope"], "endpoints", words["name"])
+        state.store.put("", HELD, endpoint.name, {}, workspace.region)
+
+
+async def queue(state: State, deployment: Document) -> None:
+    """Waits as Azure does for a creation or change of a deployment that still runs; not as long: see the settings."""
+    deadline = time.monotonic() + state.settings.delete_waits_seconds
+    while time.monotonic() < deadline:
+        found = state.store.get(deployment.scope, "deployments", deployment.name)
+        if found is None or found.body["properties"]["provisioningState"] not in ("Creating", "Updating"):
+            return
+        await asyncio.sleep(0.05)
 
 
 def _mode(call: Call, wanted: str) -> Document:
+    """Returns the endpoint; refuses what its way to authenticate does not have (Azure's own words are unverified)."""
     document = find(call)
     mode = document.body["properties"]["authMode"]
     if mode != wanted:
@@ -186,8 +276,9 @@ def _mode(call: Call, wanted: str) -> Document:
 
 @arm("POST", ENDPOINT + "/listKeys")
 async def list_keys(call: Call) -> Any:
-    """Returns the keys of an endpoint."""
-    return _mode(call, "Key").body["keys"]
+    """Returns the keys of an endpoint; nulls where it has none: recorded 2024 and later for AADToken."""
+    document = find(call)
+    return document.body["keys"] if document.body["properties"]["authMode"] == "Key" else dict.fromkeys(KEYS)
 
 
 @arm("POST", ENDPOINT + "/regenerateKeys")
@@ -195,10 +286,12 @@ async def regenerate_keys(call: Call) -> Any:
     """Draws a new key; the SDK sends the old one along as `keyValue`, which is ignored."""
     document = _mode(call, "Key")
     kind = str((await call.json()).get("keyType", "")).lower()
-    if kind not in ("primary", "secondary"):
+    if f"{kind}Key" not in KEYS:
         raise bad_request(f"keyType is {kind!r}; allowed are Primary, Secondary.")
     document.body["keys"][f"{kind}Key"] = secrets.token_urlsafe(24)
-    _, headers = put_and_begin(call, "endpoint.put", "endpoints", document.name, document.body)
+    with call.state.store.transaction():
+        call.state.store.put(document.scope, "endpoints", document.name, document.body)
+        headers = begin(call, "endpoint.put", document.name)
     return reply(status=202, headers=headers)
 
 

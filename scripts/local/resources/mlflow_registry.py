@@ -25,6 +25,7 @@ control = Routes()
 route = router(data, control)
 CONTAINERS = "container-models"
 RUN_ARTIFACT = re.compile(r"azureml://.*/runs/(?P<job>[^/]+)/artifacts/?(?P<path>.*)")
+ON_THIS_MACHINE = re.compile(r"mlflow-artifacts:/+(?P<job>[^/]+)/?(?P<path>.*)")  # what a command's MLflow says
 LOCAL_UPLOAD = re.compile(r"azureml://artifacts/(?P<path>.+)")
 IN_RUN = re.compile(r"ExperimentRun/dcid\.(?P<job>[^/]+)/(?P<path>.*)")
 STAGES = ("None", "Staging", "Production", "Archived")
@@ -202,7 +203,7 @@ async def create_version(call: Call, body: Body) -> Any:
 
 def _place(source: str) -> str:
     """Returns where the files of a source of MLflow's are, as a URI that the rest of the emulator reads."""
-    match = RUN_ARTIFACT.fullmatch(source)
+    match = RUN_ARTIFACT.fullmatch(source) or ON_THIS_MACHINE.fullmatch(source)
     if match:
         return f"runs:/{match['job']}/{match['path']}"
     match = LOCAL_UPLOAD.fullmatch(source)  # what azureml-mlflow makes of a file://

@@ -24,7 +24,6 @@ from scripts.local.core.web import WORKSPACE, Call, Routes, reply
 from scripts.local.resources import mlflow_registry
 
 data = Routes()
-control = Routes()
 ARTIFACT_ROOT = "azureml://local"  # never used: both kinds of artifact get their own place below
 ENDED = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
 
@@ -208,6 +207,5 @@ def _no_logged_models(call: Call, path: str) -> Response:
     return reply({"error_code": "ENDPOINT_NOT_FOUND", "message": message}, 404)
 
 
-for table in (data, control):
-    for version in ("v1.0", "v2.0"):
-        table("GET POST PUT PATCH DELETE", f"/mlflow/{version}{WORKSPACE}/api/{{rest:path}}")(forward)
+for version in ("v1.0", "v2.0"):
+    data("GET POST PUT PATCH DELETE", f"/mlflow/{version}{WORKSPACE}/api/{{rest:path}}")(forward)

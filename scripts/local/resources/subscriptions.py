@@ -1,6 +1,6 @@
-"""What a subscription says of itself beside Azure ML: resource providers, sizes and quotas, the storage accounts.
+"""What a subscription says of itself beside Azure ML: resource providers, machine sizes, the storage accounts.
 
-Shapes of ARM, as published in its REST reference; preflight asks most of it. None was recorded but quotas (2025-11).
+Shapes of ARM, as published in its REST reference; preflight asks most of it. None was recorded.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ RESOURCES = (
     "workspaces/onlineEndpoints",
     "workspaces/onlineEndpoints/deployments",
 )
-LOCATION = SUBSCRIPTION + PROVIDER + "/locations/{location}"
 NOT_AVAILABLE = "NotAvailableForSubscription"
 
 
@@ -126,26 +125,6 @@ async def skus(call: Call) -> Any:
     }
 
 
-@arm("GET", LOCATION + "/quotas")
-async def quotas(call: Call) -> Any:
-    """Lists the cores that the subscription may use, a family of sizes."""
-    region = call.words["location"].lower()
-    base = f"/subscriptions/{call.words['subscription']}{PROVIDER}/locations/{region}/quotas/"
-    return {
-        "value": [
-            {
-                "unit": "Count",
-                "limit": call.state.settings.family_limit(family),
-                "name": {"value": family, "localizedValue": family},
-                "type": "Microsoft.MachineLearningServices/vmFamily/dedicatedCores/quotas",
-                "id": base + family,
-                "location": None,
-            }
-            for family in sorted({size.family for size in catalog().values()})
-        ]
-    }
-
-
 def _workspace_of(state: State, words: dict[str, str]) -> Workspace:
     found = lookup.workspace_of_account(state, words["account"].lower())
     place = (words["subscription"].lower(), words["group"].lower())
@@ -159,7 +138,7 @@ def _workspace_of(state: State, words: dict[str, str]) -> Workspace:
 
 @arm("GET", GROUP + "/providers/Microsoft.Storage/storageAccounts/{account}")
 async def storage_account(call: Call) -> Any:
-    """Says how a workspace's storage account can be reached; with the fault shared-key-forbidden not by its keys."""
+    """Says how a workspace's storage account can be reached; with the fault storage-forbidden not by its keys."""
     workspace = _workspace_of(call.state, call.words)
     return {
         "id": workspace.account_path,
@@ -170,7 +149,7 @@ async def storage_account(call: Call) -> Any:
         "sku": {"name": "Standard_LRS", "tier": "Standard"},
         "tags": {},
         "properties": {
-            "allowSharedKeyAccess": not faults.is_set(call.state, "shared-key-forbidden"),
+            "allowSharedKeyAccess": not faults.is_set(call.state, "storage-forbidden"),
             "allowBlobPublicAccess": False,
             "publicNetworkAccess": "Enabled",
             "networkAcls": {

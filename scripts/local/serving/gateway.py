@@ -1,7 +1,8 @@
 """Scoring: what stands in front of the deployments at <endpoint>.<region>.inference.ml.azure.com.
 
 It checks the key or token, chooses the deployment (by header, else by traffic), limits what a deployment takes on, and
-turns what goes wrong into the status that Azure gives.
+turns what goes wrong into what Azure answers. Its own refusals are plain text. Sources: Microsoft, Troubleshoot online
+endpoints; the router's script in a public image; users' logs of 2022 to 2026.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import random
 import secrets
 import time
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from scripts.local.core import faults, lookup, tokens
 from scripts.local.core.state import Server, Workspace
@@ -66,76 +67,94 @@ def _authorise(call: Call, workspace: Workspace, endpoint: Document) -> None:
         raise _refused(f"The token is for {audience}, not for {wanted}.")
 
 
-def _choose(call: Call, workspace: Workspace, endpoint: Document) -> str:
+def _choose(call: Call, workspace: Workspace, endpoint: Document) -> str | None:
     wanted = call.request.headers.get(HEADER)
     existing = endpoints.deployments_of(call.state, workspace, endpoint.name)
     if wanted:
-        if wanted not in existing:
-            raise not_found(f"Endpoint {endpoint.name} has no deployment {wanted!r}.", "NotFound")
-        return wanted
+        return wanted if wanted in existing else None
     shares = endpoint.body["properties"]["traffic"]
     traffic = {name: share for name, share in shares.items() if share > 0 and name in existing}
-    if not traffic:
-        raise not_found(f"Endpoint {endpoint.name} gives no deployment any traffic.", "NotFound")
-    return random.choices(list(traffic), weights=list(traffic.values()))[0]
+    return random.choices(list(traffic), weights=list(traffic.values()))[0] if traffic else None
 
 
 @routes("GET POST", "/score")
 async def score(call: Call) -> Response:
     """Answers a scoring request."""
+    started = time.monotonic()
     workspace, endpoint = _endpoint(call)
     _authorise(call, workspace, endpoint)
-    faults.inject(call.state, "scoring")
-    chosen = _choose(call, workspace, endpoint)
-    server = call.parts.servers.serving((workspace.scope, f"{endpoint.name}/{chosen}".lower()))
-    document = call.state.store.get(workspace.scope, "deployments", f"{endpoint.name}/{chosen}")
-    if server is None or document is None or server.failure is not None:
-        raise AzureError(503, "ServiceUnavailable", f"Deployment {chosen} of endpoint {endpoint.name} does not serve.")
-    timeout = seconds(document.body["properties"]["requestSettings"]["requestTimeout"])
-    started = time.monotonic()
-    try:
-        answer = await asyncio.wait_for(_ask(call, server, chosen), timeout)
-    except TimeoutError:
-        raise AzureError(408, "RequestTimeout", f"Deployment {chosen} did not answer within {timeout:g} s.") from None
-    response = _outcome(answer, chosen)
-    response.headers["x-ms-run-function-duration"] = f"{(time.monotonic() - started) * 1000:.1f}"
-    response.headers["x-ms-request-id"] = call.request.headers.get("x-ms-request-id") or str(uuid.uuid4())
-    response.headers[HEADER] = chosen
+    response = await _answer(call, workspace, endpoint)
+    identifier = call.request.headers.get("x-request-id") or str(uuid.uuid4())
+    response.headers["x-request-id"] = response.headers["x-ms-request-id"] = identifier
+    response.headers["x-ms-run-function-failed"] = str(response.status_code != 200)
+    response.headers["x-ms-run-fn-exec-ms"] = f"{(time.monotonic() - started) * 1000:.3f}"
+    response.headers["server"] = "azureml-frontdoor"
     return response
 
 
-async def _ask(call: Call, server: Server, chosen: str) -> httpx.Response:
+@routes("POST", "/swagger.json")
+async def post_swagger(call: Call) -> Response:
+    """Answers as Azure does to who takes the swagger URI for the scoring URI: the model's 405, in a 424."""
+    workspace, endpoint = _endpoint(call)
+    _authorise(call, workspace, endpoint)
+    return _refused_by_model(405, b"Method Not Allowed", "text/plain")
+
+
+async def _answer(call: Call, workspace: Workspace, endpoint: Document) -> Response:
+    fault = faults.happening(call.state, "scoring")
+    if fault is not None:
+        if fault.status == 429:
+            return _overflow()
+        raise fault.error()
+    chosen = _choose(call, workspace, endpoint)
+    if chosen is None:
+        return PlainTextResponse(
+            "No valid deployments to route to. Please check that the endpoint has at least one deployment with "
+            "positive weight values or use a deployment specific header to route.",
+            404,
+        )
+    document = call.state.store.get(workspace.scope, "deployments", f"{endpoint.name}/{chosen}")
+    server = call.parts.servers.serving((workspace.scope, f"{endpoint.name}/{chosen}".lower()))
+    if server is None or document is None or server.failure or (server.restarting and not server.ready.is_set()):
+        return _refused_by_model(502, b"", "text/plain", "model_not_ready")
+    settings = document.body.get("served", document.body)["properties"]["requestSettings"]
+    if server.in_flight >= server.limit:
+        return _overflow()
+    server.in_flight += 1
+    try:
+        answer = await asyncio.wait_for(_ask(call, server), seconds(settings["requestTimeout"]))
+    except TimeoutError:
+        return PlainTextResponse("upstream request timeout", 408)
+    finally:
+        server.in_flight -= 1
+    answer.headers[HEADER] = chosen
+    return answer
+
+
+async def _ask(call: Call, server: Server) -> Response:
     import httpx
 
-    if server.in_flight >= server.limit:
-        raise AzureError(
-            429,
-            "TooManyRequests",
-            f"Deployment {chosen} already has {server.in_flight} requests, and takes {server.limit}.",
-        )
-    server.in_flight += 1
     try:
         body = await call.request.body()
         await server.ready.wait()
         async with server.slots:
             kind = call.request.headers.get("content-type", "application/json")
             url = f"http://127.0.0.1:{server.port}/score"
-            return await _http().request(call.request.method, url, content=body, headers={"content-type": kind})
-    except httpx.HTTPError as error:
-        message = f"The model of deployment {chosen} ended the connection without an answer ({type(error).__name__})."
-        raise AzureError(502, "BadGateway", message) from None
-    finally:
-        server.in_flight -= 1
-
-
-def _outcome(answer: httpx.Response, chosen: str) -> Response:
-    """Turns the model's answer into the gateway's: an error of the model is 424, but for 400, its word on the input."""
+            answer = await _http().request(call.request.method, url, content=body, headers={"content-type": kind})
+    except httpx.HTTPError:  # it ended, and took the connection with it
+        return _refused_by_model(502, b"", "text/plain")
     kind = answer.headers.get("content-type", "application/json")
     if answer.status_code == 200:
         return Response(answer.content, 200, media_type=kind)
-    status = 400 if answer.status_code == 400 else 424
-    headers: dict[str, Any] = {
-        "ms-azureml-model-error-statuscode": str(answer.status_code),
-        "ms-azureml-model-error-reason": "model_error",
-    }
-    return Response(answer.content, status, headers, kind)
+    return _refused_by_model(answer.status_code, answer.content, kind)
+
+
+def _refused_by_model(status: int, body: bytes, kind: str, reason: str = "model_error") -> Response:
+    """Returns the 424 that Azure makes of whatever a model answers but 200, with the model's own body."""
+    headers = {"ms-azureml-model-error-statuscode": str(status), "ms-azureml-model-error-reason": reason}
+    return Response(body, 424, headers, kind)
+
+
+def _overflow() -> Response:
+    """Returns the refusal of a request beyond twice what the deployment's instances take on at a time."""
+    return PlainTextResponse("", 429, {"ms-azureml-model-error-reason": "too_many_pending_request"})

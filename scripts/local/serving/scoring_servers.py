@@ -6,17 +6,19 @@ import asyncio
 import collections
 import dataclasses
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 from scripts.local.core import lookup, ports, processes
-from scripts.local.core.faults import GUIDE
+from scripts.local.core.faults import FAULTS
 from scripts.local.core.state import Key, State
 from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError
-from scripts.local.resources import models
-from scripts.local.resources.deployments import log_path
+from scripts.local.resources import deployment_log, models
+from scripts.local.resources.deployments import PROBES, probe_seconds
+from scripts.local.serving import conda_file
 
 SCORING = "scripts.local.scoring"
 RESTARTS = 5  # a server that ends by itself is started again, this often in a row
@@ -25,11 +27,12 @@ STEADY = 60.0  # seconds after which an end no longer counts as one in a row
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What a server is to be: two equal plans need no new server."""
+    """What a server is to be: two equal plans need no new server. `probes`: how long each waits for it, in seconds."""
 
     model: Path
     concurrent: int
     variables: tuple[tuple[str, str], ...]
+    probes: tuple[tuple[str, float], ...] = dataclasses.field(compare=False)
 
 
 def plan(state: State, document: Document) -> Plan:
@@ -40,7 +43,16 @@ def plan(state: State, document: Document) -> Plan:
         models.folder_of(state, lookup.workspace_of_scope(state, document.scope), properties["model"]),
         properties["requestSettings"]["maxConcurrentRequestsPerInstance"] * document.body["sku"]["capacity"],
         tuple(sorted((str(key), str(value)) for key, value in variables.items())),
+        tuple((name.removesuffix("Probe").capitalize(), probe_seconds(properties.get(name))) for name in PROBES),
     )
+
+
+def served(document: Document) -> Document | None:
+    """Returns what of a deployment serves: itself, before a change that failed, or None where it never came up."""
+    before = document.body.get("served")
+    if before is None and document.body["properties"]["provisioningState"] != "Succeeded":
+        return None
+    return dataclasses.replace(document, body={**document.body, **(before or {})})
 
 
 class ScoringServer:
@@ -48,11 +60,13 @@ class ScoringServer:
 
     def __init__(self, state: State, key: Key, plan: Plan) -> None:
         self.state, self.key, self.plan = state, key, plan
-        self.log = log_path(state, key)
+        self.log = deployment_log.folder(state, key) / "log.txt"
         self.port = 0
         self.ready = asyncio.Event()
         self.ended = asyncio.Event()
+        self.restarting = False  # it has served, and ended by itself
         self.failure: str | None = None
+        self.refused: AzureError | None = None  # the failure in Azure's words, where there are some
         self.limit = 2 * plan.concurrent  # beyond it Azure answers 429
         self.slots = asyncio.Semaphore(plan.concurrent)
         self.in_flight = 0
@@ -73,9 +87,14 @@ class ScoringServer:
             for each in waits:
                 each.cancel()
         if not self.ready.is_set():
-            last = processes.tail(self.log, 1)
-            reason = str(self.failure) + (f" Its log ends with: {last}" if last else "")
-            raise AzureError(400, "ResourceNotReady", f"{reason} {GUIDE}#error-resourcenotready")
+            raise self.refused or self._crashed()
+
+    def _crashed(self) -> AzureError:
+        """Returns the failure of a container that ended: nobody answers its probes, as far as Azure sees."""
+        last = processes.tail(self.log, 1)
+        error = FAULTS["probe-failed"].error()
+        error.message += f" {self.failure}" + (f" Its log ends with: {last}" if last else "")
+        return error
 
     def _ended(self) -> None:
         self.failure = self.failure or "User container was stopped."
@@ -83,13 +102,18 @@ class ScoringServer:
         self.ended.set()
 
     async def _keep(self) -> None:
-        ends, was_ready = 0, False
+        ends = 0
+        fault = conda_file.reason(self.plan.model)
+        if fault is not None:
+            self._say(f"{fault}. On Azure the container ends here, and is not started on this machine.")
+            self.failure = fault
+            return
         while ends <= RESTARTS:
             started = time.monotonic()
             code = await self._run()
-            was_ready = was_ready or self.ready.is_set()
+            self.restarting = self.restarting or self.ready.is_set()
             self.ready.clear()
-            if not was_ready:
+            if not self.restarting:
                 self.failure = f"User container has crashed or terminated with exit code {code}."
                 return
             ends = 1 if time.monotonic() - started > STEADY else ends + 1
@@ -97,12 +121,18 @@ class ScoringServer:
             await asyncio.sleep(min(ends, 5))
         self.failure = f"User container has crashed or terminated {ends} times in a row."
 
+    def _say(self, line: str) -> None:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("a") as file:
+            file.write(f"{line}\n")
+
     async def _run(self) -> int:
         self.port = ports.free()
         settings = self.state.settings
         # Tests name another module than SCORING.
         words = ["-m", os.environ.get("AZUREML_LOCAL_SCORING", SCORING), "--model-dir", str(self.plan.model)]
         words += ["--port", str(self.port), "--log", str(self.log), "--max-batch", str(settings.max_batch)]
+        words += ["--answer-shape", settings.answer_shape]
         words += ["--threads", str(settings.serving_threads)] if settings.serving_threads else []
         child = await processes.spawn(words, self.log, dict(self.plan.variables))
         self._remember(child.identity)
@@ -115,22 +145,42 @@ class ScoringServer:
             self._remember(None)
 
     async def _watch(self) -> None:
-        """Asks the readiness probe until it answers; a server that takes too long is given up."""
+        """Asks the probes until they are answered; a server that takes longer than they wait is given up.
+
+        Image pull and the wait for a machine do not count on Azure: its probes' clock starts with the container too.
+        """
         import httpx
 
-        seconds = self.state.settings.ready_seconds
-        deadline = time.monotonic() + seconds
+        settings, started = self.state.settings, time.monotonic()
+        deployment_log.event(self.state, self.key, "Started", "Started container inference-server")
+        probe, patience = min(self.plan.probes, key=lambda each: each[1])
+        allowed = min(patience / settings.start_scale, settings.ready_seconds)
         async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-            while time.monotonic() < deadline:
+            while (passed := time.monotonic() - started) < allowed:
                 try:
                     if (await client.get(f"http://127.0.0.1:{self.port}/")).status_code == 200:
+                        self._say(f"started: {self._told(passed)}")
+                        deployment_log.event(self.state, self.key, "ContainerReady", "Container is ready")
                         self.ready.set()
                         return
                 except httpx.HTTPError:
                     pass  # it does not listen yet
                 await asyncio.sleep(0.1)
-        self.failure = f"Readiness probe failed: the container was not ready within {seconds:g} s."
+        self.failure = f"It did not answer: {self._told(passed)}."
+        self._say(self.failure)
+        self.refused = FAULTS["probe-failed"].error()
+        self.refused.message = self.refused.message.replace("Liveness", probe) + f" {self.failure}"
+        words = f"{probe} probe failed: HTTP probe failed with statuscode: 502"
+        deployment_log.event(self.state, self.key, f"{probe}ProbeFailed", words, "Warning")
         self.task.cancel()
+
+    def _told(self, passed: float) -> str:
+        """Returns how a start here compares to what the probes allow on Azure."""
+        scale = self.state.settings.start_scale
+        probes = ", ".join(f"{name.lower()}_probe waits {seconds:g} s" for name, seconds in self.plan.probes)
+        return (
+            f"{passed:.1f} s here stand for {passed * scale:.0f} s on Azure (serving.start_scale {scale:g}); {probes}"
+        )
 
     def _remember(self, identity: dict[str, Any] | None) -> None:
         self.state.store.put(self.key[0], "servers", self.key[1], {"process": identity})
@@ -150,13 +200,12 @@ class ScoringServers:
         """Starts the servers of the deployments that a process that is gone had served."""
         for document in self.state.store.list("servers"):
             processes.end_stray(document.body["process"])
-        for document in self.state.store.list("deployments"):
-            if document.body["properties"]["provisioningState"] == "Succeeded":
-                key = (document.scope, document.name.lower())
-                try:
-                    self.running[key] = ScoringServer(self.state, key, plan(self.state, document))
-                except AzureError as error:
-                    self.state.log.error("deployment %s: %s", document.name, error.message)
+        for document in filter(None, map(served, self.state.store.list("deployments"))):
+            key = (document.scope, document.name.lower())
+            try:
+                self.running[key] = ScoringServer(self.state, key, plan(self.state, document))
+            except AzureError as error:
+                self.state.log.error("deployment %s: %s", document.name, error.message)
 
     async def close(self) -> None:
         """Ends every server."""
@@ -179,6 +228,7 @@ class ScoringServers:
                 if server is not None:
                     await server.stop()
                 self.state.store.delete(key[0], "servers", key[1])
+                shutil.rmtree(deployment_log.folder(self.state, key), ignore_errors=True)
         finally:
             self.leaving.discard(key)
 

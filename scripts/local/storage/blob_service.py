@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 
 from scripts.local.core import faults, lookup, tokens
 from scripts.local.core.web import AzureError, Call, Routes
-from scripts.local.storage import uploads
+from scripts.local.storage import blob_signatures, shared_key, uploads
 from scripts.local.storage.blob_files import (
     CHUNK,
     XML,
@@ -31,21 +31,19 @@ from scripts.local.storage.blob_files import (
     safe,
     status_of,
 )
-from scripts.local.storage.shared_key import is_signed
-from scripts.local.storage.uris import folder
+from scripts.local.storage.uris import folder, shared_access
 
 routes = Routes()
+LOG = re.compile(r"ExperimentRun/dcid\.[^/]+/(logs|user_logs)/.+")
 
 
-def _authorise(call: Call, account: str) -> None:
+def _authorise(call: Call, account: str, path: str) -> None:
     signature = call.query.get("sig", "")
     given = secrets.compare_digest(signature.encode(), call.state.credentials.sas_signature.encode())
-    if given or is_signed(call, account):
+    if given or shared_key.is_signed(call, account) or _is_signed_for(call, account, path):
         # With an identity the service signs by user delegation, which an account without shared keys takes too.
         if call.state.settings.datastore_auth == "accesskey" or not given:
-            fault = faults.happening(call.state, "blob.key")
-            if fault is not None:
-                raise BlobError(fault.status, fault.code, fault.message)
+            _fail(call, "blob.key")
         return
     try:
         audience = str(tokens.read_token(call).get("aud", ""))
@@ -55,6 +53,20 @@ def _authorise(call: Call, account: str) -> None:
         raise BlobError(403, "AuthorizationFailure", f"The token is for {audience}, not for https://storage.azure.com.")
 
 
+def _is_signed_for(call: Call, account: str, path: str) -> bool:
+    """Tells whether a client has signed for this blob, with the account's key or what the SDK takes for it."""
+    keys = (shared_key.account_key(call.state), shared_access(call.state))
+    names = call.request.method == "GET" and "sig" in call.query
+    return names and any(blob_signatures.is_signed(call.query, f"{account}/{path}", key) for key in keys)
+
+
+def _fail(call: Call, at: str) -> None:
+    """Refuses what a fault says that the storage account refuses."""
+    fault = faults.happening(call.state, at)
+    if fault is not None:
+        raise BlobError(fault.status, fault.code, fault.message)
+
+
 @routes("GET HEAD PUT DELETE", "/{rest:path}")
 async def dispatch(call: Call) -> Response:
     """Answers a request to a storage account; errors are XML."""
@@ -62,9 +74,11 @@ async def dispatch(call: Call) -> Response:
         workspace = lookup.workspace_of_account(call.state, call.words["account"])
         if workspace is None:
             raise BlobError(404, "ResourceNotFound", f"The account {call.words['account']} has nothing here.")
-        _authorise(call, workspace.account)
         path = unquote(call.request.scope.get("raw_path", b"").decode("latin-1").split("?")[0].lstrip("/"))
+        _authorise(call, workspace.account, path)
         container, _, name = path.partition("/")
+        if call.request.method == "GET" and LOG.fullmatch(name):
+            _fail(call, "blob.log")
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", container):
             raise BlobError(400, "InvalidResourceName", f"{container!r} is not the name of a container.")
         root = folder(call.state, workspace.account, container)

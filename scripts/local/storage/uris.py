@@ -69,6 +69,11 @@ def artifacts(state: State, workspace: Workspace, job: str) -> Path:
     return folder(state, workspace.account, ARTIFACTS_CONTAINER) / "ExperimentRun" / f"dcid.{job}"
 
 
+def artifacts_uri(job: str) -> str:
+    """Returns the URI of a job's logs and artifacts, or of a step's."""
+    return f"azureml://datastores/{ARTIFACTS}/paths/ExperimentRun/dcid.{job}"
+
+
 def shared_access(state: State) -> str:
     """Returns the shared access signature of this home, which its blob endpoint accepts."""
     signature = state.credentials.sas_signature

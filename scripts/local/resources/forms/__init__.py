@@ -1,10 +1,12 @@
 """What the JSON of each resource holds: one file a resource, with which requests are read and replies completed.
 
-A file is a JSON Schema with two meanings more, taken from what Microsoft's tests recorded of the service:
+A file is a JSON Schema with three meanings more, taken from what Microsoft's tests recorded of the service:
 
 - A key that may be null is always shown, as null where there is nothing; any other key is shown where it has a value.
 - `default` is what is shown where nothing was sent. `readOnly` marks what only the service says.
 - `since` (a date) and `preview` mark what only some versions of the API show: those of that date or later, previews.
+
+- `extends` names a file whose description this one continues, as all types of jobs have much in common.
 
 A mapping whose keys are the client's own (tags, say) has `additionalProperties`; any other key that is not described
 is not used, and the emulator's log says so.
@@ -40,7 +42,7 @@ class Form:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.schema: dict[str, Any] = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+        self.schema = _schema(name)
         self.validator = Draft202012Validator(self.schema)
 
     def read(self, body: dict[str, Any], what: str) -> dict[str, Any]:
@@ -82,6 +84,17 @@ class Form:
 def form(name: str) -> Form:
     """Returns the form of a resource by the name of its file."""
     return Form(name)
+
+
+def _schema(name: str) -> dict[str, Any]:
+    schema: dict[str, Any] = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+    return _continued(_schema(schema.pop("extends")), schema) if "extends" in schema else schema
+
+
+def _continued(base: Any, more: Any) -> Any:
+    if not (isinstance(base, dict) and isinstance(more, dict)):
+        return more
+    return {**base, **{key: _continued(base.get(key), part) for key, part in more.items()}}
 
 
 def _sent(value: Any, depth: int) -> Any:

@@ -1,0 +1,53 @@
+"""The log of a deployment, as Azure gives it: the state of its instance, events of its container, what that printed.
+
+Sections as in users' logs of 2022 to 2025; the two sentences for what has none: field notes of 2026-08.
+"""
+
+from __future__ import annotations
+
+import datetime
+from pathlib import Path
+
+from scripts.local.core import lookup, processes
+from scripts.local.core.state import Key, State
+from scripts.local.core.store import Document
+
+CONTAINERS = ("InferenceServer", "StorageInitializer", "ModelDataCollector")
+HIDDEN = "Deployment is in deleting or creating state so logs can't be retrieved."
+NONE = "There are no logs for this deployment at the moment."
+
+
+def folder(state: State, key: Key) -> Path:
+    """Returns the folder with what a deployment wrote: log.txt and events.txt."""
+    identifier = lookup.workspace_of_scope(state, key[0]).identifier
+    return state.home.deployments / identifier / key[1].replace("/", ".")
+
+
+def event(state: State, key: Key, name: str, message: str, kind: str = "Normal") -> None:
+    """Adds an event of the container, as Kubernetes names it."""
+    path = folder(state, key) / "events.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    time = datetime.datetime.now(datetime.UTC).isoformat().replace("+00:00", "Z")
+    with path.open("a") as file:
+        file.write(f"Kind: Pod, Name: {name}, Type: {kind}, Time: {time}, Message: {message}\n")
+
+
+def content(state: State, document: Document, container: str, lines: int) -> str:
+    """Returns the log of a deployment's container."""
+    status = document.body["properties"]["provisioningState"]
+    if status in ("Creating", "Deleting"):
+        return HIDDEN
+    place = folder(state, (document.scope, document.name.lower()))
+    printed, events = (processes.tail(place / name, lines) for name in ("log.txt", "events.txt"))
+    if container == "StorageInitializer":
+        printed = f"The model lies on this machine already: {document.body['properties']['model']}"
+    elif container != CONTAINERS[0] or not (printed or events):
+        return NONE
+    started = "Succeeded" if status == "Succeeded" else "InProgress"
+    instance = ("SystemSetup: Succeeded", "UserContainerImagePull: Succeeded", "ModelDownload: Succeeded")
+    sections = {
+        "Instance status": "\n".join((*instance, f"UserContainerStart: {started}")),
+        "Container events": events,
+        "Container logs": printed,
+    }
+    return "\n\n".join(f"{title}:\n{text}" for title, text in sections.items()) + "\n"
