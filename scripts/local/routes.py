@@ -57,7 +57,13 @@ TABLES: dict[str, Routes] = {
     ),
     "identity": identity.routes,
     "data": Routes().include(
-        workspaces.data, registry.data, run_history.data, artifacts.data, mlflow_registry.data, mlflow_server.data
+        workspaces.data,
+        datastores.data,
+        registry.data,
+        run_history.data,
+        artifacts.data,
+        mlflow_registry.data,
+        mlflow_server.data,
     ),
     "blob": blob_service.routes,
     "scoring": gateway.routes,

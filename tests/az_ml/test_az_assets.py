@@ -32,7 +32,7 @@ def test_data(az, given):
     assert "no.jsonl" in az.err
     Path("train.jsonl").write_text(given.row * 2)
     az("data", "create", "-f", "sub/data.yml", "--set", "version=1", code=1)
-    assert "already exists" in az.err
+    assert "Asset paths cannot be updated" in az.err
     az.anywhere("data", "list", *az.where[:4], code=1)
     assert "--workspace-name/-w, --registry-name" in az.err
 

@@ -24,6 +24,7 @@ TAKEN = [
     ("component", "prepare"),
     ("job", "dev-1a2b-1"), ("experiment", "chat_completion_Phi-3.5-mini"), ("registry model", "Phi-3.5-mini-instruct"),
     ("version", "0.0.82"), ("version", "v" * 64), ("version", "-"), ("step", "chat_completion"), ("step", "_a1"),
+    ("model version", "1"), ("model version", "1795736336"), ("datastore", "workspaceblobstore"), ("datastore", "a_1"),
 ]  # fmt: skip
 REFUSED = [
     ("subscription", "00000000-0000-0000-0000-00000000000g"), ("subscription", "0" * 36),
@@ -36,7 +37,8 @@ REFUSED = [
     ("model", "_x"), ("model", "modèle"), ("model", "a.b"), ("model", ""), ("model", "m" * 256), ("model", "a\n"),
     ("data", "_x"), ("data", "données"), ("data", "-x"), ("job", "été"), ("experiment", "-a"), ("registry model", "_a"),
     ("version", ""), ("version", "1:2"), ("version", "v" * 65), ("version", "é"), ("step", "chat-completion"),
-    ("step", "1a"), ("step", "Chat"), ("step", "été"),
+    ("step", "1a"), ("step", "Chat"), ("step", "été"), ("model version", "0"), ("model version", "1.0"),
+    ("model version", "dev-1"), ("model version", "²"), ("datastore", "a.b"), ("datastore", "_a"),
 ]  # fmt: skip
 
 

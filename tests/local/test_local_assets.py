@@ -165,6 +165,7 @@ def test_what_is_of_another_type_is_refused_in_a_sentence(wire, local):
         ("data/a/versions/1", {"dataType": ["uri_file"], "dataUri": "x"}),
         ("environments/a/versions/1", {"build": 3}),
         ("components/a/versions/1", {"componentSpec": "x"}),
+        ("components/a/versions/1", {"componentSpec": {"inputs": [1]}}),
         ("codes/a/versions/1", {"isAnonymous": "yes"}),
         ("datastores/a", {"credentials": 4}),
         ("models/a", {"tags": 4}),

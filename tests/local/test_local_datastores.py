@@ -119,6 +119,13 @@ def test_a_container_is_made_once_and_an_empty_blob_has_no_range(wire, local):
     assert (caught.value.error_code, caught.value.response.headers["content-range"]) == ("InvalidRange", "bytes */0")
 
 
+def test_azureml_fsspecs_own_route(wire):
+    path = f"https://eastus.api.azureml.ms/datastore/v1.0{wire.workspace}/datastores/workspaceblobstore"
+    shown = wire.get(path)
+    assert (shown["dataStoreType"], shown["azureStorageSection"]["credentialType"]) == ("AzureBlob", "Sas")
+    assert wire.refused("GET", path + "x")[0] == 404
+
+
 @pytest.fixture(scope="module")
 def by_identity(tmp_path_factory):
     """An emulator whose workspace has datastores without keys, and that serves logged models."""

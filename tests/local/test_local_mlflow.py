@@ -90,6 +90,16 @@ def test_artifacts_go_to_the_jobs_place(local, tracking, bearer):
     assert requests.get(uri, headers={"x-ms-range": "bytes=0-3"}, timeout=20).content == b"fall"
 
 
+def test_a_run_that_a_client_makes_knows_its_artifacts_at_once(tracking, bearer):
+    base = f"{tracking[1]}/api/2.0/mlflow/runs"
+    made = requests.post(f"{base}/create", json={"experiment_id": "0"}, headers=bearer, timeout=20).json()["run"][
+        "info"
+    ]
+    assert made["artifact_uri"].endswith(f"/experiments/0/runs/{made['run_id']}/artifacts")
+    found = requests.get(f"{base}/get", params={"run_id": made["run_id"]}, headers=bearer, timeout=20).json()["run"]
+    assert found["info"]["artifact_uri"] == made["artifact_uri"]
+
+
 def test_workspaces_do_not_see_each_others_runs(local, tracking):
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException

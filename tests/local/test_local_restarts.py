@@ -158,3 +158,21 @@ def test_a_restart_in_the_middle_of_an_upload(own):
 
     blob.commit_block_list([BlobBlock("a"), BlobBlock("b")])
     assert blob.download_blob().readall() == b"first second"
+
+
+def test_models_that_an_older_version_left_to_mlflow(own):
+    """They were in MLflow's own registry, which is no longer asked: the workspace has them after a start."""
+    from scripts.mlflow_private import ModelStore
+
+    (database,) = own.until(lambda: list(own.emulated.home.glob("mlflow/*.sqlite")))
+    own.emulated.down()
+    store = ModelStore(f"sqlite:///{database}")
+    store.create_registered_model("older.one", description="words")
+    run = "azureml://eastus.api.azureml.ms/mlflow/v2.0/subscriptions/s/experiments/1/runs/a-run/artifacts/model"
+    store.create_model_version("older.one", run, run_id="a-run")
+    own.emulated.up()
+    own.until(lambda: "older.one" in [each.name for each in own.ml.models.list()])
+    (model,) = own.ml.models.list(name="older.one")
+    assert (model.version, model.job_name) == ("1", "a-run")
+    assert model.path.endswith("/datastores/workspaceartifactstore/paths/ExperimentRun/dcid.a-run/model")
+    assert own.until(lambda: not store.search_registered_models(max_results=10))

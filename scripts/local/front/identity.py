@@ -117,7 +117,8 @@ async def managed_identity(call: Call) -> Any:
 @arm("GET", "/subscriptions")
 async def subscriptions(call: Call) -> Any:
     """Lists the subscriptions of the workspaces that are registered here; `az login` asks."""
-    return {"value": [_subscription(call, each) for each in workspaces.subscriptions(call.state)]}
+    shown = [_subscription(call, each) for each in workspaces.subscriptions(call.state)]
+    return {"value": shown, "count": {"type": "Total", "value": len(shown)}}
 
 
 @arm("GET", SUBSCRIPTION)

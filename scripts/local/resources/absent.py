@@ -66,6 +66,7 @@ KINDS = (
         "leave out the private endpoint",
         _of_arm("privateEndpointConnections"),
     ),
+    Absent("features", "Features of workspaces", "leave them out", _of_arm("features")),
     Absent("featuresets", "Feature sets", "leave them out", _of_arm("featuresets")),
     Absent("featurestoreEntities", "Feature stores", "leave them out", _of_arm("featurestoreEntities")),
     Absent("marketplaceSubscriptions", "Marketplace models", "deploy a model", _of_arm("marketplaceSubscriptions")),

@@ -19,6 +19,7 @@ from scripts.local.storage.shared_key import account_key
 from scripts.local.storage.uris import ARTIFACTS, DEFAULT, datastore, no_datastore, shared_access
 
 arm = Routes()
+data = Routes()
 SYSTEM = (DEFAULT, ARTIFACTS)
 # By type, the keys without which a datastore has no place.
 PLACE = {
@@ -156,3 +157,28 @@ async def list_secrets(call: Call) -> Any:
         await call.json()
         return {"sasToken": f"?{shared_access(call.state)}", "secretsType": "Sas"}
     return {"key": account_key(call.state), "secretsType": "AccountKey"}
+
+
+@data("GET", "/datastore/v1.0" + WORKSPACE + "/datastores/{name}")
+async def legacy(call: Call) -> Any:
+    """Returns a datastore with its credentials as azureml-fsspec asks for it (not recorded: what that client reads)."""
+    document = _document(call, call.words["name"])
+    account, container = datastore(call.state, call.ws, document.name)
+    by_key = document.body["properties"]["credentials"]["credentialsType"] != "None"
+    section = {
+        "accountName": account,
+        "containerName": container,
+        "endpoint": "core.windows.net",
+        "protocol": "https",
+        "credentialType": "Sas" if by_key else "None",
+        "credential": shared_access(call.state) if by_key else None,
+        "isSas": by_key,
+        "subscriptionId": call.ws.subscription,
+        "resourceGroup": call.ws.group,
+    }
+    return {
+        "name": document.name,
+        "dataStoreType": "AzureBlob",
+        "hasBeenValidated": True,
+        "azureStorageSection": section,
+    }

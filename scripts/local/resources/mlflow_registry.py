@@ -8,73 +8,27 @@ aliases is unverified.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-from starlette.responses import Response
-
 from scripts.errors import UserError
+from scripts.local.core.state import State, Workspace
 from scripts.local.core.store import Document
-from scripts.local.core.web import WORKSPACE, AzureError, Call, Routes, bad_request, not_found, reply
+from scripts.local.core.web import AzureError, Call, Routes, bad_request, not_found
 from scripts.local.resources.assets import counted
+from scripts.local.resources.mlflow_api import Body, milliseconds, pairs, part, router, tags_of, text
 from scripts.local.resources.mlflow_filter import ordered, wanted
 from scripts.local.resources.models import MODELS
 from scripts.local.storage import uris
 
 data = Routes()
 control = Routes()
+route = router(data, control)
 CONTAINERS = "container-models"
 RUN_ARTIFACT = re.compile(r"azureml://.*/runs/(?P<job>[^/]+)/artifacts/?(?P<path>.*)")
 ON_THIS_MACHINE = re.compile(r"mlflow-artifacts:/+(?P<job>[^/]+)/?(?P<path>.*)")  # what a command's MLflow says
 LOCAL_UPLOAD = re.compile(r"azureml://artifacts/(?P<path>.+)")
 IN_RUN = re.compile(r"ExperimentRun/dcid\.(?P<job>[^/]+)/(?P<path>.*)")
 STAGES = ("None", "Staging", "Production", "Archived")
-CODES = {400: "INVALID_PARAMETER_VALUE", 404: "RESOURCE_DOES_NOT_EXIST", 409: "RESOURCE_ALREADY_EXISTS"}
-Body = dict[str, Any]
-
-
-def route(methods: str, path: str) -> Callable[[Callable[[Call, Body], Awaitable[Any]]], Any]:
-    """Registers a handler of MLflow's API, which gets what the request says and refuses in MLflow's own envelope."""
-
-    def register(handler: Callable[[Call, Body], Awaitable[Any]]) -> Any:
-        async def answer(call: Call) -> Any:
-            try:
-                body = dict(call.request.query_params) if call.request.method == "GET" else await call.json()
-                return await handler(call, body)
-            except AzureError as error:
-                code = CODES.get(error.status, error.code)
-                message = "; ".join([error.message, *(each["message"] for each in error.details)])
-                return reply({"error_code": code, "message": message}, error.status)
-
-        answer.__doc__ = handler.__doc__
-        for table in (data, control):
-            for version in ("v1.0", "v2.0"):
-                table(methods, f"/mlflow/{version}{WORKSPACE}/api/2.0/mlflow/{path}")(answer)
-        return handler
-
-    return register
-
-
-def _milliseconds(seconds: float) -> int:
-    return int(seconds * 1000)
-
-
-def _pairs(tags: dict[str, str] | None) -> list[dict[str, str]]:
-    return [{"key": key, "value": value} for key, value in (tags or {}).items()]
-
-
-def _text(body: Body, key: str) -> str:
-    value = body.get(key)
-    if not isinstance(value, str) or not value:
-        raise bad_request(f"Missing value for required parameter '{key}': it must be a text.")
-    return value
-
-
-def _tags(body: Body) -> dict[str, str]:
-    tags = body.get("tags") or []
-    if not isinstance(tags, list) or not all(isinstance(each, dict) and "key" in each for each in tags):
-        raise bad_request("The parameter 'tags' must be a list of objects with key and value.")
-    return {str(each["key"]): str(each.get("value", "")) for each in tags}
 
 
 def _version(document: Document) -> Body:
@@ -84,14 +38,14 @@ def _version(document: Document) -> Body:
     return {
         "name": document.name,
         "version": document.version,
-        "creation_timestamp": _milliseconds(document.created),
-        "last_updated_timestamp": _milliseconds(document.modified),
+        "creation_timestamp": milliseconds(document.created),
+        "last_updated_timestamp": milliseconds(document.modified),
         "current_stage": stage if stage in STAGES else "None",
         "description": properties.get("description") or "",
         "source": properties["modelUri"],
         "run_id": properties.get("jobName") or "",
         "status": "READY",
-        "tags": _pairs(properties.get("tags")),
+        "tags": pairs(properties.get("tags")),
     }
 
 
@@ -112,16 +66,16 @@ def _model(call: Call, name: str) -> Body:
         newest[_version(each)["current_stage"]] = each
     return {
         "name": known[0].name,
-        "creation_timestamp": _milliseconds(min(each.created for each in known)),
-        "last_updated_timestamp": _milliseconds(max(each.modified for each in known)),
+        "creation_timestamp": milliseconds(min(each.created for each in known)),
+        "last_updated_timestamp": milliseconds(max(each.modified for each in known)),
         "description": (own.body.get("description") if own else None) or "",
         "latest_versions": [_version(each) for each in newest.values()],
-        "tags": _pairs(own.body.get("tags") if own else None),
+        "tags": pairs(own.body.get("tags") if own else None),
     }
 
 
 def _one(call: Call, body: Body) -> Document:
-    name, version = _text(body, "name"), str(body.get("version", ""))
+    name, version = text(body, "name"), str(body.get("version", ""))
     document = call.state.store.get(call.ws.scope, "models", name, version)
     if document is None:
         raise not_found(f"Model Version (name={name}, version={version}) not found")
@@ -136,26 +90,16 @@ def _keep(call: Call, document: Document, **change: Any) -> Body:
     }
 
 
-def _page(body: Body, items: list[Any], most: int = 1000) -> tuple[list[Any], Body]:
-    """Returns a page of what was found, and the token of the next one where there is more."""
-    numbers = [str(body.get(key) or default) for key, default in (("page_token", 0), ("max_results", 100))]
-    if not all(each.isdecimal() and len(each) < 10 for each in numbers):
-        raise bad_request("The parameters max_results and page_token must be whole numbers.")
-    start, size = int(numbers[0]), min(int(numbers[1]) or 100, most)
-    more = {"next_page_token": str(start + size)} if start + size < len(items) else {}
-    return items[start : start + size], more
-
-
 # --- registered models ------------------------------------------------------------------------------------------------
 
 
 @route("POST", "registered-models/create")
 async def create_model(call: Call, body: Body) -> Any:
     """Makes a model without versions."""
-    name = _text(body, "name")
+    name = text(body, "name")
     if call.state.store.list("models", call.ws.scope, name) or call.state.store.get(call.ws.scope, CONTAINERS, name):
         raise AzureError(409, "RESOURCE_ALREADY_EXISTS", f"Registered Model (name={name}) already exists.")
-    content = {"tags": _tags(body), "description": body.get("description") or None}
+    content = {"tags": tags_of(body), "description": body.get("description") or None}
     MODELS.put_container(call.state, call.ws, name, content)
     return {"registered_model": _model(call, name)}
 
@@ -163,7 +107,7 @@ async def create_model(call: Call, body: Body) -> Any:
 @route("GET", "registered-models/get")
 async def get_model(call: Call, body: Body) -> Any:
     """Returns a model with its latest versions."""
-    return {"registered_model": _model(call, _text(body, "name"))}
+    return {"registered_model": _model(call, text(body, "name"))}
 
 
 @route("GET POST", "registered-models/search")
@@ -171,7 +115,7 @@ async def search_models(call: Call, body: Body) -> Any:
     """Finds models by their name or tags."""
     found = [_model(call, name) for name in MODELS.names(call)]
     found = ordered(wanted(found, str(body.get("filter") or "")), _order(call, body), "name ASC")
-    shown, more = _page(body, found)
+    shown, more = part(body, found)
     return {"registered_models": shown, **more}
 
 
@@ -185,14 +129,14 @@ async def latest_versions(call: Call, body: Body) -> Any:
     """Returns the latest version of a model in each stage, or in those that are asked for."""
     stages = call.request.query_params.getlist("stages") or body.get("stages") or list(STAGES)
     stages = [str(stage).lower() for stage in (stages if isinstance(stages, list) else [stages])]
-    model = _model(call, _text(body, "name"))
+    model = _model(call, text(body, "name"))
     return {"model_versions": [each for each in model["latest_versions"] if each["current_stage"].lower() in stages]}
 
 
 @route("PATCH POST", "registered-models/update")
 async def update_model(call: Call, body: Body) -> Any:
     """Changes the description of a model."""
-    name = _model(call, _text(body, "name"))["name"]
+    name = _model(call, text(body, "name"))["name"]
     MODELS.put_container(call.state, call.ws, name, {"description": body.get("description") or None})
     return {"registered_model": _model(call, name)}
 
@@ -200,7 +144,7 @@ async def update_model(call: Call, body: Body) -> Any:
 @route("POST DELETE", "registered-models/{verb}-tag")
 async def tag_model(call: Call, body: Body) -> Any:
     """Sets or removes a tag of a model."""
-    name = _model(call, _text(body, "name"))["name"]
+    name = _model(call, text(body, "name"))["name"]
     own = call.state.store.get(call.ws.scope, CONTAINERS, name)
     tags = _tagged(call, (own.body.get("tags") if own else None) or {}, body)
     MODELS.put_container(call.state, call.ws, name, {"tags": tags})
@@ -208,7 +152,7 @@ async def tag_model(call: Call, body: Body) -> Any:
 
 
 def _tagged(call: Call, tags: dict[str, str], body: Body) -> dict[str, str]:
-    key, verb = _text(body, "key"), call.words["verb"].lower()
+    key, verb = text(body, "key"), call.words["verb"].lower()
     if verb not in ("set", "delete"):
         raise not_found(f"There is no {verb}-tag in MLflow's API.", "ENDPOINT_NOT_FOUND")
     kept = {name: value for name, value in tags.items() if name != key}
@@ -224,9 +168,9 @@ async def rename_model(call: Call, body: Body) -> Any:
 @route("DELETE POST", "registered-models/delete")
 async def delete_model(call: Call, body: Body) -> Any:
     """Refuses the deletion of a model with all its versions."""
-    name = _model(call, _text(body, "name"))["name"]
+    name = _model(call, text(body, "name"))["name"]
     message = f"Azure Machine Learning doesn't support deleting the entire model container: archive model {name}"
-    raise bad_request(f"{message} (az ml model archive), or delete its versions.")
+    raise bad_request(f"{message} instead, or delete its versions.")
 
 
 @route("GET POST DELETE", "registered-models/alias")
@@ -241,11 +185,11 @@ async def alias(call: Call, body: Body) -> Any:
 @route("POST", "model-versions/create")
 async def create_version(call: Call, body: Body) -> Any:
     """Registers the artifacts of a run, or another place, as the next version of a model."""
-    name, source, run = _text(body, "name"), _text(body, "source"), str(body.get("run_id") or "")
+    name, source, run = text(body, "name"), text(body, "source"), str(body.get("run_id") or "")
     content = {
         "modelType": "mlflow_model",
         "modelUri": _place(source),
-        "tags": _tags(body),
+        "tags": tags_of(body),
         "description": body.get("description") or None,
         **({"jobName": run} if run else {}),
     }
@@ -279,7 +223,7 @@ async def search_versions(call: Call, body: Body) -> Any:
     """Finds versions by the name of their model, their run, their source or tags."""
     documents = [each for each in call.state.store.list("models", call.ws.scope) if each.version.isdecimal()]
     found = wanted([_version(each) for each in documents], str(body.get("filter") or ""))
-    shown, more = _page(body, ordered(found, _order(call, body), "version_number DESC"), 200000)
+    shown, more = part(body, ordered(found, _order(call, body), "version_number DESC"), 200000)
     return {"model_versions": shown, **more}
 
 
@@ -316,7 +260,7 @@ async def tag_version(call: Call, body: Body) -> Any:
 async def transition(call: Call, body: Body) -> Any:
     """Gives a version another stage, which the SDK shows too."""
     stages = {stage.lower(): stage for stage in STAGES}
-    stage = stages.get(_text(body, "stage").lower())
+    stage = stages.get(text(body, "stage").lower())
     if stage is None:
         raise bad_request(f"Invalid Model Version stage: {body['stage']}. Value must be one of {', '.join(STAGES)}.")
     document = _one(call, body)
@@ -338,22 +282,18 @@ async def delete_version(call: Call, body: Body) -> Any:
     return {}
 
 
-async def no_logged_models(call: Call) -> Response:
-    """Answers MLflow 3's logged models with 404, as Azure ML does, unless settings.yaml has them served."""
-    if call.state.settings.logged_models:
-        path = "/api/" + call.request.url.path.partition("/api/")[2]
-        return await call.parts.tracking.request(call.ws, call.request, path)
-    if call.request.url.path.rstrip("/").endswith("/search"):  # asked before an artifact is listed; unverified
-        return reply({"models": []})
-    message = (
-        "Azure Machine Learning does not serve MLflow 3's logged models, so that log_model fails: pin mlflow below 3, "
-        f"or set tracking.logged_models in {call.state.home.settings} for the local Azure ML."
-    )
-    return reply({"error_code": "ENDPOINT_NOT_FOUND", "message": message}, 404)
-
-
-for table in (data, control):
-    for version in ("v1.0", "v2.0"):
-        base = f"/mlflow/{version}{WORKSPACE}/api/2.0/mlflow/logged-models"
-        table("GET POST PATCH DELETE", base)(no_logged_models)
-        table("GET POST PATCH DELETE", base + "/{rest:path}")(no_logged_models)
+def adopt(state: State, workspace: Workspace, model: Any) -> None:
+    """Makes a model of MLflow's own registry one of the workspace's, where an older version of this program kept it."""
+    for each in model.latest_versions:
+        if state.store.get(workspace.scope, "models", model.name, str(each.version)) is None:
+            uri = _place(each.source)
+            try:
+                uri = uris.long_form(state, workspace, uri)
+            except AzureError:
+                state.log.warning("%s:%s lies at %s, which cannot be read", model.name, each.version, uri)
+            content = {"modelType": "mlflow_model", "modelUri": uri, "jobName": each.run_id or None, "tags": each.tags}
+            content |= {"description": each.description or None, "properties": {}, "flavors": {}}
+            state.store.put(workspace.scope, "models", model.name, {"properties": content}, str(each.version))
+    if state.store.get(workspace.scope, CONTAINERS, model.name) is None:
+        about = {"tags": dict(model.tags), "description": model.description or None}
+        state.store.put(workspace.scope, CONTAINERS, model.name, about)

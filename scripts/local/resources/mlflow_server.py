@@ -20,7 +20,8 @@ from starlette.responses import Response
 
 from scripts import mlflow_private
 from scripts.local.core.state import State, Workspace
-from scripts.local.core.web import WORKSPACE, Call, Routes
+from scripts.local.core.web import WORKSPACE, Call, Routes, reply
+from scripts.local.resources import mlflow_registry
 
 data = Routes()
 ARTIFACT_ROOT = "azureml://local"  # never used: both kinds of artifact get their own place below
@@ -41,7 +42,21 @@ class MlflowServer:
         """Imports MLflow and opens the workspaces' databases (about 2 s) ahead of need, while the emulator serves."""
         await self._call(self._load)
         for workspace in workspaces:
-            await self._call(self._enter, workspace)
+            for found in await self._call(self._registered, workspace):
+                mlflow_registry.adopt(self.state, workspace, found)
+                await self._call(self._forget, workspace, found.name)
+
+    def _registered(self, workspace: Workspace) -> list[Any]:
+        """Returns the models of MLflow's own registry, where an older version of this program kept some."""
+        self._enter(workspace)
+        _, models = self.stores[workspace.identifier]
+        found = list(models.search_registered_models(max_results=1000))
+        for each in found:
+            each.latest_versions = models.search_model_versions(f"name = '{each.name}'", max_results=1000)
+        return found
+
+    def _forget(self, workspace: Workspace, name: str) -> None:
+        self.stores[workspace.identifier][1].delete_registered_model(name)
 
     def close(self) -> None:
         """Ends the thread, after what it is doing."""
@@ -63,9 +78,10 @@ class MlflowServer:
 
         from scripts.mlflow_private import SqlLoggedModel, SqlRun, app
 
-        @event.listens_for(SqlRun, "before_insert")
-        def place_run(mapper: Any, connection: Any, run: Any) -> None:
-            run.artifact_uri = f"{self.base}/experiments/{run.experiment_id}/runs/{run.run_uuid}/artifacts"
+        @event.listens_for(SqlRun, "init")  # before the reply to the run's creation is made of it
+        def place_run(run: Any, arguments: Any, content: dict[str, Any]) -> None:
+            where = f"{content['experiment_id']}/runs/{content['run_uuid']}"
+            content["artifact_uri"] = f"{self.base}/experiments/{where}/artifacts"
 
         @event.listens_for(SqlLoggedModel, "before_insert")
         def place_model(mapper: Any, connection: Any, model: Any) -> None:
@@ -169,10 +185,26 @@ def _create(path: Path) -> None:
 async def forward(call: Call) -> Any:
     """Answers MLflow's REST API under the workspace's tracking URI."""
     path = "/api/" + call.words["rest"]
+    if "/mlflow/logged-models" in path and not call.state.settings.logged_models:
+        return _no_logged_models(call, path)
     if path.endswith("/preview/mlflow/runs/log-batch-async"):  # azureml-mlflow's own; an empty reply means: done
         response = await call.parts.tracking.request(call.ws, call.request, "/api/2.0/mlflow/runs/log-batch")
         return {} if response.status_code == 200 else response
     return await call.parts.tracking.request(call.ws, call.request, path)
+
+
+def _no_logged_models(call: Call, path: str) -> Response:
+    """Answers MLflow 3's logged models as Azure ML does (AzureML field notes, 2026), but for the search for them.
+
+    MLflow's client searches before it lists artifacts of a run; what Azure ML answers is unverified.
+    """
+    if path.rstrip("/").endswith("/search"):
+        return reply({"models": []})
+    message = (
+        "Azure Machine Learning does not serve MLflow 3's logged models, so that log_model fails: pin mlflow below 3, "
+        f"or set tracking.logged_models in {call.state.home.settings} for the local Azure ML."
+    )
+    return reply({"error_code": "ENDPOINT_NOT_FOUND", "message": message}, 404)
 
 
 for version in ("v1.0", "v2.0"):

@@ -202,7 +202,7 @@ async def list_quotas(call: Call) -> Any:
                 "type": "Microsoft.MachineLearningServices/vmFamily/dedicatedCores/quotas",
                 "limit": limit(call.state, name),
                 "unit": "Count",
-                "amlWorkspaceLocation": region,
+                "location": None,
                 "name": {"value": name, "localizedValue": name},
             }
             for name in _families()

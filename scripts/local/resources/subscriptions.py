@@ -1,6 +1,6 @@
-"""What a subscription says of itself beside Azure ML: resource providers, sizes and quotas, the storage accounts.
+"""What a subscription says of itself beside Azure ML: resource providers, machine sizes, the storage accounts.
 
-Shapes of ARM, as published in its REST reference; preflight asks most of it. None was recorded but quotas (2025-11).
+Shapes of ARM, as published in its REST reference; preflight asks most of it. None was recorded.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ RESOURCES = (
     "workspaces/onlineEndpoints",
     "workspaces/onlineEndpoints/deployments",
 )
-LOCATION = SUBSCRIPTION + PROVIDER + "/locations/{location}"
 NOT_AVAILABLE = "NotAvailableForSubscription"
 
 
