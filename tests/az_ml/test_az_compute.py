@@ -16,8 +16,8 @@ def test_compute(az, given):
     size = az.size()
     Path("compute.yml").write_text(given.compute.format(size=size))
     assert az("compute", "create", "-f", "compute.yml", "--no-wait", "--set", "name=other") == ""
-    given.shape(az("compute", "create", "-f", "compute.yml"), "compute", size=size)
-    given.shape(az("compute", "show", "-n", "gpu-cluster"), "compute", size=size)
+    given.shape(az("compute", "create", "-f", "compute.yml"), "compute", size=size.upper())
+    given.shape(az("compute", "show", "-n", "gpu-cluster"), "compute", size=size.upper())
     # flags win over --set, which wins over the file; "0" counts as given; a second create is an update
     more = ["--min-instances", "0", "--set", "min_instances=1", "max_instances=3"]
     found = az.json("compute", "create", "-f", "compute.yml", *more)
