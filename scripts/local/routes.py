@@ -10,17 +10,25 @@ from scripts.local.core.state import Work
 from scripts.local.core.web import Routes
 from scripts.local.front import control, identity
 from scripts.local.resources import (
-    assets,
+    absent,
+    artifacts,
+    codes,
+    components,
     computes,
+    data_assets,
     datastores,
     deployments,
     endpoints,
+    environments,
     jobs,
+    mlflow_artifacts,
+    mlflow_registry,
     mlflow_server,
     models,
     registry,
     run_history,
     sizes,
+    subscriptions,
     workspaces,
 )
 from scripts.local.serving import gateway
@@ -32,20 +40,30 @@ TABLES: dict[str, Routes] = {
         operations.routes,
         identity.arm,
         workspaces.arm,
+        subscriptions.arm,
         sizes.arm,
         computes.arm,
         datastores.arm,
-        assets.arm,
-        models.arm,
+        codes.uploads,
+        data_assets.DATA.routes(),
+        codes.CODES.routes(),
+        environments.ENVIRONMENTS.routes(),
+        components.COMPONENTS.routes(),
+        models.MODELS.routes(),
         jobs.arm,
         endpoints.arm,
         deployments.arm,
+        absent.arm,
     ),
     "identity": identity.routes,
-    "data": Routes().include(workspaces.data, registry.data, run_history.data, mlflow_server.data),
+    "data": Routes().include(
+        workspaces.data, registry.data, run_history.data, artifacts.data, mlflow_registry.data, mlflow_server.data
+    ),
     "blob": blob_service.routes,
     "scoring": gateway.routes,
-    "control": Routes().include(control.routes, identity.control, workspaces.control, mlflow_server.control),
+    "control": Routes().include(
+        control.routes, identity.control, workspaces.control, mlflow_registry.control, mlflow_artifacts.control
+    ),
 }
 # By the names that the store keeps, so that what a kill interrupted is found again.
 WORK: dict[str, Work] = {

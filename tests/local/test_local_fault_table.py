@@ -92,9 +92,9 @@ class Commands:
         return self.az("data", "create", name=self.local.name("rows"), version="1", type="uri_file", path=path)
 
     def model(self, name: str) -> str:
+        self.set(name)
         job = self.local.submit()
         assert self.local.ended(job) == "Completed"
-        self.set(name)
         path = f"azureml://jobs/{job}/outputs/trained_model"
         return self.az("model", "create", name=self.local.name("model"), version="1", type="mlflow_model", path=path)
 
@@ -124,7 +124,7 @@ VERBS: dict[str, tuple[str, Callable[[Commands, str], str]]] = {
     "scoring": ("az ml online-endpoint invoke", Commands.invoke),
     "blob": ("az ml data create", Commands.data),
     "blob.log": ("az ml job stream", Commands.stream),
-    "model": ("az ml model create", Commands.model),
+    "job.output": ("az ml model create", Commands.model),
     "job": ("az ml job stream", Commands.stream),
     "job.cancel": ("az ml job show --query status", Commands.status),
     "token": ("az ml workspace show", Commands.workspace),

@@ -52,7 +52,8 @@ def test_cancelling_a_job_that_has_ended_changes_nothing(local):
 
     job = local.submit()
     assert local.ended(job) == "Completed"
-    local.ml.jobs.begin_cancel(job).wait()
+    with pytest.raises(HttpResponseError, match=f"The pipeline run {job} is in terminal status"):
+        local.ml.jobs.begin_cancel(job)
     assert local.ml.jobs.get(job).status == "Completed"
     assert mlflow.MlflowClient(plain_mlflow(local)).get_run(job).info.status == "FINISHED"
 

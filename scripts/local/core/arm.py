@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from scripts.azure import name_rules
@@ -45,15 +46,31 @@ def resource(workspace: Workspace, path: str, document: Document, **content: Any
 
 
 def page(call: Call, items: list[Any], size: int = 100) -> dict[str, Any]:
-    """Returns a page of a listing as Azure does: `value`, and `nextLink` (with the query kept) while there are more."""
-    top = call.number("$top") or call.number("count")
-    items = items[:top] if top else items
-    start = call.number("$skip")
+    """Returns a page of a listing as Azure does: `value`, and `nextLink` (with the query kept) while there are more.
+
+    `$top` is the length of a page, not of the listing: with one item asked for and two there, there is a `nextLink`.
+    """
+    size = call.number("$top") or call.number("count") or size
+    start = _start(call)
     body: dict[str, Any] = {"value": items[start : start + size]}
     if start + size < len(items):
-        url = call.request.url.include_query_params(**{"$skip": start + size})
+        token = base64.urlsafe_b64encode(f"{start + size}".encode()).decode()
+        url = call.request.url.remove_query_params("$skip").include_query_params(**{"$skipToken": token})
         body["nextLink"] = f"https://{call.host}{url.path}?{url.query}"
     return body
+
+
+def _start(call: Call) -> int:
+    token = call.query.get("$skiptoken")
+    if token is None:
+        return call.number("$skip")
+    try:
+        text = base64.urlsafe_b64decode(token).decode()
+    except ValueError:
+        text = ""
+    if not text.isdecimal() or len(text) > 9:
+        raise bad_request(f"The query parameter $skipToken is {token!r}; allowed is one of a nextLink.")
+    return int(text)
 
 
 def view(call: Call, items: list[dict[str, Any]]) -> list[dict[str, Any]]:

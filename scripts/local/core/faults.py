@@ -33,7 +33,6 @@ class Fault:
     message: str = ""
     detail: str = ""
     key: str = ""
-    inner: str = ""
     command: str = ""
     shows: str = ""
 
@@ -42,7 +41,7 @@ class Fault:
         message = self.message.format(**words)
         if self.detail:
             return inferencing(message, self.key, self.detail, self.status)
-        return AzureError(self.status, self.code, message, inner=self.inner.split())
+        return AzureError(self.status, self.code, message)
 
 
 TABLE = Path(__file__).with_name("faults.yaml")

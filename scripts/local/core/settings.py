@@ -10,6 +10,7 @@ import yaml
 
 from scripts.azure import machine_sizes
 from scripts.azure.machine_sizes import family_key
+from scripts.conversation import answer
 from scripts.errors import UserError, suggest
 from scripts.files import write_private
 
@@ -23,6 +24,12 @@ def _number(key: str, smallest: float) -> Any:
     return dataclasses.field(default=DEFAULTS[section][name], metadata={"key": key, "smallest": smallest})
 
 
+def _choice(key: str, *allowed: Any) -> Any:
+    """Makes the field of a key that has one of a few values."""
+    section, _, name = key.partition(".")
+    return dataclasses.field(default=DEFAULTS[section][name], metadata={"key": key, "allowed": allowed})
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """The checked settings; see settings.yaml beside this file for what each means."""
@@ -34,6 +41,7 @@ class Settings:
     serving_threads: int = _number("serving.threads", 0)
     max_batch: int = _number("serving.max_batch", 1)
     ready_seconds: float = _number("serving.ready_seconds", 1.0)
+    answer_shape: str = _choice("serving.answer_shape", "auto", *answer.SHAPES)
     start_scale: float = _number("serving.start_scale", 0.001)
     delete_waits_seconds: float = _number("serving.delete_waits_seconds", 0.0)
     name_held_seconds: float = _number("serving.name_held_seconds", 0.0)
@@ -42,6 +50,8 @@ class Settings:
     low_priority_cores: int = _number("quota.low_priority_cores", 0)
     clusters: int = _number("quota.clusters", 0)
     lro_seconds: float = _number("operations.lro_seconds", 0.0)
+    datastore_auth: str = _choice("workspace.datastore_auth", "accesskey", "identity")
+    logged_models: bool = _choice("tracking.logged_models", True, False)
     base_models: dict[str, str] = dataclasses.field(default_factory=dict)
     family_cores: dict[str, int] = dataclasses.field(default_factory=dict)
 
@@ -79,8 +89,11 @@ def load(path: Path) -> Settings:
             if key == "families":
                 fields["family_cores"] = _families(path, value)
             else:
-                field = NUMBERS[f"{section}.{key}"]
-                fields[field.name] = _checked(path, f"{section}.{key}", value, field.metadata["smallest"])
+                field, where = NUMBERS[f"{section}.{key}"], f"{section}.{key}"
+                if "allowed" in field.metadata:
+                    fields[field.name] = _chosen(path, where, value, field.metadata["allowed"])
+                else:
+                    fields[field.name] = _checked(path, where, value, field.metadata["smallest"])
     return Settings(**fields)
 
 
@@ -92,6 +105,13 @@ def _mapping(path: Path, where: str, value: Any, allowed: list[str] | None) -> d
         if allowed is not None and key not in allowed:
             place = f"{where}.{key}" if where else key
             raise UserError(f"{path}: unknown key {place}{suggest(key, allowed)}; allowed are {', '.join(allowed)}.")
+    return value
+
+
+def _chosen(path: Path, where: str, value: Any, allowed: tuple[Any, ...]) -> Any:
+    if type(value) is not type(allowed[0]) or value not in allowed:
+        words = ", ".join(str(each).lower() if isinstance(each, bool) else each for each in allowed)
+        raise UserError(f"{path}: {where} is {value!r}; allowed are {words}{suggest(str(value), map(str, allowed))}.")
     return value
 
 

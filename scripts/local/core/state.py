@@ -46,6 +46,12 @@ class Workspace:
         return f"{self.subscription}/{self.group}/{self.name}".lower()
 
     @property
+    def account_path(self) -> str:
+        """The ARM id of the storage account."""
+        group = f"/subscriptions/{self.subscription}/resourceGroups/{self.group}"
+        return f"{group}/providers/Microsoft.Storage/storageAccounts/{self.account}"
+
+    @property
     def container(self) -> str:
         """The blob container of the default datastore."""
         return f"azureml-blobstore-{self.identifier}"

@@ -28,6 +28,7 @@ class Layer(enum.Enum):
     GATEWAY = "Azure Resource Manager, for what it does not know: code and message"
     PROVIDER = "computes and connections: twelve keys, and what went with the request beside them"
     SILENT = "computes, for one that is not there: no body at all"
+    REGISTRY = "a registry's assets: as the management front end, with what the service behind it answered"
 
 
 class AzureError(Exception):
@@ -84,6 +85,9 @@ class AzureError(Exception):
             "Environment": region,
         }
         values |= {"Location": region, "Time": now, **({"InnerError": chain} if chain else {})}
+        if self.layer is Layer.REGISTRY:
+            behind = {"code": self.inner[0] if self.inner else self.code, "statusCode": self.status}
+            values["DebugInfo"] = {"message": self.message, "innerException": None, "data": {}, "errorResponse": behind}
         additional = [{"type": name, "info": {"value": value}} for name, value in values.items()]
         return {"error": {**self.fault(), "additionalInfo": additional}}
 
@@ -151,6 +155,11 @@ class Call:
     def query(self) -> dict[str, str]:
         """The query parameters, with their names in lower case."""
         return {key.lower(): value for key, value in self.request.query_params.items()}
+
+    @property
+    def api(self) -> str:
+        """The version of the API that the client speaks, such as `2023-04-01-preview`."""
+        return self.query.get("api-version", "")
 
     async def json(self) -> dict[str, Any]:
         """Returns the body as a JSON object; anything else is refused with 400."""

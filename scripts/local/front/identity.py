@@ -37,22 +37,42 @@ def _aad_error(status: int, error: str, number: int, text: str) -> Any:
 
 @routes("GET", "/{tenant}/v2.0/.well-known/openid-configuration")
 async def openid_configuration(call: Call) -> Any:
-    """Says where the token endpoint is."""
+    """Says where the token endpoint is, and what Microsoft Entra ID can do, of which only that endpoint is here."""
     authority = f"https://{call.host}/{call.words['tenant']}"
     return {
         "token_endpoint": f"{authority}/oauth2/v2.0/token",
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt", "client_secret_basic"],
+        "jwks_uri": f"{authority}/discovery/v2.0/keys",
+        "response_modes_supported": ["query", "fragment", "form_post"],
+        "subject_types_supported": ["pairwise"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "response_types_supported": ["code", "id_token", "code id_token", "id_token token"],
+        "scopes_supported": ["openid", "profile", "email", "offline_access"],
+        "issuer": f"{authority}/v2.0",
+        "request_uri_parameter_supported": False,
+        "userinfo_endpoint": "https://graph.microsoft.com/oidc/userinfo",
         "authorization_endpoint": f"{authority}/oauth2/v2.0/authorize",
         "device_authorization_endpoint": f"{authority}/oauth2/v2.0/devicecode",
-        "issuer": f"{authority}/v2.0",
-        "jwks_uri": f"{authority}/discovery/v2.0/keys",
-        "response_types_supported": ["code", "id_token", "token"],
+        "http_logout_supported": True,
+        "frontchannel_logout_supported": True,
+        "end_session_endpoint": f"{authority}/oauth2/v2.0/logout",
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "auth_time", "acr", "nonce", "tid", "ver", "at_hash"],
+        "kerberos_endpoint": f"{authority}/kerberos",
+        "tenant_region_scope": "NA",
+        "cloud_instance_name": "microsoftonline.com",
+        "cloud_graph_host_name": "graph.windows.net",
+        "msgraph_host": "graph.microsoft.com",
+        "rbac_url": "https://pas.windows.net",
     }
 
 
 @routes("POST", "/{tenant}/oauth2/v2.0/token")
 async def token(call: Call) -> Any:
     """Gives a token to the home's service principal, for any audience."""
-    form = dict(parse_qsl((await call.request.body()).decode()))
+    try:
+        form = dict(parse_qsl((await call.request.body()).decode()))
+    except ValueError:
+        return _aad_error(400, "invalid_request", 900144, "The request body is no form in UTF-8.")
     principal = call.state.credentials
     if form.get("grant_type") != "client_credentials":
         text = f"The local Azure ML signs in a service principal only, not {form.get('grant_type')!r}."
@@ -70,7 +90,7 @@ async def token(call: Call) -> Any:
         return _aad_error(
             400, "invalid_scope", 70011, f"The provided value for scope {form.get('scope')!r} is not valid."
         )
-    body = {"token_type": "Bearer", "expires_in": LIFETIME, "ext_expires_in": LIFETIME}
+    body = {"token_type": "Bearer", "expires_in": LIFETIME, "ext_expires_in": LIFETIME, "refresh_in": LIFETIME // 2}
     return body | {"access_token": make_token(call.state, scopes[0].removesuffix("/.default"))}
 
 

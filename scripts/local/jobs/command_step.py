@@ -51,14 +51,28 @@ async def start(state: State, run: StepRun) -> processes.Child:
     command = fill(spec["command"], run.step.defaults() | run.inputs, outputs)
     record = {"command": command, "inputs": run.inputs, "outputs": outputs}
     files.write(run.folder / "job.json", json.dumps(record, indent=2) + "\n")
-    given = run.properties.get("environmentVariables") or spec.get("environment_variables") or {}
+    (work / "outputs").mkdir(exist_ok=True)
+    given = spec.get("environment_variables") or {}
     variables = {
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",  # `python` is ours, with its packages
         "MLFLOW_TRACKING_URI": run.tracking_uri,
         "MLFLOW_RUN_ID": run.job,
         "MLFLOW_EXPERIMENT_NAME": run.properties["experimentName"],
         "AZUREML_RUN_ID": run.job,
+        "AZUREML_ARM_SUBSCRIPTION": run.workspace.subscription,
+        "AZUREML_ARM_RESOURCEGROUP": run.workspace.group,
+        "AZUREML_ARM_WORKSPACE_NAME": run.workspace.name,
         **{str(key): str(value) for key, value in given.items()},
     }
     log = (run.folder / "logs" / "executionlogs.txt").resolve()
-    return await processes.spawn(["-m", "scripts.local.jobs.guard", command], log, variables, work)
+    own = str((run.folder / "output.txt").resolve())
+    return await processes.spawn(["-m", "scripts.local.jobs.guard", command, own], log, variables, work)
+
+
+def keep_outputs(state: State, run: StepRun) -> None:
+    """Keeps what the command wrote to ./outputs among the artifacts of the job, or of the step of a pipeline."""
+    written = run.folder / "code" / "outputs"
+    if written.is_dir() and any(written.iterdir()):
+        owner = f"{run.job}.{run.step.name}" if run.properties["jobType"] == "Pipeline" else run.job
+        target = uris.artifacts(state, run.workspace, owner) / "outputs"
+        shutil.copytree(written, target, dirs_exist_ok=True)

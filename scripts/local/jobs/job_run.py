@@ -14,7 +14,7 @@ from typing import Any
 from scripts.local.core import faults, lookup, processes
 from scripts.local.core.state import State, Tracking, Workspace
 from scripts.local.core.web import AzureError
-from scripts.local.jobs import command_step, engine_step
+from scripts.local.jobs import command_step, cores, engine_step, mounts
 from scripts.local.jobs.job_reader import JobReader
 from scripts.local.jobs.steps import CHAT, Step, StepRun, Value
 from scripts.local.resources import models
@@ -71,11 +71,19 @@ class JobRun:
 
     async def _run_steps(self) -> None:
         await self.tracking.create_run(self.workspace, self.name, self.properties)
-        steps = JobReader(self.state, self.workspace, self.name, self.properties).steps()
+        reader = JobReader(self.state, self.workspace, self.name, self.properties)
+        steps = reader.steps()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.touch()
+        self._set("Running")
+        for note in reader.notes:
+            self._say(note)
+        try:
+            cores.refuse_impossible(self.state, self.workspace, steps)
+        except AzureError as error:
+            self._say(error.message)
+            raise
         statuses = {step.name: "NotStarted" for step in steps}
-        set_status(self.state, self.workspace.scope, self.name, "Running")
         failed: StepFailed | None = None
         for step in steps:
             if any(statuses.get(need) != "Completed" for need in step.needs()):
@@ -86,7 +94,8 @@ class JobRun:
             if len(steps) > 1:
                 self._say(f"Step {step.name} started.")
             try:
-                await self._run_step(step, {other.name: other for other in steps})
+                while not await self._run_step(step, {other.name: other for other in steps}):
+                    self._preempted(step)
                 statuses[step.name] = "Completed"
             except Exception as error:
                 statuses[step.name] = "Failed"
@@ -94,36 +103,70 @@ class JobRun:
             self._remember(steps=statuses)
             if failed and not (self.properties.get("settings") or {}).get("continue_on_step_failure", True):
                 break
-        set_status(self.state, self.workspace.scope, self.name, "Finalizing")
+        self._set("Finalizing")
         if failed is not None:
             if not failed.told:
                 self._say(failed.error["message"])
             raise failed
+        if faults.happening(self.state, "job.output"):
+            mounts.empty(self.state, self.workspace, self.name, steps)
+            return
         models.register_outputs(self.state, self.workspace, self.name, self.properties)
 
-    async def _run_step(self, step: Step, steps: dict[str, Step]) -> None:
+    def _preempted(self, step: Step) -> None:
+        """Puts the job back into the queue, as Azure does when a low priority node is taken away; it has its turn at
+        once here, and starts the step anew."""
+        self._set("Queued")
+        goes_on = step.goes_on()
+        what = "it goes on from its last checkpoint" if goes_on else "it starts anew, and what it had done is lost"
+        self._say(f"The node of step {step.name} was preempted: {what}.")
+        if not goes_on:
+            shutil.rmtree(self._folder(step), ignore_errors=True)
+        self._set("Running")
+
+    def _folder(self, step: Step) -> Path:
+        return folder_of(self.state, self.workspace, self.name) / step.name
+
+    def _set(self, status: str) -> None:
+        set_status(self.state, self.workspace.scope, self.name, status)
+
+    async def _run_step(self, step: Step, steps: dict[str, Step]) -> bool:
+        """Runs a step to its end; tells whether it came to one, False when its node was taken away."""
         fault = faults.happening(self.state, "job")
         if fault is not None:
             raise StepFailed(fault.code, fault.message)
-        folder = folder_of(self.state, self.workspace, self.name) / step.name
-        shutil.rmtree(folder, ignore_errors=True)
-        (folder / "logs").mkdir(parents=True)
-        (folder / "logs" / "executionlogs.txt").symlink_to(self.log)
+        folder = self._folder(step)
+        if not step.goes_on():  # what a preempted step has left is its checkpoints
+            shutil.rmtree(folder, ignore_errors=True)
+        (folder / "logs").mkdir(parents=True, exist_ok=True)
+        log = folder / "logs" / "executionlogs.txt"
+        log.unlink(missing_ok=True)
+        log.symlink_to(self.log)
+        mounts.refuse(self.state, self.workspace, step)
         inputs = {key: self._path(steps, key, value) for key, value in step.inputs.items()}
         outputs = {key: uris.resolve(self.state, self.workspace, uri) for key, uri in step.outputs.items()}
         tracking_uri = self.tracking.address(self.workspace)
         run = StepRun(self.workspace, self.name, self.properties, step, folder, inputs, outputs, tracking_uri)
         child = await (engine_step if step.kind == CHAT else command_step).start(self.state, run)
         self._remember(process=child.identity)
-        cancel = self.state.start(self._cancel_by_fault())
+        taken = asyncio.Event()
+        watch = self.state.start(self._watch_faults(child, taken))
         try:
             code = await child.process.wait()
         finally:
-            cancel.cancel()
+            watch.cancel()
             await asyncio.shield(child.stop())
             self._remember(process=None)
+        if taken.is_set():
+            return False
+        if step.kind != CHAT:
+            command_step.keep_outputs(self.state, run)
         if code != 0:
             raise _failure(folder, step.name, code)
+        late = faults.happening(self.state, "job.upload")
+        if late is not None:
+            raise StepFailed(late.code, late.message)
+        return True
 
     def _path(self, steps: dict[str, Step], key: str, value: Value) -> str:
         """Returns an input as a step gets it: a literal's text, or an absolute path, or a registry URI as it is."""
@@ -132,16 +175,25 @@ class JobRun:
         uri = steps[value.step].outputs[value.output or ""] if value.step else value.uri or ""
         if uris.REGISTRY.fullmatch(uri):
             return uri
-        path = uris.resolve(self.state, self.workspace, uri, "models" if "model" in value.kind else "data")
+        try:
+            path = uris.resolve(self.state, self.workspace, uri, "models" if "model" in value.kind else "data")
+        except AzureError as error:
+            message = f"Input {key} cannot be read: {error.message}"
+            if not uri.lower().startswith("azureml:"):
+                message += " Nothing is fetched from outside: put a copy into a datastore of the workspace."
+            raise StepFailed("UserError", message) from None
         if not path.exists():
             raise StepFailed("UserError", f"Input {key} cannot be read: {uri} does not exist.")
         return str(path)
 
-    async def _cancel_by_fault(self) -> None:
+    async def _watch_faults(self, child: processes.Child, taken: asyncio.Event) -> None:
         await asyncio.sleep(1)
         if faults.happening(self.state, "job.cancel"):
-            set_status(self.state, self.workspace.scope, self.name, "CancelRequested")
+            self._set("CancelRequested")
             self.state.start(self.cancel())
+        elif faults.happening(self.state, "job.preempt"):
+            taken.set()
+            await child.stop()
 
     def _remember(self, **content: Any) -> None:
         """Stores the job with other content under some keys: its process, the status of its steps."""

@@ -15,11 +15,13 @@ from typing import Any
 from scripts.local.core import lookup, processes
 from scripts.local.core.state import Key, State, Tracking, Workspace
 from scripts.local.core.store import Document
-from scripts.local.jobs import job_run
+from scripts.local.core.web import AzureError
+from scripts.local.jobs import cores, job_run
 from scripts.local.jobs.job_reader import JobReader
 from scripts.local.jobs.job_run import JobRun
-from scripts.local.resources.jobs import ENDED, set_status
+from scripts.local.resources.jobs import ENDED, WAITING, set_status
 
+LOOK_AGAIN = 0.5  # seconds between two looks whether a job's cores are free
 STOPPED = "The local Azure ML was stopped while the job ran."
 
 
@@ -79,7 +81,7 @@ class Runner:
     def _settle(self, workspace: Workspace, name: str) -> str | None:
         """Ends a job whose process is gone and returns its status, or None for one that had only waited."""
         status = lookup.job(self.state, workspace, name).body["status"]
-        if status in ("NotStarted", "Queued"):
+        if status in WAITING:
             return None
         stopped = {"code": "SystemError", "message": STOPPED}
         end, error = ("Canceled", None) if status == "CancelRequested" else ("Failed", stopped)
@@ -91,9 +93,10 @@ class Runner:
         for scope, name in self.tasks:
             if scope == workspace.scope:
                 document = lookup.job(self.state, workspace, name)
-                steps = JobReader(self.state, workspace, name, document.body["properties"]).steps()
-                if any(step.compute and step.compute.lower() == compute.lower() for step in steps):
-                    return name
+                with contextlib.suppress(AzureError):  # of something that is gone by now
+                    steps = JobReader(self.state, workspace, name, document.body["properties"]).steps()
+                    if any(step.compute and step.compute.lower() == compute.lower() for step in steps):
+                        return name
         return None
 
     def steps(self, workspace: Workspace, document: Document) -> list[dict[str, Any]]:
@@ -108,13 +111,34 @@ class Runner:
         return steps
 
     async def _job(self, workspace: Workspace, name: str) -> None:
-        set_status(self.state, workspace.scope, name, "Queued")
-        async with self.slots:
-            if set_status(self.state, workspace.scope, name, "Preparing"):
-                cancel = functools.partial(self.cancel, workspace.scope, name)
-                await self._end(
-                    workspace, name, *await JobRun(self.state, self.tracking, workspace, name, cancel).run()
-                )
+        scope = workspace.scope
+        if not set_status(self.state, scope, name, "Queued"):
+            return
+        run = JobRun(self.state, self.tracking, workspace, name, functools.partial(self.cancel, scope, name))
+        while True:
+            await self._cores(workspace, name)
+            async with self.slots:
+                if self._waited_for(workspace, name) is None:  # others may have come before it
+                    outcome = await run.run()
+                    break
+        await self._end(workspace, name, *outcome)
+
+    async def _cores(self, workspace: Workspace, name: str) -> None:
+        """Waits until nobody else holds the cores that a job needs."""
+        said = None
+        while (reason := self._waited_for(workspace, name)) is not None:
+            if reason != said:
+                self.state.log.info("job %s: %s", name, reason)
+                said = reason
+            await asyncio.sleep(LOOK_AGAIN)
+
+    def _waited_for(self, workspace: Workspace, name: str) -> str | None:
+        properties = lookup.job(self.state, workspace, name).body["properties"]
+        try:
+            steps = JobReader(self.state, workspace, name, properties).steps()
+        except AzureError:
+            return None  # what is wrong by now is said when it runs
+        return cores.waited_for(self.state, workspace, steps)
 
     async def _end(self, workspace: Workspace, job: str, status: str, error: dict[str, str] | None = None) -> None:
         """Stores how a job ended, for MLflow too."""

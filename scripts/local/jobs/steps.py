@@ -25,7 +25,7 @@ class Value:
 
 @dataclasses.dataclass
 class Step:
-    """One step of a job. `outputs` maps an output's name to the URI where it is written."""
+    """One step of a job. `outputs` maps an output's name to the URI where it is written; `nodes` of `compute`."""
 
     name: str
     kind: str
@@ -33,10 +33,16 @@ class Step:
     inputs: dict[str, Value]
     outputs: dict[str, str]
     compute: str | None
+    nodes: int = 1
 
     def needs(self) -> set[str]:
         """Returns the names of the steps whose outputs this one reads."""
         return {value.step for value in self.inputs.values() if value.step}
+
+    def goes_on(self) -> bool:
+        """Tells whether the step, started again, goes on from its checkpoints."""
+        given = self.inputs.get("resume_from_checkpoint")
+        return self.kind == CHAT and given is not None and str(given.literal).lower() == "true"
 
     def defaults(self) -> dict[str, str]:
         """Returns the inputs that have a default, as text."""

@@ -23,7 +23,6 @@ from scripts.local.core.state import State, Workspace
 from scripts.local.core.web import WORKSPACE, Call, Routes
 
 data = Routes()
-control = Routes()
 ARTIFACT_ROOT = "azureml://local"  # never used: both kinds of artifact get their own place below
 ENDED = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
 
@@ -176,6 +175,5 @@ async def forward(call: Call) -> Any:
     return await call.parts.tracking.request(call.ws, call.request, path)
 
 
-for table in (data, control):
-    for version in ("v1.0", "v2.0"):
-        table("GET POST PUT PATCH DELETE", f"/mlflow/{version}{WORKSPACE}/api/{{rest:path}}")(forward)
+for version in ("v1.0", "v2.0"):
+    data("GET POST PUT PATCH DELETE", f"/mlflow/{version}{WORKSPACE}/api/{{rest:path}}")(forward)

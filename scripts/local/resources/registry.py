@@ -7,18 +7,24 @@ import json
 import re
 from typing import Any
 
+from scripts.azure import name_rules
 from scripts.azure.catalog import read_catalog
 from scripts.azure.component import COMPONENT
+from scripts.azure.curated_environments import CuratedEnvironment, curated
 from scripts.azure.references import registry_asset
 from scripts.errors import suggest
 from scripts.local.core.arm import page, view
-from scripts.local.core.web import REGISTRY, AzureError, Call, Routes, bad_request, not_found
+from scripts.local.core.web import REGISTRY, AzureError, Call, Layer, Routes, bad_request, not_found
 
 data = Routes()
 NAME = "azureml"
 SUBSCRIPTION_ID = "9c1b2d3e-0000-4000-8000-617a7572656d"
 GROUP_NAME = "azureml-rg"
-CREATED = {"createdAt": "2026-06-30T00:00:00+00:00", "createdBy": "Microsoft", "createdByType": "Application"}
+REGISTRY_ID = "9c1b2d3e-0000-4000-8000-000000000001"
+TENANT_ID = "72f988bf-0000-4000-8000-000000000002"
+DAY = "2026-06-30T00:00:00+00:00"
+CREATED = {"createdAt": DAY, "createdBy": "Microsoft", "createdByType": "User"}
+CREATED |= {"lastModifiedAt": DAY, "lastModifiedBy": "Microsoft", "lastModifiedByType": "User"}
 
 
 @functools.cache
@@ -95,7 +101,7 @@ def _model(model: dict[str, Any]) -> dict[str, Any]:
     return {
         "id": identifier,
         "name": model["name"],
-        "type": "Microsoft.MachineLearningServices/registries/models/versions",
+        "type": "models",
         "systemData": CREATED,
         "properties": {
             "modelType": "mlflow_model",
@@ -116,8 +122,9 @@ def _model(model: dict[str, Any]) -> dict[str, Any]:
             },
             "isAnonymous": False,
             "isArchived": bool(model["archived"]),
-            "stage": "Production",
-            "jobName": "",
+            "originAssetId": None,
+            "jobName": None,
+            "intellectualProperty": None,
         },
     }
 
@@ -133,7 +140,7 @@ def _component() -> dict[str, Any]:
 
     return {
         "id": registry_asset(NAME, "components", COMPONENT, facts["version"]),
-        "name": COMPONENT,
+        "name": facts["version"],
         "type": "Microsoft.MachineLearningServices/registries/components/versions",
         "systemData": CREATED,
         "properties": {
@@ -141,13 +148,14 @@ def _component() -> dict[str, Any]:
             "isArchived": False,
             "tags": {},
             "properties": {},
-            "description": "Fine-tunes a chat completion model.",
+            "description": None,
             "componentSpec": {
                 "$schema": "https://azuremlschemas.azureedge.net/latest/pipelineComponent.schema.json",
                 "name": COMPONENT,
                 "version": facts["version"],
                 "type": "pipeline",
                 "display_name": "Chat Completion Pipeline",
+                "description": "Fine-tunes a chat completion model.",
                 "is_deterministic": "False",
                 "inputs": {name: texts(spec) for name, spec in facts["inputs"].items()},
                 "outputs": {name: texts({"type": spec["type"]}) for name, spec in facts["outputs"].items()},
@@ -157,62 +165,141 @@ def _component() -> dict[str, Any]:
     }
 
 
+def _environment(environment: CuratedEnvironment, version: str) -> dict[str, Any]:
+    return {
+        "id": registry_asset(NAME, "environments", environment.name, version),
+        "name": version,
+        "type": "environments",
+        "systemData": CREATED,
+        "properties": curated_properties(environment, version),
+    }
+
+
+def curated_properties(environment: CuratedEnvironment, version: str) -> dict[str, Any]:
+    """Returns what is shown of a curated environment. Which versions there are is not known here: each is shown."""
+    return {
+        "description": f"See {environment.path} of Azure/azureml-assets.",
+        "tags": {},
+        "properties": {},
+        "isArchived": environment.removed,
+        "isAnonymous": False,
+        "environmentType": "Curated",
+        "image": f"mcr.microsoft.com/azureml/curated/{environment.name}:{version}",
+        "condaFile": "",
+        "osType": "Linux",
+        "stage": None,
+        "intellectualProperty": None,
+    }
+
+
 def _assets(call: Call) -> dict[str, dict[str, Any]]:
-    if call.words["registry"].lower() != NAME:
-        raise not_found(f"Registry {call.words['registry']} not found.")
-    if call.words["kind"].lower() == "models":
+    """Returns the registry's assets of the kind that a path names, by their name in lower case."""
+    kind = call.words["kind"].lower()
+    _refuse_unknown(call)
+    if kind == "models":
         return {name: _model(model) for name, model in models().items()}
-    if call.words["kind"].lower() == "components":
+    if kind == "components":
         return {COMPONENT: _component()}
-    raise not_found(f"The local registry {NAME} has models and components, not {call.words['kind']}.")
+    if kind == "environments":
+        version = call.words.get("version", "1")
+        if name_rules.fault("model version", version):
+            return {}
+        return {name: _environment(each, version) for name, each in curated().items()}
+    if kind in ("data", "codes"):
+        return {}
+    raise not_found(f"The local registry {NAME} has models, components and environments, not {kind}.", "NotEmulated")
+
+
+def _refuse_unknown(call: Call) -> None:
+    if call.words["registry"].lower() != NAME:
+        message = f"Registry {call.words['registry']} not found; the local Azure ML has the registry {NAME} only."
+        raise not_found(message, inner=("NotFoundError",))
 
 
 @data("GET", "/registrymanagement/v1.0/registries/{registry}/discovery")
 async def discovery(call: Call) -> Any:
     """Says where a registry is."""
-    if call.words["registry"].lower() != NAME:
-        raise not_found(f"Registry {call.words['registry']} not found.")
+    _refuse_unknown(call)
     return {
+        "registryId": REGISTRY_ID,
         "registryName": NAME,
+        "tenantId": TENANT_ID,
         "primaryRegion": "eastus",
-        "primaryRegionResourceProviderUri": "https://eastus.api.azureml.ms/",
-        "resourceGroup": GROUP_NAME,
+        "regions": ["eastus"],
         "subscriptionId": SUBSCRIPTION_ID,
+        "resourceGroup": GROUP_NAME,
+        "workspaceName": None,
+        "primaryRegionResourceProviderUri": "https://eastus.api.azureml.ms/",
+        "registryFqdns": {"eastus": {"uri": "https://eastus.api.azureml.ms/"}},
+        "intellectualPropertyPublisher": None,
+        "isTradeRestricted": False,
     }
+
+
+def _ends(asset: dict[str, Any]) -> tuple[str, str]:
+    """Returns the name and the version of an asset, which its id has both."""
+    container, _, version = str(asset["id"]).rpartition("/versions/")
+    return container.rpartition("/")[2], version
 
 
 @data("GET", REGISTRY + "/{kind}")
 async def containers(call: Call) -> Any:
-    """Lists the models or the components, without their versions."""
-    found = [
-        {
-            "id": asset["id"].rpartition("/versions/")[0],
-            "name": asset["name"],
-            "systemData": CREATED,
-            "properties": {
-                "latestVersion": asset["id"].rpartition("/")[2],
-                "isArchived": asset["properties"]["isArchived"],
-                "tags": {},
-                "properties": {},
-            },
-        }
-        for asset in _assets(call).values()
-    ]
-    return page(call, view(call, found))
+    """Lists the assets of a kind, without their versions."""
+    return page(call, view(call, [_container(asset) for asset in _assets(call).values()]))
+
+
+@data("GET", REGISTRY + "/{kind}/{name}")
+async def container(call: Call) -> Any:
+    """Returns an asset without its version."""
+    asset = _assets(call).get(call.words["name"].lower())
+    if asset is None:
+        raise _missing(call, "")
+    return _container(asset)
+
+
+def _container(asset: dict[str, Any]) -> dict[str, Any]:
+    name, version = _ends(asset)
+    return {
+        "id": str(asset["id"]).rpartition("/versions/")[0],
+        "name": name,
+        "type": str(asset["type"]).rpartition("registries/")[2].removesuffix("/versions"),
+        "systemData": CREATED,
+        "properties": {
+            "description": "",
+            "tags": {},
+            "properties": {},
+            "isArchived": asset["properties"]["isArchived"],
+            "latestVersion": version,
+            "nextVersion": str(int(version) + 1) if version.isdecimal() else "1",
+        },
+    }
+
+
+def _missing(call: Call, version: str) -> AzureError:
+    identifier = registry_asset(NAME, call.words["kind"], call.words["name"], version).removesuffix("/versions/")
+    message = f"Could not find asset with ID: {identifier}"
+    return AzureError(404, "UserError", message, inner=("NotFoundError",), layer=Layer.REGISTRY)
 
 
 @data("GET", REGISTRY + "/{kind}/{name}/versions")
 async def versions(call: Call) -> Any:
-    """Lists the versions of a model or component; an archived one is still found by its name, as in Azure."""
+    """Lists the versions of an asset; an archived one is still found by its name, as in Azure."""
     asset = _assets(call).get(call.words["name"].lower())
     return page(call, [asset] if asset else [])
 
 
 @data("GET", REGISTRY + "/{kind}/{name}/versions/{version}")
 async def version(call: Call) -> Any:
-    """Returns a version of a model or component."""
+    """Returns a version of an asset."""
     asset = _assets(call).get(call.words["name"].lower())
-    if asset is None or asset["id"].rpartition("/")[2] != call.words["version"]:
-        identifier = registry_asset(NAME, call.words["kind"], call.words["name"], call.words["version"])
-        raise AzureError(404, "UserError", f"Could not find asset with ID: {identifier}")
+    if asset is None or _ends(asset)[1] != call.words["version"]:
+        raise _missing(call, call.words["version"])
     return asset
+
+
+@data("PUT PATCH DELETE", REGISTRY + "/{kind}/{name}/versions/{version}")
+async def refuse(call: Call) -> Any:
+    """Refuses what would publish to the registry."""
+    message = f"User/tenant/subscription is not allowed to access registry {NAME}"
+    chain = ("Auth", "Authorization", "UnAuthorizedRegistryAccess")
+    raise AzureError(401, "UserError", message, inner=chain, layer=Layer.REGISTRY)

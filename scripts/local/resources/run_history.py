@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import datetime
 import time
+import uuid
 from typing import Any
 
 from scripts.local.core import lookup
 from scripts.local.core.arm import page
 from scripts.local.core.store import Document, iso
-from scripts.local.core.web import WORKSPACE, Call, Routes, not_found
-from scripts.local.resources.jobs import ENDED
+from scripts.local.core.web import WORKSPACE, Call, Routes, bad_request, not_found
+from scripts.local.resources.forms import form
+from scripts.local.resources.jobs import COMPUTE_MARKS, COMPUTE_TAG, ENDED, PROCESS_MARKS, service_marks
 from scripts.local.storage import blob_files
 from scripts.local.storage.uris import artifacts, shared_access
 
 data = Routes()
-HISTORY = "/history/v1.0" + WORKSPACE
+HISTORY_PATH = "/history/v1.0"
+HISTORY = HISTORY_PATH + WORKSPACE
 EXPERIMENT = HISTORY + "/experiments/{experiment}/runs/{name}"
 # The one file that the SDK streams, for each type of job.
 LOG_NAMES = {
     "Pipeline": "logs/azureml/executionlogs.txt",
     "FineTuning": "user_logs/std_log.txt",
     "Command": "user_logs/std_log.txt",
+}
+RUN_TYPES = {"Pipeline": "azureml.PipelineRun", "FineTuning": "azureml.PipelineRun", "Command": "azureml.scriptrun"}
+USER = {
+    "userObjectId": "00000000-0000-4000-8000-00006c6f6361",
+    "userTenantId": "00000000-0000-4000-8000-00006c6f6361",
+    "userPuId": "",
+    "userIss": "https://sts.windows.net/00000000-0000-4000-8000-00006c6f6361/",
+    "userName": "local user",
 }
 
 JUST_NOW = 10.0  # seconds
@@ -47,15 +59,43 @@ async def details(call: Call) -> Any:
     document = lookup.job(call.state, call.ws, call.words["name"])
     log = LOG_NAMES[document.body["properties"]["jobType"]]
     exists = (artifacts(call.state, call.ws, document.name) / log).is_file()
+    content = {
+        **_common(call, document, _observed(call, document)),
+        "createdTimeUtc": iso(document.created),
+        "logFiles": {log: _artifact_url(call, document.name, log)} if exists else {},
+        "jobCost": {},
+    }
+    return form("run_details").complete(content)
+
+
+def _common(call: Call, document: Document, status: str) -> dict[str, Any]:
+    """Returns what a run's details and its description share. Nobody signs in here: the user is the same always."""
+    marks, tags = service_marks(document)
+    properties, started = document.body["properties"], document.body.get("started")
+    until = document.modified if status in ENDED else time.time()
+    took = str(datetime.timedelta(seconds=until - started)) if started else None
+    since = {"lastStartTimeUtc": iso(started), "effectiveStartTimeUtc": iso(started)} if started else {}
+    running = {**since, "currentComputeTime": took or "00:00:00"}
+    ended = {"endTimeUtc": iso(document.modified), "duration": took, "computeDuration": took}
+    identifier = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{call.ws.path}/{document.name}"))
     return {
         "runId": document.name,
-        "status": _observed(call, document),
-        "startTimeUtc": iso(document.created),
-        "endTimeUtc": iso(document.modified) if document.body["status"] in ENDED else None,
-        "logFiles": {log: _artifact_url(call, document.name, log)} if exists else {},
+        "rootRunId": document.name,
+        "runUuid": identifier,
+        "rootRunUuid": identifier,
+        "runNumber": document.serial,
+        "status": status,
+        "dataContainerId": f"dcid.{document.name}",
+        "createdBy": USER,
+        "userId": USER["userObjectId"],
+        "lastModifiedBy": USER,
+        "lastModifiedUtc": iso(document.modified),
+        "startTimeUtc": iso(started) if started else None,
+        **(ended if status in ENDED else running),
+        "runTypeV2": {"orchestrator": "Execution", "traits": [properties["jobType"]]},
+        "tags": {**properties["tags"], **tags},
+        "properties": {**properties["properties"], **marks},
         "error": _error(document),
-        "warnings": None,
-        "properties": {},
     }
 
 
@@ -73,22 +113,22 @@ def _observed(call: Call, document: Document) -> str:
     return status
 
 
-def _run(call: Call, document: Document) -> dict[str, Any]:
+def _run(call: Call, document: Document, **content: Any) -> dict[str, Any]:
     properties = document.body["properties"]
-    return {
-        "runId": document.name,
-        "rootRunId": document.name,
-        "parentRunId": None,
-        "experimentId": properties["experimentName"],
-        "status": document.body["status"],
-        "displayName": properties["displayName"],
+    cancel = f"https://{call.host}{HISTORY_PATH}{call.ws.path}/runs/{document.name}/cancel"
+    run = {
+        **_common(call, document, document.body["status"]),
         "createdUtc": iso(document.created),
-        "runType": "azureml.PipelineRun",
-        "tags": properties["tags"],
-        "properties": properties["properties"],
+        "experimentId": properties["experimentName"],
+        "displayName": properties["displayName"],
+        "description": properties.get("description"),
         "hidden": properties["isArchived"],
-        "error": _error(document),
+        "runType": RUN_TYPES[properties["jobType"]],
+        "actionUris": {"Cancel": cancel},
+        "cancelUri": cancel,
+        **content,
     }
+    return form("run_listed").complete(run)
 
 
 @data("GET", HISTORY + "/runs/{name}")
@@ -102,7 +142,7 @@ async def get(call: Call) -> Any:
 async def update(call: Call) -> Any:
     """Archives, restores, renames or tags a job."""
     document = lookup.job(call.state, call.ws, call.words["name"])
-    change = await call.json()
+    change = form("run_listed").read(await call.json(), f"Run {document.name}")
     properties = document.body["properties"]
     for key in ("hidden", "displayName", "tags", "description"):
         if change.get(key) is not None:
@@ -116,18 +156,39 @@ async def update(call: Call) -> Any:
 async def children(call: Call) -> Any:
     """Lists the steps of a job as runs."""
     document = lookup.job(call.state, call.ws, call.words["name"])
-    shown = {
-        "rootRunId": document.name,
-        "parentRunId": document.name,
-        "experimentId": document.body["properties"]["experimentName"],
-        "runType": "azureml.StepRun",
-        "tags": {},
-        "properties": {},
-    }
-    steps = [(step["name"], step["status"]) for step in call.parts.runner.steps(call.ws, document)]
-    runs = [
-        {**shown, "runId": f"{document.name}.{name}", "displayName": name, "status": state} for name, state in steps
-    ]
+    runs = []
+    for number, step in enumerate(call.parts.runner.steps(call.ws, document)):
+        identifier = f"{document.name}.{step['name']}"
+        content = {
+            "runId": identifier,
+            "runUuid": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{call.ws.path}/{identifier}")),
+            "parentRunId": document.name,
+            "parentRunUuid": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{call.ws.path}/{document.name}")),
+            "runNumber": number + 1,
+            "dataContainerId": f"dcid.{identifier}",
+            "displayName": step["name"],
+            "name": step["name"],
+            "status": step["status"],
+            "runType": "azureml.StepRun",
+            "description": None,
+            "target": "local",
+            "tags": {"azureml.nodeid": step["name"], "azureml.pipeline": document.name, **COMPUTE_TAG},
+            "properties": {
+                "StepType": "PythonScriptStep",
+                "ComputeTargetType": "AmlCompute",
+                "azureml.moduleid": str(uuid.uuid5(uuid.NAMESPACE_URL, step["name"])),
+                "azureml.moduleName": step["name"],
+                "azureml.runsource": "azureml.StepRun",
+                "azureml.nodeid": step["name"],
+                "azureml.pipelinerunid": document.name,
+                "azureml.pipeline": document.name,
+                "azureml.pipelineComponent": "masterescloud",
+                **COMPUTE_MARKS,
+                **PROCESS_MARKS,
+            },
+            "error": None,
+        }
+        runs.append(_run(call, document, **content))
     return page(call, runs)
 
 
@@ -135,14 +196,17 @@ async def children(call: Call) -> Any:
 async def run_data(call: Call) -> Any:
     """Answers a download. Outputs are left to the SDK's own search: the type that Azure reports makes it fail."""
     document = lookup.job(call.state, call.ws, str((await call.json()).get("runId")))
-    return {"runMetadata": {**_run(call, document), "outputs": {}}}
+    metadata = _run(call, document, outputs={})
+    return {"runMetadata": metadata, "runDefinition": None, "jobSpecification": None, "systemSettings": None}
 
 
 @data("POST", EXPERIMENT + "/artifacts/batch/metadata")
 async def create_artifacts(call: Call) -> Any:
     """Gives MLflow's client a place to upload artifacts to."""
-    paths = [str(each.get("path")) for each in (await call.json()).get("paths", [])]
-    content = {path: _content(call, path) for path in paths}
+    paths = (await call.json()).get("paths", [])
+    if not isinstance(paths, list) or not all(isinstance(each, dict) for each in paths):
+        raise bad_request("The key 'paths' of the request body must be a list of objects with a path.")
+    content = {str(each.get("path")): _content(call, str(each.get("path"))) for each in paths}
     return {"artifacts": {}, "artifactContentInformation": content, "errors": {}}
 
 

@@ -14,6 +14,8 @@ from scripts.local.core.arm import page
 from scripts.local.core.lookup import SCOPE, workspaces
 from scripts.local.core.state import PROVIDER, State, Workspace
 from scripts.local.core.web import GROUP, SUBSCRIPTION, WORKSPACE, AzureError, Call, Routes, bad_request, not_found
+from scripts.local.resources.forms import form
+from scripts.local.storage.shared_key import account_key
 
 arm = Routes()
 data = Routes()
@@ -71,31 +73,39 @@ async def register_route(call: Call) -> Any:
 
 def _resource(call: Call, workspace: Workspace) -> dict[str, Any]:
     host = f"{workspace.region}.api.azureml.ms"
-    account = f"/subscriptions/{workspace.subscription}/resourceGroups/{workspace.group}/providers/Microsoft.Storage"
-    return {
+    group = f"/subscriptions/{workspace.subscription}/resourceGroups/{workspace.group}/providers"
+    document = call.state.store.get(SCOPE, "workspaces", workspace.scope)
+    assert document is not None
+    principal, tenant = call.state.credentials.object_id, call.state.credentials.tenant_id
+    properties = {
+        "friendlyName": workspace.name,
+        "description": "Azure ML on localhost",
+        "storageAccount": workspace.account_path,
+        "keyVault": f"{group}/Microsoft.KeyVault/vaults/kv{workspace.account[2:20]}",
+        "applicationInsights": f"{group}/Microsoft.Insights/components/{workspace.name}",
+        "containerRegistry": f"{group}/Microsoft.ContainerRegistry/registries/cr{workspace.account[2:20]}",
+        "tenantId": tenant,
+        "creationTime": document.system_data()["createdAt"],
+        "workspaceId": workspace.identifier,
+        "notebookInfo": {
+            "resourceId": workspace.identifier.replace("-", ""),
+            "fqdn": f"ml-{workspace.name}-{workspace.identifier}.{workspace.region}.notebooks.azure.net",
+            "isPrivateLinkEnabled": False,
+        },
+        "discoveryUrl": f"https://{host}/discovery",
+        "mlFlowTrackingUri": f"azureml://{host}/mlflow/v1.0{workspace.path}",
+        "systemDatastoresAuthMode": call.state.settings.datastore_auth,
+    }
+    shown = {
         "id": workspace.path,
         "name": workspace.name,
         "type": "Microsoft.MachineLearningServices/workspaces",
         "location": workspace.region,
-        "kind": "Default",
-        "sku": {"name": "Basic", "tier": "Basic"},
-        "tags": {},
-        "identity": {
-            "type": "SystemAssigned",
-            "principalId": call.state.credentials.object_id,
-            "tenantId": call.state.credentials.tenant_id,
-        },
-        "properties": {
-            "friendlyName": workspace.name,
-            "description": "Azure ML on localhost",
-            "discoveryUrl": f"https://{host}/discovery",
-            "mlFlowTrackingUri": f"azureml://{host}/mlflow/v1.0{workspace.path}",
-            "workspaceId": workspace.identifier,
-            "storageAccount": f"{account}/storageAccounts/{workspace.account}",
-            "provisioningState": "Succeeded",
-            "publicNetworkAccess": "Enabled",
-        },
+        "properties": properties,
+        "identity": {"type": "SystemAssigned", "principalId": principal, "tenantId": tenant},
+        "systemData": document.system_data(),
     }
+    return form("workspace").complete(shown)
 
 
 @arm("GET", WORKSPACE)
@@ -138,5 +148,46 @@ async def locations(call: Call) -> Any:
 
 @data("GET", "/discovery")
 async def discovery(call: Call) -> Any:
-    """Says where the data plane is."""
-    return {"api": f"https://{call.host}"}
+    """Says where the services of the region are: all on this host, but the studio, which is not here."""
+    services = ("catalog", "experimentation", "gallery", "history", "hyperdrive", "labeling", "modelmanagement")
+    here = f"https://{call.host}"
+    return {"api": here, **dict.fromkeys((*services, "pipelines"), here), "studio": "https://ml.azure.com"}
+
+
+AS_IT_IS = "the local Azure ML has the workspace that the values name, as it is"
+# What is asked of a workspace as a POST, and what for.
+ACTS = {
+    "diagnose": "a diagnosis of its network and resources",
+    "resyncKeys": "a fresh copy of its keys",
+    "listNotebookKeys": "keys of notebooks",
+    "listNotebookAccessToken": "a token for notebooks",
+    "prepareNotebook": "notebooks",
+    "listStorageAccountKeys": "keys for notebooks",
+}
+
+
+@arm("PUT PATCH DELETE", WORKSPACE)
+async def change(call: Call) -> Any:
+    """Refuses what would change a workspace."""
+    verb = {"PUT": "replaced", "PATCH": "changed", "DELETE": "deleted"}[call.request.method]
+    message = f"Workspace {call.ws.name} cannot be {verb} here: {AS_IT_IS}."
+    raise bad_request(f"{message} Name another one in the values, or delete {call.state.home.root}.", "NotEmulated")
+
+
+@arm("POST", WORKSPACE + "/listKeys")
+async def list_keys(call: Call) -> Any:
+    """Returns the key of the storage account, in the published contract's shape (not recorded); there are no others."""
+    keys = ("appInsightsInstrumentationKey", "containerRegistryCredentials", "notebookAccessKeys")
+    storage = {"userStorageKey": account_key(call.state), "userStorageResourceId": call.ws.account_path}
+    return {**storage, **dict.fromkeys(keys)}
+
+
+async def act(call: Call) -> Any:
+    """Refuses what a workspace is asked for that the local Azure ML does not have."""
+    verb = call.request.url.path.rstrip("/").rpartition("/")[2]
+    what = next(what for known, what in ACTS.items() if known.lower() == verb.lower())
+    raise bad_request(f"{verb} asks for {what}: {AS_IT_IS}, and has none. Leave it out.", "NotEmulated")
+
+
+for each in ACTS:
+    arm("POST", f"{WORKSPACE}/{each}")(act)

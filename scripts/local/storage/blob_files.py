@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Iterator
 from email.utils import formatdate
@@ -21,11 +22,15 @@ META = "x-ms-meta-"
 class BlobError(AzureError):
     """A refusal in the storage service's own shape: XML, and the code in a header too, as HEAD has no body."""
 
+    def __init__(self, status: int, code: str, message: str, more: dict[str, str] | None = None) -> None:
+        super().__init__(status, code, message)
+        self.more = more or {}  # headers
+
     def response(self) -> Response:
         """Returns the reply."""
         error = f"<Error><Code>{self.code}</Code><Message>{escape(self.message)}</Message></Error>"
         body = f'<?xml version="1.0" encoding="utf-8"?>{error}'
-        return Response(body, self.status, {**XML, "x-ms-error-code": self.code}, "application/xml")
+        return Response(body, self.status, {**XML, **self.more, "x-ms-error-code": self.code}, "application/xml")
 
 
 def safe(root: Path, name: str) -> Path:
@@ -82,3 +87,17 @@ def recall(state: State, key: str) -> dict[str, str]:
     """Returns the metadata of a blob."""
     document = state.store.get("blobs", "metadata", key)
     return document.body if document else {}
+
+
+def keep_md5(state: State, key: str, status: os.stat_result, digest: bytes) -> str:
+    """Stores the MD5 of a blob that came in one piece, and returns it; Azure has none of one made of blocks."""
+    text = base64.b64encode(digest).decode()
+    state.store.put("blobs", "digest", key, {"etag": etag(status), "md5": text})
+    return text
+
+
+def content_md5(state: State, key: str, status: os.stat_result) -> dict[str, str]:
+    """Returns the header with the MD5 of a blob, if it is known and the file is still the one that was received."""
+    document = state.store.get("blobs", "digest", key)
+    known = document is not None and document.body["etag"] == etag(status)
+    return {"Content-MD5": document.body["md5"]} if document is not None and known else {}

@@ -17,11 +17,12 @@ from starlette.responses import Response, StreamingResponse
 
 from scripts.local.core import faults, lookup, tokens
 from scripts.local.core.web import AzureError, Call, Routes
-from scripts.local.storage import uploads
+from scripts.local.storage import blob_signatures, shared_key, uploads
 from scripts.local.storage.blob_files import (
     CHUNK,
     XML,
     BlobError,
+    content_md5,
     etag,
     files,
     headers,
@@ -30,14 +31,19 @@ from scripts.local.storage.blob_files import (
     safe,
     status_of,
 )
-from scripts.local.storage.uris import folder
+from scripts.local.storage.uris import folder, shared_access
 
 routes = Routes()
+LOG = re.compile(r"ExperimentRun/dcid\.[^/]+/(logs|user_logs)/.+")
 
 
-def _authorise(call: Call) -> None:
+def _authorise(call: Call, account: str, path: str) -> None:
     signature = call.query.get("sig", "")
-    if secrets.compare_digest(signature.encode(), call.state.credentials.sas_signature.encode()):
+    given = secrets.compare_digest(signature.encode(), call.state.credentials.sas_signature.encode())
+    if given or shared_key.is_signed(call, account) or _is_signed_for(call, account, path):
+        # With an identity the service signs by user delegation, which an account without shared keys takes too.
+        if call.state.settings.datastore_auth == "accesskey" or not given:
+            _fail(call, "blob.key")
         return
     try:
         audience = str(tokens.read_token(call).get("aud", ""))
@@ -47,13 +53,18 @@ def _authorise(call: Call) -> None:
         raise BlobError(403, "AuthorizationFailure", f"The token is for {audience}, not for https://storage.azure.com.")
 
 
-def _forbid(call: Call, name: str) -> None:
-    """Refuses what a fault says that the storage account refuses: all of it, or a job's log."""
-    logs = call.request.method == "GET" and name.endswith((".txt", ".log"))
-    for at in ("blob", "blob.log") if logs else ("blob",):
-        fault = faults.happening(call.state, at)
-        if fault is not None:
-            raise BlobError(fault.status, fault.code, fault.message)
+def _is_signed_for(call: Call, account: str, path: str) -> bool:
+    """Tells whether a client has signed for this blob, with the account's key or what the SDK takes for it."""
+    keys = (shared_key.account_key(call.state), shared_access(call.state))
+    names = call.request.method == "GET" and "sig" in call.query
+    return names and any(blob_signatures.is_signed(call.query, f"{account}/{path}", key) for key in keys)
+
+
+def _fail(call: Call, at: str) -> None:
+    """Refuses what a fault says that the storage account refuses."""
+    fault = faults.happening(call.state, at)
+    if fault is not None:
+        raise BlobError(fault.status, fault.code, fault.message)
 
 
 @routes("GET HEAD PUT DELETE", "/{rest:path}")
@@ -63,10 +74,11 @@ async def dispatch(call: Call) -> Response:
         workspace = lookup.workspace_of_account(call.state, call.words["account"])
         if workspace is None:
             raise BlobError(404, "ResourceNotFound", f"The account {call.words['account']} has nothing here.")
-        _authorise(call)
         path = unquote(call.request.scope.get("raw_path", b"").decode("latin-1").split("?")[0].lstrip("/"))
+        _authorise(call, workspace.account, path)
         container, _, name = path.partition("/")
-        _forbid(call, name)
+        if call.request.method == "GET" and LOG.fullmatch(name):
+            _fail(call, "blob.log")
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", container):
             raise BlobError(400, "InvalidResourceName", f"{container!r} is not the name of a container.")
         root = folder(call.state, workspace.account, container)
@@ -85,7 +97,9 @@ def _container(call: Call, root: Path, container: str) -> Response:
     if call.query.get("comp") == "list":
         return _list(call, root, container)
     if call.request.method == "PUT":
-        root.mkdir(parents=True, exist_ok=True)
+        if root.is_dir():
+            raise BlobError(409, "ContainerAlreadyExists", "The specified container already exists.")
+        root.mkdir(parents=True)
         return Response(status_code=201, headers=XML)
     if call.request.method in ("GET", "HEAD"):
         return Response(status_code=200, headers={**XML, "ETag": '"0x1"', "Last-Modified": formatdate(usegmt=True)})
@@ -100,13 +114,13 @@ async def _blob(call: Call, root: Path, key: str, name: str) -> Response:
     if method == "DELETE":
         status_of(path)
         path.unlink()
-        for kind in ("metadata", "blocks"):
+        for kind in ("metadata", "blocks", "digest"):
             call.state.store.delete("blobs", kind, key)
         return Response(status_code=202, headers=XML)
     if part == "metadata":
         status = status_of(path)
         remember(call, key)
-        return Response(status_code=200, headers=headers(status))
+        return Response(status_code=200, headers={**headers(status), "x-ms-request-server-encrypted": "true"})
     if part == "block":
         return await uploads.put_block(call, key)
     if part == "blocklist":
@@ -128,7 +142,11 @@ def _read(call: Call, root: Path, key: str, name: str) -> Response:
         "Accept-Ranges": "bytes",
         "x-ms-blob-type": "BlockBlob",
         "x-ms-creation-time": formatdate(status.st_ctime, usegmt=True),
+        "x-ms-lease-state": "available",
+        "x-ms-lease-status": "unlocked",
+        "x-ms-server-encrypted": "true",
         "Content-Type": mimetypes.guess_type(name)[0] or "application/octet-stream",
+        **content_md5(call.state, key, status),
         **{f"x-ms-meta-{word}": value for word, value in recall(call.state, key).items()},
     }
     wanted = call.request.headers.get("if-match")
@@ -143,7 +161,8 @@ def _read(call: Call, root: Path, key: str, name: str) -> Response:
     if span:
         first, last, code = int(span[1]), min(int(span[2] or last), last), 206
         if first >= status.st_size or last < first:
-            raise BlobError(416, "InvalidRange", "The range specified is invalid for the current size of the resource.")
+            message = "The range specified is invalid for the current size of the resource."
+            raise BlobError(416, "InvalidRange", message, {"Content-Range": f"bytes */{status.st_size}"})
         shown["Content-Range"] = f"bytes {first}-{last}/{status.st_size}"
     shown["Content-Length"] = str(last - first + 1)
     return StreamingResponse(_stream(path, first, last - first + 1), code, shown)

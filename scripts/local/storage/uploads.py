@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from scripts.local.core.state import State
 from scripts.local.core.web import Call
-from scripts.local.storage.blob_files import CHUNK, XML, BlobError, etag, headers, remember
+from scripts.local.storage.blob_files import CHUNK, XML, BlobError, etag, headers, keep_md5, remember
 
 WEEK = 7 * 86400.0  # seconds; Azure too keeps uncommitted blocks for a week
 Part = tuple[Path, int, int]  # a file, and the start and the length of a part of it
@@ -47,14 +47,20 @@ def _temporary(state: State) -> Iterator[Path]:
 async def put(call: Call, path: Path, key: str) -> Response:
     """Makes a blob of the body of the request."""
     with _temporary(call.state) as temporary:
-        await _receive(call, temporary)
-        return _publish(call, temporary, path, key)
+        digest = await _receive(call, temporary)
+        response = _publish(call, temporary, path, key)
+        response.headers["Content-MD5"] = keep_md5(call.state, key, path.stat(), digest)
+        return response
 
 
-async def _receive(call: Call, target: Path) -> None:
+async def _receive(call: Call, target: Path) -> bytes:
+    """Writes the body of a request to a file and returns its MD5."""
+    digest = hashlib.md5(usedforsecurity=False)
     with target.open("wb") as file:
         async for chunk in call.request.stream():
             file.write(chunk)
+            digest.update(chunk)
+    return digest.digest()
 
 
 def _publish(call: Call, temporary: Path, path: Path, key: str) -> Response:

@@ -9,7 +9,7 @@ from scripts.azure import references
 from scripts.local.core import lookup
 from scripts.local.core.state import State, Workspace
 from scripts.local.core.store import Document
-from scripts.local.core.web import bad_request, not_found
+from scripts.local.core.web import AzureError, bad_request, not_found
 
 DEFAULT = "workspaceblobstore"
 ARTIFACTS = "workspaceartifactstore"  # logs and MLflow artifacts
@@ -21,7 +21,9 @@ OTHER_WORKSPACE = (
 DATASTORE = re.compile(rf"azureml://{OTHER_WORKSPACE}datastores/(?P<datastore>[^/]+)/paths/(?P<path>.*)")
 JOB_OUTPUT = re.compile(r"azureml://jobs/(?P<job>[^/]+)/outputs/(?P<output>[^/]+)(?:/paths)?(?:/(?P<path>.*))?")
 RUN = re.compile(r"runs:/+(?P<job>[^/]+)/(?P<path>.*)")
-BLOB = re.compile(r"https://(?P<account>[a-z0-9]+)\.blob\.core\.windows\.net/(?P<container>[a-z0-9-]+)/(?P<path>[^?]*)")
+BLOB = re.compile(
+    r"https://(?P<account>[a-z0-9]+)\.blob\.core\.windows\.net(?::443)?/(?P<container>[a-z0-9-]+)/(?P<path>[^?]*)"
+)
 REGISTRY = references.REGISTRY
 ASSET = re.compile(
     r"(?:azureml:)?/subscriptions/(?P<subscription>[^/]+)/resourceGroups/(?P<group>[^/]+)/providers/[^/]+"
@@ -31,12 +33,30 @@ ASSET = re.compile(
 SHORT = re.compile(f"(?:azureml:)?{references.SHORT.pattern}")
 
 
-def container(workspace: Workspace, datastore: str) -> str:
-    """Returns the blob container of a datastore; raises Azure's 404."""
+def datastore(state: State, workspace: Workspace, name: str) -> tuple[str, str]:
+    """Returns the storage account and the container of a datastore; raises Azure's 404.
+
+    Raises the 400 of one that lies outside of the workspace's account: it is kept here, and cannot be read.
+    """
     containers = {DEFAULT: workspace.container, ARTIFACTS: ARTIFACTS_CONTAINER}
-    if datastore.lower() not in containers:
-        raise not_found(f"Could not find datastore: {datastore}. The local workspace has {' and '.join(containers)}.")
-    return containers[datastore.lower()]
+    if name.lower() in containers:
+        return workspace.account, containers[name.lower()]
+    document = state.store.get(workspace.scope, "datastores", name)
+    if document is None:
+        raise no_datastore(name)
+    properties = document.body["properties"]
+    if properties["datastoreType"] == "AzureBlob" and properties["accountName"] == workspace.account:
+        return workspace.account, properties["containerName"]
+    place = properties.get("accountName") or properties.get("storeName") or properties["datastoreType"]
+    raise bad_request(
+        f"Datastore {name} lies in {place}, outside of the local Azure ML, which keeps the datastore and cannot read "
+        f"what is in it: put the data into {DEFAULT}, or take its container in account {workspace.account}."
+    )
+
+
+def no_datastore(name: str) -> AzureError:
+    """Returns the 404 of a datastore that is not there."""
+    return not_found(f"Could not find datastore: {name}.", inner=("NotFoundError",))
 
 
 def folder(state: State, account: str, container: str) -> Path:
@@ -47,6 +67,11 @@ def folder(state: State, account: str, container: str) -> Path:
 def artifacts(state: State, workspace: Workspace, job: str) -> Path:
     """Returns the folder of a job's logs and artifacts."""
     return folder(state, workspace.account, ARTIFACTS_CONTAINER) / "ExperimentRun" / f"dcid.{job}"
+
+
+def artifacts_uri(job: str) -> str:
+    """Returns the URI of a job's logs and artifacts, or of a step's."""
+    return f"azureml://datastores/{ARTIFACTS}/paths/ExperimentRun/dcid.{job}"
 
 
 def shared_access(state: State) -> str:
@@ -86,17 +111,35 @@ def resolve(state: State, workspace: Workspace, uri: str, kind: str = "data") ->
     )
 
 
-def longhand(state: State, workspace: Workspace, uri: str) -> str:
-    """Returns the full datastore URI of what a URI names."""
+def lengthen(workspace: Workspace, uri: str) -> str:
+    """Returns a datastore's URI as the service sends it back, with the workspace in it; any other as it is."""
+    match = DATASTORE.fullmatch(uri)
+    if match is None or match["name"]:
+        return uri
+    place = f"subscriptions/{workspace.subscription}/resourcegroups/{workspace.group}/workspaces/{workspace.name}"
+    return f"azureml://{place}/datastores/{match['datastore']}/paths/{match['path']}"
+
+
+def long_form(state: State, workspace: Workspace, uri: str) -> str:
+    """Returns the URI that is kept of an asset's place: of a datastore, a job's output or another asset in long form.
+
+    Raises Azure's refusal of a datastore, job or asset that does not exist.
+    """
+    match = DATASTORE.fullmatch(uri)
+    if match is not None:
+        own = not match["name"] and match["datastore"].lower() not in (DEFAULT, ARTIFACTS)
+        if own and state.store.get(workspace.scope, "datastores", match["datastore"]) is None:
+            raise no_datastore(match["datastore"])
+        return lengthen(workspace, uri)
+    if not any(pattern.fullmatch(uri) for pattern in (JOB_OUTPUT, RUN, ASSET, SHORT)):
+        return uri
     path = resolve(state, workspace, uri)
     for name in (DEFAULT, ARTIFACTS):
-        root = folder(state, workspace.account, container(workspace, name))
+        root = folder(state, *datastore(state, workspace, name))
         if path.is_relative_to(root):
-            place = (
-                f"subscriptions/{workspace.subscription}/resourcegroups/{workspace.group}/workspaces/{workspace.name}"
-            )
-            return f"azureml://{place}/datastores/{name}/paths/{path.relative_to(root).as_posix()}"
-    raise bad_request(f"{uri!r} lies in no datastore of workspace {workspace.name}.")
+            uri = f"azureml://datastores/{name}/paths/{path.relative_to(root).as_posix()}"
+            return lengthen(workspace, uri)
+    return uri
 
 
 def _datastore(state: State, workspace: Workspace, match: re.Match[str], kind: str) -> Path:
@@ -105,7 +148,7 @@ def _datastore(state: State, workspace: Workspace, match: re.Match[str], kind: s
         if state.store.get(lookup.SCOPE, "workspaces", scope) is None:
             raise bad_request(f"Workspace {match['name']!r} of {match[0]!r} is not registered here.")
         workspace = lookup.workspace_of_scope(state, scope)
-    root = folder(state, workspace.account, container(workspace, match["datastore"]))
+    root = folder(state, *datastore(state, workspace, match["datastore"]))
     return _inside(root, match["path"], match[0])
 
 

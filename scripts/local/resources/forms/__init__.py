@@ -1,9 +1,12 @@
 """What the JSON of each resource holds: one file a resource, with which requests are read and replies completed.
 
-A file is a JSON Schema with two meanings more, taken from what Microsoft's tests recorded of the service:
+A file is a JSON Schema with three meanings more, taken from what Microsoft's tests recorded of the service:
 
 - A key that may be null is always shown, as null where there is nothing; any other key is shown where it has a value.
 - `default` is what is shown where nothing was sent. `readOnly` marks what only the service says.
+- `since` (a date) and `preview` mark what only some versions of the API show: those of that date or later, previews.
+
+- `extends` names a file whose description this one continues, as all types of jobs have much in common.
 
 A mapping whose keys are the client's own (tags, say) has `additionalProperties`; any other key that is not described
 is not used, and the emulator's log says so.
@@ -28,6 +31,7 @@ from scripts.local.core.web import bad_request
 FOLDER = Path(__file__).parent
 WORDS = {"string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
 WORDS |= {"object": "an object", "array": "a list", "null": "null"}
+NEWEST = "9999-preview"  # of the API: shows all
 DEEPEST = 60  # levels of a request: no resource has as many, and Python would stop at some hundreds
 
 log = logging.getLogger("local")
@@ -38,7 +42,7 @@ class Form:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.schema: dict[str, Any] = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+        self.schema = _schema(name)
         self.validator = Draft202012Validator(self.schema)
 
     def read(self, body: dict[str, Any], what: str) -> dict[str, Any]:
@@ -53,9 +57,9 @@ class Form:
         used: dict[str, Any] = self._used(self.schema, body, "")
         return used
 
-    def complete(self, content: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns a reply with every key that Azure shows."""
-        shown: dict[str, Any] = _complete(self.schema, dict(content))
+    def complete(self, content: Mapping[str, Any], api: str = NEWEST) -> dict[str, Any]:
+        """Returns a reply with every key that Azure shows in a version of the API, such as `2023-04-01-preview`."""
+        shown: dict[str, Any] = _complete(self.schema, dict(content), api or NEWEST)
         return shown
 
     def _used(self, schema: dict[str, Any], value: Any, path: str) -> Any:
@@ -82,6 +86,17 @@ def form(name: str) -> Form:
     return Form(name)
 
 
+def _schema(name: str) -> dict[str, Any]:
+    schema: dict[str, Any] = yaml.safe_load((FOLDER / f"{name}.yaml").read_text())
+    return _continued(_schema(schema.pop("extends")), schema) if "extends" in schema else schema
+
+
+def _continued(base: Any, more: Any) -> Any:
+    if not (isinstance(base, dict) and isinstance(more, dict)):
+        return more
+    return {**base, **{key: _continued(base.get(key), part) for key, part in more.items()}}
+
+
 def _sent(value: Any, depth: int) -> Any:
     """Returns JSON without its nulls: clients send them for what they do not set."""
     if depth > DEEPEST:
@@ -103,21 +118,23 @@ def _told(fault: ValidationError) -> str:
     return f"{place}: {fault.message}"
 
 
-def _complete(schema: dict[str, Any], value: Any) -> Any:
+def _complete(schema: dict[str, Any], value: Any, api: str) -> Any:
     """Returns a value completed; of an object each described key, `...` standing for what is not shown."""
+    if api < schema.get("since", "") or (schema.get("preview") and not api.endswith("-preview")):
+        return ...
     if value is ... or value is None:
         if "default" in schema:
             return copy.deepcopy(schema["default"])
         return None if "null" in _types(schema) else ...
     if isinstance(value, list):
-        return [_complete(schema.get("items", {}), each) for each in value]
+        return [_complete(schema.get("items", {}), each, api) for each in value]
     if not isinstance(value, dict):
         return value
     known, others = schema.get("properties", {}), schema.get("additionalProperties", not schema.get("properties"))
-    shown = {key: _complete(part, value.get(key, ...)) for key, part in known.items()}
+    shown = {key: _complete(part, value.get(key, ...), api) for key, part in known.items()}
     if others is not False:
         part = others if isinstance(others, dict) else {}
-        shown |= {key: _complete(part, each) if part else each for key, each in value.items() if key not in known}
+        shown |= {key: _complete(part, each, api) if part else each for key, each in value.items() if key not in known}
     return {key: each for key, each in shown.items() if each is not ...}
 
 
