@@ -148,7 +148,7 @@ def fault(home: Home, arguments: argparse.Namespace) -> int:
     from scripts.local.core import faults
 
     home.create()
-    current = faults.read(home.faults)
+    current = faults.read(home.faults, strict=not arguments.clear)
     if arguments.name:
         faults.check(arguments.name)
         if arguments.clear:

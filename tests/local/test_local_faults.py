@@ -163,6 +163,19 @@ def test_storage_faults(local, fault):
         )
 
 
+def test_a_fault_of_an_older_home_is_no_crash(local):
+    (local.emulated.home / "faults.yaml").write_text("image-pull-failed: {}\n")
+    try:
+        local.cluster("older")
+        done = subprocess.run(
+            [sys.executable, "-m", "scripts.local", "fault"], capture_output=True, text=True, check=False
+        )
+    finally:
+        (local.emulated.home / "faults.yaml").unlink()
+    assert done.returncode != 0
+    assert "There is no fault 'image-pull-failed'" in done.stderr
+
+
 def test_a_fault_happens_at_least_once(local):
     for times in ("0", "-3", "x", "1.5"):
         command = [sys.executable, "-m", "scripts.local", "fault", "probe-failed", f"--times={times}"]

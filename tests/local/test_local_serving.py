@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import requests
 from azure.ai.ml.entities import ManagedOnlineDeployment, ManagedOnlineEndpoint, Model, ProbeSettings
 from azure.core.exceptions import HttpResponseError
 
+from scripts.local.resources.forms import form
 from scripts.local.serving import conda_file
 from tests.local.conftest import SIZE
 from tests.local.test_local_same_facts import Wire
@@ -232,3 +234,42 @@ def test_an_endpoint_says_what_is_done_to_it(wire: Wire) -> None:
     assert (patched.status_code, patched.json()["tags"]) == (200, {"b": "2"})
     refused = requests.patch(url, json={"properties": {"traffic": {}}}, headers=wire.headers, timeout=20)
     assert refused.status_code == 400
+
+
+def places(schema: Any, path: tuple[str, ...] = ()) -> Any:
+    """Yields the path of every key that a form describes."""
+    for key, part in schema.get("properties", {}).items():
+        yield (*path, key)
+        yield from places(part, (*path, key))
+
+
+ODD: list[Any] = [5, {"x": [5]}]
+
+
+@pytest.mark.parametrize("kind", ["compute", "online_endpoint", "online_deployment"])
+def test_no_odd_value_anywhere_is_a_crash(wire: Wire, endpoint: str, kind: str) -> None:
+    inner = {"vmSize": "Standard_DS2_v2", "scaleSettings": {"minNodeCount": 0, "maxNodeCount": 1}}
+    path, good = {
+        "compute": ("computes/fuzzed", {"computeType": "AmlCompute", "properties": inner}),
+        "online_endpoint": ("onlineEndpoints/fuzzed-ep", {"authMode": "Key"}),
+        "online_deployment": (
+            f"onlineEndpoints/{endpoint}/deployments/fuzzed",
+            {"instanceType": "Standard_DS2_v2", "model": "azureml:none:1"},  # which is refused last of all
+        ),
+    }[kind]
+    seen, session = set(), requests.Session()
+    session.headers.update(wire.headers)
+    for place in places(form(kind).schema):
+        for odd in ODD:
+            body: dict[str, Any] = {"location": "eastus", "properties": json.loads(json.dumps(good))}
+            within = body
+            for step in place[:-1]:
+                within = within.setdefault(step, {})
+            within[place[-1]] = odd
+            answer = session.put(wire.base + path, json=body, timeout=20)
+            assert answer.status_code in (201, 400, 404), (place, odd, answer.text)
+            seen.add(answer.status_code)
+    assert 400 in seen
+    if kind != "online_deployment":
+        assert 201 in seen
+        wire.wait(path)

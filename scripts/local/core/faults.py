@@ -49,16 +49,19 @@ FAULTS = {name: Fault(**row) for name, row in yaml.safe_load(TABLE.read_text()).
 SLOW_SECONDS = 10.0
 
 
-def read(path: Path) -> dict[str, dict[str, Any]]:
-    """Returns the faults that are set: name -> {"times": how often it still happens, or None for ever}."""
+def read(path: Path, strict: bool = True) -> dict[str, dict[str, Any]]:
+    """Returns the faults that are set: name -> {"times": how often it still happens, or None for ever}.
+
+    One that does not exist is a UserError; where not `strict` it is left out, as an older home may hold it.
+    """
     if not path.exists():
         return {}
     data = yaml.safe_load(path.read_text()) or {}
     if not isinstance(data, dict):
         raise UserError(f"{path}: must be a mapping of fault names, such as 'probe-failed: {{times: 1}}'.")
-    for name in data:
+    for name in data if strict else ():
         check(name)
-    return {name: dict(value or {}) for name, value in data.items()}
+    return {name: dict(value or {}) for name, value in data.items() if name in FAULTS}
 
 
 def check(name: str) -> None:
@@ -77,7 +80,7 @@ def write(path: Path, faults: dict[str, dict[str, Any]]) -> None:
 
 def happening(state: State, at: str) -> Fault | None:
     """Returns the fault that is set for a place, counting it down, or None (almost always: one look for a file)."""
-    faults = read(state.home.faults)
+    faults = read(state.home.faults, strict=False)
     for name, content in faults.items():
         if FAULTS[name].at == at:
             if content.get("times"):
@@ -91,7 +94,7 @@ def happening(state: State, at: str) -> Fault | None:
 
 def is_set(state: State, name: str) -> bool:
     """Tells whether a fault is set, for answers that only foretell it (quota, sizes); it does not count down."""
-    return name in read(state.home.faults)
+    return name in read(state.home.faults, strict=False)
 
 
 def inject(state: State, at: str, **words: Any) -> None:

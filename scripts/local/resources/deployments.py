@@ -97,7 +97,7 @@ def _check(call: Call, name: str, body: dict[str, Any], old: Document | None) ->
     refuse_name("deployment", name, "Deployment", "BadArgument")
     properties, what = body.get("properties", {}), f"Deployment {name}"
     _refuse_absent(what, properties)
-    size = sizes.find(properties.get("instanceType", ""), what)
+    size = sizes.find(properties.get("instanceType", ""), what, sizes.SERVES)
     if sizes.SERVES not in sizes.compute_types(size):
         raise bad_request(f"{what} asks for size {size.name}, which online endpoints do not offer.", "BadArgument")
     count = body.get("sku", {}).get("capacity", 1)

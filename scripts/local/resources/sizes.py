@@ -21,11 +21,14 @@ CLUSTERS = "TotalClusters"
 TRAINS, SERVES = "AmlCompute", "MIR"  # in supportedComputeTypes; MIR are managed online endpoints
 
 
-def find(name: str, what: str) -> Size:
-    """Returns a size; refuses one that the catalog does not know, or that Azure retired (`what`: who asked for it)."""
+def find(name: str, what: str, use: str = TRAINS) -> Size:
+    """Returns a size; refuses one that the catalog does not know, or that Azure retired.
+
+    `what` asked for it, for this `use`: the near word of the refusal is one that could be had.
+    """
     size = catalog().get(str(name).lower())
     if size is None:
-        hint = suggest(name, [each.name for each in catalog().values() if each.status == AVAILABLE])
+        hint = suggest(name, [each.name for each in _offered() if use in compute_types(each)])
         message = f"{what} asks for size {name!r}, which is not known to this catalog{hint}. Azure has more sizes than "
         message += "scripts/azure/catalog/sizes.json: add its row there, from the region's `az ml compute list-sizes`."
         raise bad_request(message, "InvalidVmSize")
