@@ -40,23 +40,26 @@ az := $(online) $(AZ)
 # Read when a recipe needs them, from the YAML that was reviewed.
 field       = $(shell sed -n 's/^name: "\{0,1\}\([^"]*\)"\{0,1\}$$/\1/p' $(1))
 DATA        = $(call field,pipelines/$(ENV)/data.yml)
-MODEL       = $(call field,pipelines/$(ENV)/model.yml)
 ENDPOINT    = $(call field,endpoints/$(ENV)/endpoint.yml)
 DEPLOYMENT  = $(call field,endpoints/$(ENV)/deployment.yml)
 WORKSPACE   = $(eval WORKSPACE := $(shell $(PY) -m scripts.workspace $(VALUES)))$(WORKSPACE)
 IN_PIPELINE = $(wildcard pipelines/$(ENV)/prepare)
 state       = $(PY) -m scripts.state --env $(ENV) --folder $(RUN)
+chain       = $(PY) -m scripts.chain $(VALUES) --folder $(RUN) --az '$(subst ','\'',$(az))' --call 'ENV=$(ENV) BACKEND=$(BACKEND)'
 
 # Read when the line of the recipe runs, since an earlier line or target has just written them.
 JOB          = $$(cat $(RUN)/job)
 DATA_VERSION = $$($(state) data-version)
 LEFT         = { echo "error: endpoint $(ENDPOINT) may be there and billed; make undeploy ENV=$(ENV) BACKEND=$(BACKEND) deletes it" >&2; exit 1; }
 
+WHY          = { $(online) $(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0) --why; exit 1; }
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo all render render-check validate preflight gpu lock lock-check data data-check compute finetune \
-        register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare submit gate promoted \
-        endpoint deployment data-report real-workspace local-up local-down local-status local-fault check test lint clean \
+.PHONY: help demo all render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
+        await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare submit \
+        gate promoted endpoint deployment data-report real-workspace local-up local-down local-status local-fault check test \
+        lint conformance docs clean \
         bench-data bench-engine bench-estimates
 
 ##@ Author
@@ -70,7 +73,10 @@ validate: $(INSTALLED_core)  ## Check values and YAML offline: schema, SDK, comp
 	@$(PY) -m scripts.validate $(VALUES)
 
 preflight: $(if $(OFFLINE),$(INSTALLED_core),$(READY))  ## Check the run before it is paid for (OFFLINE=1 without an account; OUTPUT=json; JUNIT=<file>)
-	@$(if $(OFFLINE),,$(online)) $(PY) -m scripts.preflight $(VALUES) $(if $(OFFLINE),--offline) $(if $(OUTPUT),-o $(OUTPUT)) $(if $(JUNIT),--junit $(JUNIT))
+	@$(if $(OFFLINE),,$(online)) $(PY) -m scripts.preflight $(VALUES) $(if $(OFFLINE),--offline,--az "$(AZ)") $(if $(OUTPUT),-o $(OUTPUT)) $(if $(JUNIT),--junit $(JUNIT))
+
+probe: $(READY)  ## Ask the workspace what the real one was recorded to answer, reading only, and say where it differs
+	@$(online) $(PY) -m scripts.probe $(VALUES)
 
 gpu: $(INSTALLED_core)  ## Which machine could train and serve this model, with memory and cost, cheapest first
 	@$(PY) -m scripts.gpu $(VALUES)
@@ -96,17 +102,18 @@ data: $(if $(IN_PIPELINE),,prepare data-asset-train data-asset-validation data-a
 data-check: $(INSTALLED_core)  ## Check any chat data: FILE=<file, folder, glob or hub id>
 	@$(PY) -m scripts.dataset check $(VALUES) $(if $(OUTPUT),-o $(OUTPUT)) $(or $(FILE),$(error data-check: say which file: FILE=my.jsonl))
 
-compute: cluster-finetune $(if $(IN_PIPELINE),cluster-prepare)  ## Create the GPU cluster if it is not there
+compute: cluster-finetune $(if $(IN_PIPELINE),cluster-prepare)  ## Create the GPU cluster if it is not there, or Failed
 
-finetune: submit  ## Submit the job (or go on with it), stream it, check that it Completed; AGAIN=1 runs it anew
-	@$(az) ml job stream $(WORKSPACE) -n $(JOB) || true
-	@$(az) ml job show $(WORKSPACE) -n $(JOB) --query status -o tsv > $(RUN)/status
-	@$(state) completed
+finetune: submit $(if $(filter 0,$(WAIT)),,await)  ## Submit the job (or go on with it) and wait for it; AGAIN=1 runs it anew, WAIT=0 only submits
 
-register: $(READY)  ## Register the trained model, with the job's name as its version
-	@$(state) completed && { $(az) ml model show $(WORKSPACE) -n $(MODEL) -v $(JOB) -o none 2>/dev/null || \
-	$(az) ml model create $(WORKSPACE) -f pipelines/$(ENV)/model.yml -o none --set version=$(JOB) path=azureml://jobs/$(JOB)/outputs/trained_model; }
-	@cp $(RUN)/job $(RUN)/model-version && echo "model $(MODEL):$(JOB)"
+await: $(READY)  ## Wait for the job that was submitted, and check that it Completed (NAME=<job> of another machine)
+	@$(chain) await $(if $(NAME),--name $(NAME))
+
+cancel: $(READY)  ## Cancel the job and wait until it has ended (NAME=<job> of another machine)
+	@$(chain) cancel $(if $(NAME),--name $(NAME))
+
+register: $(READY)  ## Register the trained model; the service counts the versions, a tag names the job
+	@$(state) completed && $(online) $(PY) -m scripts.trained $(VALUES) --folder $(RUN) && $(chain) register
 
 deploy: deployment  ## Create or update endpoint and deployment, and give it all traffic (billed until undeploy)
 	@$(az) ml online-endpoint update $(WORKSPACE) -n $(ENDPOINT) --traffic "$(DEPLOYMENT)=100" -o none || $(LEFT)
@@ -114,17 +121,15 @@ deploy: deployment  ## Create or update endpoint and deployment, and give it all
 
 invoke: $(READY) $(if $(IN_PIPELINE),data-report)  ## Ask a held-out question and print the answer beside the true one (ROW=<number>)
 	@$(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0) --write $(RUN)/request.json
-	@$(az) ml online-endpoint invoke $(WORKSPACE) -n $(ENDPOINT) -d $(DEPLOYMENT) -r $(RUN)/request.json -o tsv > $(RUN)/response.json
+	@$(az) ml online-endpoint invoke $(WORKSPACE) -n $(ENDPOINT) -d $(DEPLOYMENT) -r $(RUN)/request.json -o tsv > $(RUN)/response.json || $(WHY)
 	@$(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0) --show $(RUN)/response.json
 
 undeploy: $(READY)  ## Delete the endpoint and its deployments: nothing billed is left
-	@found=$$($(az) ml online-endpoint list $(WORKSPACE) --query "[?name=='$(ENDPOINT)'].name" -o tsv) || exit 1; \
-	test -z "$$found" || $(az) ml online-endpoint delete $(WORKSPACE) -n $(ENDPOINT) --yes > /dev/null
-	@echo "no endpoint $(ENDPOINT): nothing is billed"
+	@$(chain) undeploy
 
 ##@ Did it learn?
-metrics: $(READY) $(INSTALLED_observe)  ## The job's metrics as a table and a page (WATCH=1 until it has ended; NAME=<job>)
-	@$(online) $(PY) -m scripts.metrics $(VALUES) --folder $(RUN) $(if $(WATCH),--watch) $(if $(NAME),--job $(NAME))
+metrics: $(READY) $(INSTALLED_observe)  ## The job's metrics as a table and a page (WATCH=1 until it has ended; NAME=<job> or VERSION=<number>)
+	@$(online) $(PY) -m scripts.metrics $(VALUES) --folder $(RUN) $(if $(WATCH),--watch) $(if $(NAME),--job $(NAME)) $(if $(VERSION),--model-version $(VERSION))
 
 compare: $(READY) $(INSTALLED_observe)  ## Jobs side by side, with the parameters that differ: JOBS="a b"
 	@$(online) $(PY) -m scripts.metrics compare $(VALUES) $(or $(JOBS),$(error compare: say which jobs: JOBS="a b"))
@@ -155,13 +160,10 @@ data-asset-%: prepare
 
 # PREFLIGHT=warn goes on in spite of a failure, and the record in the state says so.
 gate: $(READY)
-	@$(online) $(PY) -m scripts.preflight $(VALUES) --brief --record $(RUN)/preflight.json $(if $(filter warn,$(PREFLIGHT)),--warn)
+	@$(online) $(PY) -m scripts.preflight $(VALUES) --az "$(AZ)" --brief --record $(RUN)/preflight.json $(if $(filter warn,$(PREFLIGHT)),--warn)
 
-cluster-%: CLUSTER_YML = pipelines/$(ENV)/$(if $(filter prepare,$*),prepare/cluster,compute).yml
 cluster-%: $(READY)
-	@$(az) ml compute show $(WORKSPACE) -n $(call field,$(CLUSTER_YML)) -o none 2>/dev/null || \
-	$(az) ml compute create $(WORKSPACE) -f $(CLUSTER_YML) -o none
-	@echo "compute $(call field,$(CLUSTER_YML))"
+	@$(chain) cluster $*
 
 # Where the pipeline prepared the data, the questions to ask (and the report) come from its output.
 data-report: $(READY)
@@ -169,23 +171,17 @@ data-report: $(READY)
 	@mkdir -p data/$(ENV) && cp $(RUN)/named-outputs/data_report/* data/$(ENV)/
 
 submit: gate
-	@$(state) job $(if $(AGAIN),--again)
-	@$(az) ml job show $(WORKSPACE) -n $(JOB) -o none 2>/dev/null || $(az) ml job create $(WORKSPACE) -f pipelines/$(ENV)/finetune.yml \
-	-n $(JOB) -o none $(if $(IN_PIPELINE),,--set $(foreach split,train validation test,inputs.$(split)_file_path.path=azureml:$(DATA)-$(split):$$(cat $(RUN)/data-version)))
+	@$(chain) submit $(if $(AGAIN),--again)
 
 promoted: gate
 	@$(state) model-version > /dev/null
 	@$(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN) --check $(if $(filter warn,$(PROMOTION)),--warn)
 
 endpoint: promoted
-	@$(az) ml online-endpoint show $(WORKSPACE) -n $(ENDPOINT) -o none 2>/dev/null || \
-	$(az) ml online-endpoint create $(WORKSPACE) -f endpoints/$(ENV)/endpoint.yml -o none
+	@$(chain) endpoint
 
-# The list says whether to create or update, since `show` of a missing deployment and a failed request both exit 1. What
-# create prints is ignored: polling dots come before its JSON.
 deployment: endpoint
-	@verb=$$($(az) ml online-deployment list $(WORKSPACE) -e $(ENDPOINT) --query "[?name=='$(DEPLOYMENT)'] && 'update' || 'create'" -o tsv) && \
-	$(az) ml online-deployment $$verb $(WORKSPACE) -f endpoints/$(ENV)/deployment.yml --set model=azureml:$(MODEL):$$($(state) model-version) > /dev/null || $(LEFT)
+	@$(chain) deployment
 
 real-workspace: $(INSTALLED_core)
 	@$(PY) -m scripts.workspace $(VALUES) --real > /dev/null
@@ -215,6 +211,12 @@ lint: $(INSTALLED_dev)  ## Style, types, the layers of imports, the workflows
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy && $(VENV)/bin/lint-imports --no-cache --no-logo
 	@$(VENV)/bin/zizmor --offline --no-progress --quiet --pedantic .github/workflows
+
+conformance: $(INSTALLED_dev)  ## Ask the local Azure ML what the real one was recorded to answer, and say where it differs
+	@$(PY) -m tests.azure.service.play $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full)
+
+docs: $(INSTALLED_dev)  ## Write scripts/local/AZURE.md: what of Azure ML is emulated, refused, unverified
+	@$(PY) -m tests.azure.service.coverage --write
 
 bench-data: $(INSTALLED_dev)  ## Data preparation against the datasets library alone: time and memory
 	@$(PY) -m tests.bench.data

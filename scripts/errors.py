@@ -18,6 +18,7 @@ INVALID = 4  # values, templates, data or rendered YAML are wrong
 UNREACHABLE = 5  # Azure ML (or what answers for it) could not be asked
 MISSING = 6  # something that an earlier step makes is not there yet
 FILE = 7  # a file or folder is not what it should be: no permission, a folder where a file belongs, no space left
+WAITING = 8  # a limit of `waiting` was reached: what was waited for goes on without us
 INTERRUPTED = 130  # Ctrl-C, as shells number it
 
 
@@ -38,6 +39,14 @@ class CouldNotAskError(UserError):
     def __init__(self, reason: str, what: str = "") -> None:
         super().__init__(f"could not ask for {what}: {reason}" if what else reason, UNREACHABLE)
         self.what = what
+
+
+class MayNotAskError(CouldNotAskError):
+    """Azure does not let this login ask, or has no such answer: nobody knows, and `todo` is how a person finds out."""
+
+    def __init__(self, reason: str, what: str, todo: str) -> None:
+        super().__init__(reason, what)
+        self.todo = todo
 
 
 def one_line(text: object) -> str:

@@ -88,9 +88,12 @@ def _training(context: Context, size: Size, plain: Candidate) -> Candidate:
     if not training.host_fits:
         reason = f"DeepSpeed keeps {training.host_gib:.0f} GiB on a host of {size.memory_gb} GB"
         return dataclasses.replace(plain, reason=reason)
+    note = "tight" if training.is_tight else ""
+    if training.unsure:
+        note = f"{training.keeping().gib:.1f} GiB if activations are kept"
     return dataclasses.replace(
         plain,
-        note="tight" if training.is_tight else "",
+        note=note,
         hours=(hours.low, hours.likely, hours.high) if hours else None,
         cost=training.cost(hours.likely) if hours else None,
     )

@@ -86,17 +86,17 @@ def run(arguments: list[str] | None = None) -> int:
     values = from_arguments(options)
     if options.check and not values.data["evaluation"]["before_deploy"]:
         return 0
-    version = model_version.from_arguments(options)
     client = client_module.connect(values)
     if options.check:
         try:
-            print(check(values, version, client))
+            print(check(values, model_version.from_arguments(options, values, client).version, client))
         except UserError as error:
             if not options.warn or error.code not in (FAILED, UNREACHABLE):
                 raise
             print(f"warning: {error}", file=sys.stderr)
     else:
-        print("\n".join(promote(values, version, model_version.folder(version), client)))
+        meant = model_version.from_arguments(options, values, client)
+        print("\n".join(promote(values, meant.version, meant.folder, client)))
     return 0
 
 

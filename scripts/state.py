@@ -2,7 +2,7 @@
 
     data-version    the version of the three data assets (the content's hash)
     job             the job's name        status    how it ended
-    model-version   the version under which its model was registered
+    model-version   the version that its model got when it was registered, and that job's name
 
 The job's name is made before the job, from what it would run: the same YAML and data give the same name. So a `make
 finetune` that was stopped at any moment goes on with its job when it is called again, and never pays for a second one.
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from scripts.errors import FAILED, MISSING, UserError, main
 from scripts.files import ROOT
 from scripts.files import write as write_file
 
+JOB_TAG = "job"  # of a registered model: the job that it belongs to
 ENDED_BADLY = frozenset({"failed", "canceled", "notresponding"})
 
 
@@ -55,7 +55,9 @@ def job_name(folder: Path, environment: str, again: bool = False, root: Path = R
         raise UserError(
             f"pipelines/{environment}/finetune.yml: no such file; run make render ENV={environment}", MISSING
         )
-    digest = hashlib.sha256(path.read_bytes() + version.encode()).hexdigest()[:10]
+    beside = (path.with_name("finetune_config.json"), *sorted(path.with_name("prepare").rglob("*")))  # sent with it
+    content = b"".join(file.read_bytes() for file in (path, *beside) if file.is_file())
+    digest = hashlib.sha256(content + version.encode()).hexdigest()[:10]
     stem, attempt = f"{environment}-{digest}-", 1
     last = folder / "job"
     name = last.read_text(encoding="utf-8").strip() if last.exists() else ""
@@ -75,15 +77,33 @@ def job_name(folder: Path, environment: str, again: bool = False, root: Path = R
 def require_completed(folder: Path, environment: str) -> None:
     """Raises a `UserError` unless the job's status is Completed: `az ml job stream` exits 0 on a cancelled job too."""
     job = read(folder, "job", f"make finetune ENV={environment} submits a job")
-    status = read(folder, "status", f"make finetune ENV={environment} waits for the job")
+    status = read(folder, "status", f"make await ENV={environment} waits for the job")
     if plain_status(status) != "completed":
         raise UserError(
             f"job {job} is {status}, not Completed; its log says why (above, or az ml job stream -n {job}); "
-            f"make finetune ENV={environment} "
-            + ("tries again" if plain_status(status) in ENDED_BADLY else "goes on waiting for it"),
+            + (
+                f"make finetune ENV={environment} tries again"
+                if plain_status(status) in ENDED_BADLY
+                else f"make await ENV={environment} goes on waiting for it"
+            ),
             FAILED,
         )
     print(f"job {job}: Completed")
+
+
+def model_version(folder: Path, environment: str) -> tuple[str, str]:
+    """Returns the registered model's version, and the job that it belongs to.
+
+    The service counts versions. The first releases of this project named them by the job, which Azure refuses.
+    """
+    advice = f"make register ENV={environment} registers the model"
+    version, *job = read(folder, "model-version", advice).split()
+    if not version.isdecimal() or len(job) != 1:
+        raise UserError(
+            f"{folder / 'model-version'}: holds '{' '.join([version, *job])}', expected a number and its job: a first "
+            f"release wrote it, and Azure takes whole numbers only; {advice} of that job anew, nothing is trained again"
+        )
+    return version, job[0]
 
 
 def data_version(environment: str, root: Path = ROOT) -> str:
@@ -116,9 +136,7 @@ def run(arguments: list[str] | None = None) -> int:
     elif options.what == "data-version":
         print(data_version(options.env))
     else:
-        sys.stdout.write(
-            read(options.folder, "model-version", f"make register ENV={options.env} registers the model") + "\n"
-        )
+        print(model_version(options.folder, options.env)[0])
     return 0
 
 

@@ -35,10 +35,10 @@ def test_training_sizes_are_the_listed_alive_and_large_enough_ones_cheapest_firs
 
 
 @pytest.mark.parametrize(("env", "role", "size", "reason"), [
-    ("dev", "finetune", "Standard_NC6s_v3", "retired 2025-09-30"),
-    ("dev", "finetune", "Standard_NC24", "retired 2023-08-31"),
-    ("dev", "finetune", "Standard_ND40rs_v2", "not in the fine-tune list"),
-    ("dev", "inference", "Standard_NC4as_T4_v3", "not in the inference list"),
+    ("reference", "finetune", "Standard_NC6s_v3", "retired 2025-09-30"),
+    ("reference", "finetune", "Standard_NC24", "retired 2023-08-31"),
+    ("reference", "finetune", "Standard_ND40rs_v2", "not in the fine-tune list"),
+    ("reference", "inference", "Standard_NC4as_T4_v3", "not in the inference list"),
     ("prod", "finetune", "Standard_ND96asr_v4", "GiB on each GPU"),
     ("demo", "inference", "Standard_ND96isr_H200_v5", "managed online endpoints"),
 ])  # fmt: skip
@@ -49,7 +49,7 @@ def test_left_out_with_the_reason(env: str, role: str, size: str, reason: str) -
 
 
 def test_too_small_is_a_reason() -> None:
-    where = made("dev")
+    where = made("reference")
     model = dataclasses.replace(where.model, inference_computes=(), inference_min_sku_spec="24|1|220|64")
     where = dataclasses.replace(where, facts=dataclasses.replace(where.facts, model=model))
     found = {each.size: each for each in gpu.candidates(where, "inference")}
@@ -57,7 +57,7 @@ def test_too_small_is_a_reason() -> None:
 
 
 def test_each_size_trains_with_all_its_gpus() -> None:
-    found = {each.size: each for each in gpu.candidates(made("dev"), "finetune")}
+    found = {each.size: each for each in gpu.candidates(made("reference"), "finetune")}
     one, four = found["Standard_NC24ads_A100_v4"], found["Standard_NC96ads_A100_v4"]
     assert one.hours
     assert four.hours
@@ -65,11 +65,11 @@ def test_each_size_trains_with_all_its_gpus() -> None:
 
 
 def test_command(capsys: Any) -> None:
-    assert gpu.run(["--env", "dev", "--today", "2026-11-23"]) == 0
+    assert gpu.run(["--env", "reference", "--today", "2026-11-23"]) == 0
     text = capsys.readouterr().out
     assert "* Standard_NC24ads_A100_v4" in text  # the chosen one is marked
     assert "Standard_NC6s_v3             retired 2025-09-30" in text
-    assert gpu.run(["--env", "dev", "-o", "json", "--today", "2026-11-23"]) == 0
+    assert gpu.run(["--env", "reference", "-o", "json", "--today", "2026-11-23"]) == 0
     assert set(json.loads(capsys.readouterr().out)) == {"finetune", "inference"}
 
 

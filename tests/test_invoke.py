@@ -46,6 +46,6 @@ def test_answer_and_truth_stand_side_by_side(project: Path, capsys: pytest.Captu
     (project / "response.json").write_text('{"output": "Very few.\\n\\nReally."}')
     assert invoke.run(["--env", "demo", "--show", str(project / "response.json")]) == 0
     assert capsys.readouterr().out == (
-        "question:\n  How few?\n\n  Roughly.\n\nanswer:\n  Very few.\n\n  Really.\n\n"
+        'question:\n  How few?\n\n  Roughly.\n\nanswer (it came as {"output": "…"}):\n  Very few.\n\n  Really.\n\n'
         "true answer:\n  Often less than one per cent.\n"
     )

@@ -88,8 +88,8 @@ def test_the_same_answers_give_the_same_bytes_and_the_same_yaml(emulator: Any, m
 
 
 def test_retired_model_keeps_its_dates(emulator: Any, ml_client: Any, project: Path) -> None:
-    pinned(emulator, project, "dev")
-    model = yaml.safe_load((project / "environments" / "dev.lock.yaml").read_text())["model"]
+    pinned(emulator, project, "reference")
+    model = yaml.safe_load((project / "environments" / "reference.lock.yaml").read_text())["model"]
     assert model["archived"] is True
     assert model["deprecation"]["inferenceRetirementDate"].startswith("2025-08-30")
 
@@ -160,7 +160,7 @@ def test_text_that_looks_like_a_number_stays_text(tmp_path: Path) -> None:
         "g": 5e-6,
         "h": [1, "2"],
     }
-    text = lock.to_text(content, "dev")
+    text = lock.to_text(content, "reference")
     (tmp_path / "x.yaml").write_text(text)
     assert read_yaml(tmp_path / "x.yaml")[0] == content  # the reader that render uses
     assert yaml.safe_load(text)["a"] == "5e-6"

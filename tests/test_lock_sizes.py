@@ -22,7 +22,7 @@ PRICE = {"per_hour": 3.5, "currency": "USD", "region": "eastus", "meter": "a met
 def pinned(
     monkeypatch: pytest.MonkeyPatch, *sets: str, price: Any = PRICE, **offered: Size
 ) -> tuple[lock_file.Lock, list[str]]:
-    """Returns the lock of dev on a region that offers the A100 size and others, and the notes."""
+    """Returns the lock of reference on a region that offers the A100 size and others, and the notes."""
     sizes = {A100.lower(): Size(A100, 1, 26, 221, family="newFamily", low_priority=True)}
     model = chat_models.catalog()["Phi-3-mini-4k-instruct"]
     live = SimpleNamespace(
@@ -32,8 +32,8 @@ def pinned(
         component=lambda name: component.catalog(),
     )
     monkeypatch.setattr(retail, "per_hour", lambda *words: price)
-    content, notes = lock.pin(load("dev", sets, check=False), live, TODAY)  # type: ignore[arg-type]
-    lock_file._verify(content, "dev", {})
+    content, notes = lock.pin(load("reference", sets, check=False), live, TODAY)  # type: ignore[arg-type]
+    lock_file._verify(content, "reference", {})
     return lock_file.typed(content), notes
 
 

@@ -40,6 +40,8 @@ def test_help_starts_no_other_program_than_awk():
 
 
 def test_what_is_deleted_is_confirmed_beforehand():
-    deletes = [line for line in MAKEFILE.splitlines() if re.search(r"\$\(az\) ml \S+ delete", line)]
-    assert deletes
+    texts = [MAKEFILE, *(path.read_text(encoding="utf-8") for path in (ROOT / "scripts" / "chain").glob("*.py"))]
+    lines = [line for text in texts for line in text.splitlines()]
+    deletes = [line for line in lines if re.search(r'\$\(az\) ml \S+ delete|"delete",', line)]
+    assert len(deletes) >= 3
     assert all("--yes" in line for line in deletes)

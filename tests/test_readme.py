@@ -167,11 +167,11 @@ def test_the_precedence_is_the_one_of_the_rendered_job():
         return re.search(rf"^ +{name}: .*# (\S+)$", job, re.M)[1]
 
     seen = [
-        source("dev", "lora_r"),
+        source("reference", "lora_r"),
         source("demo", "precision"),  # the component has a default for it too
-        source("dev", "precision"),  # and so has the project
-        source("dev", "number_of_gpu_to_use_finetuning"),
-        source("dev", "num_train_epochs"),  # and so has the model
+        source("reference", "precision"),  # and so has the project
+        source("reference", "number_of_gpu_to_use_finetuning"),
+        source("reference", "num_train_epochs"),  # and so has the model
         source("prod", "num_train_epochs"),  # which values.yaml says too
         source("prod", "num_train_epochs", "finetune.num_train_epochs=2"),
     ]
@@ -203,7 +203,7 @@ def test_the_transcript_of_the_demo_is_of_todays_demo(tmp_path):
     for said in (
         re.search(r"^train  .*trained$", shown, re.M)[0], f"data asset azureml-chat-train:{version}",
         *re.findall(r"^pass +(?:gpu-memory|time-and-cost|endpoint-cost) .*$", shown, re.M),
-        f"job {job}: Completed", f"model {model}:{job}", f"endpoint {endpoint}: all traffic to demo",
+        f"job {job}: Completed", f"model {model}:1", f"endpoint {endpoint}: all traffic to demo",
         f"question:  {question}", f"no endpoint {endpoint}: nothing is billed",
     ):  # fmt: skip
         assert " ".join(said.split()) in " ".join(transcript.split()), "run make demo and show what it prints today"

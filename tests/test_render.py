@@ -28,7 +28,7 @@ def test_what_is_committed_is_what_rendering_gives(environment):
 
 
 def test_dev_is_the_run_of_the_reference_notebook():
-    run = job("dev")
+    run = job("reference")
     step = run["jobs"]["chat_completion"]
     assert run["experiment_name"] == "chat_completion_Phi-3-mini-4k-instruct"
     assert run["display_name"] == "Phi-3-mini-4k-instruct-ultrachat-bs1-cosine-ds2-lora-save_limit1-seqlen-1"
@@ -47,22 +47,23 @@ def test_dev_is_the_run_of_the_reference_notebook():
     assert {name: step["inputs"][name] for name in expected} == expected
     for name in ("model_import", "preprocess", "finetune", "model_evaluation"):
         assert step["inputs"][f"compute_{name}"] == "gpu-cluster"
-    files = rendered("dev")
-    model = yaml.safe_load(files["pipelines/dev/model.yml"])
-    endpoint = yaml.safe_load(files["endpoints/dev/endpoint.yml"])
-    deployment = yaml.safe_load(files["endpoints/dev/deployment.yml"])
+    files = rendered("reference")
+    model = yaml.safe_load(files["pipelines/reference/model.yml"])
+    endpoint = yaml.safe_load(files["endpoints/reference/endpoint.yml"])
+    deployment = yaml.safe_load(files["endpoints/reference/deployment.yml"])
     assert (model["name"], model["type"]) == ("Phi-3-mini-4k-instruct-ultrachat-200k", "mlflow_model")
     assert model["description"] == "Phi-3-mini-4k-instruct fine tuned model for ultrachat 200k chat-completion"
     assert re.fullmatch(r"ultrachat-completion-[0-9a-f]{8}", endpoint["name"])
     assert endpoint["auth_mode"] == "key"
     assert deployment["name"] == "demo"
-    assert deployment["liveness_probe"] == {"initial_delay": 600}
+    assert "version" not in model  # the service counts
     assert deployment["request_settings"]["request_timeout_ms"] == 90000
 
 
 def test_gpus_and_display_name_follow_the_size():
     run = job(
-        "dev", "compute.size=Standard_ND96amsr_A100_v4", "compute.max_instances=2", "finetune.num_nodes_finetune=2",
+        "reference",
+        "compute.size=Standard_ND96amsr_A100_v4", "compute.max_instances=2", "finetune.num_nodes_finetune=2",
         "finetune.gradient_accumulation_steps=4", "finetune.per_device_train_batch_size=3",
     )  # fmt: skip
     assert run["jobs"]["chat_completion"]["inputs"]["number_of_gpu_to_use_finetuning"] == 8
@@ -85,7 +86,7 @@ def test_demo_takes_its_model_from_the_hub():
 
 
 def test_each_parameter_says_who_decided():
-    text = rendered("dev", "finetune.seed=7")["pipelines/dev/finetune.yml"]
+    text = rendered("reference", "finetune.seed=7")["pipelines/reference/finetune.yml"]
     assert re.search(r"learning_rate: 5.0e-06  # values$", text, re.M)
     assert re.search(r'precision: "16"  # model$', text, re.M)
     assert re.search(r"lora_r: 8  # component$", text, re.M)
@@ -96,7 +97,7 @@ def test_each_parameter_says_who_decided():
 
 
 def test_a_disagreement_with_the_model_is_said():
-    values = load("dev")
+    values = load("reference")
     (sentence,) = parameters_module.disagreements(values, facts_module.load(values))
     assert "finetune.num_train_epochs: 3 replaces 1, the default that Phi-3-mini-4k-instruct brings" in sentence
 
@@ -110,49 +111,56 @@ def test_names_are_stable_and_within_azures_limits():
         assert 3 <= len(names.endpoint) <= 32
     digits = [
         names_module.endpoint_name(load(environment, sets))[-names_module.SUFFIX_LENGTH :]
-        for environment, sets in (("dev", []), ("dev", []), ("dev", ["azure.workspace=other"]), ("prod", []))
+        for environment, sets in (
+            ("reference", []),
+            ("reference", []),
+            ("reference", ["azure.workspace=other"]),
+            ("prod", []),
+        )
     ]
     assert digits[0] == digits[1]
     assert len(set(digits)) == 3
 
 
 def test_stale_files_are_shown_and_put_right(tmp_path):
-    files = rendered("dev")
-    write(files, "dev", tmp_path)
-    assert stale(files, "dev", tmp_path) == []
-    (tmp_path / "pipelines/dev/compute.yml").write_text("name: other\n")
-    (tmp_path / "pipelines/dev/old.yml").write_text(files["pipelines/dev/data.yml"])  # of a template that is gone
-    (tmp_path / "pipelines/dev/notes.md").write_bytes(b"mine: \xff\n")
-    paths = stale(files, "dev", tmp_path)
-    assert paths == ["pipelines/dev/compute.yml", "pipelines/dev/old.yml"]
+    files = rendered("reference")
+    write(files, "reference", tmp_path)
+    assert stale(files, "reference", tmp_path) == []
+    (tmp_path / "pipelines/reference/compute.yml").write_text("name: other\n")
+    (tmp_path / "pipelines/reference/old.yml").write_text(
+        files["pipelines/reference/data.yml"]
+    )  # of a template that is gone
+    (tmp_path / "pipelines/reference/notes.md").write_bytes(b"mine: \xff\n")
+    paths = stale(files, "reference", tmp_path)
+    assert paths == ["pipelines/reference/compute.yml", "pipelines/reference/old.yml"]
     shown = difference(files, paths, tmp_path)
     assert "-name: other" in shown
     assert "+name: gpu-cluster" in shown
-    assert write(files, "dev", tmp_path) == paths
-    assert stale(files, "dev", tmp_path) == []
-    assert (tmp_path / "pipelines/dev/notes.md").read_bytes() == b"mine: \xff\n"
+    assert write(files, "reference", tmp_path) == paths
+    assert stale(files, "reference", tmp_path) == []
+    assert (tmp_path / "pipelines/reference/notes.md").read_bytes() == b"mine: \xff\n"
 
 
 @pytest.mark.parametrize(
     "damage", [lambda text: b"\xff\xfe", lambda text: text.replace(b"\n", b"\r\n"), lambda text: b""]
 )
 def test_any_other_byte_is_stale(tmp_path, damage):
-    files = rendered("dev")
-    write(files, "dev", tmp_path)
-    path = tmp_path / "pipelines/dev/compute.yml"
+    files = rendered("reference")
+    write(files, "reference", tmp_path)
+    path = tmp_path / "pipelines/reference/compute.yml"
     path.write_bytes(damage(path.read_bytes()))
-    assert stale(files, "dev", tmp_path) == ["pipelines/dev/compute.yml"]
-    assert "compute.yml" in difference(files, ["pipelines/dev/compute.yml"], tmp_path)
+    assert stale(files, "reference", tmp_path) == ["pipelines/reference/compute.yml"]
+    assert "compute.yml" in difference(files, ["pipelines/reference/compute.yml"], tmp_path)
 
 
 def test_writing_replaces_a_link_and_not_what_it_points_to(tmp_path):
-    files = rendered("dev")
-    write(files, "dev", tmp_path)
-    path, other = tmp_path / "pipelines/dev/compute.yml", tmp_path / "other"
+    files = rendered("reference")
+    write(files, "reference", tmp_path)
+    path, other = tmp_path / "pipelines/reference/compute.yml", tmp_path / "other"
     other.write_text("precious")
     path.unlink()
     path.symlink_to(other)
-    assert write(files, "dev", tmp_path) == ["pipelines/dev/compute.yml"]
+    assert write(files, "reference", tmp_path) == ["pipelines/reference/compute.yml"]
     assert other.read_text() == "precious"
     assert sorted(each.name for each in path.parent.iterdir()) == [
         "compute.yml",
@@ -181,29 +189,35 @@ def test_a_fault_in_a_template_is_a_sentence(tmp_path, text, said):
     if text is not None:
         template.write_text(text, encoding="latin-1")
     with pytest.raises(UserError) as caught:
-        render(load("dev"), tmp_path)
+        render(load("reference"), tmp_path)
     assert said in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("lock", "said"),
     [
-        ("model: 3\n", "environments/dev.lock.yaml:1: model: expected a mapping, found 3"),
-        ("sizes:\n  Standard_X: 1\n", "environments/dev.lock.yaml:2: sizes.Standard_X: expected a mapping, found 1"),
-        ("component: {inputs: 3}\n", "environments/dev.lock.yaml:1: component.inputs: expected a mapping, found 3"),
-        ("[\n", "environments/dev.lock.yaml:2: not valid YAML"),
+        ("model: 3\n", "environments/reference.lock.yaml:1: model: expected a mapping, found 3"),
+        (
+            "sizes:\n  Standard_X: 1\n",
+            "environments/reference.lock.yaml:2: sizes.Standard_X: expected a mapping, found 1",
+        ),
+        (
+            "component: {inputs: 3}\n",
+            "environments/reference.lock.yaml:1: component.inputs: expected a mapping, found 3",
+        ),
+        ("[\n", "environments/reference.lock.yaml:2: not valid YAML"),
     ],
 )
 def test_a_broken_lock_is_named(tmp_path, lock, said):
     (tmp_path / "environments").mkdir()
-    (tmp_path / "environments" / "dev.lock.yaml").write_text(lock)
+    (tmp_path / "environments" / "reference.lock.yaml").write_text(lock)
     with pytest.raises(UserError) as caught:
-        facts_module.load(load("dev"), tmp_path)
+        facts_module.load(load("reference"), tmp_path)
     assert said in str(caught.value)
 
 
 def test_a_default_of_the_model_that_is_none_is_quoted():
-    values = load("dev")
+    values = load("reference")
     facts = facts_module.load(values)
     facts = dataclasses.replace(
         facts, model=dataclasses.replace(facts.model, model_specific_defaults={"logging_steps": "ten"})
@@ -215,7 +229,7 @@ def test_a_default_of_the_model_that_is_none_is_quoted():
 
 
 def test_names_that_azure_would_refuse_are_refused_here():
-    values = load("dev", ["dataset.name=" + "d" * 60])
+    values = load("reference", ["dataset.name=" + "d" * 60])
     facts = facts_module.load(values)
     parameters = parameters_module.resolve(values, facts)
     values.data["model"]["name"] = "m" * 194
@@ -228,20 +242,20 @@ def test_names_that_azure_would_refuse_are_refused_here():
 
 
 def test_a_folder_that_is_not_rendered_any_more_is_gone(tmp_path):
-    write(rendered("dev", "dataset.where=azureml"), "dev", tmp_path)
-    assert (tmp_path / "pipelines/dev/prepare/component.yml").exists()
-    write(rendered("dev"), "dev", tmp_path)
-    assert not (tmp_path / "pipelines/dev/prepare").exists()
+    write(rendered("reference", "dataset.where=azureml"), "reference", tmp_path)
+    assert (tmp_path / "pipelines/reference/prepare/component.yml").exists()
+    write(rendered("reference"), "reference", tmp_path)
+    assert not (tmp_path / "pipelines/reference/prepare").exists()
 
 
 def test_latest_without_a_lock_is_refused():
-    with pytest.raises(UserError, match="run make lock ENV=dev"):
-        rendered("dev", "model.version=latest")
+    with pytest.raises(UserError, match="run make lock ENV=reference"):
+        rendered("reference", "model.version=latest")
 
 
 def test_an_unknown_model_is_suggested():
     with pytest.raises(UserError, match="did you mean 'Phi-3-mini-4k-instruct'"):
-        rendered("dev", "model.name=Phi-3-mini-4k-instrukt")
+        rendered("reference", "model.name=Phi-3-mini-4k-instrukt")
 
 
 @pytest.mark.parametrize(
@@ -260,14 +274,14 @@ def test_what_the_preparing_step_reads_is_an_input_unless_it_is_a_hub_id(source,
 
 
 def test_the_preparing_step_gets_the_core_packages_without_azures():
-    conda = yaml.safe_load(rendered("dev", "dataset.where=azureml")["pipelines/dev/prepare/conda.yml"])
+    conda = yaml.safe_load(rendered("reference", "dataset.where=azureml")["pipelines/reference/prepare/conda.yml"])
     (packages,) = (entry["pip"] for entry in conda["dependencies"] if isinstance(entry, dict))
     assert {"datasets", "tokenizers", "orjson"} <= {package.split("==")[0] for package in packages}
     assert not [package for package in packages if package.startswith("azure-")]
 
 
 def test_a_version_that_the_catalog_does_not_have_is_rendered_as_written():
-    assert job("dev", 'model.version="14"')["inputs"]["mlflow_model_path"]["path"].endswith("/versions/14")
+    assert job("reference", 'model.version="14"')["inputs"]["mlflow_model_path"]["path"].endswith("/versions/14")
 
 
 def test_the_difference_is_a_unified_diff_of_lines(tmp_path):
@@ -278,11 +292,11 @@ def test_the_difference_is_a_unified_diff_of_lines(tmp_path):
 
 
 def test_the_command_says_what_it_did_and_whose_facts_it_took(capsys):
-    assert run(["--env", "dev"]) == 0
+    assert run(["--env", "reference"]) == 0
     shown = capsys.readouterr()
     assert shown.out == (
-        "note: dev has no lock; facts come from the shipped catalog (make lock pins the live ones)\n"
-        f"dev: {len(rendered('dev'))} files are up to date\n"
+        "note: reference has no lock; facts come from the shipped catalog (make lock pins the live ones)\n"
+        f"reference: {len(rendered('reference'))} files are up to date\n"
     )
     assert shown.err.startswith("warning: ")
     assert shown.err.count("\n") == 1

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from scripts.errors import UserError
-from scripts.state import data_version, job_name, read, require_completed, run, write
+from scripts.state import data_version, job_name, model_version, read, require_completed, run, write
 
 
 @pytest.fixture
@@ -51,6 +51,18 @@ def test_other_yaml_or_data_or_a_wish_is_another_job(project):
     assert len({first, second, name(project)}) == 3
 
 
+@pytest.mark.parametrize("beside", ["finetune_config.json", "prepare/settings.json"])
+def test_what_is_sent_beside_the_yaml_makes_another_job(project, beside):
+    """LoRA's algorithm stands in finetune_config.json alone: with another one the old job is not the one wanted."""
+    first = name(project)
+    path = project / "pipelines" / "dev" / beside
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('{"lora_algo": "peft"}')
+    second = name(project)
+    path.write_text('{"lora_algo": "custom"}')
+    assert len({first, second, name(project)}) == 3
+
+
 def test_only_completed_is_good_enough(project, capsys):
     folder = project / "state"
     with pytest.raises(UserError, match="make finetune ENV=dev submits a job"):
@@ -90,6 +102,17 @@ def test_a_missing_value_says_what_makes_it(tmp_path):
         read(tmp_path, "job", "do that")
 
 
+def test_a_version_of_the_first_release_is_met_with_a_sentence(tmp_path):
+    with pytest.raises(UserError, match="make register ENV=dev registers the model"):
+        model_version(tmp_path, "dev")
+    for held in ("dev-0123456789-1", "3", "3 a b"):
+        write(tmp_path, "model-version", held)
+        with pytest.raises(UserError, match=rf"holds '{held}', expected a number and its job"):
+            model_version(tmp_path, "dev")
+    write(tmp_path, "model-version", "3 dev-0123456789-1")
+    assert model_version(tmp_path, "dev") == ("3", "dev-0123456789-1")
+
+
 def test_the_command_prints_what_it_is_asked_for(tmp_path, capsys):
     def said(what: str, environment: str = "dev") -> str:
         assert run([what, "--env", environment, "--folder", str(tmp_path)]) == 0
@@ -101,8 +124,8 @@ def test_the_command_prints_what_it_is_asked_for(tmp_path, capsys):
     assert said("job") == f"{job}\n"
     write(tmp_path, "status", "Completed")
     assert said("completed") == f"job {job}: Completed\n"
-    write(tmp_path, "model-version", job)
-    assert said("model-version") == f"{job}\n"
+    write(tmp_path, "model-version", f"3 {job}")
+    assert said("model-version") == "3\n"
     with pytest.raises(UserError, match=r"data/nowhere/manifest\.json: not there yet"):
         said("data-version", "nowhere")
     assert run(["job", "--env", "dev", "--folder", str(tmp_path), "--again"]) == 0

@@ -12,10 +12,17 @@ from typing import Any
 from scripts.azure import sdk_private
 
 _ENUM = re.compile(r"([A-Z]\w+)\.([A-Z][A-Z0-9_]*)")
-# Free text, and the two in which az itself prints the name of the enumeration.
-_AS_IT_IS = frozenset(
-    ("description", "environment_variables", "inputs", "properties", "tags", "created_by_type", "last_modified_by_type")
-)
+_AS_IT_IS = frozenset(("description", "environment_variables", "inputs", "properties", "tags"))  # free text
+# The SDK 1.35 leaves what it read of a size and a usage under the wire's names; az prints them under these.
+_SIZE = {
+    "family": "family", "gpus": "gpus", "lowPriorityCapable": "low_priority_capable",
+    "maxResourceVolumeMB": "max_resource_volume_mb", "memoryGB": "memory_gb", "name": "name",
+    "osVhdSizeMB": "os_vhd_size_mb", "premiumIO": "premium_io", "vCPUs": "v_cp_us",
+}  # fmt: skip
+_USAGE = {
+    "amlWorkspaceLocation": "aml_workspace_location", "currentValue": "current_value", "id": "id", "limit": "limit",
+    "type": "type", "unit": "unit",
+}  # fmt: skip
 # What `list` prints in place of the whole entities, in every output format; measured, not chosen.
 _LISTED = {
     "online-deployment list": ("name", "endpoint_name", "provisioning_state", "instance_type", "model", "type"),
@@ -45,6 +52,38 @@ def _with_values(found: Any) -> Any:
     if named:
         return sdk_private.wire_word(named[1], named[2]) or found
     return found.value if isinstance(found, Enum) else found
+
+
+def read_again(entity: Any) -> list[dict[str, Any]]:
+    """What the service has, as changes over an empty file: without the nulls that the SDK prints and does not read."""
+    return [{key: value} for key, value in _without_nulls(printed(entity)).items()]
+
+
+def _without_nulls(found: Any) -> Any:
+    if isinstance(found, list):
+        return [_without_nulls(each) for each in found]
+    if not isinstance(found, dict):
+        return found
+    return {key: _without_nulls(value) for key, value in found.items() if value is not None}
+
+
+def printed_compute(compute: Any) -> Any:
+    """A compute as az prints it: without the time of its creation, which the SDK has known since 1.35."""
+    found = printed(compute)
+    return {key: value for key, value in found.items() if key != "created_on"} if isinstance(found, dict) else found
+
+
+def printed_size(size: Any) -> dict[str, Any]:
+    """A VM size as az prints it; its list of compute types as a text, in Python's words."""
+    types = {"supported_compute_types": str(vars(size).get("supportedComputeTypes") or [])}
+    return types | {name: vars(size).get(key) for key, name in _SIZE.items()}
+
+
+def printed_usage(usage: Any) -> dict[str, Any]:
+    """A quota and its use as az prints it."""
+    named = vars(usage).get("name") or {}
+    name = {"localized_value": named.get("localizedValue"), "value": named.get("value")}
+    return {"name": name} | {name: vars(usage).get(key) for key, name in _USAGE.items()}
 
 
 def printed_job(job: Any) -> Any:

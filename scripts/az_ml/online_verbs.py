@@ -46,7 +46,7 @@ def online_endpoint_update(arguments: Namespace) -> Any:
         raise UserError(f"Endpoint does not exist: '{name}'; create it with `az ml online-endpoint create`", FAILED)
     changes = [*session.overrides(arguments), {"name": name}]
     if not arguments.file:
-        changes = [{key: value} for key, value in entities.printed(held).items()] + changes
+        changes = entities.read_again(held) + changes
     endpoint = session.load(arguments, changes)
     if arguments.traffic:
         endpoint.traffic = shares(arguments.traffic)
@@ -143,8 +143,7 @@ def online_deployment_update(arguments: Namespace) -> Any:
     if not arguments.file:
         if not arguments.name or not arguments.endpoint_name:
             raise UserError("Please provide either --file/-f, or --name/-n and --endpoint-name/-e.", FAILED)
-        held = entities.printed(_held(client, arguments.name, arguments.endpoint_name))
-        changes = [{key: value} for key, value in held.items()] + changes
+        changes = entities.read_again(_held(client, arguments.name, arguments.endpoint_name)) + changes
     deployment = session.load(arguments, changes)
     if arguments.file:
         _held(client, deployment.name, deployment.endpoint_name)

@@ -72,7 +72,7 @@ def compute_create(arguments: Namespace) -> Any:
     if arguments.type:
         changes.append({"type": arguments.type.lower()})
     compute = session.load(arguments, changes)
-    return entities.printed(session.wait(client.compute.begin_create_or_update(compute), arguments))
+    return entities.printed_compute(session.wait(client.compute.begin_create_or_update(compute), arguments))
 
 
 def compute_update(arguments: Namespace) -> Any:
@@ -85,28 +85,30 @@ def compute_update(arguments: Namespace) -> Any:
         )
     kept = [{key: value} for key, value in held.items() if key != "ssh_settings"]
     compute = session.load(arguments, kept + session.overrides(arguments, *_SCALE))
-    return entities.printed(session.wait(client.compute.begin_update(compute), arguments))
+    return entities.printed_compute(session.wait(client.compute.begin_update(compute), arguments))
 
 
 def compute_show(arguments: Namespace) -> Any:
     """Prints a compute target."""
-    return entities.printed(session.client(arguments).compute.get(name=arguments.name))
+    return entities.printed_compute(session.client(arguments).compute.get(name=arguments.name))
 
 
 def compute_list(arguments: Namespace) -> Any:
     """Prints the compute targets of the workspace."""
-    return entities.first(session.client(arguments).compute.list(compute_type=arguments.type), arguments.max_results)
+    found = session.client(arguments).compute.list(compute_type=arguments.type)
+    return [entities.printed_compute(each) for each in islice(found, arguments.max_results or None)]
 
 
 def compute_list_sizes(arguments: Namespace) -> Any:
-    """Prints the VM sizes of the region; the SDK keeps name, family and gpus only."""
+    """Prints the VM sizes of the region."""
     sizes = session.client(arguments).compute.list_sizes(location=arguments.location, compute_type=arguments.type)
-    return entities.first(sizes)
+    return [entities.printed_size(size) for size in sizes]
 
 
 def compute_list_usage(arguments: Namespace) -> Any:
     """Prints the quota of the region, by family of sizes."""
-    return entities.first(session.client(arguments).compute.list_usage(location=arguments.location))
+    usage = session.client(arguments).compute.list_usage(location=arguments.location)
+    return [entities.printed_usage(each) for each in usage]
 
 
 def compute_delete(arguments: Namespace) -> None:

@@ -19,6 +19,7 @@ class Limit:
     above: float | None = None
     below: float | None = None
     unverified: str = ""
+    why: str = ""  # of what is usual: what a number beyond it would do
 
     def holds(self, number: float) -> bool:
         """Tells whether a number is allowed; what is not a number (NaN) never is."""
@@ -35,8 +36,10 @@ class Limit:
         """What is allowed, in words."""
         if self.above is not None:
             return f"more than {self.above}"
-        if self.most is not None:
+        if self.least is not None and self.most is not None:
             return f"{self.least} to {self.most}" if self.least != self.most else f"{self.least} only"
+        if self.least is None and self.most is not None:
+            return f"at most {self.most}"
         return f"{self.least} to below {self.below}" if self.below is not None else f"{self.least} or more"
 
 
@@ -60,3 +63,17 @@ def traffic_adds_up(total: float) -> bool:
 def component_limits() -> dict[str, Limit]:
     """Returns the limits of the component's inputs that its interface does not say, by input."""
     return {row["of"]: record(Limit, row) for row in read_catalog("limits.json")["component"]}
+
+
+FAR = 100  # so many times beyond what is usual, a learning rate makes a run useless
+
+
+@functools.cache
+def usual() -> dict[str, Limit]:
+    """Returns what is usual for keys of the values, with `why`; Azure takes more, and the user pays for it."""
+    return {row["of"]: record(Limit, row) for row in read_catalog("limits.json")["usual"]}
+
+
+def far_out(rate: float, least: float, most: float) -> bool:
+    """Tells whether a learning rate is FAR times, or more, outside a range."""
+    return rate * FAR <= least * (1 + 1e-9) or rate >= most * FAR * (1 - 1e-9)

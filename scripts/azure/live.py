@@ -10,15 +10,17 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from scripts.azure import answers, chat_models, client, component, sdk_private
+from scripts.azure import answers, chat_models, client, component, registries, registry_files, sdk_private
 from scripts.azure import model_tags as tags
 from scripts.azure.chat_models import Model
 from scripts.azure.client import Values
 from scripts.azure.component import Component
+from scripts.azure.live_workspace import Datastore, Workspace, read_datastore, read_workspace, word
 from scripts.azure.machine_sizes import Size
+from scripts.azure.subscription import Subscription
 from scripts.errors import CouldNotAskError
 
-UNLIMITED = 10**9  # cores: what a limit of -1 means
+KINDS = ("dedicated", "low priority")  # of a quota: in its type stands dedicatedCores or lowPriorityCores
 
 
 class Live:
@@ -37,18 +39,35 @@ class Live:
     def _registry(self) -> Any:
         found = answers.ask(f"registry {self._registry_name}", client.registry, self._values)
         if found is None:
-            raise CouldNotAskError(f"there is no registry {self._registry_name}", "its models and components")
+            hint = registries.misspelt(self._registry_name)
+            raise CouldNotAskError(f"there is no registry {self._registry_name}{hint}", "its models and components")
         return found
 
     @functools.cached_property
-    def region(self) -> str:
-        """The workspace's own region."""
+    def subscription(self) -> Subscription:
+        """Who answers for the subscription beyond Azure ML."""
+        return Subscription(self._azure["subscription_id"])
+
+    @functools.cached_property
+    def workspace(self) -> Workspace:
+        """The workspace's own facts."""
         name = self._azure["workspace"]
         found = answers.ask(f"workspace {name}", lambda: self._workspace.workspaces.get(name))
         if found is None:
             where = f"resource group {self._azure['resource_group']}"
             raise CouldNotAskError(f"there is no workspace {name} in {where}", "the region")
-        return str(found.location)
+        return read_workspace(found)
+
+    @property
+    def region(self) -> str:
+        """The workspace's own region."""
+        return self.workspace.location
+
+    @functools.cached_property
+    def datastores(self) -> list[Datastore]:
+        """The workspace's datastores, without their secrets."""
+        found = answers.ask("the datastores", lambda: list(self._workspace.datastores.list()))
+        return [read_datastore(each) for each in found or ()]
 
     @functools.cached_property
     def sizes(self) -> dict[str, Size]:
@@ -58,7 +77,11 @@ class Live:
 
     @functools.cached_property
     def usage(self) -> list[dict[str, Any]]:
-        """The region's quotas: {"name", "used", "limit"}, cores."""
+        """The region's quotas: {"name", "kind", "used", "limit"}, cores.
+
+        `kind` is dedicated, low priority or an empty text; `used` and `limit` are None where the service does not tell:
+        a limit of -1 is no number, and was seen beside a quota of 0.
+        """
         found = answers.ask("the quota", lambda: list(self._workspace.compute.list_usage()))
         return [_usage(each) for each in found or ()]
 
@@ -71,13 +94,14 @@ class Live:
         errors = getattr(found, "provisioning_errors", None)
         return {
             "name": found.name,
-            "type": _word(found.type),
-            "state": _word(found.provisioning_state),
-            "errors": _word(errors),
-            "size": _word(getattr(found, "size", None)),
-            "tier": (_word(getattr(found, "tier", None)) or "dedicated").lower(),
+            "type": word(found.type),
+            "state": word(found.provisioning_state),
+            "errors": word(errors),
+            "size": word(getattr(found, "size", None)),
+            "tier": (word(getattr(found, "tier", None)) or "dedicated").lower(),
             "min": int(getattr(found, "min_instances", 0) or 0),
             "max": int(getattr(found, "max_instances", 0) or 0),
+            "identity": word(getattr(getattr(found, "identity", None), "type", None)).lower(),
         }
 
     @functools.cache  # noqa: B019
@@ -99,6 +123,15 @@ class Live:
             f"model {name}", lambda: sdk_private.model_on_the_wire(self._registry.models, name, str(found.version))
         )
         return chat_models.read(model_facts(found, wire or {}, self._registry_name))
+
+    @functools.cache  # noqa: B019
+    def model_file(self, name: str, version: str, file: str) -> str | None:
+        """Returns the text of one file of a registry model, None where it has no such file."""
+        what = f"{file} of model {name} version {version}"
+        found = answers.ask(what, lambda: self._registry.models.get(name, version=version))
+        if found is None:
+            raise CouldNotAskError("the registry has no such model", what)
+        return registry_files.text(self._registry.models, name, version, str(found.path), file)
 
     @functools.cache  # noqa: B019
     def component(self, name: str, version: str | None = None) -> Component | None:
@@ -131,11 +164,6 @@ def model_facts(found: Any, wire: dict[str, Any], registry: str) -> dict[str, An
     }
 
 
-def _word(value: Any) -> str:
-    """Returns text as the wire has it: the SDK gives some words as members of an enumeration."""
-    return str(getattr(value, "value", value) or "")
-
-
 def _plain(value: Any) -> Any:
     if hasattr(value, "as_dict"):
         return value.as_dict()
@@ -154,7 +182,8 @@ def _size(entity: Any) -> Size:
         vcpus=int(read("vCPUs", "v_cp_us") or 0),
         memory_gb=_whole(read("memoryGB", "memory_gb") or 0),
         disk_gib=None if disk is None else round(float(disk) / 1024),
-        low_priority=bool(read("lowPriorityCapable", "low_priority_capable")),
+        low_priority=read("lowPriorityCapable", "low_priority_capable"),
+        compute_types=tuple(read("supportedComputeTypes", "supported_compute_types") or ()) or None,
     )
 
 
@@ -163,14 +192,15 @@ def _whole(number: Any) -> int | float:
 
 
 def _usage(entity: Any) -> dict[str, Any]:
-    name = entity.name
-    word = name.get("value") or name.get("localizedValue") if isinstance(name, dict) else getattr(name, "value", name)
+    name, kind = entity.name, str(getattr(entity, "type", "")).lower()
+    label = name.get("value") or name.get("localizedValue") if isinstance(name, dict) else getattr(name, "value", name)
     used = getattr(entity, "currentValue", None)
-    limit = entity.limit
+    used, limit = getattr(entity, "current_value", None) if used is None else used, entity.limit
     return {
-        "name": str(word),
-        "used": int((used if used is not None else getattr(entity, "current_value", 0)) or 0),
-        "limit": int(limit) if limit is not None and int(limit) >= 0 else UNLIMITED,
+        "name": str(label),
+        "kind": next((each for each in KINDS if each.replace(" ", "") in kind), ""),
+        "used": None if used is None else int(used),
+        "limit": None if limit is None or int(limit) < 0 else int(limit),
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,14 @@ class Login:
         self._seconds = seconds
         self._chosen: Any = None
         self._failure = ""
+        self._one = threading.Lock()  # who asks much asks on several threads, and one way to log in is looked for once
 
     def get_token(self, *scopes: str, **options: Any) -> Any:
         """Returns a token for the scopes. Raises CouldNotAskError when there is no way to get one."""
+        with self._one:
+            return self._token(*scopes, **options)
+
+    def _token(self, *scopes: str, **options: Any) -> Any:
         if self._chosen is not None:
             return self._chosen.get_token(*scopes, **options)
         if self._failure:  # each try takes seconds, and a command that asks much would try each time

@@ -30,6 +30,7 @@ class Shape:
     experts: int = 1  # a mixture of experts holds this many MLPs a layer …
     active_experts: int = 1  # … and a token passes through this many
     qkv_bias: bool = False
+    model_type: str = ""  # as its config.json says: what the component goes by
 
     def module(self, name: str) -> tuple[int, int]:
         """Returns (inputs, outputs) of one linear module of a layer, or of `lm_head`."""

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from scripts.azure.catalog import read_catalog, record
 
+SAFE_CLUSTER_NAME = 16  # characters: names.json says why the longer ones are unverified
+
 
 @dataclass(frozen=True)
 class NameRule:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from scripts.private_names import look_up, missing
@@ -31,6 +33,10 @@ DECLARED_FIELDS = "_declared_fields"  # of a schema: marshmallow's
 VALIDATE = "azure.ai.ml.entities:PipelineJob._validate"
 TO_JOB = "azure.ai.ml.entities._builders:BaseNode._to_job"
 GET_MODEL = "azure.ai.ml.operations:ModelOperations._get"
+REGISTRY_STORAGE = "azure.ai.ml._utils._registry_utils:get_storage_details_for_registry_assets"
+OUTPUT_URIS = "azure.ai.ml.operations:JobOperations._get_named_output_uri"
+DATASTORE_INFO = "azure.ai.ml._artifacts._artifact_utilities:get_datastore_info"
+STORAGE_CLIENT = "azure.ai.ml._artifacts._artifact_utilities:get_storage_client"
 TO_DICT = (
     "azure.ai.ml.entities:AmlCompute._to_dict",
     "azure.ai.ml.entities:Data._to_dict",
@@ -45,7 +51,7 @@ TO_DICT = (
 PATHS = (
     *(SHOULD_SKIP_WARNING, ENUMERATIONS, SCHEMA_BASE, *SCHEMAS.values()),
     *(f"{path}.{DECLARED_FIELDS}" for path in SCHEMAS.values()),
-    *(VALIDATE, TO_JOB, GET_MODEL, *TO_DICT),
+    *(VALIDATE, TO_JOB, GET_MODEL, REGISTRY_STORAGE, OUTPUT_URIS, DATASTORE_INFO, STORAGE_CLIENT, *TO_DICT),
 )
 
 
@@ -79,6 +85,44 @@ def model_on_the_wire(models: Any, name: str, version: str) -> dict[str, Any]:
     """Returns a model's properties as the registry sent them: the entity has no `isArchived`, `systemMetadata`."""
     properties = _own(models, "_get")(name, version).properties
     return dict(properties) if hasattr(properties, "keys") else {}
+
+
+def registry_container(models: Any, name: str, version: str, uri: str) -> str:
+    """Returns the signed address of the container in which a registry keeps a model's files; `uri` is the model's."""
+    address, _ = look_up(PACKAGE, REGISTRY_STORAGE)(
+        service_client=_own(models, "_registry_service_client"),
+        asset_type="models",
+        asset_name=name,
+        asset_version=version,
+        rg_name=_own(models, "_resource_group_name"),
+        reg_name=_own(models, "_registry_name"),
+        uri=uri,
+    )
+    return str(address)
+
+
+@dataclass(frozen=True)
+class OutputFiles:
+    """The files of a job's output, by their names in it, and the storage that has them."""
+
+    names: list[str]
+    place: str
+    storage: Any
+
+    def download(self, name: str, into: Path) -> None:
+        """Downloads one file to the same name in a folder."""
+        self.storage.download(starts_with=f"{self.place}{name}", destination=str((into / name).parent))
+
+
+def output_files(client: Any, job: str, output: str) -> OutputFiles | None:
+    """Lists the files of a job's named output, None without such an output: the SDK only downloads it whole."""
+    uri = _own(client.jobs, "_get_named_output_uri")(job, output).get(output)
+    place = re.search(r"/?datastores/([^/]+)/paths/(.+?)/*$", uri or "")
+    if place is None:
+        return None
+    datastore, path = place[1], f"{place[2]}/"
+    storage = look_up(PACKAGE, STORAGE_CLIENT)(**look_up(PACKAGE, DATASTORE_INFO)(client.datastores, datastore))
+    return OutputFiles([name.removeprefix(path) for name in storage.list(path)], path, storage)
 
 
 def system_metadata(model: Any) -> Any:

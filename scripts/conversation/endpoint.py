@@ -6,10 +6,9 @@ environment variable, a log, or the text of an error.
 
 from __future__ import annotations
 
-import json
 import os
 import ssl
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,17 +24,22 @@ if TYPE_CHECKING:
 CONNECT = 15  # seconds to reach the endpoint at all
 Messages = Sequence[dict[str, Any]]
 
-# What Azure's gateway says with a status, and what to do; the body of such a reply is often empty.
+# What Azure's gateway means with a status, and what to do; the body of such a reply is often empty, or plain text.
 STATUSES = {
     401: "the key or token was refused; fetch it again, it may have been regenerated",
-    403: "this account may not ask the endpoint",
+    403: "this account may not ask the endpoint (with aad_token it needs onlineEndpoints/score/action)",
     404: "no deployment has traffic; make deploy gives it all",
-    408: "no answer within deployment.request_timeout_ms",
+    408: "no answer within deployment.request_timeout_ms; ask for fewer tokens, or raise it (180000 at most)",
     424: "the scoring server failed; its log says why (az ml online-deployment get-logs)",
-    429: "more requests at once than deployment.max_concurrent_requests_per_instance and its queue take",
+    429: "more requests at once than deployment.max_concurrent_requests_per_instance and its queue take; ask fewer at "
+    "once, or raise it or deployment.instance_count",
     502: "the scoring server does not answer; its log says why (az ml online-deployment get-logs)",
     503: "the deployment is not ready yet",
 }
+# The gateway's own refusals: what it says in the body repeats the status, so that the meaning above says more.
+GATEWAYS = (404, 408, 429)
+# With 424, whatever the model's server answered: its own status, and why the gateway gave up on it.
+MODEL_STATUS, MODEL_REASON = "ms-azureml-model-error-statuscode", "ms-azureml-model-error-reason"
 
 
 class AskError(UserError):
@@ -81,7 +85,8 @@ class Endpoint:
                 break
             self._secret = ""
         if reply.status_code != 200:
-            raise AskError(f"endpoint {self.name}: {refusal(reply.status_code, reply.text)}", reply.status_code)
+            said = refusal(reply.status_code, reply.text, reply.headers)
+            raise AskError(f"endpoint {self.name}: {said}", reply.status_code)
         return answer.read(reply.text)
 
     def pieces(self, messages: Messages, parameters: dict[str, Any], http: httpx.Client) -> Generator[str, None, None]:
@@ -96,7 +101,7 @@ class Endpoint:
                     if reply.status_code == 200:
                         yield from self._streamed(reply)
                         return
-                    refused = refusal(reply.status_code, reply.read().decode(errors="replace"))
+                    refused = refusal(reply.status_code, reply.read().decode(errors="replace"), reply.headers)
             except httpx.HTTPError as error:
                 raise AskError(f"endpoint {self.name} broke off: {_reason(error)}", 0) from None
             if reply.status_code not in (400, 401, 424):
@@ -119,14 +124,23 @@ class Endpoint:
             raise AskError(f"endpoint {self.name}: {error}", 500) from None
 
 
-def refusal(status: int, text: str) -> str:
-    """Returns a sentence for a reply that is no answer: the server's own words if it has some, else what it means."""
-    try:
-        said = json.loads(text)["error"]["message"]
-    except (ValueError, KeyError, TypeError):
-        said = ""
-    meaning = STATUSES.get(status, "")
-    return f"HTTP {status}: " + (str(said) or meaning or one_line(text) or "no reason given")
+def refusal(status: int, text: str, headers: Mapping[str, str]) -> str:
+    """Returns a sentence for a reply that is no answer: the model's status and words, or what the gateway's mean."""
+    said, meaning = answer.words(text), STATUSES.get(status, "")
+    model = headers.get(MODEL_STATUS)
+    if model:
+        reason = headers.get(MODEL_REASON, "")
+        why = f" ({reason})" if reason not in ("", "model_error") else ""
+        hint = f"; {STATUSES[424]}" if not said or int_of(model) >= 500 else ""
+        return f"HTTP {status}: the model's server answered {model}{why}: {said or 'without a word'}{hint}"
+    if status in GATEWAYS and meaning:
+        return f"HTTP {status}: {meaning}" + (f" (it said: {said})" if said else "")
+    return f"HTTP {status}: " + (said or meaning or one_line(text) or "no reason given")
+
+
+def int_of(text: str) -> int:
+    """Returns a header's number, 0 for anything else."""
+    return int(text) if text.isdecimal() else 0
 
 
 def find(client: Any, name: str) -> Endpoint | None:

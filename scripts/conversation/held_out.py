@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scripts.conversation import request
 from scripts.errors import MISSING, UserError
 from scripts.files import ROOT
 
@@ -42,6 +44,23 @@ def cases(environment: str, root: Path = ROOT) -> list[Case]:
         sentence = f"data/{environment}/: no held-out conversation that ends with an answer; {advice}"
         raise UserError(sentence, MISSING)
     return list(unique.values())
+
+
+def askable(found: list[Case]) -> tuple[list[Case], str]:
+    """Returns the cases that an endpoint can be asked, and a sentence that counts the others (empty without any).
+
+    Azure's no-code scorer wants a question last, and user and assistant in turns (`request.refused`). A `UserError` if
+    nothing is left.
+    """
+    reasons = Counter(reason for case in found if (reason := request.refused(case.messages)))
+    if not reasons:
+        return found, ""
+    kept = [case for case in found if not request.refused(case.messages)]
+    said = " and ".join(f"{count} ({reason})" for reason, count in sorted(reasons.items()))
+    sentence = f"held-out conversations that Azure's scorer would refuse are not asked: {said}"
+    if not kept:
+        raise UserError(f"{sentence}; none is left", MISSING)
+    return kept, sentence
 
 
 def drawn(environment: str, most: int, seed: int, root: Path = ROOT) -> list[Case]:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 DESCRIPTION = "MLmodel"
+CHAT = {"transformers", "hftransformersv2"}  # flavours of models that carry a tokenizer
 ADAPTER = "peft"  # where MLflow keeps LoRA adapters that were not merged
 _WEIGHTS = (".", "data/model", "model")
-_TOKENIZER = (".", "model", "data/model", "components/tokenizer", "data/components/tokenizer")
+_TOKENIZER = (".", "model", "data/model", "data/tokenizer", "components/tokenizer", "data/components/tokenizer")
 
 
 def weights(folder: Path) -> Path | None:
@@ -24,11 +25,19 @@ def tokenizers(folder: Path) -> list[Path]:
 
 def metadata(folder: Path) -> dict[str, Any]:
     """Returns what the training wrote about itself into the file MLmodel; empty where there is none."""
+    return _described(folder).get("metadata") or {}
+
+
+def flavors(folder: Path) -> set[str]:
+    """Returns the flavours that the file MLmodel names: how MLflow can load the model."""
+    return set(_described(folder).get("flavors") or ())
+
+
+def _described(folder: Path) -> dict[str, Any]:
     import yaml
 
     path = folder / DESCRIPTION
-    described = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
-    return (described or {}).get("metadata") or {}
+    return (yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None) or {}
 
 
 def system_role_supported(folder: Path) -> bool:

@@ -47,6 +47,34 @@ PARAMETERS = {
 
 
 def body(messages: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]) -> bytes:
-    """Returns a request's bytes, as `az ml online-endpoint invoke` writes them; messages' other keys stay here."""
+    """Returns a request's bytes, as `az ml online-endpoint invoke` writes them; messages' other keys stay here.
+
+    A temperature of 0 is sent as do_sample false, which it means: transformers refuses to sample at 0.
+    """
     kept = [{key: message[key] for key in SENT if key in message} for message in messages]
-    return json.dumps({"input_data": {"input_string": kept, "parameters": {**parameters}}, "params": {}}).encode()
+    sent = {**parameters}
+    if sent.get("temperature") == 0 and sent["temperature"] is not False:
+        sent = {name: value for name, value in sent.items() if name not in ("temperature", "top_p", "top_k")}
+        sent["do_sample"] = False
+    return json.dumps({"input_data": {"input_string": kept, "parameters": sent}, "params": {}}).encode()
+
+
+def refused(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Returns why Azure's no-code MLflow scorer refuses a conversation, in its own words; empty where it takes it.
+
+    Its rules (azureml-evaluate-mlflow 0.0.91, ChatCompletionPredictor): a system turn at most, at the start; then user
+    and assistant in turns, a user's last. Turns of other roles are dropped.
+    """
+    if not messages:
+        return "Conversation is empty"
+    if messages[-1].get("role") != "user":
+        return "Last role should be 'user'"
+    expected = "system" if messages[0].get("role") == "system" else "user"
+    following = {"system": "user", "user": "assistant", "assistant": "user"}
+    for message in messages:
+        role = str(message.get("role"))
+        if role in following and role != expected:
+            at_start = "System prompts can only be set at the start of the conversation"
+            return at_start if role == "system" else f"Invalid turn. Expected {role} input"
+        expected = following.get(role, expected)
+    return ""

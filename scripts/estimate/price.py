@@ -15,6 +15,7 @@ class Price:
     per_hour: float
     currency: str
     source: str
+    seen: str = ""  # the day or month on which it was read, an empty text for a price in the values
 
     def __str__(self) -> str:
         return f"{self.per_hour:.2f} {self.currency} an hour ({self.source})"
@@ -26,12 +27,13 @@ def of(size: Size, region: str, given: float | None = None) -> Price | None:
         return Price(float(given), "USD", "values")
     pinned = size.price
     if pinned and (pinned.region or region).lower() == region.lower():
-        return Price(float(pinned.per_hour), pinned.currency, f"lock, {pinned.seen}")
+        return Price(float(pinned.per_hour), pinned.currency, f"lock, {pinned.seen}", pinned.seen)
     listed = retail_prices.catalog().get(size.name.lower())
     if listed is None:
         return None
     prices = {name.lower(): value for name, value in listed.usd_per_hour.items()}
     if region.lower() in prices:
-        return Price(prices[region.lower()], retail_prices.CURRENCY, f"catalog, {region}, {listed.seen}")
+        return Price(prices[region.lower()], retail_prices.CURRENCY, f"catalog, {region}, {listed.seen}", listed.seen)
     dearest = max(prices, key=lambda name: prices[name])  # of the regions known
-    return Price(prices[dearest], retail_prices.CURRENCY, f"catalog, {dearest} for want of {region}, {listed.seen}")
+    source = f"catalog, {dearest} for want of {region}, {listed.seen}"
+    return Price(prices[dearest], retail_prices.CURRENCY, source, listed.seen)

@@ -21,8 +21,13 @@ def truncation(given: Parameters, shape: Shape) -> int:
     return min(asked, shape.context) if asked > 0 else shape.context
 
 
-def step(given: Parameters, shape: Shape, card: Card, longest: int | None = None) -> Step:
-    """Returns the step of one GPU; `longest` is the data's longest conversation in tokens, where it is known."""
+def step(
+    given: Parameters, shape: Shape, card: Card, longest: int | None = None, recomputed: bool | None = None
+) -> Step:
+    """Returns the step of one GPU; `longest` is the data's longest conversation in tokens, where it is known.
+
+    `recomputed` tells whether activations are computed again, not kept; None takes what LoRA and DeepSpeed alone say.
+    """
     sequence = truncation(given, shape)
     if longest and not given["pad_to_max_length"]:
         sequence = min(sequence, longest)
@@ -37,7 +42,7 @@ def step(given: Parameters, shape: Shape, card: Card, longest: int | None = None
         # Without DeepSpeed, a card that has no bfloat16 trains with automatic mixed precision over 32-bit weights.
         weights="16" if half and (card.bf16 or deepspeed) else "32",
         states="mixed",
-        checkpointing=not applies("activations-kept", given),
+        checkpointing=not applies("activations-kept", given) if recomputed is None else recomputed,
         loss="upcast",
         sharding=f"zero{given['deepspeed_stage']}" if deepspeed else "none",
         offload_optimizer=deepspeed,  # zero2.json and zero3.json: offload_optimizer, device cpu

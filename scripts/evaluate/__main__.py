@@ -22,9 +22,10 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
     options = parser.parse_args(arguments)
     values = from_arguments(options)
-    version = model_version.from_arguments(options)
-    folder = model_version.folder(version)
-    made = compare.evaluate(values, version, folder, client_module.connect(values), ask_endpoint=not options.engine)
+    client = client_module.connect(values)
+    meant = model_version.from_arguments(options, values, client)
+    folder = meant.folder
+    made = compare.evaluate(values, meant.version, folder, client, ask_endpoint=not options.engine)
     plain = made.as_dict()
     paths = [evaluation.write(made, folder), folder / "evaluation.md", folder / "evaluation.html"]
     files.write(paths[1], report.markdown(plain))

@@ -29,6 +29,13 @@ def evaluate(
     settings = values.data["evaluation"]
     model = model_version.name(values)
     cases = held_out.drawn(values.environment, max(settings["cases"], settings["loss_cases"]), settings["seed"], root)
+    notes: list[str] = []
+    endpoint = _serving(values, client, f"{model}:{version}", notes) if ask_endpoint else None
+    name = settings.get("base_endpoint")
+    base_endpoint = endpoint_module.require(values, client, name) if name else None
+    if endpoint or base_endpoint:
+        cases, left_out = held_out.askable(cases)
+        notes += [f"{left_out[0].upper()}{left_out[1:]}."] if left_out else []
     asked = Asked(
         cases,
         min(settings["cases"], len(cases)),
@@ -36,8 +43,6 @@ def evaluate(
         settings["short_answer_words"],
         {name: settings[name] for name in ("resamples", "confidence", "seed")},
     )
-    notes: list[str] = []
-    endpoint = _serving(values, client, f"{model}:{version}", notes) if ask_endpoint else None
     base_weights = weights = None
     if settings["weights"]:
         weights = model_files.tuned(client, model, version, folder)
@@ -49,8 +54,6 @@ def evaluate(
         )
     else:
         notes.append("Perplexity and losses need the weights, and evaluation.weights is false.")
-    name = settings.get("base_endpoint")
-    base_endpoint = endpoint_module.require(values, client, name) if name else None
     # Whether the tuned model's template knows a system role; both models are asked alike.
     system_role = weights is None or model_folder.system_role_supported(weights.folder)
     base = _observe("base", base_weights, base_endpoint, system_role, asked, settings["max_new_tokens"])

@@ -13,7 +13,6 @@ from pathlib import Path
 from scripts.azure import client as client_module
 from scripts.conversation import endpoint as endpoint_module
 from scripts.conversation import held_out, model_folder
-from scripts.conversation.endpoint import Endpoint
 from scripts.errors import FAILED, USAGE, UserError, main
 from scripts.evaluate import model_version
 from scripts.loadtest import advice, load
@@ -30,9 +29,9 @@ def rough_tokens(text: str) -> int:
     return len(_PIECE.findall(text))
 
 
-def counter(endpoint: Endpoint) -> tuple[Callable[[str], int], str]:
+def counter(folder: Path) -> tuple[Callable[[str], int], str]:
     """Returns what counts tokens, and what that is: the evaluated model's tokenizer if it is here, else an estimate."""
-    downloaded = model_version.folder(endpoint.model.rpartition(":")[2]) / "model"
+    downloaded = folder / "model"
     files = (folder / "tokenizer.json" for folder in model_folder.tokenizers(downloaded))
     file = next(filter(Path.is_file, files), None)
     if file is None:
@@ -81,9 +80,13 @@ def run(arguments: list[str] | None = None) -> int:
             raise UserError(f"{option} {given:g}: expected a number above 0", USAGE)
     values = from_arguments(options)
     seed = values.data["evaluation"]["seed"]
-    questions = [case.messages for case in held_out.drawn(values.environment, 200, seed)]
-    endpoint = endpoint_module.require(values, client_module.connect(values), endpoint_module.name_of(values))
-    tokens_of, counted = counter(endpoint)
+    cases, left_out = held_out.askable(held_out.drawn(values.environment, 200, seed))
+    if left_out:
+        print(f"note: {left_out}", file=sys.stderr)
+    questions = [case.messages for case in cases]
+    client = client_module.connect(values)
+    endpoint = endpoint_module.require(values, client, endpoint_module.name_of(values))
+    tokens_of, counted = counter(model_version.served(client, endpoint.model).folder)
 
     async def ramp() -> list[Level]:
         async with endpoint_module.async_http_client(endpoint.timeout, concurrencies[-1]) as http:
@@ -103,7 +106,9 @@ def run(arguments: list[str] | None = None) -> int:
         from tabulate import tabulate
 
         print(tabulate([row(level) for level in levels], headers=HEAD, disable_numparse=True, stralign="right"))
-        print(f"{counted}; questions: held-out conversations with values' request parameters\n")
+        print(f"{counted}; questions: held-out conversations with values' request parameters")
+        reasons = {status: reason for level in levels for status, reason in level.reasons.items()}
+        print("".join(f"{reason}\n" for _, reason in sorted(reasons.items())))
         if advised:
             print("\n".join(advice.lines(advised, endpoint.places, options.target_rps)))
     if advised is None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from scripts.conversation import answer, request
+from scripts.conversation import endpoint as endpoint_module
 from scripts.conversation.endpoint import Endpoint, Messages
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class Level:
     latencies: list[float] = field(default_factory=list)
     tokens: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
+    reasons: dict[int, str] = field(default_factory=dict)  # by status: what the first refusal meant
 
     @property
     def requests_per_second(self) -> float:
@@ -95,6 +97,9 @@ async def run(
                 level.latencies.append(time.monotonic() - begun)
                 level.tokens += tokens_of(answer.read(reply.text))
             else:  # a client that is refused waits a moment, as an honest one does
+                level.reasons.setdefault(
+                    reply.status_code, endpoint_module.refusal(reply.status_code, reply.text, reply.headers)
+                )
                 await asyncio.sleep(0.2)
 
     levels = []

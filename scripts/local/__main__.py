@@ -67,13 +67,19 @@ def workspace_of(arguments: argparse.Namespace) -> dict[str, str] | None:
     return given
 
 
-def prepare(home: Home, arguments: argparse.Namespace) -> tuple[dict[str, str], dict[str, str] | None]:
-    """Makes sure that the emulator runs and knows the workspace; returns the environment for it, and the workspace."""
+def prepare(home: Home, arguments: argparse.Namespace, az: str | None) -> dict[str, str]:
+    """Makes sure that the emulator runs and knows the workspace; returns the environment for it.
+
+    `az`: the path of the official CLI, where it, or what calls it, has to be signed in.
+    """
     workspace = workspace_of(arguments)
     launcher.up(home)
     if workspace is not None:
         launcher.register(home, workspace)
-    return launcher.environment(home, dict(os.environ), workspace), workspace
+    variables = launcher.environment(home, dict(os.environ), workspace)
+    if az is None or workspace is None:
+        return variables
+    return launcher.sign_in(home, variables, az, workspace["subscription_id"])
 
 
 def run(home: Home, arguments: argparse.Namespace) -> int:
@@ -81,16 +87,17 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
         raise UserError("run needs a program: python -m scripts.local run --env demo -- az ml job list", USAGE)
-    variables, workspace = prepare(home, arguments)
     program = shutil.which(command[0])
     if program is None:
         raise UserError(f"{command[0]}: no such program.", 127)
-    if Path(program).name == "az":
-        if workspace is None:
-            raise UserError(
-                "az needs a workspace to sign in for: name it with --env, or with --subscription and the others.", USAGE
-            )
-        variables = launcher.sign_in(home, variables, program, workspace["subscription_id"])
+    name = Path(program).name
+    if name == "az" and workspace_of(arguments) is None:
+        raise UserError(
+            "az needs a workspace to sign in for: name it with --env, or with --subscription and the others.", USAGE
+        )
+    # Python programs sign in by themselves; a shell, a wrapper, `make` may call az.
+    az = program if name == "az" else None if name.startswith("python") else shutil.which("az")
+    variables = prepare(home, arguments, az)
     sys.stdout.flush()
     os.execve(program, command, variables)
     return 0
@@ -98,7 +105,7 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
 
 def environment(home: Home, arguments: argparse.Namespace) -> int:
     """Prints the lines that a shell evaluates: `eval "$(python -m scripts.local env --env demo)"`."""
-    variables, _ = prepare(home, arguments)
+    variables = prepare(home, arguments, shutil.which("az"))
     for key in os.environ.keys() - variables.keys():
         print(f"unset {key}")
     for key, value in sorted(variables.items()):

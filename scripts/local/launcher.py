@@ -183,6 +183,11 @@ def environment(home: Home, base: dict[str, str], workspace: dict[str, str] | No
     principal = credentials(home)
     dropped = {"SSL_CERT_DIR", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"}
     dropped |= {"AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_USERNAME", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST"}
+    dropped |= {
+        "AZUREML_CURRENT_CLOUD",
+        "ARM_CLOUD_METADATA_URL",
+        "AZURE_CLOUD",
+    }  # of another cloud than the public one
     variables = {key: value for key, value in base.items() if key not in dropped}
     proxy = f"http://127.0.0.1:{record.proxy_port}"
     variables |= {
@@ -211,34 +216,28 @@ def environment(home: Home, base: dict[str, str], workspace: dict[str, str] | No
     return variables
 
 
-def sign_in(home: Home, variables: dict[str, str], program: str, subscription: str) -> dict[str, str]:
-    """Returns the environment in which the official CLI is signed in to the emulator, signing it in once.
+def sign_in(home: Home, variables: dict[str, str], az: str, subscription: str) -> dict[str, str]:
+    """Returns the environment in which the official CLI (`az`, its path) is signed in to the emulator; it does so once.
 
     Its configuration is kept apart, a folder a subscription, so that the user's own sign-in is never touched; the
     extensions that the user installed are still found.
     """
     folder = home.azure / subscription
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    own = Path(variables.get("AZURE_CONFIG_DIR") or Path.home() / ".azure")
     variables = {**variables, "AZURE_CONFIG_DIR": str(folder)}
-    extensions = Path.home() / ".azure" / "cliextensions"
-    if "AZURE_EXTENSION_DIR" not in variables and extensions.is_dir():
-        variables["AZURE_EXTENSION_DIR"] = str(extensions)
+    if "AZURE_EXTENSION_DIR" not in variables and (own / "cliextensions").is_dir() and own != folder:
+        variables["AZURE_EXTENSION_DIR"] = str(own / "cliextensions")
     marker = folder / "signed-in"
     with _one_at_a_time(home):
         if not (marker.exists() and marker.read_text() == variables["AZURE_CLIENT_ID"]):
-            words = [
-                "login",
-                "--service-principal",
-                "-u",
-                variables["AZURE_CLIENT_ID"],
-                "-p",
-                variables["AZURE_CLIENT_SECRET"],
-            ]
-            for each in ([*words, "--tenant", variables["AZURE_TENANT_ID"]], ["account", "set", "-s", subscription]):
+            principal = ["-u", variables["AZURE_CLIENT_ID"], "-p", variables["AZURE_CLIENT_SECRET"]]
+            login = ["login", "--service-principal", *principal, "--tenant", variables["AZURE_TENANT_ID"]]
+            for words in (login, ["account", "set", "-s", subscription]):
                 done = subprocess.run(
-                    [program, *each, "-o", "none"], env=variables, capture_output=True, text=True, check=False
+                    [az, *words, "-o", "none"], env=variables, capture_output=True, text=True, check=False
                 )
                 if done.returncode:
-                    raise UserError(f"`az {each[0]}` to the local Azure ML failed: {done.stderr.strip()}", FAILED)
+                    raise UserError(f"`az {words[0]}` to the local Azure ML failed: {done.stderr.strip()}", FAILED)
             write(marker, variables["AZURE_CLIENT_ID"])
     return variables

@@ -13,12 +13,13 @@ from typing import Any
 
 from scripts import state
 from scripts.azure import client as client_module
-from scripts.errors import USAGE, UserError, main
+from scripts.errors import MISSING, USAGE, UserError, main
+from scripts.evaluate import model_version
 from scripts.files import ROOT
 from scripts.files import write as write_file
 from scripts.metrics import job_page, job_runs, table
 from scripts.metrics.job_runs import RUNNING, Run
-from scripts.values.read import add_arguments, from_arguments
+from scripts.values.read import Values, add_arguments, from_arguments
 
 RUNS = ROOT / "runs"
 SECONDS = 3  # between two looks at a run that is watched
@@ -51,12 +52,9 @@ def watch(
 def show(options: argparse.Namespace) -> int:
     """The command without a verb: one job."""
     values = from_arguments(options)
-    job = options.job
-    if not job:
-        if not options.folder:
-            raise UserError("which job is meant is not known: give --job, or --folder .runs/<env>/<backend>", USAGE)
-        job = state.read(options.folder, "job", f"make finetune ENV={values.environment} submits a job")
-    store = job_runs.store(values, client_module.connect(values))
+    client = client_module.connect(values)
+    job = options.job or _job_of(values, client, options)
+    store = job_runs.store(values, client)
     if options.watch:
         runs = watch(job, lambda: job_runs.family(store, job), lambda line: print(line, flush=True), time.sleep)
     else:
@@ -68,6 +66,18 @@ def show(options: argparse.Namespace) -> int:
         print(table.show(job, runs))
         print(f"\n{path.relative_to(ROOT)}")
     return 0
+
+
+def _job_of(values: Values, client: Any, options: argparse.Namespace) -> str:
+    """Returns the job of a model version's tag, or else the one that the state names."""
+    if options.model_version:
+        found = model_version.registered(client, model_version.name(values), options.model_version)
+        if not found.job:
+            raise UserError(f"model {found.name}:{found.version} has no tag that names its job; give --job", MISSING)
+        return found.job
+    if not options.folder:
+        raise UserError("which job is meant is not known: give --job, or --folder .runs/<env>/<backend>", USAGE)
+    return state.read(options.folder, "job", f"make finetune ENV={values.environment} submits a job")
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -100,7 +110,7 @@ def run(arguments: list[str] | None = None) -> int:
         parser.add_argument("jobs", nargs="+", metavar="JOB")
         return compare(parser.parse_args(words[1:]))
     parser.add_argument("--job", help="the job's name, instead of the one that the state names")
-    parser.add_argument("--folder", type=Path, help="the run's state, for example .runs/dev/azure")
+    model_version.add_arguments(parser)
     parser.add_argument("--watch", action="store_true", help="go on until the job has ended")
     return show(parser.parse_args(words))
 

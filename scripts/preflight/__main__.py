@@ -24,10 +24,11 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--record", type=Path, metavar="FILE", help="write the results there, as JSON: the run's record"
     )
+    parser.add_argument("--az", default="", metavar="PROGRAM", help="what answers to az, to ask its version")
     parser.add_argument("--warn", action="store_true", help="print failures, but exit 0: a person has decided to go on")
     options = parser.parse_args(arguments)
     values = from_arguments(options)
-    made = context.build(values, None if options.offline else Live(values), options.today)
+    made = context.build(values, None if options.offline else Live(values), options.today, options.az)
     found = checklist.run(made)
     if options.junit:
         files.write(options.junit, results.junit(values.environment, found))

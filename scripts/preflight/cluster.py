@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from scripts.azure import name_rules
 from scripts.preflight.context import Context
 from scripts.preflight.finding import Finding, failed, passed, warned
+from scripts.preflight.what_if import training_on
 
 
 def nodes(context: Context) -> Finding:
@@ -27,6 +29,46 @@ def idle(context: Context) -> Finding:
             "set compute.min_instances to 0",
         )
     return passed("no node is kept when nothing runs")
+
+
+def low_priority(context: Context) -> Finding:
+    """Warns what a job on low priority nodes loses when one is taken away: it is queued again and starts anew."""
+    if context.value("compute.tier") != "low_priority":
+        return passed("dedicated nodes are not taken away")
+    back = "a node that is taken away puts the job back into the queue (for 7 days at most)"
+    todo = []
+    if not context.given["resume_from_checkpoint"]:
+        todo.append("set finetune.resume_from_checkpoint to true")
+    if context.given["evaluation_strategy"] == "disable":
+        todo.append("set finetune.evaluation_strategy to epoch: a checkpoint is written with each evaluation")
+    if todo:
+        return warned(
+            f"{context.at('compute.tier')}: low_priority: {back}, and it starts anew: {_lost(context)} may be lost",
+            "; ".join(todo),
+        )
+    return passed(f"{back}, and it goes on from its last checkpoint (unverified: whether the component finds it)")
+
+
+def _lost(context: Context) -> str:
+    training = training_on(context, context.size("finetune"))
+    if training is None or training.hours is None:
+        return "all that was trained"
+    money = training.cost(training.hours.likely)
+    price = f" and {money:.2f} {training.price.currency}" if training.price and money is not None else ""
+    return f"up to {training.hours.likely:.1f} h{price}"
+
+
+def name_length(context: Context) -> Finding:
+    """Warns for a cluster name that the service's refusals of 2020 to 2022 would not have let through."""
+    rule, name = name_rules.rule("cluster"), str(context.value("compute.name"))
+    safe = name_rules.SAFE_CLUSTER_NAME
+    if len(name) > safe:
+        return warned(
+            f"{context.at('compute.name')}: '{name}' has {len(name)} characters: Microsoft's rule now says "
+            f"{rule.lengths}, the service refused more than {safe} until 2022, and no newer answer is known",
+            f"take a name of {rule.least} to {safe} characters, which both let through",
+        )
+    return passed(f"a name of {rule.least} to {safe} characters")
 
 
 def cluster(context: Context) -> Finding:

@@ -61,6 +61,7 @@ class Context:
     shape: Shape | None
     today: datetime.date
     live: Live | None
+    az: str = ""  # the program that answers to az, where that was said
 
     @property
     def model(self) -> Model:
@@ -99,12 +100,22 @@ class Context:
         size = self.size(role)
         return size.card if size else None
 
+    @property
+    def kind(self) -> str:
+        """The model's type, by which the component knows it; an empty text where it is not known."""
+        return self.shape.model_type if self.shape else ""
+
+    @property
+    def finetune_config(self) -> dict[str, Any] | None:
+        """The finetune configuration that the component reads; None where it lies in the registry's model, unseen."""
+        return dict(self.value("model.finetune_config") or {}) if self.value("model.huggingface_id") else None
+
     def number(self, name: str) -> int:
         """Returns a parameter that is a whole number."""
         return int(self.given[name])
 
 
-def build(values: Values, live: Live | None = None, today: datetime.date | None = None) -> Context:
+def build(values: Values, live: Live | None = None, today: datetime.date | None = None, az: str = "") -> Context:
     """Gathers the context of an environment; a `UserError` where values or facts are wrong."""
     facts = facts_module.load(values)
     resolved = parameters_module.resolve(values, facts)
@@ -117,6 +128,7 @@ def build(values: Values, live: Live | None = None, today: datetime.date | None 
         shape=shapes.find(model.get("huggingface_id"), model["name"]),
         today=today or datetime.date.today(),
         live=live,
+        az=az,
     )
 
 

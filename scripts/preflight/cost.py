@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from scripts.preflight.context import Context
+import datetime
+
+from scripts.preflight.context import SIZE_KEYS, Context
 from scripts.preflight.finding import Finding, passed, skipped, warned
 from scripts.preflight.what_if import Training, price_of, training_on
 
 LONG_HOURS = 24.0
+OLD_DAYS = 366
 DISCOUNT = "low priority costs less; its price is another meter"
 
 
@@ -52,3 +55,33 @@ def endpoint_cost(context: Context) -> Finding:
     return passed(
         f"the endpoint costs {day:.2f} {known.currency} a day {until}", f"assumes {instances} x {size.name}: {known}"
     )
+
+
+def price_age(context: Context) -> Finding:
+    """Warns for prices that nobody has read for more than a year."""
+    dated = {}
+    for role in SIZE_KEYS:
+        size = context.size(role)
+        price = price_of(context, size, role) if size else None
+        if size and price and price.seen:
+            dated[role] = (size.name, price)
+    if not dated:
+        return skipped("no price has a date")
+    old = {role: each for role, each in dated.items() if (context.today - _last_day(each[1].seen)).days > OLD_DAYS}
+    if old:
+        words = " and ".join(dict.fromkeys(f"{name}: {price}" for name, price in old.values()))
+        return warned(
+            f"{context.at(SIZE_KEYS[next(iter(old))])}: the price is older than a year: {words}",
+            f"make lock ENV={context.environment} reads today's, or give compute.price_per_hour and "
+            "deployment.price_per_hour",
+        )
+    return passed(f"prices were read {' and '.join(dict.fromkeys(price.seen for _, price in dated.values()))}")
+
+
+def _last_day(seen: str) -> datetime.date:
+    """Returns a day as it is, and of a month the last one."""
+    parts = [int(part) for part in seen[:10].split("-")]
+    if len(parts) > 2:
+        return datetime.date(*parts[:3])
+    year, month = parts[0] + parts[1] // 12, parts[1] % 12 + 1
+    return datetime.date(year, month, 1) - datetime.timedelta(days=1)

@@ -8,19 +8,36 @@ from scripts.preflight.context import Context
 from scripts.preflight.finding import Finding, failed, passed, skipped, warned
 from scripts.preflight.what_if import serving_on, training_on
 
+# A user's measurement on nodes of NC24ads_A100_v4, whatever the size's page says; unverified for other sizes.
+NODE_DISK_GB = 64.0
+KEPT = (
+    "the component computes activations again for some model types only, and what this model's own configuration "
+    "says is not known outside Azure"
+)
+
 
 def gpu_memory(context: Context) -> Finding:
-    """Fails when the estimate is above the card, warns when it is above 90 % of it."""
+    """Fails when the estimate is above the card, warns when it is above 90 % of it.
+
+    Where nobody can know whether activations are kept there are two estimates: the lower one decides whether the run
+    fails, the higher one whether it is safe.
+    """
     training = training_on(context, context.size("finetune"))
     if training is None:
         return skipped(f"the shape of {context.model.name} or its GPU is not known")
     card, step, lines = training.card, training.step, _table(training.memory, training.card.usable_gib)
     what = f"{training.gib:.1f} of {card.usable_gib:.1f} GiB on each {card.gpu}"
     what += f" (batch {step.batch}, {step.sequence} tokens)"
+    where, kept = f"{context.at('compute.size')}: training", training.keeping()
+    if training.unsure:
+        what += f" if activations are computed again, {kept.gib:.1f} if they are kept"
     if not training.fits:
-        return failed(f"{context.at('compute.size')}: training does not fit: {what}", _ways_out(context, step), *lines)
+        return failed(f"{where} does not fit: {what}", _ways_out(context, step), *lines)
+    if training.unsure and kept.is_tight:
+        word = "is tight" if kept.fits else "may not fit"
+        return warned(f"{where} {word}: {what}; {KEPT}", _ways_out(context, step), *lines)
     if training.is_tight:
-        return warned(f"{context.at('compute.size')}: training is tight: {what}", _ways_out(context, step), *lines)
+        return warned(f"{where} is tight: {what}", _ways_out(context, step), *lines)
     return passed(f"training fits: {what}", *lines)
 
 
@@ -65,7 +82,10 @@ def deepspeed_stage(context: Context) -> Finding:
         return skipped("only for LoRA with DeepSpeed stage 3")
     two = training.at_stage_2()
     what = f"{two.gib:.1f} of {two.card.usable_gib:.1f} GiB"
-    if not two.is_tight:
+    risky = training.unsure and training.keeping().fits and two.keeping().is_tight
+    if risky:
+        what += f", {two.keeping().gib:.1f} if activations are kept"
+    if not two.is_tight and not risky:
         return warned(
             f"{context.at('finetune.deepspeed_stage')}: 3 keeps the weights on the host and fetches them in every "
             f"pass; stage 2 would fit ({what}) and be several times faster",
@@ -89,3 +109,20 @@ def serving_memory(context: Context) -> Finding:
         todo = "take a larger size, or lower deployment.max_concurrent_requests_per_instance"
         return warned(f"{where}: the model fits barely: {what}", todo)
     return passed(f"the model fits: {what}")
+
+
+def node_disk(context: Context) -> Finding:
+    """Warns when the weights, thrice, do not fit the disk of a training node: the model, a checkpoint, the result."""
+    if context.shape is None:
+        return skipped(f"the shape of {context.model.name} is not known")
+    size, weights = context.size("finetune"), 2 * context.shape.parameters / 1e9
+    page = f" ({size.disk_gib:g} GiB for {size.name})" if size and size.disk_gib else ""
+    what = f"3 x {weights:.0f} GB of weights (the model, a checkpoint, the result)"
+    if 3 * weights > NODE_DISK_GB:
+        return warned(
+            f"{context.at('model.name')}: {what} on a training node; one of Standard_NC24ads_A100_v4 was "
+            f"seen to hold {NODE_DISK_GB:.0f} GB whatever its size's page says{page}, others are unverified: the job "
+            "may end with 'No space left'",
+            "keep finetune.save_total_limit at 1, look at the disk in the job's first minutes, or take a smaller model",
+        )
+    return passed(f"{what} on a training node, which was seen to hold {NODE_DISK_GB:.0f} GB")

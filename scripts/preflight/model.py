@@ -1,16 +1,17 @@
-"""Checks of the model: pinned, there, and not retired."""
+"""Checks of the model: pinned, there, not retired, and of a type that the component's LoRA takes."""
 
 from __future__ import annotations
 
 import datetime
 
-from scripts.azure import chat_models
+from scripts.azure import chat_models, component_rules, lora, registries
 from scripts.azure.component import COMPONENT
 from scripts.preflight.context import Context
 from scripts.preflight.finding import FAIL, WARN, Finding, failed, passed, skipped, warned
 
 SOON = datetime.timedelta(days=90)  # a retirement nearer than this is worth a plan
 LOCK_DAYS = 90  # a lock older than this is worth asking again
+FINETUNE_CONFIG = "model.finetune_config"
 
 
 def lifecycle(context: Context) -> Finding:
@@ -74,11 +75,54 @@ def exists(context: Context) -> Finding:
     name = f"{context.at('model.version')}: {model['registry']} "
     if found is None:
         newest = context.asked.model(model["name"])
-        todo = f'take version "{newest.version}"' if newest else "mind its spelling: az ml model list --registry-name"
+        others = ", ".join(each for each in registries.REGISTRIES if each.lower() != model["registry"].lower())
+        todo = (
+            f'take version "{newest.version}"'
+            if newest
+            else f"mind its spelling (az ml model list --registry-name {model['registry']}), or set model.registry: "
+            f"models of the studio's catalog lie in {others} too"
+        )
         return failed(f"{name}has no {model['name']} version {version}", todo)
     if found.archived and not context.model.archived:
         return Finding(WARN, f"{name}has archived {model['name']} since", f"make lock ENV={context.environment}")
     return passed(f"{model['registry']} has {model['name']} version {version}")
+
+
+def version(context: Context) -> Finding:
+    """Fails for a version that was written for another model, and offline for one that nobody here knows."""
+    model, known = context.value("model"), context.facts.known_versions
+    name, wanted = context.model.name, context.model.version
+    if model.get("huggingface_id"):
+        return skipped(f"{model['huggingface_id']} is not in the registry, which numbers its models")
+    if wanted in known:
+        return passed(f"{name} version {wanted} is known")
+    take = " or ".join(f'"{each}"' for each in known)
+    if context.values.inherits("model.version", "model.name"):
+        return failed(
+            f"{context.at('model.version')}: {wanted} was written for another model than {name}, which "
+            f"{context.values.where('model.name')} names",
+            f"give model.version beside model.name{f': {take}' if take else ''}",
+        )
+    what = f"neither the catalog nor the lock knows version {wanted} of {name}"
+    if context.live:
+        return skipped(f"{what}; model-exists asks the registry")
+    return failed(
+        f"{context.at('model.version')}: {what}",
+        f"make lock ENV={context.environment} asks the registry" + (f"; or take {take}" if take else ""),
+    )
+
+
+def registry(context: Context) -> Finding:
+    """Fails for a registry that is nearly a public one's name; of an organisation's own only Azure knows."""
+    name, where = str(context.value("model.registry")), context.at("model.registry")
+    if registries.is_public(name):
+        return passed(f"{name} is a public registry")
+    if hint := registries.misspelt(name):
+        return failed(f"{where}: {name} is no public registry{hint}", f"take one of {', '.join(registries.REGISTRIES)}")
+    return warned(
+        f"{where}: {name} is none of the public registries that are known; whether it is there is not known offline",
+        f"mind its spelling; public ones are {', '.join(registries.REGISTRIES)}",
+    )
 
 
 def drift(context: Context) -> Finding:
@@ -111,3 +155,41 @@ def chat_tokens(context: Context) -> Finding:
             "write how a user's and an assistant's turn begin in the model's chat template",
         )
     return passed("the model's chat tokens are in the values")
+
+
+def lora_algorithm(context: Context) -> Finding:
+    """Fails where the component's LoRA would stop the job or lose what was trained; warns of keys without effect."""
+    config = context.value(FINETUNE_CONFIG, {})
+    told = [key for key in lora.KEYS if key in config]
+    if not context.given["apply_lora"]:
+        if told:
+            return warned(
+                f"{context.at(f'{FINETUNE_CONFIG}.{told[0]}')}: has no effect, as finetune.apply_lora is false",
+                "take it out, or train with LoRA",
+            )
+        return skipped("all weights are trained, without LoRA")
+    hub = context.value("model.huggingface_id")
+    if not hub and not told:
+        return passed(
+            f"{context.model.name} brings its LoRA settings in the registry (which modules get adapters is unverified)"
+        )
+    kind = context.shape.model_type if context.shape else ""
+    if not kind:
+        known = ", ".join(lora.own_types())
+        return warned(
+            f"{context.at('model')}: nothing is known about the type of {hub or context.model.name}; the component's "
+            f"own LoRA takes {known} only",
+            f"look at model_type in its config.json; for any other type: {FINETUNE_CONFIG}.lora_algo: peft",
+        )
+    stage_3 = component_rules.applies("weights-from-the-host", context.given)
+    plan = lora.plan(kind, config, stage_3)
+    if plan.fault:
+        return failed(f"{context.at(FINETUNE_CONFIG)}: {plan.fault}", f"write under {FINETUNE_CONFIG}: {plan.todo}")
+    if plan.ignored:
+        return warned(
+            f"{context.at(f'{FINETUNE_CONFIG}.{plan.ignored[0]}')}: has no effect, as lora_algo is {plan.algorithm}",
+            f"{FINETUNE_CONFIG}.lora_algo: peft, or take it out",
+        )
+    shown = plan.modules if isinstance(plan.modules, str) else ", ".join(plan.modules)
+    how = "PEFT" if plan.algorithm == lora.PEFT else "the component's own LoRA"
+    return passed(f"model type {kind}: adapters by {how} on {shown or 'lora_target_parameters'}")

@@ -5,8 +5,10 @@ What the component refuses, and what it makes of parameters, stands in scripts/a
 
 from __future__ import annotations
 
+from scripts.azure import model_types
 from scripts.azure.component import SPLITS
 from scripts.azure.component_rules import FEWEST_ROWS, applies
+from scripts.azure.limits import FAR, far_out, usual
 from scripts.estimate import training_step
 from scripts.preflight.context import Context
 from scripts.preflight.finding import Finding, failed, passed, skipped, warned
@@ -51,18 +53,34 @@ def onnx_runtime(context: Context) -> Finding:
 
 
 def checkpointing(context: Context) -> Finding:
-    """Warns about LoRA without DeepSpeed: the component then keeps all activations."""
+    """Warns where the component keeps all activations, or where nobody can know whether it does."""
+    answer = model_types.recomputes(context.given, context.kind, context.finetune_config)
+    if answer:
+        return passed("activations are computed again, not kept")
+    many = "and long conversations take many times the memory"
     if applies("activations-kept", context.given):
         return warned(
             f"{context.at('finetune.apply_deepspeed')}: LoRA without DeepSpeed keeps all activations: the component "
-            "switches gradient checkpointing off, and long conversations take many times the memory",
+            f"switches gradient checkpointing off, {many}",
             "set finetune.apply_deepspeed to true where the estimate of gpu-memory is tight",
         )
-    return passed("activations are computed again, not kept")
+    forced = f"the component computes activations again for models of type {', '.join(model_types.RECOMPUTED)} only"
+    kind = f"{context.model.name} is of type {context.kind}" if context.kind else f"{context.model.name}'s is not known"
+    if answer is None:
+        return warned(
+            f"{context.at('model.name')}: {forced}; {kind}, and what its own configuration turns on is not known "
+            f"outside Azure: activations may be kept, {many}",
+            "plan with the higher estimate of gpu-memory; the job's log says 'enable Gradient checkpointing: …'",
+        )
+    return warned(
+        f"{context.at('model.finetune_config')}: {forced}; {kind}, and finetune_config does not turn it on: "
+        f"activations are kept, {many}",
+        "set model.finetune_config.hf_trainer_args.gradient_checkpointing to true",
+    )
 
 
 def precision(context: Context) -> Finding:
-    """Fails for precision 32 with a model that wants 16, for flash attention; warns where a card has no bf16."""
+    """Fails for precision 32 with a model that wants 16, for flash attention; warns where 16 is risky."""
     card, where = context.card("finetune"), context.at("finetune.precision")
     wanted = str(context.model.model_specific_defaults.get("precision", ""))
     if applies("32-bit", context.given):
@@ -78,7 +96,16 @@ def precision(context: Context) -> Finding:
             f"{where}: 16 is float16 on {card.gpu}, which has no bfloat16, and flash attention is off",
             "take a size with A100 or H100 cards if the loss becomes NaN or the memory is tight",
         )
-    return passed("16 bits, as bfloat16 with flash attention" if card else "16 bits")
+    if model_types.wants_deepspeed(context.given, context.kind):
+        return warned(
+            f"{where}: 16 without DeepSpeed failed for models of type {context.kind} (azureml-assets PR#1758, 2023); "
+            "whether it still does is unverified",
+            "set finetune.apply_deepspeed to true",
+        )
+    flash = model_types.flash_attention(context.given, context.kind, context.finetune_config, bf16=card is not None)
+    words = {True: ", with flash attention", False: ", without flash attention", None: "; flash attention is forced "
+             f"for other model types only ({', '.join(model_types.FLASH)})"}  # fmt: skip
+    return passed(f"16 bits, as bfloat16{words[flash]}" if card else "16 bits")
 
 
 def data_files(context: Context) -> Finding:
@@ -147,14 +174,22 @@ def evaluation(context: Context) -> Finding:
 
 
 def learning_rate(context: Context) -> Finding:
-    """Fails for a rate that is not positive, warns for one outside the model's own bounds."""
+    """Fails for a rate that is not positive or far out of range, warns for one outside the model's own bounds."""
     rate, where = context.given["learning_rate"], context.at("finetune.learning_rate")
     if context.facts.component.inputs["learning_rate"].fault(rate):
         return failed(f"{where}: {rate:g}; the component refuses what is not above 0", "set it to 5e-6, for example")
-    defaults = context.model.model_specific_defaults
-    low, high = defaults.get("learning_rate_min"), defaults.get("learning_rate_max")
-    if (low and rate < float(low)) or (high and rate > float(high)):
-        return warned(f"{where}: {rate:g}, outside {low} to {high}, the bounds of {context.model.name}", "check it")
+    own, known = context.model.model_specific_defaults, usual()["finetune.learning_rate"]
+    low, high = own.get("learning_rate_min"), own.get("learning_rate_max")
+    least, most = float(low or known.least or 0), float(high or known.most or 1)
+    whose = f"the bounds of {context.model.name}" if low or high else "which is what chat models take"
+    if far_out(rate, least, most):
+        return failed(
+            f"{where}: {rate:g}, {FAR} times or more outside {least:g} to {most:g}, {whose}: the model would "
+            f"{'learn nothing' if rate < least else 'forget all that it knows'}",
+            f"set it between {least:g} and {most:g}",
+        )
+    if not least <= rate <= most:
+        return warned(f"{where}: {rate:g}, outside {least:g} to {most:g}, {whose}", "check it")
     return passed(f"{rate:g}")
 
 

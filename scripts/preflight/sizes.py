@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Sequence
 
+from scripts.azure.regions import REGIONS
 from scripts.errors import suggest
 from scripts.preflight.context import SIZE_KEYS, Context
 from scripts.preflight.finding import Finding, failed, passed, skipped, warned
 
 RETIRING = datetime.timedelta(days=180)
+TRAINS, SERVES = "AmlCompute", "MIR"  # what a size may be, in the service's words; MIR: managed inference
 WORDS = {"finetune": "fine-tune", "inference": "inference"}
 
 
@@ -93,6 +95,70 @@ def in_region(context: Context) -> Finding:
                 f"make lock ENV={context.environment}",
             )
     return passed(f"{region} offers {' and '.join(dict.fromkeys(map(context.size_name, SIZE_KEYS)))}")
+
+
+def usable(context: Context) -> Finding:
+    """Fails for a size that the region lists but lets no cluster be, or no low priority node; warns for serving."""
+    offered, region = context.asked.sizes, context.asked.region
+    trains, serves = (offered.get(context.size_name(role).lower()) for role in SIZE_KEYS)
+    if trains and trains.compute_types and TRAINS not in trains.compute_types:
+        return failed(
+            f"{context.at(SIZE_KEYS['finetune'])}: {region} lists {trains.name} for {', '.join(trains.compute_types)}, "
+            f"not for {TRAINS}: a cluster of it is refused (InvalidPropertyValue, 'not a supported VM size')",
+            "take a size for training: az ml compute list-sizes",
+        )
+    if trains and context.value("compute.tier") == "low_priority" and trains.low_priority is False:
+        return failed(
+            f"{context.at('compute.tier')}: low_priority, but {region} has no low priority nodes of {trains.name}",
+            "set compute.tier to dedicated, or take another size: az ml compute list-sizes",
+        )
+    if serves and serves.compute_types and SERVES not in serves.compute_types:
+        uses = ", ".join(serves.compute_types)
+        return warned(
+            f"{context.at(SIZE_KEYS['inference'])}: {region} lists {serves.name} for {uses}, "
+            f"not for {SERVES}, the managed endpoints; what a deployment of it is answered is unverified",
+            f"take a size that is listed for {SERVES}: az ml compute list-sizes",
+        )
+    if not trains or not serves or not trains.compute_types or not serves.compute_types:
+        return skipped(f"{region} does not say what its sizes may be used for")
+    return passed(f"{trains.name} may be a cluster, {serves.name} may serve")
+
+
+def restricted(context: Context) -> Finding:
+    """Fails for a size that is blocked for this subscription in the whole region: no quota helps against that."""
+    region = context.asked.region
+    blocked = context.asked.subscription.restrictions(region)
+    partly = []
+    for role, key in SIZE_KEYS.items():
+        name = context.size_name(role)
+        places = blocked.get(name.lower())
+        if places is None:
+            partly.append(f"{context.at(key)}: {region} has no {name} among the sizes of Microsoft.Compute")
+        elif "region" in places:
+            return failed(
+                f"{context.at(key)}: {name} is blocked for this subscription in {region} "
+                "(NotAvailableForSubscription): nodes of it would never come, whatever the quota says",
+                f"ask for access (support request: quota, {name} in {region}), or take another size or region: "
+                f"az vm list-skus -l {region} --size {name} --all -o table",
+            )
+        elif places:
+            partly.append(
+                f"{context.at(key)}: {name} is blocked for this subscription in {', '.join(places)} of {region}"
+            )
+    if partly:
+        return warned("; ".join(partly), "expect to wait for nodes, or take another size or region")
+    return passed(f"no size is blocked for this subscription in {region}")
+
+
+def region_exists(context: Context) -> Finding:
+    """Fails for a region that is none of Azure's."""
+    said = str(context.value("azure.region"))
+    if said not in REGIONS:
+        return failed(
+            f"{context.at('azure.region')}: {said} is no region of Azure's that is known{suggest(said, REGIONS)}",
+            "write the workspace's: az ml workspace show --query location",
+        )
+    return passed(f"{said} is a region")
 
 
 def region_agrees(context: Context) -> Finding:

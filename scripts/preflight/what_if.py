@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from scripts.azure import model_types
 from scripts.azure.machine_sizes import Card, Size
 from scripts.azure.model_shapes import Shape
 from scripts.estimate import price, time, training_step
@@ -33,6 +34,7 @@ class Training:
     hours: Hours | None  # None where the data are not prepared
     price: Price | None  # of one node and hour
     nodes: int
+    unsure: bool = False  # whether activations are computed again, as `step` assumes, or kept: nobody knows
 
     @cached_property
     def memory(self) -> Memory:
@@ -73,6 +75,10 @@ class Training:
         """Returns what so many hours cost, None where the price is not known."""
         return hours * self.nodes * self.price.per_hour if self.price else None
 
+    def keeping(self) -> Training:
+        """Returns the same run where the activations of all layers are kept, as without gradient checkpointing."""
+        return replace(self, step=replace(self.step, checkpointing=False), unsure=False)
+
     def at_stage_2(self) -> Training:
         """Returns the same run with DeepSpeed stage 2, which keeps the weights on the GPU."""
         return replace(self, step=replace(self.step, sharding="zero2", offload_weights=False))
@@ -111,9 +117,10 @@ def training_on(context: Context, size: Size | None, all_gpus: bool = False) -> 
     if size is None or card is None or context.shape is None:
         return None
     given = {**context.given, "number_of_gpu_to_use_finetuning": size.gpus_per_node} if all_gpus else context.given
-    step = training_step.step(given, context.shape, card, longest(context))
+    recomputed = model_types.recomputes(given, context.shape.model_type, context.finetune_config)
+    step = training_step.step(given, context.shape, card, longest(context), recomputed is not False)
     hours, nodes = _hours(context, step, card), context.given["num_nodes_finetune"]
-    return Training(size, card, step, hours, price_of(context, size, "finetune"), nodes)
+    return Training(size, card, step, hours, price_of(context, size, "finetune"), nodes, recomputed is None)
 
 
 def serving_on(context: Context, size: Size | None) -> Serving | None:

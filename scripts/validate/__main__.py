@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scripts.errors import INVALID, main
 from scripts.files import ROOT
-from scripts.validate import bounds, job, references, sdk
+from scripts.validate import bounds, job, meaning, references, sdk
 from scripts.validate import documents as documents_module
 from scripts.validate.documents import Finding
 from scripts.values import facts as facts_module
@@ -24,15 +24,19 @@ def validate(values: Values, root: Path = ROOT) -> list[Finding]:
     documents = documents_module.read(values.environment, root)
     facts = facts_module.load(values, root)
     findings = [
+        *meaning.check(values, facts),
         *job.check(documents["job"], facts.component),
         *bounds.check(documents),
         *references.check(documents),
     ]
     said = {finding.where for finding in findings}
     findings += [finding for finding in sdk.check(list(documents.values())) if finding.where not in said]
-    return sorted(
-        dict.fromkeys(findings), key=lambda each: (each.where.partition(":")[0], int(each.where.rpartition(":")[2]))
-    )
+    return sorted(dict.fromkeys(findings), key=_place)
+
+
+def _place(finding: Finding) -> tuple[str, int]:
+    file, _, line = finding.where.partition(":")  # of what was given on the command line there is no line
+    return file, int(line or 0)
 
 
 def run(arguments: list[str] | None = None) -> int:

@@ -91,6 +91,10 @@ def _meant(document: Document) -> Iterator[Finding]:
         for name, value in mapping(document.get(part)).items():
             if not isinstance(value, str):
                 yield document.finding(f"{part}.{name}", f"found {value!r}, expected text, so put it in quotes")
+    if document.kind == "model" and document.get("version") is not None:
+        found = document.get("version")
+        if not limit("model.version").holds(whole(found) or 0):
+            yield document.finding("version", f"found {found!r}, expected a positive integer: Azure takes no other")
     if document.kind == "online_deployment":
         if isinstance(document.get("model"), dict):
             yield document.finding("model", "a model written here is taken for a local folder; make deploy sets it")

@@ -31,6 +31,12 @@ class Facts:
     sizes: Mapping[str, Size]
     lock: Lock | None = None
 
+    @property
+    def known_versions(self) -> tuple[str, ...]:
+        """The versions of the model that the catalog or the lock knows; others may exist, only the registry can say."""
+        rows = (self.lock.model if self.lock else None, chat_models.catalog().get(self.model.name))
+        return tuple(dict.fromkeys(each.version for each in rows if each and each.name == self.model.name))
+
     def size(self, name: str) -> Size | None:
         """Returns the facts of a machine size; Azure compares size names without regard to case."""
         return self.sizes.get(name.lower())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from scripts.azure import name_rules
@@ -12,6 +13,12 @@ from scripts.values.facts import Facts
 from scripts.values.parameters import Parameter
 from scripts.values.read import Values
 
+# Tags that templates, register and promote write themselves, in small letters: Azure tells no capital ones from them.
+OWN_TAGS = frozenset(
+    "environment base_model base_model_version dataset source percent job promoted evaluation_data "
+    "perplexity_base perplexity_tuned rouge_l_base rouge_l_tuned".split()
+)
+RESERVED_TAGS = ("microsoft", "azure", "windows")  # what a tag's name may not begin with: Azure Resource Manager
 SUFFIX_LENGTH = 8  # hexadecimal digits: enough that endpoints of one region do not collide
 
 
@@ -30,13 +37,15 @@ class Names:
     endpoint: str
     endpoint_description: str
     deployment: str
+    tags: dict[str, str]
 
 
 def build(values: Values, facts: Facts, parameters: dict[str, Parameter]) -> Names:
     """Makes the names from the values, as the reference notebook does, except that no name depends on the clock."""
     data = values.data
     base, dataset = data["model"]["name"], data["dataset"]
-    model = f"{base}-{dataset['name']}".replace("/", "-")
+    # A registry's names have dots (Phi-3.5-mini-instruct), a workspace's must not; a tag keeps the original.
+    model = re.sub(r"[^A-Za-z0-9_-]", "-", f"{base}-{dataset['name']}")
     experiment = f"chat_completion_{base}"
     for what, name in (("model", model), ("experiment", experiment)):
         longest = name_rules.rule(what).most
@@ -58,7 +67,24 @@ def build(values: Values, facts: Facts, parameters: dict[str, Parameter]) -> Nam
         endpoint=endpoint_name(values),
         endpoint_description=f"Online endpoint for {model}, fine tuned model for {dataset['name']}-chat-completion",
         deployment=data["deployment"]["name"],
+        tags=tags(values),
     )
+
+
+def tags(values: Values) -> dict[str, str]:
+    """Returns the user's tags; a `UserError` for one that this project writes itself, or that Azure keeps to itself."""
+    given: dict[str, str] = values.data.get("tags") or {}
+    seen: dict[str, str] = {}
+    for name in given:
+        at, small = f"{values.where(f'tags.{name}')}: tags.{name}", name.lower()
+        if small in OWN_TAGS:
+            raise UserError(f"{at}: this project writes the tag {small} itself; take another name")
+        if small.startswith(RESERVED_TAGS):
+            raise UserError(f"{at}: Azure keeps what begins with {', '.join(RESERVED_TAGS)} to itself; take another")
+        if small in seen:
+            raise UserError(f"{at}: is the same to Azure as tags.{seen[small]}; keep one of them")
+        seen[small] = name
+    return given
 
 
 def endpoint_name(values: Values) -> str:

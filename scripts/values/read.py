@@ -45,6 +45,11 @@ class Values:
             return "environment"
         return COMMAND_LINE if place == COMMAND_LINE else "values" * bool(place)
 
+    def inherits(self, key: str, beside: str) -> bool:
+        """Tells whether a key comes from an earlier layer than the one beside it: a version from before the name."""
+        layers = ("", "values", "environment", COMMAND_LINE)
+        return layers.index(self.source(key)) < layers.index(self.source(beside))
+
 
 def environments(root: Path = ROOT) -> list[str]:
     """Returns the names of the environments, from `environments/*.yaml`; a lock file's has a period and is none."""
@@ -91,7 +96,7 @@ def _assignment(text: str, rules: schema.Schema) -> tuple[dict[str, Any], dict[s
         )
     data: Any = scalar(value)
     for part in path:
-        rules = rules.get("properties", {}).get(part, {})
+        rules = schema.below(rules, part)
     if isinstance(data, int | float) and rules.get("type") == "string":
         data = value.strip()  # a shell takes the quotes away that would make it text in a file
     for part in reversed(path):
@@ -112,10 +117,11 @@ def _merge(values: Values, target: dict[str, Any], data: dict[str, Any], prefix:
 
 def _remove_nulls(data: dict[str, Any], rules: schema.Schema) -> None:
     """Removes the keys that are null where the schema has no meaning for null."""
-    for name, spec in rules.get("properties", {}).items():
-        if isinstance(data.get(name), dict):
+    for name in list(data):
+        spec = schema.below(rules, name)
+        if isinstance(data[name], dict):
             _remove_nulls(data[name], spec)
-        elif data.get(name, "") is None and not schema.takes_null(spec):
+        elif data[name] is None and spec and not schema.takes_null(spec):
             del data[name]
 
 

@@ -26,6 +26,11 @@ _KINDS = {
 }
 
 
+_RENAMED = {  # a key that was -> what became of it
+    "deployment.liveness_initial_delay": "is liveness_probe.initial_delay now; readiness_probe has it too",
+}
+
+
 @functools.cache
 def read(root: Path) -> Schema:
     """Returns the schema."""
@@ -63,6 +68,9 @@ def _explain(error: Any, where: Where) -> Iterator[str]:
         for name in found:
             if name not in allowed:
                 path = f"{key}.{name}".lstrip(".")
+                if path in _RENAMED:
+                    yield f"{where(path)}: {path}: {_RENAMED[path]}"
+                    continue
                 hint = suggest(name, allowed)
                 long = hint and len(allowed) > 12
                 listed = "values.schema.json lists what is allowed" if long else f"allowed: {', '.join(allowed)}"
@@ -86,6 +94,8 @@ def _explain(error: Any, where: Where) -> Iterator[str]:
         expected = _kind_word({"type": error.validator_value})
         if error.validator_value == "string" and isinstance(found, int | float):
             expected += f', so put it in quotes: "{shown(found)}"'
+    elif rule is None:  # a key that has a meaning only beside another value of its neighbour
+        expected = "nothing: leave it out, or change what stands beside it"
     elif rule in ("minimum", "exclusiveMinimum"):
         expected = f"{'at least' if rule == 'minimum' else 'more than'} {error.validator_value}"
     elif rule in ("maximum", "exclusiveMaximum"):
@@ -110,6 +120,13 @@ def _kind_word(schema: Schema) -> str:
         return "one of " + ", ".join(json.dumps(value) for value in schema.get("enum", [schema.get("const")]))
     kinds = schema.get("type", "a value")
     return " or ".join(_KINDS.get(kind, kind) for kind in ([kinds] if isinstance(kinds, str) else kinds))
+
+
+def below(spec: Schema, name: str) -> Schema:
+    """Returns what the schema says of a key of a mapping: its own entry, or the one for names that the user gives."""
+    others = spec.get("additionalProperties")
+    found: Schema = spec.get("properties", {}).get(name, others if isinstance(others, dict) else {})
+    return found
 
 
 def takes_null(spec: Schema) -> bool:

@@ -27,10 +27,16 @@ def test_compute(az, given):
     az("compute", "update", "-n", "gpu-cluster", "--set", "max_nodes=1", code=1)
     assert az.err.startswith("ERROR: --set max_nodes: unknown key (did you mean '"), az.err
     assert "gpu-cluster" in az("compute", "list", "--query", "[].name", "-o", "tsv").split()
-    assert az("compute", "list", "-o", "table").splitlines()[0].split()[:2] == ["Created_on", "Enable_node_public_ip"]
+    assert az("compute", "list", "-o", "table").split()[:2] == ["Enable_node_public_ip", "Idle_time_before_scale_down"]
     sizes = az.json("compute", "list-sizes", "--query", f"[?name=='{size}'].{{Name:name, Gpus:gpus}}")
     assert sizes == [{"Gpus": sizes[0]["Gpus"], "Name": size}]
-    assert az.json("compute", "list-usage")[0].keys() >= {"limit", "name", "unit"}
+    usage = az.json("compute", "list-usage")[0]
+    columns = {"aml_workspace_location", "current_value", "id", "limit", "name", "type", "unit"}
+    assert usage.keys() - {"resourceGroup"} == columns and usage["name"].keys() == {"localized_value", "value"}
+    whole = az.json("compute", "list-sizes", "--query", f"[?name=='{size}'] | [0]")
+    columns = {"low_priority_capable", "max_resource_volume_mb", "memory_gb", "os_vhd_size_mb", "premium_io", "v_cp_us"}
+    assert whole.keys() == columns | {"family", "gpus", "name", "supported_compute_types"}
+    assert whole["v_cp_us"] > 0 and "'AmlCompute'" in whole["supported_compute_types"]
     az("compute", "show", "-n", "nosuch", code=3)
     assert re.match(r"ERROR: \((Resource)?NotFound\) .*\nCode: \w+\nMessage: ", az.err), az.err
     az("compute", "create", "-f", "compute.yml", "--size", "Standard_NoSuch", "-n", "wrong", code=1)

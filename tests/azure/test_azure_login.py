@@ -1,5 +1,6 @@
 """The login: which way is taken, and that it ends, with one sentence."""
 
+import threading
 import time
 import types
 
@@ -110,3 +111,24 @@ def test_in_a_terminal_the_browser_is_next_and_the_account_is_kept(usual, monkey
     assert kept.read_text() == "account" and kept.stat().st_mode & 0o077 == 0
     assert login.Login().get_token("scope").token == "from the browser"
     assert asked == [("scope",)]  # the second command asks nobody
+
+
+def test_threads_that_ask_at_once_look_for_one_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+
+    class Slow:
+        def __init__(self) -> None:
+            made.append(self)
+
+        def get_token(self, *scopes: str, **options: object) -> object:
+            time.sleep(0.02)
+            return types.SimpleNamespace(token="t")
+
+    monkeypatch.setattr("azure.identity.DefaultAzureCredential", Slow)
+    ours = login.Login()
+    threads = [threading.Thread(target=ours.get_token, args=("s",)) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1

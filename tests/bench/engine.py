@@ -154,7 +154,7 @@ def _train_engine(folder: Path, options: argparse.Namespace, batch: int) -> dict
 
     rows = _rows(folder, options.data)
     model = packed.load(folder, torch.bfloat16, "cpu")
-    lora.add_adapters(model, LORA, None)
+    lora.add_adapters(model, LORA, r".*\.layers\..*_proj")
     model.train()
     optimizer = torch.optim.AdamW([w for w in model.parameters() if w.requires_grad], lr=1e-4, fused=True)
     clock = Clock()

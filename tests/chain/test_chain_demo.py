@@ -1,7 +1,10 @@
 """The demo's chain, whole, again, and after a job that failed."""
 
+import shutil
+
 import pytest
 
+MODEL = "SmolLM2-135M-Instruct-azureml-chat"
 pytestmark = pytest.mark.slow
 
 
@@ -21,8 +24,51 @@ def test_the_demo_trains_serves_answers_and_leaves_nothing_billed(chain):
     for _ in range(2):
         assert "nothing is billed" in chain.make("undeploy", "ENV=demo")
     assert chain.az("online-endpoint", "list", "--query", "[].name", "-o", "tsv") == ""
-    model = "SmolLM2-135M-Instruct-azureml-chat"
-    assert chain.az("model", "show", "-n", model, "-v", job, "--query", "type", "-o", "tsv") == "mlflow_model"
+    assert versions(chain) == [["1", job]]
+
+    chain.make("finetune", "ENV=demo", "AGAIN=1", "WAIT=0")  # another job, which is another version
+    assert "make await ENV=demo waits for the job" in chain.make("register", "ENV=demo", code=2)
+    for _ in range(2):
+        shown = chain.make("await", "register", "ENV=demo")
+    assert f"model {MODEL}:2 is the one of job {chain.job} already" in shown
+    assert versions(chain) == [["2", chain.job], ["1", job]]
+    shutil.rmtree(chain.project / ".runs")  # the state may be lost: the workspace knows what belongs to what
+    again = chain.make("data", "compute", "finetune", "register", "ENV=demo")
+    assert f"model {MODEL}:1 is the one of job {job} already" in again
+    assert len(versions(chain)) == 2
+
+
+def test_a_job_is_cancelled_and_then_there_is_another(chain):
+    chain.make("data", "compute", "ENV=demo")
+    chain.make("finetune", "ENV=demo", "AGAIN=1", "WAIT=0")
+    job = chain.job
+    assert f"job {job}: Canceled" in chain.make("cancel", "ENV=demo")
+    assert "there is nothing to cancel" in chain.make("cancel", "ENV=demo")
+    assert f"job {job} is Canceled, not Completed" in chain.make("await", "ENV=demo", code=2)
+    chain.make("finetune", "ENV=demo", "WAIT=0")
+    assert chain.job != job
+    chain.make("cancel", "ENV=demo", f"NAME={chain.job}")
+
+
+def test_what_failed_at_first_is_made_again_by_the_same_command(chain):
+    chain.make("data", "compute", "finetune", "register", "ENV=demo")
+    for fault in ("compute-provisioning-failed", "probe-failed"):
+        chain.make("local-fault", f"NAME={fault}")
+    chain.az("compute", "delete", "-n", "gpu-cluster", "--yes")
+    assert "compute gpu-cluster was not made" in chain.make("compute", "ENV=demo", code=2)
+    shown = chain.make("deploy", "ENV=demo", "PREFLIGHT=warn", code=2)
+    assert "(ResourceNotReady)" in shown and "make undeploy ENV=demo BACKEND=local deletes it" in shown
+    for fault in ("compute-provisioning-failed", "probe-failed"):
+        chain.make("local-fault", f"NAME={fault}", "CLEAR=1")
+    assert "is in state Failed, which runs no job; it is deleted and made again" in chain.make("compute", "ENV=demo")
+    assert "all traffic to demo" in chain.make("deploy", "ENV=demo")
+    assert "nothing is billed" in chain.make("undeploy", "ENV=demo")
+
+
+def versions(chain):
+    """Returns the model's versions, newest first, each with the job of its tag."""
+    query = "[].[version, tags.job]"
+    return [line.split() for line in chain.az("model", "list", "-n", MODEL, "--query", query, "-o", "tsv").splitlines()]
 
 
 def test_a_failed_job_is_said_and_the_next_try_is_another_job(chain):

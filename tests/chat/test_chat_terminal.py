@@ -173,6 +173,32 @@ def test_a_refusal_is_a_sentence_without_the_key(status: int, text: str, words: 
     assert KEY not in str(caught.value) + repr(asked)
 
 
+MODEL = {"ms-azureml-model-error-statuscode": "400", "ms-azureml-model-error-reason": "model_error"}
+
+
+@pytest.mark.parametrize(("status", "text", "headers", "sentence"), [
+    (429, "", {}, "HTTP 429: more requests at once than deployment.max_concurrent_requests_per_instance"),
+    (408, "upstream request timeout", {}, "request_timeout_ms; ask for fewer tokens, or raise it (180000 at most) "
+     "(it said: upstream request timeout)"),
+    (404, "No valid deployments to route to.", {}, "no deployment has traffic; make deploy gives it all (it said: No"),
+    (424, '{"message": "POST body should be a JSON dictionary."}', MODEL,
+     "HTTP 424: the model's server answered 400: POST body should be a JSON dictionary."),
+    (400, '{"message": "Bad."}', MODEL,
+     "HTTP 400: the model's server answered 400: Bad."),
+    (424, '{"message": "An unexpected error occurred in scoring script."}',
+     {**MODEL, "ms-azureml-model-error-statuscode": "500"},
+     "answered 500: An unexpected error occurred in scoring script.; the scoring server failed; its log says why"),
+    (424, "", {"ms-azureml-model-error-statuscode": "502", "ms-azureml-model-error-reason": "no_response"},
+     "the model's server answered 502 (no_response): without a word; the scoring server failed"),
+    (424, "", {}, "HTTP 424: the scoring server failed; its log says why"),
+])  # fmt: skip
+def test_what_the_gateway_says_is_put_into_a_sentence(
+    status: int, text: str, headers: dict[str, str], sentence: str
+) -> None:
+    reply = httpx.Response(status, text=text, headers=headers)
+    assert sentence in endpoint_module.refusal(reply.status_code, reply.text, reply.headers)
+
+
 @pytest.mark.parametrize(("model", "expected"), [
     ("azureml:name:3", "name:3"),
     ("/subscriptions/s/resourceGroups/g/providers/p/workspaces/w/models/name/versions/3", "name:3"),

@@ -10,16 +10,81 @@ import pytest
 from scripts.conversation import answer
 from scripts.errors import UserError
 
+SHAPES = {
+    '{"output": "42"}': '{"output": "…"}',
+    '{"output": "42", "finish_reason": "stop", "usage": null}': '{"output": "…"}',
+    '[{"output": "42"}]': '[{"output": "…"}]',
+    '{"output": ["42"]}': '{"output": "…"}',
+    '["42"]': '["…"]',
+    '["42", "another conversation"]': '["…"]',
+    '[{"0": "42"}]': '[{"0": "…"}]',
+    '{"0": "42"}': '{"0": "…"}',
+    '{"choices": [{"message": {"content": "42", "role": "a"}}]}': '{"choices": [{"message": {"content": "…"}}]}',
+    '"42"': '"…"',
+    '"forty two"': '"…"',
+    '"{\\"output\\": \\"42\\"}"': '{"output": "…"}',  # as az prints it in JSON
+    '"[\\"42\\"]"': '["…"]',
+}
 
-@pytest.mark.parametrize("response", ['{"output": "42"}', '[{"output": "42"}]', '"{\\"output\\": \\"42\\"}"'])
-def test_an_answer_in_every_shape(response: str) -> None:
-    assert answer.read(response) == "42"
+
+@pytest.mark.parametrize(("response", "shape"), SHAPES.items())
+def test_an_answer_in_every_shape(response: str, shape: str) -> None:
+    text = "forty two" if "forty" in response else "42"
+    assert answer.told(response) == (text, shape)
+    assert answer.read(response) == text
 
 
-@pytest.mark.parametrize("response", ["", "oops", "[]", "{}", "3", '{"output": null}'])
-def test_no_answer_is_a_sentence(response: str) -> None:
-    with pytest.raises(UserError, match="has no output"):
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [
+        ("", "is not JSON"),
+        ("oops", "is not JSON"),
+        ("[]", "has no answer in a known shape"),
+        ("{}", "has no answer in a known shape"),
+        ("3", "has no answer in a known shape"),
+        ("[[1]]", "has no answer in a known shape"),
+        ('{"output": null}', "has no answer in a known shape"),
+        ('{"choices": []}', "has no answer in a known shape"),
+        ('{"output": null, "error": {"status_code": 400}}', "is an error, {'status_code': 400}"),
+    ],
+)
+def test_no_answer_is_a_sentence_with_the_body(response: str, reason: str) -> None:
+    with pytest.raises(UserError) as caught:
         answer.read(response)
+    assert reason in str(caught.value) and repr(response) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows", "texts", "body"),
+    [
+        (answer.OUTPUT, 1, ["a"], {"output": "a"}),
+        (answer.OUTPUT, 2, ["a", "b"], [{"output": "a"}, {"output": "b"}]),
+        (answer.SCORER, 1, ["a"], [{"0": "a"}]),  # one message: as many answers as rows, so pandas makes records
+        (answer.SCORER, 3, ["a"], ["a"]),
+        (answer.SCORER, 2, ["a", "b"], [{"0": "a"}, {"0": "b"}]),  # two conversations
+        (answer.LIST, 1, ["a"], ["a"]),
+        (answer.RECORDS, 3, ["a"], [{"0": "a"}]),
+    ],
+)
+def test_a_server_answers_in_its_shape(shape: str, rows: int, texts: list[str], body: object) -> None:
+    assert answer.body(texts, shape, rows) == body
+    assert answer.read(json.dumps(body)) == "a"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"error": {"code": "x", "message": "It broke."}}', "It broke."),
+        ('{"message": "POST body should be a JSON dictionary."}', "POST body should be a JSON dictionary."),
+        ('{"error": "Downstream unavailable"}', "Downstream unavailable"),
+        ("upstream request timeout", "upstream request timeout"),
+        ("<html><body>502</body></html>", ""),
+        ("", ""),
+        ("{}", ""),
+    ],
+)
+def test_the_words_of_a_refusal(text: str, words: str) -> None:
+    assert answer.words(text) == words
 
 
 def test_what_is_written_is_read() -> None:

@@ -75,3 +75,16 @@ def test_a_row_without_messages_is_passed_over(tmp_path: Path) -> None:
     path = root / "data" / "demo" / "test.jsonl"
     path.write_text('{"messages": []}\n' + path.read_text())
     assert [case.truth for case in held_out.cases("demo", root)] == ["A1"]
+
+
+def test_what_a_scorer_would_refuse_is_counted_and_not_asked() -> None:
+    def case(*roles: str) -> held_out.Case:
+        return held_out.Case(" ".join(roles), [{"role": role, "content": "x"} for role in roles], "yes")
+
+    good = [case("user"), case("system", "user")]
+    assert held_out.askable(good) == (good, "")
+    kept, said = held_out.askable([case("user", "assistant"), *good, case("tool"), case("user", "user")])
+    assert kept == good
+    assert said.endswith("1 (Invalid turn. Expected user input) and 2 (Last role should be 'user')")
+    with pytest.raises(UserError, match="none is left"):
+        held_out.askable([case("user", "assistant")])

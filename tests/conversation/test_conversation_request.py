@@ -55,13 +55,40 @@ def test_the_sdk_sends_a_written_request_as_the_same_bytes() -> None:
     assert HttpRequest("POST", "https://e.example/score", json=json.loads(written)).content.encode() == written
 
 
+@pytest.mark.parametrize("given", [{"temperature": 0}, {"temperature": 0.0, "top_p": 0.9, "do_sample": True}])
+def test_a_temperature_of_0_is_sent_as_no_sampling(given: dict[str, Any]) -> None:
+    """transformers, which Azure's scorer asks, refuses to sample at 0; here it always meant the likeliest token."""
+    sent = json.loads(request.body(MESSAGES, {**given, "max_new_tokens": 3}))["input_data"]["parameters"]
+    assert sent == {"do_sample": False, "max_new_tokens": 3}
+
+
+@pytest.mark.parametrize(
+    ("roles", "reason"),
+    [
+        ("user", ""),
+        ("system user", ""),
+        ("user assistant user", ""),
+        ("system user assistant tool user", ""),
+        ("", "Conversation is empty"),
+        ("user assistant", "Last role should be 'user'"),
+        ("user assistant tool", "Last role should be 'user'"),
+        ("user user", "Invalid turn. Expected user input"),
+        ("assistant user", "Invalid turn. Expected assistant input"),
+        ("user assistant tool assistant user", "Invalid turn. Expected assistant input"),
+        ("user system user", "System prompts can only be set at the start of the conversation"),
+    ],
+)
+def test_what_azures_scorer_refuses(roles: str, reason: str) -> None:
+    assert request.refused([{"role": role, "content": "x"} for role in roles.split()]) == reason
+
+
 def test_the_server_reads_what_clients_send() -> None:
     draw = random.Random(3)
     for _ in range(200):
         messages = [
             {"role": draw.choice(request.ROLES), "content": draw.choice(["", "ä\n", "😀 \\"])} for _ in range(3)
         ]
-        parameters = {"temperature": draw.random(), "top_k": draw.randint(0, 9), "stream": draw.random() < 0.5}
+        parameters = {"temperature": 1 - draw.random(), "top_k": draw.randint(0, 9), "stream": draw.random() < 0.5}
         question = parse(request.body(messages, parameters))
         assert (question.conversations, question.several) == ([messages], False)
         assert question.parameters == Parameters(**parameters)

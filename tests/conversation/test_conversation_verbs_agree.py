@@ -19,7 +19,7 @@ from scripts.chat.web import _messages
 from scripts.conversation import endpoint as endpoint_module
 from scripts.conversation import held_out, request
 from scripts.conversation.endpoint import Endpoint
-from scripts.evaluate import compare, general
+from scripts.evaluate import compare, general, model_version
 from scripts.loadtest import __main__ as loadtest
 from scripts.values.read import load
 
@@ -114,6 +114,9 @@ def test_the_requests_are_the_same_bytes(
 
     monkeypatch.setattr(endpoint_module, "require", lambda *_: recorder.endpoint())
     monkeypatch.setattr("scripts.azure.client.connect", lambda *_: None)
+    monkeypatch.setattr(
+        "scripts.evaluate.model_version.served", lambda *_: model_version.ModelVersion("m", "1", "none")
+    )
     loadtest.run(["--env", "demo", "--levels", "1,2", "--seconds", "0.3"])
     assert taken(recorder) == asked
 

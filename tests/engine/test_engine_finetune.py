@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from scripts.conversation import model_folder
 from scripts.errors import UserError
 from scripts.local.engine.checkpoints import all_in
 
@@ -211,13 +212,67 @@ def test_the_stand_in_is_named_and_a_hub_model_needs_its_special_tokens(
 ) -> None:
     folder = make_job("one")
     description = json.loads((folder / "job.json").read_text())
-    description["base_model"] = {"reference": "Phi-4", "path": str(tiny), "stand_in": True}
+    phi = "azureml://registries/azureml/models/Phi-4/versions/8"
+    description["base_model"] = {"reference": phi, "path": str(tiny), "stand_in": True}
     (folder / "job.json").write_text(json.dumps(description))
     run_job(folder)
-    assert f"NOTE: {tiny.name} stands in for Phi-4" in log_of(folder)
+    assert f"NOTE: {tiny.name} stands in for {phi}" in log_of(folder)
     hub = make_job("two", huggingface_id="someone/tiny", pytorch_model_path=None)
     description = json.loads((hub / "job.json").read_text())
     description["base_model"] = {"reference": "someone/tiny", "path": str(tiny), "stand_in": False}
     (hub / "job.json").write_text(json.dumps(description))
     with pytest.raises(UserError, match="Chat Special tokens are not set in finetune config"):
         run_job(hub)
+
+
+def test_the_adapters_are_where_the_component_puts_them(
+    make_job: Callable[..., Path], run_job: Callable[[Path], Any], tiny: Path, tmp_path: Path
+) -> None:
+    """And the model says how Azure would serve it, brings its finetune config and the packages that this asks for."""
+    tokens = {"instruction_template": "<|im_start|>user", "response_template": "<|im_start|>assistant"}
+    extra = {"mlflow_save_model_kwargs": {"extra_pip_requirements": ["azureml-ai-monitoring"]}}
+    for name, more, said in (
+        ("own", {}, "the component's own LoRA (custom) on q_proj, v_proj, as for model type llama"),
+        ("named", {"lora_algo": "peft", "lora_target_modules": ["o_proj"]}, "PEFT on o_proj"),
+        ("idle", {"lora_target_modules": ["o_proj"]}, "no effect here: finetune config lora_target_modules"),
+    ):
+        config = {"chat_special_tokens": tokens, "mlflow_ft_conf": extra, **more}
+        (tmp_path / f"{name}.json").write_text(json.dumps(config))
+        folder = make_job(
+            name, huggingface_id="someone/tiny", pytorch_model_path=None, max_steps="1",
+            finetune_config_path=str(tmp_path / f"{name}.json"),
+        )  # fmt: skip
+        description = json.loads((folder / "job.json").read_text())
+        description["base_model"] = {"reference": "someone/tiny", "path": str(tiny), "stand_in": False}
+        (folder / "job.json").write_text(json.dumps(description))
+        run_job(folder)
+        assert said in log_of(folder)
+        model = folder / "outputs" / "mlflow_model_folder"
+        assert json.loads((model / "finetune_config.json").read_text()) == config
+        assert "azureml-ai-monitoring" in (model / "conda.yaml").read_text()
+        assert model_folder.metadata(model)["serving"]["answers"] == "scorer"
+
+
+@pytest.mark.parametrize(
+    ("reference", "config", "sentence"),
+    [
+        ("Qwen/Qwen2.5-7B-Instruct", {}, "does not take model type qwen2 .* lora_algo: peft"),
+        ("microsoft/phi-4", {"lora_algo": "peft"}, r"PEFT has no default for model type phi3.* \[qkv_proj, o_proj"),
+        (
+            "azureml://registries/azureml/models/Phi-4/versions/8",
+            {"lora_algo": "custom"},
+            "does not take model type phi3",
+        ),
+    ],
+)
+def test_a_model_that_the_components_lora_refuses_is_refused(
+    make_job: Callable[..., Path], run_job: Callable[[Path], Any], tiny: Path, tmp_path: Path, reference: str,
+    config: dict[str, str], sentence: str,
+) -> None:  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    folder = make_job("one", finetune_config_path=str(tmp_path / "config.json"))
+    description = json.loads((folder / "job.json").read_text())
+    description["base_model"] = {"reference": reference, "path": str(tiny), "stand_in": True}
+    (folder / "job.json").write_text(json.dumps(description))
+    with pytest.raises(UserError, match=sentence):
+        run_job(folder)

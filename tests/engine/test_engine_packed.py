@@ -16,6 +16,7 @@ from scripts.local.engine import lora, packed
 from scripts.local.engine.step_plan import batches, passes
 
 LORA = {"lora_r": 4, "lora_alpha": 8, "lora_dropout": 0.0}
+ALL_LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 def rows(count: int, seed: int = 0, longest: int = 40) -> list[Encoded]:
@@ -93,7 +94,7 @@ def test_adapters_written_out_are_those_of_peft(tiny: Path, monkeypatch: pytest.
             monkeypatch.setattr(lora, "_write_out", lambda adapted: None)
         torch.manual_seed(1)
         model = packed.load(tiny, torch.float32, "cpu")
-        lora.add_adapters(model, LORA, None)
+        lora.add_adapters(model, LORA, ALL_LINEAR)
         for name, weight in model.named_parameters():
             if "lora_B" in name:  # zero at first, so that nothing would depend on lora_A
                 torch.nn.init.normal_(weight, std=0.1)
@@ -147,5 +148,5 @@ def test_an_epoch_takes_every_row_once_in_an_order_of_its_own() -> None:
 def test_targets_that_the_model_does_not_have_are_the_users_error(tiny: Path) -> None:
     from scripts.errors import UserError
 
-    with pytest.raises(UserError, match=r"lora_target_modules: \['nose'\] does not fit"):
-        lora.add_adapters(packed.load(tiny, torch.float32, "cpu"), LORA, ["nose"])
+    with pytest.raises(UserError, match="lora_target_modules: nose does not fit"):
+        lora.add_adapters(packed.load(tiny, torch.float32, "cpu"), LORA, ("nose",))

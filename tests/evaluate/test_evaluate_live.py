@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import dataclasses
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from scripts.errors import UserError
 from scripts.evaluate import compare, evaluation, model_version, report
 from scripts.evaluate.evaluation import Evaluation
 from scripts.loadtest import load
+from scripts.metrics import __main__ as metrics
 from scripts.metrics import job_runs
 from scripts.values import read as values_read
 from scripts.values.read import Values
@@ -26,6 +29,7 @@ from tests.conftest import Emulated, enter
 
 pytestmark = pytest.mark.slow
 WORDS = "abcdef"
+GOOD, SAME = "1", "2"  # versions, as the service counts them
 
 
 class Live:
@@ -42,11 +46,12 @@ class Live:
         evaluation.write(found, self.folder / version)
         return found
 
-    def register(self, version: str, folder: Path) -> None:
-        """Registers a model folder."""
+    def register(self, job: str, folder: Path) -> str:
+        """Registers a model folder as that of a job, and returns the version that it got."""
         from azure.ai.ml.entities import Model
 
-        self.client.models.create_or_update(Model(name=self.model, version=version, path=folder, type="mlflow_model"))
+        made = Model(name=self.model, path=folder, type="mlflow_model", tags={"job": job})
+        return str(self.client.models.create_or_update(made).version)
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +70,8 @@ def live(
     values = values_read.load("demo", sets)
     live = Live(values, client_module.connect(values), root)
     prepare(root)
-    live.register("good", tiny_tuned)
-    live.register("same", tiny_base)
+    assert live.register("learned", tiny_tuned) == GOOD
+    assert live.register("same", tiny_base) == SAME
     deploy(live)
     yield live
     patch.undo()
@@ -85,7 +90,7 @@ def prepare(root: Path) -> None:
 
 
 def deploy(live: Live) -> None:
-    """Deploys version `good`, with places for two requests at a time."""
+    """Deploys the version that learned, with places for two requests at a time."""
     from azure.ai.ml.entities import ManagedOnlineDeployment, ManagedOnlineEndpoint, OnlineRequestSettings
 
     name = endpoint_module.name_of(live.values)
@@ -93,7 +98,7 @@ def deploy(live: Live) -> None:
     settings = OnlineRequestSettings(request_timeout_ms=60_000, max_concurrent_requests_per_instance=2)
     size = "Standard_NC4as_T4_v3"
     deployment = ManagedOnlineDeployment(
-        name="demo", endpoint_name=name, model=f"azureml:{live.model}:good", instance_type=size, instance_count=1,
+        name="demo", endpoint_name=name, model=f"azureml:{live.model}:{GOOD}", instance_type=size, instance_count=1,
         request_settings=settings,
     )  # fmt: skip
     live.client.online_deployments.begin_create_or_update(deployment).result()
@@ -102,14 +107,14 @@ def deploy(live: Live) -> None:
 
 
 def test_a_model_that_learned_is_promoted(live: Live) -> None:
-    version = "good"
-    with pytest.raises(UserError, match="no evaluation of version good yet"):
+    version = GOOD
+    with pytest.raises(UserError, match="no evaluation of version 1 yet"):
         promote.promote(live.values, version, live.folder / version, live.client)
     prod = values_read.load(
         "prod", [f"azure.{key}={live.values.data['azure'][key]}" for key in live.values.data["azure"]]
     )
     demanding = Values("demo", {**live.values.data, "evaluation": prod.data["evaluation"]}, prod.places)
-    with pytest.raises(UserError, match="good is not promoted"):
+    with pytest.raises(UserError, match="1 is not promoted"):
         promote.check(demanding, version, live.client)
 
     found = live.evaluation(version)
@@ -122,7 +127,7 @@ def test_a_model_that_learned_is_promoted(live: Live) -> None:
     require = {"perplexity_below_base_percent": 10, "question_gain_kept": True}
     asking = Values("demo", {**live.values.data, "evaluation": {**live.values.data["evaluation"], "require": require}})
     said = promote.promote(asking, version, live.folder / version, live.client)
-    assert said[-1] == f"{live.model}:good is promoted (promoted={found.hash})"
+    assert said[-1] == f"{live.model}:1 is promoted (promoted={found.hash})"
     tags = live.client.models.get(live.model, version).tags
     assert tags["promoted"] == found.hash and tags["evaluation_data"] == "data-1"
     assert float(tags["perplexity_tuned"]) < float(tags["perplexity_base"])
@@ -130,32 +135,57 @@ def test_a_model_that_learned_is_promoted(live: Live) -> None:
 
 
 def test_a_model_that_learned_nothing_is_refused_with_the_numbers(live: Live) -> None:
-    found = live.evaluation("same")
+    found = live.evaluation(SAME)
     assert "serves" in found.notes[0] and found.answered_by["tuned"] == "its weights on this machine"
     with pytest.raises(UserError) as caught:
-        promote.promote(live.values, "same", live.folder / "same", live.client)
+        promote.promote(live.values, SAME, live.folder / SAME, live.client)
     assert caught.value.code == 1
     assert "\nperplexity_below_base_percent: perplexity" in str(caught.value) and "+0.0 %" in str(caught.value)
     assert "no_more_empty_answers" not in str(caught.value)  # that one is met
-    assert "promoted" not in live.client.models.get(live.model, "same").tags
+    assert "promoted" not in live.client.models.get(live.model, SAME).tags
+
+
+def test_the_version_is_the_one_of_the_states_job(live: Live, tmp_path: Path) -> None:
+    def meant(*words: str) -> model_version.ModelVersion:
+        parser = values_read.parser_of("promote", "")
+        model_version.add_arguments(parser)
+        return model_version.from_arguments(parser.parse_args(["--env", "demo", *words]), live.values, live.client)
+
+    (tmp_path / "model-version").write_text(f"{GOOD} learned\n")
+    found = meant("--folder", str(tmp_path))
+    assert (found.version, found.job) == (GOOD, "learned")
+    assert re.fullmatch(r"learned-20\d{12}", found.folder.name)  # not that of the same job in another workspace
+    assert meant("--model-version", SAME).job == "same"
+    assert model_version.served(live.client, "not-here:1") == model_version.ModelVersion("not-here", "1", "")
+    (tmp_path / "model-version").write_text(f"{SAME} learned\n")
+    with pytest.raises(UserError, match=r":2 belongs to job same, and .* means the one of job learned; make register"):
+        meant("--folder", str(tmp_path))
+
+
+def test_metrics_are_those_of_a_versions_job(live: Live) -> None:
+    named = argparse.Namespace(model_version=SAME, folder=None)
+    assert metrics._job_of(live.values, live.client, named) == "same"
+    named.model_version = "99"
+    with pytest.raises(UserError, match=r"there is no model .*:99; make register"):
+        metrics._job_of(live.values, live.client, named)
 
 
 def test_an_evaluation_that_was_edited_proves_nothing(live: Live) -> None:
     folder = live.folder / "edited"
     folder.mkdir(parents=True)
-    evaluation.write(dataclasses.replace(live.evaluation("same"), version="edited"), folder)
+    evaluation.write(dataclasses.replace(live.evaluation(SAME), version="edited"), folder)
     with pytest.raises(UserError, match="was changed after it was written"):
         promote.promote(live.values, "edited", folder, live.client)
 
 
 def test_the_same_question_gets_the_same_evaluation(live: Live) -> None:
-    first, second = (live.evaluation("good", ask_endpoint=False) for _ in range(2))
+    first, second = (live.evaluation(GOOD, ask_endpoint=False) for _ in range(2))
     assert first.hash == second.hash
 
 
 def test_the_endpoint_answers_whole_and_in_pieces(live: Live) -> None:
     endpoint = endpoint_module.require(live.values, live.client, endpoint_module.name_of(live.values))
-    assert (endpoint.model, endpoint.places, endpoint.instances) == (f"{live.model}:good", 2, 1)
+    assert (endpoint.model, endpoint.places, endpoint.instances) == (f"{live.model}:{GOOD}", 2, 1)
     question = [{"role": "user", "content": "say c"}]
     greedy = {"do_sample": False, "max_new_tokens": 6}
     with endpoint_module.http_client(endpoint.timeout) as http:
@@ -191,7 +221,7 @@ def test_without_an_endpoint_a_sentence_says_what_to_do(live: Live) -> None:
 @pytest.mark.skipif(browsers.find() is None, reason="no Chromium")
 @pytest.mark.parametrize(("width", "dark"), [(1200, False), (360, True)])
 def test_the_report_in_a_browser(live: Live, tmp_path: Path, width: int, dark: bool) -> None:
-    found = live.evaluation("good", ask_endpoint=False)
+    found = live.evaluation(GOOD, ask_endpoint=False)
     file = tmp_path / "evaluation.html"
     file.write_text(report.html(found.as_dict()))
     with browsers.browser(tmp_path / "profile") as page:

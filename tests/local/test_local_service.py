@@ -244,3 +244,25 @@ def test_a_browser_cannot_be_made_to_reach_mlflow_by_another_name(local):
     with socket.create_connection(("127.0.0.1", local.emulated.record["plain_port"]), 5) as connection:
         connection.sendall(b"GET /mlflow/v2.0/x HTTP/1.1\r\nHost: rebound.example\r\nConnection: close\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 421")
+
+
+def test_a_shell_or_a_wrapper_is_signed_in_for_the_official_cli(fake_emulator, tmp_path):
+    calls = tmp_path / "calls"
+    az = tmp_path / "az"
+    az.write_text(f'#!/bin/sh\necho "$AZURE_CONFIG_DIR $*" >> {calls}\n')
+    wrapper = tmp_path / "my-az"
+    wrapper.write_text('#!/bin/sh\nexec az "$@"\n')
+    for each in (az, wrapper):
+        each.chmod(0o755)
+    home, path = fake_emulator.home, f"{tmp_path}:{os.environ['PATH']}"
+    folder = home / "azure" / WORKSPACE["subscription_id"]
+    (folder / "signed-in").unlink(missing_ok=True)
+    lines = program(home, "env", *FLAGS, PATH=path, AZUREML_CURRENT_CLOUD="AzureChinaCloud").stdout.splitlines()
+    assert f"export AZURE_CONFIG_DIR={folder}" in lines
+    assert "unset AZUREML_CURRENT_CLOUD" in lines
+    done = program(home, "run", *FLAGS, "--", str(wrapper), "ml", "job", "list", PATH=path)
+    assert done.returncode == 0, done.stderr
+    said = calls.read_text().splitlines()
+    assert [line.split()[1] for line in said] == ["login", "account", "ml"]  # signed in once
+    assert all(line.startswith(f"{folder} ") for line in said)
+    (folder / "signed-in").unlink()

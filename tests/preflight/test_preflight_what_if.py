@@ -25,7 +25,7 @@ def hours(where: Context) -> float:
 
 
 def test_the_chosen_size_takes_what_the_values_say_and_another_all_its_gpus() -> None:
-    where = made("dev", "compute.size=Standard_NC96ads_A100_v4", "finetune.number_of_gpu_to_use_finetuning=2")
+    where = made("reference", "compute.size=Standard_NC96ads_A100_v4", "finetune.number_of_gpu_to_use_finetuning=2")
     chosen, other = training_on(where, FOUR), training_on(where, FOUR, all_gpus=True)
     assert chosen
     assert other
@@ -34,7 +34,7 @@ def test_the_chosen_size_takes_what_the_values_say_and_another_all_its_gpus() ->
 
 
 def test_what_is_not_known_is_none() -> None:
-    where = made("dev")
+    where = made("reference")
     assert training_on(where, None) is serving_on(where, None) is None
     assert training_on(where, SIZES["standard_ds2_v2"]) is serving_on(where, SIZES["standard_ds2_v2"]) is None
     shapeless = dataclasses.replace(where, shape=None)
@@ -48,7 +48,7 @@ def test_what_is_not_known_is_none() -> None:
 
 
 def test_money_is_hours_nodes_and_price() -> None:
-    where = made("dev", "finetune.num_nodes_finetune=2", "compute.max_instances=2", "compute.price_per_hour=3")
+    where = made("reference", "finetune.num_nodes_finetune=2", "compute.max_instances=2", "compute.price_per_hour=3")
     training = training_on(where, A100)
     assert training
     assert training.cost(10) == 60
@@ -57,7 +57,7 @@ def test_money_is_hours_nodes_and_price() -> None:
 
 
 def test_the_price_of_the_values_is_the_chosen_sizes_alone() -> None:
-    where = made("dev", "compute.price_per_hour=3", "deployment.price_per_hour=4")
+    where = made("reference", "compute.price_per_hour=3", "deployment.price_per_hour=4")
     found = [
         price_of(where, size, role) for size, role in ((A100, "finetune"), (A100, "inference"), (FOUR, "finetune"))
     ]
@@ -65,7 +65,7 @@ def test_the_price_of_the_values_is_the_chosen_sizes_alone() -> None:
 
 
 def test_fits_and_tight_are_at_the_cards_memory() -> None:
-    training = training_on(made("dev"), A100)
+    training = training_on(made("reference"), A100)
     assert training
     for usable, fits, tight in ((training.gib, True, True), (training.gib - 0.01, False, True),
      (training.gib / 0.9, True, False),
@@ -81,14 +81,14 @@ def test_fits_and_tight_are_at_the_cards_memory() -> None:
 
 
 def test_serving_takes_weights_and_a_conversation_a_request() -> None:
-    one = serving_on(made("dev"), A100)
-    two = serving_on(made("dev", "deployment.max_concurrent_requests_per_instance=2"), A100)
+    one = serving_on(made("reference"), A100)
+    two = serving_on(made("reference", "deployment.max_concurrent_requests_per_instance=2"), A100)
     assert one
     assert two
     parameters, cache = 3_821_079_552, 2 * 2 * 32 * 32 * 96 * 4096
     assert one.gib == pytest.approx((2 * parameters + cache) / GIB * 1.1 + 2.0)
     assert two.gib - one.gib == pytest.approx(cache / GIB * 1.1)
-    on_four = serving_on(made("dev"), FOUR)
+    on_four = serving_on(made("reference"), FOUR)
     assert on_four
     assert on_four.has_gib == pytest.approx(4 * one.has_gib)
     for usable, fits, tight in (
@@ -110,22 +110,22 @@ def test_stage_2_keeps_the_weights_on_the_gpu() -> None:
 
 
 def test_hours_follow_the_epochs_and_the_most_steps() -> None:
-    one, three = hours(made("dev", "finetune.num_train_epochs=1")), hours(made("dev"))
+    one, three = hours(made("reference", "finetune.num_train_epochs=1")), hours(made("reference"))
     assert three > 2 * one - 0.5
     # 2,000 rows: 1,000 steps of one row are half an epoch, 10,000 are more than the three epochs
-    assert hours(made("dev", "finetune.max_steps=1000")) < one
-    assert hours(made("dev", "finetune.max_steps=2000")) == pytest.approx(one)
-    assert hours(made("dev", "finetune.max_steps=10000")) == three
-    assert hours(made("dev", "finetune.max_steps=0", "finetune.num_train_epochs=1")) == one
-    twice = made("dev", "finetune.max_steps=1000", "finetune.gradient_accumulation_steps=2")
+    assert hours(made("reference", "finetune.max_steps=1000")) < one
+    assert hours(made("reference", "finetune.max_steps=2000")) == pytest.approx(one)
+    assert hours(made("reference", "finetune.max_steps=10000")) == three
+    assert hours(made("reference", "finetune.max_steps=0", "finetune.num_train_epochs=1")) == one
+    twice = made("reference", "finetune.max_steps=1000", "finetune.gradient_accumulation_steps=2")
     assert hours(twice) == pytest.approx(
-        hours(made("dev", "finetune.num_train_epochs=1", "finetune.gradient_accumulation_steps=2"))
+        hours(made("reference", "finetune.num_train_epochs=1", "finetune.gradient_accumulation_steps=2"))
     )
 
 
 def test_evaluation_takes_its_time() -> None:
     without = {name: split for name, split in DATA.items() if name != "validation"}
-    assert hours(made("dev", data=without)) < hours(made("dev"))
+    assert hours(made("reference", data=without)) < hours(made("reference"))
 
 
 @pytest.mark.parametrize(
@@ -135,9 +135,9 @@ def test_evaluation_takes_its_time() -> None:
 def test_the_longest_is_known_where_both_splits_know_it(lengths: tuple[int, int], longest: int | None) -> None:
     data = {name: dataclasses.replace(DATA[name], longest=length)
             for name, length in zip(("train", "validation"), lengths, strict=True)}  # fmt: skip
-    assert what_if.longest(made("dev", data=data)) == longest
-    assert what_if.longest(made("dev", data={"train": DATA["train"]})) == 3000
-    assert what_if.longest(made("dev", data={})) is None
+    assert what_if.longest(made("reference", data=data)) == longest
+    assert what_if.longest(made("reference", data={"train": DATA["train"]})) == 3000
+    assert what_if.longest(made("reference", data={})) is None
 
 
 def test_tight_host_and_serving_shares_are_what_the_sentences_say() -> None:

@@ -3,85 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from scripts.azure import chat_models, component, machine_sizes
-from scripts.azure.chat_models import Model
-from scripts.azure.component import Component
 from scripts.azure.machine_sizes import Size
 from scripts.errors import CouldNotAskError
-from scripts.preflight import checklist, context
+from scripts.preflight import checklist
 from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN, Finding
 from tests.preflight.conftest import made
+from tests.preflight.live_answers import FAMILY, asked, finding, has
 
 A100, T4 = "Standard_NC24ads_A100_v4", "Standard_NC4as_T4_v3"
-FAMILY = "Standard NCADSA100v4 Family Cluster Dedicated vCPUs"
 CLUSTER = {"name": "gpu-cluster", "type": "amlcompute", "state": "Succeeded", "errors": "", "size": A100,
            "tier": "dedicated", "min": 0, "max": 1}  # fmt: skip
-
-
-@dataclass
-class Answers:
-    """What a workspace and its registry would answer."""
-
-    region: str = "eastus"
-    sizes: dict[str, Size] = field(default_factory=machine_sizes.catalog)
-    quota: dict[str, tuple[int, int]] = field(
-        default_factory=lambda: {FAMILY: (0, 100), "TotalDedicatedCores": (0, 100)}
-    )
-    there: dict[str, Any] | None = None
-    deployed: dict[str, Any] | None = None
-    models: dict[str | None, Model] = field(default_factory=dict)
-    newest: Component | None = field(default_factory=component.catalog)
-
-    @property
-    def usage(self) -> list[dict[str, Any]]:
-        return [{"name": name, "used": used, "limit": limit} for name, (used, limit) in self.quota.items()]
-
-    def cluster(self, name: str) -> dict[str, Any] | None:
-        return self.there
-
-    def deployment(self, endpoint: str, name: str) -> dict[str, Any] | None:
-        return self.deployed
-
-    def model(self, name: str, version: str | None = None) -> Model | None:
-        return self.models.get(version)
-
-    def component(self, name: str, version: str | None = None) -> Component | None:
-        return self.newest
-
-
-def asked(env: str, *sets: str, **answers: Any) -> context.Context:
-    return dataclasses.replace(made(env, *sets), live=Answers(**answers))  # type: ignore[arg-type]
-
-
-def finding(check: str, env: str, *sets: str, **answers: Any) -> Finding:
-    return checklist.named(check).work(asked(env, *sets, **answers))
-
-
-def has(found: Finding, status: str, *words: str) -> None:
-    assert found.status == status, found
-    for word in words:
-        assert word in f"{found.sentence} -> {found.todo}"
 
 
 @pytest.mark.parametrize(
     ("used", "limit", "status"), [(0, 24, PASS), (0, 23, FAIL), (76, 100, PASS), (77, 100, FAIL), (100, 100, FAIL)]
 )
 def test_training_needs_its_cores_of_the_family(used: int, limit: int, status: str) -> None:
-    found = finding("quota-training", "dev", quota={FAMILY: (used, limit)})
+    found = finding("quota-training", "reference", quota={FAMILY: (used, limit)})
     has(found, status, "1 x 24 = 24 cores of StandardNCADSA100v4Family", f"{used} of {limit} in use ({FAMILY})")
 
 
 def test_every_node_and_the_nodes_that_are_kept_count() -> None:
     nodes = ("finetune.num_nodes_finetune=2", "compute.max_instances=4")
-    has(finding("quota-training", "dev", *nodes, quota={FAMILY: (0, 48)}), PASS, "2 x 24 = 48")
-    has(finding("quota-training", "dev", *nodes, quota={FAMILY: (0, 47)}), FAIL)
+    has(finding("quota-training", "reference", *nodes, quota={FAMILY: (0, 48)}), PASS, "2 x 24 = 48")
+    has(finding("quota-training", "reference", *nodes, quota={FAMILY: (0, 47)}), FAIL)
     has(
-        finding("quota-training", "dev", *nodes, "compute.min_instances=3", quota={FAMILY: (0, 80)}),
+        finding("quota-training", "reference", *nodes, "compute.min_instances=3", quota={FAMILY: (0, 80)}),
         PASS,
         "3 x 24 = 72",
     )
@@ -89,7 +41,7 @@ def test_every_node_and_the_nodes_that_are_kept_count() -> None:
 
 def test_the_region_total_counts_too() -> None:
     for name in ("TotalDedicatedCores", "Total Cluster Dedicated Regional vCPUs"):
-        found = finding("quota-training", "dev", quota={FAMILY: (0, 100), name: (90, 100)})
+        found = finding("quota-training", "reference", quota={FAMILY: (0, 100), name: (90, 100)})
         has(found, FAIL, f"90 of 100 in use ({name})")
 
 
@@ -99,24 +51,24 @@ def test_the_region_total_counts_too() -> None:
      ({"min": 1, "size": A100.upper()}, PASS)],
 )  # fmt: skip
 def test_nodes_that_the_cluster_keeps_are_held_already(change: dict[str, Any], status: str) -> None:
-    has(finding("quota-training", "dev", quota={FAMILY: (90, 100)}, there={**CLUSTER, **change}), status)
+    has(finding("quota-training", "reference", quota={FAMILY: (90, 100)}, there={**CLUSTER, **change}), status)
 
 
 def test_no_entry_of_the_family_is_no_verdict() -> None:
     with pytest.raises(CouldNotAskError, match="StandardNCADSA100v4Family"):
-        finding("quota-training", "dev", quota={})
+        finding("quota-training", "reference", quota={})
     bare = {name: dataclasses.replace(size, family="") for name, size in machine_sizes.catalog().items()}
-    has(finding("quota-training", "dev", sizes=bare), PASS)  # the catalog knows the family
-    has(finding("quota-training", "dev", sizes={}), PASS)
-    has(finding("quota-training", "dev", "compute.size=Standard_NC24ad_A100_v4"), SKIPPED, "nothing is known")
-    has(finding("quota-serving", "dev", "deployment.instance_type=Standard_X"), SKIPPED, "nothing is known")
+    has(finding("quota-training", "reference", sizes=bare), PASS)  # the catalog knows the family
+    has(finding("quota-training", "reference", sizes={}), PASS)
+    has(finding("quota-training", "reference", "compute.size=Standard_NC24ad_A100_v4"), SKIPPED, "nothing is known")
+    has(finding("quota-serving", "reference", "deployment.instance_type=Standard_X"), SKIPPED, "nothing is known")
 
 
 @pytest.mark.parametrize(("used", "status"), [(76, PASS), (77, FAIL)])
 def test_low_priority_draws_on_the_pool_alone(used: int, status: str) -> None:
     quota = {FAMILY: (0, 0), "TotalLowPriorityCores": (used, 100)}
-    has(finding("quota-training", "dev", "compute.tier=low_priority", quota=quota), status, f"{used} of 100")
-    has(finding("quota-training", "dev", "compute.tier=low_priority"), SKIPPED, "no entry for low priority")
+    has(finding("quota-training", "reference", "compute.tier=low_priority", quota=quota), status, f"{used} of 100")
+    has(finding("quota-training", "reference", "compute.tier=low_priority"), SKIPPED, "no entry for low priority")
 
 
 @pytest.mark.parametrize(
@@ -127,7 +79,7 @@ def test_low_priority_draws_on_the_pool_alone(used: int, status: str) -> None:
 def test_low_priority_is_offered_where_it_is_allowed_and_has_room(allowed: bool, spare: int | None, way: str) -> None:
     pool = {} if spare is None else {"TotalLowPriorityCores": (spare, 100)}
     sets = [f"compute.low_priority_allowed={str(allowed).lower()}"]
-    found = finding("quota-training", "dev", *sets, quota={FAMILY: (0, 0), **pool})
+    found = finding("quota-training", "reference", *sets, quota={FAMILY: (0, 0), **pool})
     assert found.status == FAIL
     assert found.todo.startswith(way)
 
@@ -147,7 +99,7 @@ def test_serving_needs_its_cores_and_the_reserve(instances: int, used: int, limi
 
 def test_sizes_that_are_exempt_have_no_reserve() -> None:
     has(
-        finding("quota-serving", "dev", "deployment.instance_count=2", quota={FAMILY: (0, 100)}),
+        finding("quota-serving", "reference", "deployment.instance_count=2", quota={FAMILY: (0, 100)}),
         PASS,
         "2 x 24 = 48 cores",
     )
@@ -159,7 +111,9 @@ def test_sizes_that_are_exempt_have_no_reserve() -> None:
      ({"size": T4, "instances": 9}, FAIL), (None, FAIL)],
 )  # fmt: skip
 def test_a_deployment_that_is_there_counts_once(deployed: dict[str, Any] | None, status: str) -> None:
-    found = finding("quota-serving", "dev", "compute.tier=low_priority", quota={FAMILY: (24, 47)}, deployed=deployed)
+    found = finding(
+        "quota-serving", "reference", "compute.tier=low_priority", quota={FAMILY: (24, 47)}, deployed=deployed
+    )
     has(found, status)
 
 
@@ -174,7 +128,7 @@ def test_a_deployment_that_is_there_counts_once(deployed: dict[str, Any] | None,
 def test_training_beside_the_endpoint_is_a_warning_where_both_share_a_family(
     limit: int, sets: list[str], status: str
 ) -> None:
-    has(finding("quota-serving", "dev", *sets, quota={FAMILY: (0, limit)}), status, "1 x 24 = 24 cores")
+    has(finding("quota-serving", "reference", *sets, quota={FAMILY: (0, limit)}), status, "1 x 24 = 24 cores")
 
 
 @pytest.mark.parametrize(
@@ -195,25 +149,27 @@ def test_training_beside_the_endpoint_is_a_warning_where_both_share_a_family(
     ],
 )  # fmt: skip
 def test_an_existing_cluster(change: dict[str, Any], sets: list[str], status: str, words: str) -> None:
-    found = finding("cluster", "dev", *sets, there={**CLUSTER, **change})
+    found = finding("cluster", "reference", *sets, there={**CLUSTER, **change})
     has(found, status, words)
     if change.get("tier") == "low_priority" and status == FAIL:
         assert "go on with" not in found.todo
 
 
 def test_no_cluster_is_made_by_make_compute() -> None:
-    has(finding("cluster", "dev"), PASS, f"make compute creates it with {A100}")
+    has(finding("cluster", "reference"), PASS, f"make compute creates it with {A100}")
 
 
 def test_a_model_that_the_registry_has_or_not() -> None:
     catalog = chat_models.catalog()
     phi, phi_4 = catalog["Phi-3-mini-4k-instruct"], catalog["Phi-4"]
-    has(finding("model-exists", "dev", models={"15": phi}), PASS, "azureml has Phi-3-mini-4k-instruct version 15")
-    has(finding("model-exists", "dev", models={None: phi}), FAIL, 'take version "15"')
-    has(finding("model-exists", "dev"), FAIL, "mind its spelling")
+    has(finding("model-exists", "reference", models={"15": phi}), PASS, "azureml has Phi-3-mini-4k-instruct version 15")
+    has(finding("model-exists", "reference", models={None: phi}), FAIL, 'take version "15"')
+    has(finding("model-exists", "reference"), FAIL, "mind its spelling")
     archived = dataclasses.replace(phi_4, archived=True)
     has(finding("model-exists", "prod", models={"8": archived}), WARN, "has archived Phi-4 since")
-    has(finding("model-exists", "dev", models={"15": dataclasses.replace(phi, archived=True)}), PASS)  # known to be
+    has(
+        finding("model-exists", "reference", models={"15": dataclasses.replace(phi, archived=True)}), PASS
+    )  # known to be
     has(finding("model-exists", "demo"), SKIPPED, "fetches it from the hub")
 
 
@@ -233,28 +189,33 @@ def test_drift_is_of_the_model_or_the_component() -> None:
 
 
 def test_sizes_that_the_region_offers() -> None:
-    has(finding("sizes-in-region", "dev"), PASS, f"eastus offers {A100}")
-    has(finding("sizes-in-region", "dev", f"deployment.instance_type={T4}"), PASS, f"{A100} and {T4}")
+    has(finding("sizes-in-region", "reference"), PASS, f"eastus offers {A100}")
+    has(finding("sizes-in-region", "reference", f"deployment.instance_type={T4}"), PASS, f"{A100} and {T4}")
     without = {name: size for name, size in machine_sizes.catalog().items() if size.name != A100}
-    has(finding("sizes-in-region", "dev", sizes=without), FAIL, f"does not offer {A100}", "did you mean 'Standard_NC")
+    has(
+        finding("sizes-in-region", "reference", sizes=without),
+        FAIL,
+        f"does not offer {A100}",
+        "did you mean 'Standard_NC",
+    )
     other = {**machine_sizes.catalog(), A100.lower(): Size(A100, 2, 24, 220)}
-    has(finding("sizes-in-region", "dev", sizes=other), FAIL, "has 2 GPUs in eastus, the lock or catalog says 1")
+    has(finding("sizes-in-region", "reference", sizes=other), FAIL, "has 2 GPUs in eastus, the lock or catalog says 1")
     offered = {**machine_sizes.catalog(), "standard_new_v9": Size("Standard_New_v9", 2, 24, 220)}
-    has(finding("sizes-in-region", "dev", "compute.size=Standard_New_v9", sizes=offered), PASS)
+    has(finding("sizes-in-region", "reference", "compute.size=Standard_New_v9", sizes=offered), PASS)
 
 
 def test_the_region_of_the_values() -> None:
-    has(finding("region", "dev", region="EastUS"), PASS)
-    has(finding("region", "dev", region="westus"), WARN, "eastus, but the workspace is in westus", "write westus")
+    has(finding("region", "reference", region="EastUS"), PASS)
+    has(finding("region", "reference", region="westus"), WARN, "eastus, but the workspace is in westus", "write westus")
 
 
 def test_a_check_that_could_not_ask_is_skipped_and_says_so() -> None:
-    results = {each.check: each for each in checklist.run(asked("dev", quota={}))}
+    results = {each.check: each for each in checklist.run(asked("reference", quota={}))}
     unasked = results["quota-training"]
     assert unasked.unasked
     assert unasked.finding.status == SKIPPED
     assert "no entry for family" in unasked.finding.sentence
     assert not results["cluster"].unasked
-    offline = {each.check: each for each in checklist.run(made("dev"))}
+    offline = {each.check: each for each in checklist.run(made("reference"))}
     assert offline["cluster"].finding == Finding(SKIPPED, "offline: needs a workspace")
     assert not offline["cluster"].unasked

@@ -12,8 +12,16 @@ from scripts.files import ROOT
 from scripts.validate.__main__ import validate
 from scripts.values.read import load
 
-JOB, MODEL, COMPUTE = "pipelines/dev/finetune.yml", "pipelines/dev/model.yml", "pipelines/dev/compute.yml"
-ENDPOINT, DEPLOYMENT, DATA = "endpoints/dev/endpoint.yml", "endpoints/dev/deployment.yml", "pipelines/dev/data.yml"
+JOB, MODEL, COMPUTE = (
+    "pipelines/reference/finetune.yml",
+    "pipelines/reference/model.yml",
+    "pipelines/reference/compute.yml",
+)
+ENDPOINT, DEPLOYMENT, DATA = (
+    "endpoints/reference/endpoint.yml",
+    "endpoints/reference/deployment.yml",
+    "pipelines/reference/data.yml",
+)
 Broken = Callable[[str, str, str], list[str]]
 Fault = Callable[[str, str, str, str, str], None]
 
@@ -35,7 +43,7 @@ def broken(project: Path) -> Broken:
         text = path.read_text()
         assert before in text, f"{before!r} does not stand in {name}: the test is out of date"
         path.write_text(text.replace(before, after, 1))
-        return [str(each) for each in validate(load("dev"), project)]
+        return [str(each) for each in validate(load("reference"), project)]
 
     return breaks
 

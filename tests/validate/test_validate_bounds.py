@@ -22,7 +22,7 @@ CASES = [
     (ENDPOINT, "auth_mode: key", "auth_mode: key\ntraffic: {demo: 100}", "traffic", "make deploy sets it"),
     (ENDPOINT, "auth_mode: key", "auth_mode: key\nmirror_traffic: {demo: 60}", "mirror_traffic", "at most 50"),
     (DEPLOYMENT, "name: demo", "name: de", "name", "3 to 32"),
-    (DEPLOYMENT, "initial_delay: 600", "initial_delay: 0", "liveness_probe.initial_delay", "at least 1"),
+    (DEPLOYMENT, "initial_delay: 500", "initial_delay: 0", "liveness_probe.initial_delay", "at least 1"),
     (DEPLOYMENT, "request_timeout_ms: 90000", "request_timeout_ms: 900000", "request_settings.request_timeout_ms",
      "between 1 and 180000"),
     (DEPLOYMENT, "instance_count: 1", "instance_count: 51", "instance_count", "between 1 and 50"),

@@ -39,13 +39,13 @@ def test_no_section_of_another_kind_is_too_much(project: Path, section: str, val
     start = lines.index(f"{section}:")
     end = next((n for n in range(start + 1, len(lines)) if lines[n][:1].strip()), len(lines))
     (project / JOB).write_text("\n".join([*lines[:start], f"{section}: {value}", *lines[end:]]) + "\n")
-    assert any(f"{JOB}:{start + 1}: {section}: found" in str(each) for each in validate(load("dev"), project))
+    assert any(f"{JOB}:{start + 1}: {section}: found" in str(each) for each in validate(load("reference"), project))
 
 
 def test_broken_and_missing_files_are_named(project: Path) -> None:
     (project / JOB).write_text("type: [\n")
     with pytest.raises(UserError, match=r"finetune\.yml:2: not valid YAML"):
-        validate(load("dev"), project)
+        validate(load("reference"), project)
     (project / JOB).unlink()
-    with pytest.raises(UserError, match="run make render ENV=dev"):
-        validate(load("dev"), project)
+    with pytest.raises(UserError, match="run make render ENV=reference"):
+        validate(load("reference"), project)

@@ -12,7 +12,7 @@ from scripts.files import ROOT
 from scripts.validate import job
 from scripts.validate.documents import Document, read_document
 
-GOOD = read_document(ROOT / "pipelines/dev/finetune.yml", "job")
+GOOD = read_document(ROOT / "pipelines/reference/finetune.yml", "job")
 STEP = next(iter(GOOD.data["jobs"]))
 IN, OUT = f"jobs.{STEP}.inputs", f"jobs.{STEP}.outputs"
 GONE = object()

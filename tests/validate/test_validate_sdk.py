@@ -8,7 +8,7 @@ from tests.validate.conftest import COMPUTE, DATA, DEPLOYMENT, ENDPOINT, JOB, MO
 
 CASES = [
     (JOB, "display_name", "display_nam", "display_nam", "did you mean 'display_name'"),
-    (JOB, "environment: dev", "environment: 3", "tags.environment", "put it in quotes"),
+    (JOB, "environment: reference", "environment: 3", "tags.environment", "put it in quotes"),
     (COMPUTE, "size:", "vm_size:", "vm_size", "unknown key"),
     (COMPUTE, "min_instances: 0", "min_instances: zero", "min_instances", "found 'zero', expected integer"),
     (COMPUTE, "tier: dedicated", "tier: lowpriority", "tier", "did you mean 'low_priority'"),

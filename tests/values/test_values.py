@@ -29,7 +29,7 @@ def refused(project: Path, *sets: str) -> str:
 
 
 def test_every_environment_of_the_project_loads():
-    assert environments() == ["demo", "dev", "prod"]
+    assert environments() == ["demo", "dev", "prod", "reference"]
     for environment in environments():
         assert isinstance(load(environment), Values)
 

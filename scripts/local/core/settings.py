@@ -10,6 +10,7 @@ import yaml
 
 from scripts.azure import machine_sizes
 from scripts.azure.machine_sizes import family_key
+from scripts.conversation import answer
 from scripts.errors import UserError, suggest
 from scripts.files import write_private
 
@@ -40,6 +41,7 @@ class Settings:
     serving_threads: int = _number("serving.threads", 0)
     max_batch: int = _number("serving.max_batch", 1)
     ready_seconds: float = _number("serving.ready_seconds", 1.0)
+    answer_shape: str = _choice("serving.answer_shape", "auto", *answer.SHAPES)
     start_scale: float = _number("serving.start_scale", 0.001)
     delete_waits_seconds: float = _number("serving.delete_waits_seconds", 0.0)
     name_held_seconds: float = _number("serving.name_held_seconds", 0.0)

@@ -1,8 +1,8 @@
 """The conda.yaml of the trained model, by which Azure builds the image that serves it.
 
 The component copies that of the base model (azureml-assets, finetune.py, 2026-07-23). A base model here may have none:
-a stand-in, or one of the Hugging Face hub. Then it lists what wrote the model, MLflow aside: the component's own image
-has MLflow 2, and the MLflow that ran here is not what Azure would install.
+a stand-in, or one of the Hugging Face hub. Then it lists what the finetune config says, else what wrote the model,
+MLflow aside: the MLflow that ran here is not what Azure would install.
 """
 
 from __future__ import annotations
@@ -12,17 +12,21 @@ from pathlib import Path
 
 import yaml
 
-from scripts.azure.catalog import read_catalog
+from scripts.azure.serving_rules import MLFLOW_BELOW, MONITORING
 from scripts.local.engine.job_folder import Job
 
 NAME = "conda.yaml"
-FACTS = read_catalog("serving.json")
-MLFLOW = f"mlflow<{FACTS['mlflow_below']['major']}"
-MONITORING: str = FACTS["scorer_imports"]["package"]
+MLFLOW = f"mlflow<{MLFLOW_BELOW}"
 
 
-def write(job: Job, model: Path) -> None:
-    """Puts its environment in place of the one that MLflow wrote beside a trained model; the log says which."""
+def write(job: Job, model: Path, configured: bool) -> None:
+    """Puts its environment in place of the one that MLflow wrote beside a trained model; the log says which.
+
+    `configured`: the finetune config names the packages, which MLflow has written already.
+    """
+    if configured:
+        job.log(f"{NAME}: as mlflow_ft_conf of the finetune config says")
+        return
     base = job.base_model.get("path")
     if base and (Path(base) / NAME).is_file():
         shutil.copyfile(Path(base) / NAME, model / NAME)

@@ -7,17 +7,21 @@ Everything is written under another name first: an output is either complete or 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from scripts.azure.component_rules import applies
+from scripts.azure.references import REGISTRY
+from scripts.conversation import answer
 from scripts.conversation.model_folder import ADAPTER
+from scripts.files import write
 from scripts.local.engine import conda_file
 from scripts.local.engine.checkpoints import all_in
 from scripts.local.engine.job_folder import Job
-from scripts.local.engine.model_import import BaseModel
+from scripts.local.engine.model_import import FINETUNE_CONFIG, BaseModel
 from scripts.local.engine.preprocess import Data
 
 PACKAGES = ("mlflow-skinny", "torch", "transformers", "accelerate", "safetensors", "pandas")
@@ -38,14 +42,16 @@ def run(
         {"model": model, "tokenizer": tokenizer},
         str(partial),
         task="llm/v1/chat",
-        pip_requirements=requirements(adapter_beside=applies("adapter-left-beside", values)),
+        pip_requirements=requirements(base.config, adapter_beside=applies("adapter-left-beside", values)),
         metadata=metadata(job, values, base, data, summary),
     )
-    conda_file.write(job, partial)
+    conda_file.write(job, partial, configured=bool(saving(base.config)))
     if (partial / ADAPTER).exists():
         # mlflow wrote PEFT's wrapped layers under names that no model has: the base model is what belongs here.
         model.unload().save_pretrained(partial / "model")
     tokenizer.save_pretrained(partial / "model")
+    if base.config:  # beside the model, as the component leaves it, for who trains on with it
+        write(partial / FINETUNE_CONFIG, json.dumps(base.config, indent=2) + "\n")
     pytorch = job.outputs.get("pytorch_model_folder")
     if pytorch:
         _write_pytorch(job, partial, fresh(pytorch), pytorch)
@@ -63,6 +69,7 @@ def metadata(job: Job, values: dict[str, Any], base: BaseModel, data: Data, summ
         "component": job.described.get("component", "chat_completion_pipeline"),
         "finetuning_task": "chat-completion",
         "system_role_supported": base.system_role_supported,
+        "serving": dict(zip(("answers", "because"), served(base), strict=True)),
         "parameters": {
             name: value for name, value in sorted(values.items()) if value is not None and name in job.inputs
         },
@@ -72,12 +79,38 @@ def metadata(job: Job, values: dict[str, Any], base: BaseModel, data: Data, summ
     }
 
 
-def requirements(adapter_beside: bool) -> list[str]:
-    """Returns the packages that load the model, pinned to what wrote it."""
+def served(base: BaseModel) -> tuple[str, str]:
+    """Returns how Azure's server of the trained model answers, and why; from azureml-assets at 2026-07-23.
+
+    The converter writes flavour hftransformersv2 and, unless the finetune config enables vLLM (finetune.py,
+    setup_vllm), drops the base model's image: Azure's no-code MLflow scorer serves it then. A model of the hub never
+    had an image.
+    """
+    registered = REGISTRY.fullmatch(base.reference)
+    vllm = (base.config.get("inferencing_config") or {}).get("enable_vllm")
+    if not registered:
+        return answer.SCORER, "a model that does not come from the registry is served by Azure's no-code MLflow scorer"
+    if vllm is None:
+        return answer.OUTPUT, "as its model card says; what its own finetune config enables is unverified"
+    if vllm:
+        return answer.OUTPUT, "inferencing_config.enable_vllm keeps the base model's vLLM image"
+    return answer.SCORER, "inferencing_config.enable_vllm is false: Azure's no-code MLflow scorer"
+
+
+def requirements(config: dict[str, Any], adapter_beside: bool) -> list[str]:
+    """Returns the packages of the model's conda.yaml: what wrote it, pinned, and what the finetune config says."""
     from importlib.metadata import version
 
+    wanted = saving(config)
     names = (*PACKAGES, "peft") if adapter_beside else PACKAGES
-    return [f"{name}=={version(name).partition('+')[0]}" for name in names]
+    found = [f"{name}=={version(name).partition('+')[0]}" for name in names]
+    return [*(wanted.get("pip_requirements") or found), *wanted.get("extra_pip_requirements", ())]
+
+
+def saving(config: dict[str, Any]) -> dict[str, Any]:
+    """Returns what a finetune config says about the packages of the model's environment."""
+    words = config.get("mlflow_ft_conf", {}).get("mlflow_save_model_kwargs", {})
+    return {key: words[key] for key in ("pip_requirements", "extra_pip_requirements") if words.get(key)}
 
 
 def fresh(target: Path) -> Path:

@@ -47,7 +47,10 @@ def run(
     model: Any = packed.load(base.folder, dtype, device)
     adapted, how = model, "full fine-tuning (apply_lora false)"
     if values["apply_lora"]:
-        adapted = lora.add_adapters(model, values, base.config.get("lora_target_modules"))
+        targets, lines = lora.targets(model, values, base)
+        for line in lines:
+            job.log(line)
+        adapted = lora.add_adapters(model, values, targets)
         how = f"LoRA r {values['lora_r']}, alpha {values['lora_alpha']}, dropout {values['lora_dropout']:g}"
     weights = [weight for weight in model.parameters() if weight.requires_grad]
     trained, total = sum(w.numel() for w in weights), sum(w.numel() for w in model.parameters())

@@ -15,30 +15,70 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from scripts.azure import component_rules, model_shapes
+from scripts.azure import lora as component
+from scripts.azure.references import REGISTRY
 from scripts.conversation.model_folder import ADAPTER
 from scripts.errors import UserError
+from scripts.local.engine.model_import import BaseModel
+
+Targets = tuple[str, ...] | str
 
 
-def add_adapters(model: Any, values: dict[str, Any], targets: list[str] | None) -> Any:
-    """Wraps the model with LoRA adapters on `targets` (every linear layer but the head, unless given)."""
+def targets(model: Any, values: dict[str, Any], base: BaseModel) -> tuple[Targets, list[str]]:
+    """Returns the modules on which the component would put adapters, and lines for the log that say why.
+
+    A `UserError` where the component would stop: its own LoRA does not take every type of model. Where a small model
+    stands in for another one, the other one's type decides whether the job runs, and the stand-in's which modules.
+    """
+    stage_3 = component_rules.applies("weights-from-the-host", values)
+    model_type = str(model.config.model_type)
+    registered = REGISTRY.fullmatch(base.reference)
+    shape = model_shapes.find(registered["name"] if registered else base.reference)
+    meant = shape.model_type if base.stand_in and shape else model_type
+    wanted = component.plan(meant, base.config, stage_3)
+    told = any(key in base.config for key in component.KEYS)
+    if wanted.fault and (told or not registered):
+        raise UserError(f"{wanted.fault}; set in the file of finetune_config_path: {wanted.todo}.")
+    lines = [f"no effect here: finetune config {key}, as lora_algo is {wanted.algorithm}" for key in wanted.ignored]
+    found = wanted.modules
+    if base.stand_in and meant != model_type:
+        found = component.plan(model_type, {"lora_algo": wanted.algorithm}, stage_3=False).modules
+        lines += [f"{base.reference} itself gets them on {_shown(wanted.modules)}"] if wanted.modules else []
+    how = f"the component's own LoRA ({component.CUSTOM})" if wanted.algorithm == component.CUSTOM else "PEFT"
+    lines.append(f"adapters by {how} on {_shown(found)}, as for model type {model_type}")
+    if registered and not told:
+        lines.append(
+            f"unverified: {registered['name']} brings a finetune config of its own from the registry, which may name "
+            "other modules"
+        )
+    return found, lines
+
+
+def add_adapters(model: Any, values: dict[str, Any], targets: Targets) -> Any:
+    """Wraps the model with LoRA adapters on `targets`, the names of modules or a pattern."""
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(
         r=values["lora_r"],
         lora_alpha=values["lora_alpha"],
         lora_dropout=values["lora_dropout"],
-        target_modules=targets or "all-linear",
+        target_modules=targets if isinstance(targets, str) else list(targets),
         task_type="CAUSAL_LM",
     )
     try:
         adapted = get_peft_model(model, config)
     except ValueError as error:
         raise UserError(
-            f"lora_target_modules: {targets} does not fit this model ({str(error).splitlines()[0]})"
+            f"lora_target_modules: {_shown(targets)} does not fit this model ({str(error).splitlines()[0]})"
         ) from None
     if not values["lora_dropout"]:
         _write_out(adapted)
     return adapted
+
+
+def _shown(targets: Targets) -> str:
+    return targets if isinstance(targets, str) else ", ".join(targets)
 
 
 def merged(model: Any, folder: Path) -> Any:

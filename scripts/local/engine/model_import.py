@@ -16,6 +16,12 @@ from scripts.errors import UserError
 from scripts.local.engine import smollm2
 from scripts.local.engine.job_folder import Job
 
+FINETUNE_CONFIG = "finetune_config.json"  # in the folder of a model that brings its own
+
+# Keys of the finetune config that matter here too; the others change how Azure's machines load, train and serve.
+USED = ("chat_special_tokens", "system_role_supported", "finetune_chat_template", "lora_algo", "lora_target_modules",
+        "inferencing_config", "mlflow_ft_conf")  # fmt: skip
+
 
 @dataclass
 class BaseModel:
@@ -58,15 +64,14 @@ def run(job: Job, values: dict[str, Any]) -> BaseModel:
         job.log(f"NOTE: {name} stands in for {reference}: the run is real, the model that comes out is small")
     else:
         job.log(f"base model: {reference}")
-    config = _finetune_config(values, folder)
+    config = _finetune_config(values, [folder, *([Path(path)] if path else [])])
     if values["huggingface_id"] and not stand_in and "chat_special_tokens" not in config:
         raise UserError(
             "inputs.finetune_config_path: Chat Special tokens are not set in finetune config; a model of the hub needs "
             'a file such as {"chat_special_tokens": {"instruction_template": "<|im_start|>user", "response_template": '
             '"<|im_start|>assistant"}}.'
         )
-    for key in sorted(set(config) - {"chat_special_tokens", "system_role_supported", "finetune_chat_template",
-                                     "lora_target_modules"}):  # fmt: skip
+    for key in sorted(set(config) - set(USED)):
         job.log(f"no effect here: finetune config {key}")
     return BaseModel(folder, reference, stand_in, config)
 
@@ -94,12 +99,22 @@ def weights_in(folder: Path) -> Path:
     )
 
 
-def _finetune_config(values: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Reads the finetune config: the file of the job, else the one in the model's folder, else nothing."""
+def _finetune_config(values: dict[str, Any], folders: list[Path]) -> dict[str, Any]:
+    """Reads the finetune config: the one in the model's folder, and over it the file of the job; so the component."""
     given = values["finetune_config_path"]
-    path = Path(given) if given else folder / "finetune_config.json"
-    if not path.exists():
-        return {}
+    beside = next((path for folder in folders if (path := folder / FINETUNE_CONFIG).exists()), None)
+    config = _read_config(beside) if beside else {}
+    if given and Path(given).exists():
+        config = _updated(config, _read_config(Path(given)))
+    tokens = config.get("chat_special_tokens")
+    missing = [key for key in ("instruction_template", "response_template") if tokens is not None and key not in tokens]
+    if missing:
+        name = Path(given or FINETUNE_CONFIG).name
+        raise UserError(f"inputs.finetune_config_path: {name}: chat_special_tokens.{missing[0]} is missing.")
+    return config
+
+
+def _read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -108,8 +123,13 @@ def _finetune_config(values: dict[str, Any], folder: Path) -> dict[str, Any]:
         raise UserError(
             f"inputs.finetune_config_path: {path.name} holds {type(config).__name__}; it must be an object."
         )
-    tokens = config.get("chat_special_tokens")
-    missing = [key for key in ("instruction_template", "response_template") if tokens is not None and key not in tokens]
-    if missing:
-        raise UserError(f"inputs.finetune_config_path: {path.name}: chat_special_tokens.{missing[0]} is missing.")
     return config
+
+
+def _updated(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Returns `base` with the keys of `over` in it, mappings merged at every depth."""
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(base.get(key), dict)
+        merged[key] = _updated(base[key], value) if both else value
+    return merged

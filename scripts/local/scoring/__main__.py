@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scripts.conversation import model_folder
+from scripts.conversation import answer, model_folder
 from scripts.errors import FAILED, UserError, one_line
 from scripts.local.engine import process, threads
 
@@ -27,6 +27,10 @@ def main() -> int:
     parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
     parser.add_argument("--log", type=Path, required=True, help="file that a line per request is appended to")
     parser.add_argument("--max-batch", type=int, default=8, help="conversations answered at a time (default 8)")
+    parser.add_argument(
+        "--answer-shape", choices=("auto", *answer.SHAPES), default="auto",
+        help="shape of the answers (default auto: as Azure would serve this model)",
+    )  # fmt: skip
     parser.add_argument("--threads", type=int, default=0, help="threads to compute with (default: the free cores)")
     options = parser.parse_args()
     threads.tune(options.threads)
@@ -39,7 +43,9 @@ def main() -> int:
 
     from scripts.local.scoring.app import Server
 
-    server = Server(log)
+    shape, why = answer_shape(options.answer_shape, options.model_dir)
+    log(f"answers are {answer.SHAPES[shape]}: {why}")
+    server = Server(log, shape)
     threading.Thread(target=load, args=(server, options, log), name="loader", daemon=True).start()
     uvicorn.run(
         server.application(),
@@ -53,6 +59,16 @@ def main() -> int:
     return 0
 
 
+def answer_shape(wanted: str, folder: Path) -> tuple[str, str]:
+    """Returns the shape of the answers and why: the setting's, else what the training wrote into MLmodel."""
+    if wanted != "auto":
+        return wanted, "by the setting serving.answer_shape"
+    written = model_folder.metadata(folder).get("serving") or {}
+    if written.get("answers") in answer.SHAPES:
+        return written["answers"], str(written.get("because"))
+    return answer.OUTPUT, "unverified: the model does not say how Azure would serve it"
+
+
 def load(server: Server, options: argparse.Namespace, log: Callable[[str], None]) -> None:
     """Loads the model and answers one token, then lets the server be healthy; ends the process if that fails."""
     begun = time.monotonic()
@@ -63,6 +79,8 @@ def load(server: Server, options: argparse.Namespace, log: Callable[[str], None]
         from scripts.local.scoring.generator import Generator
 
         generator = Generator(options.model_dir, options.max_batch, threads.Follower(options.threads))
+        # The scorer leaves a system prompt to the template, whatever the finetune config says of it.
+        generator.system_role_supported |= server.shape != answer.OUTPUT
         generator.add(generator.prepare([{"role": "user", "content": "Hello"}], Parameters(max_new_tokens=1)))
         generator.step()
         server.batcher = Batcher(generator, log)

@@ -12,17 +12,23 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from scripts.conversation.answer import END, EVENTS, event, written
-from scripts.local.scoring.contract import BadRequest, Question, parse
+from scripts.conversation import answer as answers_module
+from scripts.conversation.answer import END, EVENTS, OUTPUT, event, written
+from scripts.local.scoring import contract, scorer
+from scripts.local.scoring.contract import BadRequest, Question
+from scripts.local.scoring.scorer import ScriptError
 
 UNFINISHED = "\ufffd"  # what a tokenizer writes for a character whose bytes are not complete yet
 
 
 class Server:
-    """The application's state: `batcher` is None until the model is loaded."""
+    """The application's state: `batcher` is None until the model is loaded, `shape` is that of the answers.
 
-    def __init__(self, log: Callable[[str], None]) -> None:
-        self.log = log
+    With another shape than that of the registry's own image, requests are read as Azure's no-code scorer does.
+    """
+
+    def __init__(self, log: Callable[[str], None], shape: str = OUTPUT) -> None:
+        self.log, self.shape = log, shape
         self.batcher: Any = None
 
     def application(self) -> Starlette:
@@ -39,11 +45,14 @@ class Server:
         if not self.batcher:
             return self._refuse(503, "NotReady", "The model is still loading; ask again in a few seconds.", begun)
         try:
-            question = parse(await request.body())
+            question = self._read(await request.body())
             # Templates and tokenizers are quick, but a long conversation should not hold up the other requests.
             answers = await asyncio.to_thread(self._prepare, question)
         except BadRequest as error:
             return self._refuse(400, "BadRequest", str(error), begun)
+        except ScriptError as error:
+            self.log(f"scoring script: {error}")
+            return self._refuse(500, "SystemError", scorer.FAILED_SCRIPT, begun)
         except ClientDisconnect:
             return Response(status_code=499)
         if question.parameters.stream:
@@ -56,19 +65,30 @@ class Server:
         except Exception:  # the batcher has logged it
             return self._refuse(500, "SystemError", "The model failed while answering; the log has the reason.", begun)
         self._record(200, answers, begun)
-        outputs = [written(text) for text in texts]
-        return JSONResponse(outputs if question.several else outputs[0])
+        return JSONResponse(answers_module.body(texts, self.shape, question.rows))
+
+    def _read(self, body: bytes) -> Question:
+        if self.shape == OUTPUT:
+            return contract.parse(body)
+        question, ignored = scorer.parse(body)
+        if ignored:
+            self.log(f"scoring script: no effect: {', '.join(ignored)}")
+        return question
 
     def _prepare(self, question: Question) -> list[Any]:
-        return [
-            self.batcher.generator.prepare(conversation, question.parameters) for conversation in question.conversations
-        ]
+        prepare = self.batcher.generator.prepare
+        try:
+            return [prepare(conversation, question.parameters) for conversation in question.conversations]
+        except BadRequest as error:
+            if self.shape == OUTPUT:
+                raise
+            raise ScriptError(str(error)) from None
 
     async def _whole(self, answer: Any) -> str:
         text = ""
         async for text, _ in self.batcher.answer(answer):  # noqa: B007 - the last one is the whole text
             pass
-        if answer.parameters.return_full_text:
+        if answer.parameters.return_full_text and self.shape == OUTPUT:  # the scorer takes the last turn alone
             return self.batcher.generator.tokenizer.decode(answer.prompt, skip_special_tokens=True) + text
         return text
 
@@ -94,7 +114,8 @@ class Server:
 
     def _refuse(self, status: int, code: str, message: str, begun: float) -> Response:
         self.log(f"POST /score {status} {1000 * (time.monotonic() - begun):.0f} ms")
-        return JSONResponse({"error": {"code": code, "message": message}}, status)
+        error = {"error": {"code": code, "message": message}} if self.shape == OUTPUT else {"message": message}
+        return JSONResponse(error, status)
 
     def _record(self, status: int, answers: list[Any], begun: float) -> None:
         seconds, tokens = time.monotonic() - begun, sum(len(answer.tokens) for answer in answers)

@@ -37,11 +37,15 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Question:
-    """A checked request: its conversations, and whether it held several (the response is a list then)."""
+    """A checked request: its conversations, whether it held several (the response is a list then), and its rows.
+
+    A row is what `input_string` lists: a message, or a conversation.
+    """
 
     conversations: list[list[dict[str, Any]]]
     parameters: Parameters
     several: bool
+    rows: int
 
 
 def parse(body: bytes) -> Question:
@@ -55,14 +59,18 @@ def parse(body: bytes) -> Question:
     _only(content, ("input_data", "params"), "")
     if "input_data" not in content:
         raise BadRequest("A value is not provided for the 'input_data' parameter.")
-    data = content["input_data"]
+    return read(content["input_data"], content.get("params"))
+
+
+def read(data: Any, params: Any = None) -> Question:
+    """Returns the checked `input_data`, with what stands in the other place for parameters."""
     if not isinstance(data, dict):
         raise BadRequest(f"input_data: found {_kind(data)}; it must be an object with input_string and parameters.")
     _only(data, ("input_string", "parameters"), "input_data")
     if "input_string" not in data:
         raise BadRequest("input_data.input_string: missing; give the list of messages.")
     given: dict[str, Any] = {}
-    for where, part in (("input_data.parameters", data.get("parameters")), ("params", content.get("params"))):
+    for where, part in (("input_data.parameters", data.get("parameters")), ("params", params)):
         if part is None:
             continue
         if not isinstance(part, dict):
@@ -73,7 +81,7 @@ def parse(body: bytes) -> Question:
     parameters = Parameters(**given)
     if parameters.stream and several:
         raise BadRequest("input_data.parameters.stream: only one conversation at a time can be streamed.")
-    return Question(conversations, parameters, several)
+    return Question(conversations, parameters, several, len(data["input_string"]))
 
 
 def _conversations(given: Any) -> tuple[list[list[dict[str, Any]]], bool]:

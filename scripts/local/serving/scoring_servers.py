@@ -132,6 +132,7 @@ class ScoringServer:
         # Tests name another module than SCORING.
         words = ["-m", os.environ.get("AZUREML_LOCAL_SCORING", SCORING), "--model-dir", str(self.plan.model)]
         words += ["--port", str(self.port), "--log", str(self.log), "--max-batch", str(settings.max_batch)]
+        words += ["--answer-shape", settings.answer_shape]
         words += ["--threads", str(settings.serving_threads)] if settings.serving_threads else []
         child = await processes.spawn(words, self.log, dict(self.plan.variables))
         self._remember(child.identity)

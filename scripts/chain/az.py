@@ -1,0 +1,107 @@
+"""The program that answers to `az`: what it is asked, what it is told to do, and what its exit codes mean."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scripts.chain.patience import Patience
+from scripts.errors import MISSING, CouldNotAskError, UserError, one_line
+
+NOT_FOUND = 3  # the exit code of az for every answer of 404
+_END_SECONDS = 10  # for a program to end after it was told to
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a command ended, and what it wrote; `err` is empty where it went to the terminal."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def reason(self) -> str:
+        """Its error in a line: the first that az marks as one."""
+        lines = [line for line in self.err.splitlines() if line.strip()]
+        marked = [line.removeprefix("ERROR:") for line in lines if line.startswith("ERROR:") and line != "ERROR:"]
+        return one_line((marked or lines or [f"it ended with code {self.code}"])[0])
+
+
+class Az:
+    """`az` for one workspace."""
+
+    def __init__(self, program: Sequence[str], workspace: Sequence[str]) -> None:
+        self._program, self._workspace = list(program), list(workspace)
+
+    def run(self, *words: str) -> Answer:
+        """Runs a short command and returns how it ended."""
+        with self._start(words, shown=False) as process:
+            out, err = process.communicate()
+        return Answer(process.returncode, out, err)
+
+    def ask(self, what: str, *words: str) -> Any:
+        """Returns what a command prints as JSON, None for what is not there; a CouldNotAskError where nobody can say.
+
+        Whatever is not a 404 says nothing about what was asked: no network, an expired login, a missing role.
+        """
+        answer = self.run(*words, "-o", "json")
+        if answer.code == NOT_FOUND:
+            return None
+        if answer.code:
+            raise CouldNotAskError(answer.reason, what)
+        try:
+            return json.loads(answer.out) if answer.out.strip() else []
+        except ValueError:
+            raise CouldNotAskError(f"az printed no JSON: {one_line(answer.out)}", what) from None
+
+    def wait(self, patience: Patience, *words: str, shown: bool = False) -> Answer:
+        """Runs a command that takes long, saying now and then what is waited for; `shown`: it writes to the terminal.
+
+        At the limit, and at Ctrl-C, the command is ended; what it waited for goes on, and the error says so.
+        """
+        process = self._start(words, shown)
+        try:
+            while True:
+                try:
+                    out, err = process.communicate(timeout=patience.next_look())
+                    return Answer(process.returncode, out or "", err or "")
+                except subprocess.TimeoutExpired:
+                    patience.look()
+        except KeyboardInterrupt:
+            self._end(process, signal.SIGINT)
+            raise patience.interrupted() from None
+        finally:
+            self._end(process, signal.SIGTERM)
+
+    def _start(self, words: Sequence[str], shown: bool) -> subprocess.Popen[str]:
+        stream = None if shown else subprocess.PIPE
+        try:
+            return subprocess.Popen(
+                [*self._program, "ml", *words, *self._workspace],
+                stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, text=True,
+            )  # fmt: skip
+        except FileNotFoundError:
+            raise UserError(
+                f"{self._program[0]}: no such program; install the Azure CLI and its extension ml, or take this "
+                'project\'s verbs: AZ=".venv/bin/python -m scripts.az_ml"',
+                MISSING,
+            ) from None
+
+    @staticmethod
+    def _end(process: subprocess.Popen[str], number: int) -> None:
+        if process.poll() is None:
+            process.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_END_SECONDS)
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()

@@ -1,0 +1,186 @@
+"""The job: submitted once, waited for as long as it takes or until the limit, cancelled on request."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from scripts import state
+from scripts.azure import machine_sizes
+from scripts.chain.patience import Patience, duration
+from scripts.chain.run import Run, refused, say
+from scripts.errors import MISSING, CouldNotAskError, UserError
+
+FILE = ("pipelines", "finetune.yml")
+COMPUTE = ("pipelines", "compute.yml")
+SPLITS = ("train", "validation", "test")
+WAITING_STATES = ("notstarted", "preparing", "provisioning", "starting", "queued")
+ENDED = state.ENDED_BADLY | {"completed"}
+_DEPTH = 2  # the pipeline's steps, and those of the component in it
+
+
+def submit(run: Run, again: bool = False) -> None:
+    """Submits the job, or finds it submitted: its name is made beforehand, from what it runs."""
+    while True:
+        job = state.job_name(run.folder, run.environment, again, run.root)
+        status = _status(run, job)
+        if state.plain_status(status) not in state.ENDED_BADLY:
+            break
+        say(f"job {job} ended before: {status}; the next attempt is another job")
+        state.write(run.folder, "status", status)
+        again = False
+    if status:
+        say(f"job {job} is there already: {status}")
+        return
+    go_on, end = run.make("finetune"), run.make("cancel")
+    goes_on = f"job {job} may be submitted, and billed; {go_on} goes on with it, {end} ends it"
+    words = ("-f", str(run.file(*FILE)), "-n", job, *_bindings(run), "-o", "none")
+    answer = run.az.wait(run.patience(f"job {job}", "step_minutes", goes_on), "job", "create", *words)
+    if answer.code:
+        raise refused(answer, f"job {job} was not submitted, unless the answer got lost; {go_on} looks and tries again")
+    say(f"job {job}: submitted ({run.make('await')} waits for it, {run.make('cancel')} cancels it)")
+
+
+def wait(run: Run, name: str = "") -> None:
+    """Streams the job until it ends and keeps its status; a UserError unless it Completed.
+
+    The stream ends early where the log cannot be read or a login expires; then the job is asked for its status.
+    """
+    job = _named(run, name)
+    found = _require(run, job)
+    patience = _patience(run, job)
+    if not _ended(found):
+        run.az.wait(patience, "job", "stream", "-n", job, shown=True)
+        found = _require(run, job)
+        if not _ended(found):
+            say(f"job {job} is {found['status']}; its log cannot be followed any more, so its status is asked for")
+            found = patience.until(lambda: _require(run, job), _ended)
+    state.write(run.folder, "status", str(found["status"]))
+    state.require_completed(run.folder, run.environment)
+
+
+def cancel(run: Run, name: str = "") -> None:
+    """Cancels the job and waits until it has ended; says what is still there."""
+    job = _named(run, name)
+    found = _require(run, job)
+    if _ended(found):
+        say(f"job {job} is {found['status']}: there is nothing to cancel")
+    else:
+        answer = run.az.run("job", "cancel", "-n", job)
+        found = _require(run, job)
+        if answer.code and not _ended(found):
+            raise refused(answer, f"job {job} was not cancelled; it is {found['status']}, and its machine is billed")
+        goes_on = f"its machine is billed until it has ended; {run.make('cancel')} goes on"
+        patience = run.patience(f"job {job}", "step_minutes", goes_on, lambda: _status(run, job))
+        found = patience.until(lambda: _require(run, job), _ended)
+        say(f"job {job}: {found['status']}")
+    state.write(run.folder, "status", str(found["status"]))
+    compute = run.document(*COMPUTE)
+    idle, least = compute.get("idle_time_before_scale_down"), compute.get("min_instances")
+    kept = f"{least} of its nodes stay and are billed" if least else "an idle cluster costs nothing"
+    say(
+        f"what is still there: cluster {compute.get('name')}, whose nodes are given back after {idle} s ({kept}), and "
+        f"the data assets; what the job wrote is kept, and {run.make('finetune')} trains anew"
+    )
+
+
+def _named(run: Run, name: str) -> str:
+    """Returns the job that is meant; one that was named becomes the state's, for the steps that follow."""
+    if not name:
+        advice = f"{run.make('finetune')} submits a job; one of another machine is named with NAME=<job>"
+        return state.read(run.folder, "job", advice)
+    path = run.folder / "job"
+    if not path.exists() or path.read_text(encoding="utf-8").strip() != name:
+        (run.folder / "status").unlink(missing_ok=True)
+        state.write(run.folder, "job", name)
+    return name
+
+
+def _bindings(run: Run) -> list[str]:
+    """Returns the --set that binds the inputs to the registered data; nothing where a step prepares the data."""
+    if (run.root / "pipelines" / run.environment / "prepare").is_dir():
+        return []
+    data = run.name("pipelines", "data.yml")
+    version = state.read(run.folder, "data-version", f"{run.make('data')} prepares the data")
+    return ["--set", *(f"inputs.{split}_file_path.path=azureml:{data}-{split}:{version}" for split in SPLITS)]
+
+
+def _require(run: Run, job: str) -> Any:
+    found = run.az.ask(f"job {job}", "job", "show", "-n", job)
+    if found is None:
+        raise UserError(f"there is no job {job} in the workspace; {run.make('finetune')} submits one", MISSING)
+    return found
+
+
+def _status(run: Run, job: str) -> str:
+    """Returns the status of a job, an empty text where there is none."""
+    found = run.az.ask(f"job {job}", "job", "show", "-n", job)
+    return str(found["status"]) if found else ""
+
+
+def _ended(found: Any) -> bool:
+    return state.plain_status(str(found["status"])) in ENDED
+
+
+def _age(found: Any) -> float:
+    """Returns how many seconds ago a job was made, 0 where it does not say."""
+    made = str((found.get("creation_context") or {}).get("created_at") or "")
+    try:
+        moment = datetime.datetime.fromisoformat(made.replace("Z", "+00:00"))
+    except ValueError:
+        return 0.0
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+    return max(0.0, (datetime.datetime.now(datetime.UTC) - moment).total_seconds())
+
+
+def _patience(run: Run, job: str) -> Patience:
+    go_on, end = run.make("await"), run.make("cancel")
+    goes_on = f"job {job} goes on, and its machine is billed; {go_on} goes on waiting, {end} ends it"
+    return run.patience(f"job {job}", "finetune_hours", goes_on, lambda: _seen(run, job))
+
+
+def _seen(run: Run, job: str) -> str:
+    """Returns the job's status, its open steps, and where these wait what to look at."""
+    found = _require(run, job)
+    status, steps = str(found["status"]), _open_steps(run, job)
+    words = [f"{status}, made {duration(_age(found))} ago", *(f"step {name} {state}" for name, state in steps)]
+    waits = any(state.plain_status(each) in WAITING_STATES for each in (status, *(now for _, now in steps)))
+    if waits:
+        words.append(
+            f"it waits for a node of cluster {run.name(*COMPUTE)}{_cores(run)}: where that takes more than 10 minutes, "
+            "an endpoint may hold the cores of this family (az ml compute list-usage), or the region has no machine"
+        )
+    return ", ".join(words)
+
+
+def _cores(run: Run) -> str:
+    """Returns in words what the region counts of the cores that the cluster draws on; nothing where it says nothing."""
+    compute = run.document(*COMPUTE)
+    size, low = machine_sizes.catalog().get(str(compute["size"]).lower()), compute.get("tier") == "low_priority"
+    try:
+        usages = run.az.ask("the quota", "compute", "list-usage")
+    except CouldNotAskError:  # the status is known all the same
+        return ""
+    for usage in usages or []:
+        name, used, most = str((usage.get("name") or {}).get("value")), usage.get("current_value"), usage.get("limit")
+        mine = machine_sizes.is_pool(name, "low priority") if low else size and _same(name, size.family)
+        if mine and used is not None and (most or 0) >= 0:
+            return f" ({name}: {used} of {most} cores in use)"
+    return ""
+
+
+def _same(name: str, family: str) -> bool:
+    return machine_sizes.family_key(name) == machine_sizes.family_key(family)
+
+
+def _open_steps(run: Run, job: str, depth: int = _DEPTH) -> list[tuple[str, str]]:
+    query = "[].{name: name, label: display_name, status: status, type: type}"
+    words = ("job", "list", "--parent-job-name", job, "--all-results", "true", "--query", query)
+    found: list[tuple[str, str]] = []
+    for each in run.az.ask(f"the steps of job {job}", *words) or []:
+        status = str(each["status"])
+        if state.plain_status(status) in ENDED:
+            continue
+        below = _open_steps(run, each["name"], depth - 1) if depth > 1 and each["type"] == "pipeline" else []
+        found += below or [(str(each["label"] or each["name"]), status)]
+    return found

@@ -1,0 +1,114 @@
+"""The registered model: the service counts its versions, and the tag `job` says which job one belongs to."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from scripts import state
+from scripts.chain.run import Run, refused, say
+from scripts.errors import MISSING, CouldNotAskError, UserError
+
+FILE = ("pipelines", "model.yml")
+OUTPUT = "trained_model"
+# To the short form of a path, seen for an output that was there all the same; the place itself was taken.
+NOTHING_FOUND = "NoMatchingArtifactsFoundFromJob"
+
+
+def find(run: Run, job: str) -> str:
+    """Returns the newest version that a job's model is registered under, an empty text where there is none.
+
+    That there is no model of this name yet is a 404, and no error.
+    """
+    name = run.name(*FILE)
+    query = f"[?tags.{state.JOB_TAG}=='{job}'].version"
+    found = run.az.ask(f"the versions of model {name}", "model", "list", "-n", name, "--query", query) or []
+    numbers = [int(version) for version in map(str, found) if version.isdecimal()]
+    return str(max(numbers, default=""))
+
+
+def register(run: Run) -> None:
+    """Registers the model of the state's job, unless a version of the workspace belongs to that job already."""
+    name = run.name(*FILE)
+    state.require_completed(run.folder, run.environment)
+    job = state.read(run.folder, "job", f"{run.make('finetune')} submits a job")
+    version = find(run, job)
+    if version:
+        say(f"model {name}:{version} is the one of job {job} already")
+    else:
+        _say_what_an_early_release_left(run, name)
+        version = _create(run, name, job)
+    state.write(run.folder, "model-version", f"{version} {job}")
+    say(f"model {name}:{version}")
+
+
+def confirmed(run: Run) -> str:
+    """Returns `name:version` of the model that is registered, as the workspace has it now.
+
+    The state may be older than the workspace: one that was deleted and made anew counts from 1 again.
+    """
+    name = run.name(*FILE)
+    version, job = state.model_version(run.folder, run.environment)
+    held = find(run, job)
+    if not held:
+        raise UserError(
+            f"no version of model {name} in the workspace belongs to job {job}; {run.make('register')} registers it",
+            MISSING,
+        )
+    if held != version:
+        state.write(run.folder, "model-version", f"{held} {job}")
+        say(f"model {name}:{held} is the one of job {job} now (it was {version})")
+    newest = run.folder / "job"
+    latest = newest.read_text(encoding="utf-8").strip() if newest.exists() else job
+    if latest != job:
+        say(f"note: model {name}:{held} is of job {job}; the newest job {latest} is not registered")
+    return f"{name}:{held}"
+
+
+def _create(run: Run, name: str, job: str) -> str:
+    """Creates a version and returns its number."""
+    path = f"azureml://jobs/{job}/outputs/{OUTPUT}"
+    goes_on = f"model {name} may be registered all the same; {run.make('register')} looks, and makes no second version"
+    patience = run.patience(f"model {name}", "step_minutes", goes_on)
+    answer = run.az.wait(patience, "model", "create", *_words(run, path, job))
+    if answer.code and NOTHING_FOUND in answer.err:
+        path = f"azureml://datastores/workspaceblobstore/paths/azureml/{job}/{OUTPUT}/"
+        say(
+            f"Azure finds nothing at the output of job {job}, as was seen for outputs that are there; registering the "
+            f"place where the output lies instead: {path} (Azure takes a place without looking into it)"
+        )
+        answer = run.az.wait(patience, "model", "create", *_words(run, path, job))
+    if answer.code:
+        raise refused(
+            answer,
+            f"model {name} was not registered; the output of job {job} is kept, {run.make('register')} tries again",
+        )
+    version = _version(answer.out) or find(run, job)
+    if not version:
+        advice = f"az did not print it; {run.make('register')} looks again"
+        raise CouldNotAskError(advice, f"the version of model {name}")
+    return version
+
+
+def _words(run: Run, path: str, job: str) -> tuple[str, ...]:
+    return ("-f", str(run.file(*FILE)), "--set", f"path={path}", f"tags.{state.JOB_TAG}={job}", "-o", "json")
+
+
+def _version(printed: str) -> str:
+    try:
+        made: Any = json.loads(printed)
+    except ValueError:
+        return ""
+    version = str(made.get("version") or "") if isinstance(made, dict) else ""
+    return version if version.isdecimal() else ""
+
+
+def _say_what_an_early_release_left(run: Run, name: str) -> None:
+    words = ("model", "list", "-n", name, "--query", "[].version")
+    versions = run.az.ask(f"the versions of model {name}", *words) or []
+    named = [version for version in map(str, versions) if not version.isdecimal()]
+    if named:
+        say(
+            f"note: model {name} has {len(named)} versions with names ({named[0]} …), as the first releases of this "
+            "project made them on localhost; Azure takes numbers only, so they stay as they are, and are used no more"
+        )

@@ -1,0 +1,91 @@
+"""One environment's run as the steps see it: its rendered YAML, its state, its limits, and `az` for its workspace."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts import state
+from scripts.chain.az import Answer, Az
+from scripts.chain.patience import Patience
+from scripts.errors import FAILED, MISSING, UserError
+from scripts.files import ROOT
+from scripts.values.read import Values
+
+BUSY = ("creating", "updating", "deleting")  # provisioning states that become others by themselves
+_SECONDS = {"minutes": 60.0, "hours": 3600.0}
+
+
+@dataclass(frozen=True)
+class Run:
+    """`call` is what stands behind a target in the sentences, such as `ENV=dev BACKEND=local`."""
+
+    az: Az
+    values: Values
+    folder: Path
+    call: str
+    root: Path = ROOT
+
+    @property
+    def environment(self) -> str:
+        """The environment's name."""
+        return self.values.environment
+
+    def make(self, target: str) -> str:
+        """Returns the command that calls a target for this run."""
+        return f"make {target} {self.call}"
+
+    def file(self, *parts: str) -> Path:
+        """Returns a rendered file: `file("pipelines", "model.yml")`; a UserError where it is not there."""
+        path = self.root / parts[0] / self.environment / Path(*parts[1:])
+        if not path.is_file():
+            name = path.relative_to(self.root)
+            raise UserError(f"{name}: no such file; run make render ENV={self.environment}", MISSING)
+        return path
+
+    def document(self, *parts: str) -> dict[str, Any]:
+        """Returns a rendered file's content: what was reviewed, whatever the values say by now."""
+        import yaml
+
+        found = yaml.safe_load(self.file(*parts).read_text(encoding="utf-8"))
+        return found if isinstance(found, dict) else {}
+
+    def name(self, *parts: str) -> str:
+        """Returns the name that a rendered file gives to what it makes."""
+        return str(self.document(*parts).get("name") or "")
+
+    def patience(
+        self, what: str, key: str, goes_on: str, state: Callable[[], str] | None = None, advice: str = ""
+    ) -> Patience:
+        """Returns how long something is waited for; `key` is one of the values' section `waiting`."""
+        waiting = self.values.data["waiting"]
+        made = Patience(
+            what,
+            waiting[key] * _SECONDS[key.rpartition("_")[2]],
+            f"waiting.{key} ({self.values.where(f'waiting.{key}')}: {waiting[key]})",
+            waiting["heartbeat_minutes"] * 60,
+            goes_on,
+            advice=advice,
+        )
+        if state:
+            made.state = state
+        return made
+
+
+def say(sentence: str) -> None:
+    """Prints a sentence at once, whoever reads it."""
+    print(sentence, flush=True)
+
+
+def refused(answer: Answer, sentence: str) -> UserError:
+    """Prints all that az said and returns the error that says what it means."""
+    print(answer.err.rstrip(), file=sys.stderr, flush=True)
+    return UserError(sentence, FAILED)
+
+
+def state_of(found: Any) -> str:
+    """Returns the provisioning state of what `az` printed, in lower-case letters: `failed`, `creating`, …"""
+    return state.plain_status(str((found or {}).get("provisioning_state") or ""))

@@ -1,0 +1,111 @@
+"""`python -m scripts.trained`: looks at what a job trained before it is registered, from a few small files of it.
+
+Downloads MLmodel, conda.yaml and the tokenizer's configuration of the job's output, no weights. Refuses a model that
+lost its chat template, which Azure ML registers and serves without a word; warns of packages with which a deployment
+without code of its own dies when it starts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from scripts import state
+from scripts.azure import serving_rules
+from scripts.conversation import model_folder, template
+from scripts.errors import FAILED, CouldNotAskError, UserError, main
+from scripts.values.read import Values, add_arguments, from_arguments
+
+OUTPUT = "trained_model"  # of the job, as templates/pipelines/finetune.yml.j2 names it
+CONDA = "conda.yaml"
+# What is read: of a tokenizer all that its template may stand in, nothing that is large.
+WANTED = (model_folder.DESCRIPTION, CONDA, "tokenizer_config.json", "chat_template.jinja")
+# What writes another conda.yaml: the component hands it to MLflow (azureml-assets, model_converter_adapters.py).
+NEXT_TIME = "model.finetune_config.mlflow_ft_conf.mlflow_save_model_kwargs.pip_requirements"
+
+
+def fetch(client: Any, job: str, into: Path) -> None:
+    """Downloads the wanted files of a job's output; a `UserError` where the output holds no MLflow model."""
+    from scripts.azure import answers, sdk_private
+
+    what = f"output {OUTPUT} of job {job}"
+    found = answers.ask(what, sdk_private.output_files, client, job, OUTPUT)
+    names = [name for name in found.names if name.rpartition("/")[2] in WANTED] if found else []
+    if found is None or model_folder.DESCRIPTION not in names:
+        count = f"{len(found.names)} files, none of them MLmodel" if found and found.names else "no files"
+        raise UserError(
+            f"{what}: {count}; a job can end Completed and write nothing where its storage refuses the cluster: look "
+            "at the workspace's storage account and the cluster's identity",
+            FAILED,
+        )
+    for name in names:
+        answers.require(f"{name} of {what}", "look at the storage account", found.download, name, into)
+
+
+def look(folder: Path) -> Iterator[str]:
+    """Yields a warning for everything in the model's files that a deployment may die of.
+
+    A `UserError` if it has a tokenizer whose chat template was lost.
+    """
+    if model_folder.flavors(folder) & model_folder.CHAT:
+        template.check(folder)
+    path = folder / CONDA
+    if not path.is_file():
+        yield f"{CONDA}: not there, so a deployment without code has no packages to install"
+        return
+    for fault in serving_rules.conda_faults(_parsed(path)):
+        yield (
+            f"{CONDA}: {fault}, so a deployment without code is likely to die when it starts ('Liveness probe failed … "
+            f"502'); for the next training set {NEXT_TIME}, for this model correct {CONDA} in a downloaded copy and "
+            "register that"
+        )
+
+
+def _parsed(path: Path) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (ValueError, yaml.YAMLError):
+        raise UserError(f"{path.name}: is not YAML", FAILED) from None
+
+
+def check(values: Values, folder: Path) -> int:
+    """Looks at the model of the state's job; prints warnings, and returns 0. A `UserError` where it is no good.
+
+    Where this machine may not read the workspace's storage nothing is known of the model, and it is registered unseen.
+    """
+    from scripts.azure import client
+
+    job = state.read(folder, "job", f"make finetune ENV={values.environment} submits a job")
+    with tempfile.TemporaryDirectory() as made:
+        try:
+            fetch(client.connect(values), job, Path(made))
+        except CouldNotAskError as error:
+            print(f"warning: {error}; so its chat template and packages were not looked at", file=sys.stderr)
+            return 0
+        try:
+            warnings = list(look(Path(made)))
+        except UserError as error:
+            said = str(error).replace(f"{made}/", "").replace(made, OUTPUT)
+            raise UserError(f"job {job}: {said}", FAILED) from None
+    for warning in warnings:
+        print(f"warning: job {job}: {warning}", file=sys.stderr)
+    return 0
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """The command: see `--help`."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.trained", description=__doc__)
+    add_arguments(parser)
+    parser.add_argument("--folder", type=Path, required=True, help="the run's state, for example .runs/dev/azure")
+    options = parser.parse_args(arguments)
+    return check(from_arguments(options), options.folder)
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,121 @@
+"""A program that answers to `az ml` as the service does, from a world in a JSON file: what the emulator has not (yet).
+
+`world["script"]` has answers that come first, a list a command: code, out, err, seconds and `set`.
+Without one: show, list, create, update, delete on the world. `world["calls"]` keeps every command line.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+PLACE = Path(os.environ["FAKE_AZ_WORLD"])
+KINDS = {"compute": "compute", "online-endpoint": "endpoint", "online-deployment": "deployment", "job": "job"}
+
+
+def main(words):
+    assert words.pop(0) == "ml", words
+    world = json.loads(PLACE.read_text())
+    world["calls"].append(words)
+    try:
+        return answer(world, words)
+    finally:
+        keep(world)
+
+
+def keep(world):
+    """Writes the world so that a test that looks sees the old one or the new one."""
+    part = PLACE.with_suffix(f".{os.getpid()}")
+    part.write_text(json.dumps(world))
+    part.replace(PLACE)
+
+
+def answer(world, words):
+    command, things = " ".join(words[:2]), world["things"]
+    scripted = world["script"].get(command)
+    if scripted:
+        said = scripted.pop(0)
+        keep(world)
+        time.sleep(said.get("seconds", 0))
+        for key, value in said.get("set", {}).items():
+            things.pop(key, None)
+            if value is not None:
+                things[key] = value
+        print(said.get("out", ""), end="")
+        print(said.get("err", ""), end="", file=sys.stderr)
+        return said.get("code", 0)
+    if words[0] == "model":
+        return models(world, words)
+    kind = KINDS[words[0]]
+    name = option(words, "-n") or named(words)
+    key = f"{kind}/{name}"
+    if words[1] == "list":
+        if kind == "deployment" and f"endpoint/{option(words, '-e')}" not in things:
+            return missing()
+        print(
+            json.dumps(
+                [{"name": each.partition("/")[2], **things[each]} for each in things if each.startswith(f"{kind}/")]
+            )
+        )
+    elif words[1] == "create":
+        things[key] = {"status": "Completed"} if kind == "job" else {"provisioning_state": "Succeeded"}
+    elif words[1] in ("stream", "get-logs"):
+        print("log line")
+    elif key not in things:
+        return missing()
+    elif words[1] == "show":
+        print(json.dumps({"name": name, **things[key]}))
+    elif words[1] == "update" and "--traffic" in words:
+        things[key]["traffic"] = {}
+    elif words[1] == "update":
+        things[key]["provisioning_state"] = "Succeeded"
+    elif words[1] == "cancel":
+        things[key]["status"] = "Canceled"
+    elif words[1] == "delete":
+        del things[key]
+    else:
+        raise AssertionError(words)
+    return 0
+
+
+def models(world, words):
+    """Versions counted as the service does, found by the query that is asked."""
+    import jmespath
+
+    held = world["models"]
+    if words[1] == "list":
+        if not held:
+            return missing("ModelNotFound")
+        print(json.dumps(jmespath.search(option(words, "--query"), held)))
+        return 0
+    sets = dict(each.split("=", 1) for each in words if "=" in each)
+    assert "version" not in sets
+    numbers = [int(each["version"]) for each in held if each["version"].isdecimal()]
+    made = {"version": str(max(numbers, default=0) + 1), "path": sets["path"], "tags": {"job": sets["tags.job"]}}
+    held.append(made)
+    print(json.dumps(made))
+    return 0
+
+
+def missing(code="ResourceNotFound"):
+    print(
+        f"ERROR: ({code}) The resource was not found.\nCode: {code}\nMessage: The resource was not found.",
+        file=sys.stderr,
+    )
+    return 3
+
+
+def option(words, name):
+    return words[words.index(name) + 1] if name in words else ""
+
+
+def named(words):
+    """The name in the YAML file."""
+    import yaml
+
+    path = option(words, "-f")
+    return yaml.safe_load(Path(path).read_text())["name"] if path else ""
+
+
+sys.exit(main(sys.argv[1:]))
