@@ -216,6 +216,23 @@ def test_a_job_that_may_not_read_its_data(local, fault):
         local.ml.jobs.stream(job)
 
 
+def test_a_cluster_without_identity_cannot_mount(own):
+    """Datastores without keys are mounted with the cluster's identity, which it may not have."""
+    from azure.ai.ml.entities import IdentityConfiguration
+
+    own.emulated.down()
+    (own.emulated.home / "settings.yaml").write_text("workspace: {datastore_auth: identity}\n")
+    own.emulated.up()
+    job = own.submit()
+    assert own.ended(job) == "Failed"
+    with pytest.raises(JobException, match=r"ScriptExecution\.StreamAccess\.Authentication"):
+        own.ml.jobs.stream(job)
+    identity = IdentityConfiguration(type="system_assigned")
+    own.ml.compute.begin_create_or_update(AmlCompute(name="known", size=SIZE, identity=identity)).result()
+    other = own.submit({"compute_finetune": "known"})
+    assert own.ended(other) == "Completed"
+
+
 def test_an_upload_that_takes_too_long(local, fault):
     fault("upload-time-out")
     job = local.submit()

@@ -33,7 +33,7 @@ def refuse(state: State, workspace: Workspace, step: Step) -> None:
 
 
 def _lacks_identity(state: State, workspace: Workspace, step: Step) -> bool:
-    if getattr(state.settings, "datastore_auth", "accesskey") != "identity" or not step.compute:
+    if state.settings.datastore_auth != "identity" or not step.compute:
         return False
     document = state.store.get(workspace.scope, "computes", step.compute)
     kind = ((document.body.get("identity") if document else None) or {}).get("type", "None")
