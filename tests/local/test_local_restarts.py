@@ -60,7 +60,7 @@ def test_a_restart_while_nothing_runs(own):
     port = own.emulated.record["proxy_port"]
     restart(own)
     assert own.emulated.record["proxy_port"] == port  # shells that have the environment go on
-    assert own.ml.compute.get("gpu-cluster").size == SIZE
+    assert own.ml.compute.get("gpu-cluster").size == SIZE.upper()
     assert own.ml.data.get("rows", "1").path == data.path
     assert own.ml.models.get(model.name, label="latest").version == "1"
     assert own.ml.jobs.get(model.job_name).status == "Completed"
