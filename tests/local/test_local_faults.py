@@ -184,7 +184,8 @@ def test_job_faults(local, fault):
 def test_a_preempted_job_is_queued_again_and_starts_anew(local, fault):
     fault("preemption")
     job = local.submit({"seed": 4})
-    local.until(lambda: "was preempted" in log_of(local, job))
+    for status in ("Running", "Queued", "Running"):
+        local.until(lambda status=status: local.ml.jobs.get(job).status == status)
     assert local.ended(job) == "Completed"
     log = log_of(local, job)
     assert "The node of step finetune was preempted: it starts anew, and what it had done is lost." in log
