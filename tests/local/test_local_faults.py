@@ -197,7 +197,8 @@ def test_job_faults(local, fault):
 def test_a_preempted_job_is_queued_again_and_starts_anew(local, fault):
     fault("preemption")
     job = local.submit({"seed": 4})
-    local.until(lambda: "was preempted" in log_of(local, job))
+    for status in ("Running", "Queued", "Running"):
+        local.until(lambda status=status: local.ml.jobs.get(job).status == status)
     assert local.ended(job) == "Completed"
     log = log_of(local, job)
     assert "The node of step finetune was preempted: it starts anew, and what it had done is lost." in log
@@ -227,6 +228,23 @@ def test_a_job_that_may_not_read_its_data(local, fault):
     assert local.ended(job) == "Failed"
     with pytest.raises(JobException, match=r"ScriptExecution\.StreamAccess\.Authentication"):
         local.ml.jobs.stream(job)
+
+
+def test_a_cluster_without_identity_cannot_mount(own):
+    """Datastores without keys are mounted with the cluster's identity, which it may not have."""
+    from azure.ai.ml.entities import IdentityConfiguration
+
+    own.emulated.down()
+    (own.emulated.home / "settings.yaml").write_text("workspace: {datastore_auth: identity}\n")
+    own.emulated.up()
+    job = own.submit()
+    assert own.ended(job) == "Failed"
+    with pytest.raises(JobException, match=r"ScriptExecution\.StreamAccess\.Authentication"):
+        own.ml.jobs.stream(job)
+    identity = IdentityConfiguration(type="system_assigned")
+    own.ml.compute.begin_create_or_update(AmlCompute(name="known", size=SIZE, identity=identity)).result()
+    other = own.submit({"compute_finetune": "known"})
+    assert own.ended(other) == "Completed"
 
 
 def test_an_upload_that_takes_too_long(local, fault):

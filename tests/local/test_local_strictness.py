@@ -100,7 +100,9 @@ def test_data_assets_must_exist_and_have_the_type(local):
     def with_data(path):
         return {"base_model": {"type": "mlflow_model", "path": MODEL}, "train_file": {"type": "uri_file", "path": path}}
 
-    assert "nowhere:1" in refused(local, inputs=with_data("azureml:nowhere:1"))
+    sentence = refused(local, inputs=with_data("azureml:nowhere:1"))
+    assert sentence.startswith("Could not resolve uris of type data for assets ")
+    assert "nowhere:1" in sentence
     folder = local.folder / "rows"
     folder.mkdir()
     (folder / "train.jsonl").write_text("{}\n")

@@ -46,7 +46,8 @@ def job(state: State, workspace: Workspace, name: str, status: int = 404) -> Doc
     """Returns a job; raises Azure's refusal (404, or another status where it is only referred to)."""
     document = state.store.get(workspace.scope, "jobs", name)
     if document is None:
-        raise AzureError(status, "UserError", f"Job {name} not found.", inner=("NotFound", "JobNotFound"))
+        parts = {"MessageFormat": "Job {jobId} not found.", "MessageParameters": {"jobId": name}}
+        raise AzureError(status, "UserError", f"Job {name} not found.", inner=("NotFound", "JobNotFound"), parts=parts)
     return document
 
 

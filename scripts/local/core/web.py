@@ -7,7 +7,7 @@ import datetime
 import enum
 import json
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -34,7 +34,8 @@ class Layer(enum.Enum):
 class AzureError(Exception):
     """A refusal: becomes Azure's error envelope. `message` is one sentence that names what is wrong.
 
-    `inner` are the codes of the InnerError chain, the outermost first, in which Azure ML says more than in `code`.
+    `inner` are the codes of the InnerError chain, the outermost first, in which Azure ML says more than in `code`;
+    `parts` what else stands in additionalInfo.
     """
 
     def __init__(
@@ -45,10 +46,11 @@ class AzureError(Exception):
         details: list[dict[str, str]] | None = None,
         inner: Sequence[str] = (),
         layer: Layer = Layer.MANAGEMENT,
+        parts: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.status, self.code, self.message, self.details = status, code, message, details or []
-        self.inner, self.layer = tuple(inner), layer
+        self.inner, self.layer, self.parts = tuple(inner), layer, dict(parts or {})
 
     def fault(self) -> dict[str, Any]:
         """Returns `error` as a poll of an operation shows it: what has failed, and nothing of a request."""
@@ -84,7 +86,7 @@ class AzureError(Exception):
             "Correlation": correlation,
             "Environment": region,
         }
-        values |= {"Location": region, "Time": now, **({"InnerError": chain} if chain else {})}
+        values |= {"Location": region, "Time": now, **({"InnerError": chain} if chain else {}), **self.parts}
         if self.layer is Layer.REGISTRY:
             behind = {"code": self.inner[0] if self.inner else self.code, "statusCode": self.status}
             values["DebugInfo"] = {"message": self.message, "innerException": None, "data": {}, "errorResponse": behind}

@@ -22,6 +22,8 @@ from scripts.local.resources.jobs import set_status
 from scripts.local.resources.run_history import LOG_NAMES
 from scripts.local.storage import uris
 
+NEW_NODE = 2.0  # seconds until a preempted job has another node; on Azure minutes or hours
+
 
 class StepFailed(Exception):
     """A step ended without success; `error` is what the job reports, `told` whether the log says it already."""
@@ -95,7 +97,7 @@ class JobRun:
                 self._say(f"Step {step.name} started.")
             try:
                 while not await self._run_step(step, {other.name: other for other in steps}):
-                    self._preempted(step)
+                    await self._preempted(step)
                 statuses[step.name] = "Completed"
             except Exception as error:
                 statuses[step.name] = "Failed"
@@ -113,15 +115,13 @@ class JobRun:
             return
         models.register_outputs(self.state, self.workspace, self.name, self.properties)
 
-    def _preempted(self, step: Step) -> None:
-        """Puts the job back into the queue, as Azure does when a low priority node is taken away; it has its turn at
-        once here, and starts the step anew."""
+    async def _preempted(self, step: Step) -> None:
+        """Puts the job back into the queue, as Azure does when a low priority node is taken away, for a moment here."""
         self._set("Queued")
-        goes_on = step.goes_on()
-        what = "it goes on from its last checkpoint" if goes_on else "it starts anew, and what it had done is lost"
+        lost = "it starts anew, and what it had done is lost"
+        what = "it goes on from its last checkpoint" if step.goes_on() else lost
         self._say(f"The node of step {step.name} was preempted: {what}.")
-        if not goes_on:
-            shutil.rmtree(self._folder(step), ignore_errors=True)
+        await asyncio.sleep(NEW_NODE)
         self._set("Running")
 
     def _folder(self, step: Step) -> Path:

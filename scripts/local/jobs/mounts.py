@@ -22,9 +22,8 @@ def refuse(state: State, workspace: Workspace, step: Step) -> None:
     fault = faults.happening(state, "job.data")
     if fault is None and not _lacks_identity(state, workspace, step):
         return
-    uri = next(
-        (value.uri for value in step.inputs.values() if value.uri), f"azureml://datastores/{uris.DEFAULT}/paths/"
-    )
+    given = [value.uri for value in step.inputs.values() if value.uri and not uris.REGISTRY.fullmatch(value.uri)]
+    uri = next(iter([*given, *step.outputs.values()]), f"azureml://datastores/{uris.DEFAULT}/paths/")
     message = (
         f"Failed to mount URI {uri}. This request is not authorized to perform this operation using this permission. "
         f"Step {step.name} runs on {step.compute or 'serverless compute'}: its identity needs the role Storage Blob "
@@ -34,7 +33,7 @@ def refuse(state: State, workspace: Workspace, step: Step) -> None:
 
 
 def _lacks_identity(state: State, workspace: Workspace, step: Step) -> bool:
-    if getattr(state.settings, "datastore_auth", "accesskey") != "identity" or not step.compute:
+    if state.settings.datastore_auth != "identity" or not step.compute:
         return False
     document = state.store.get(workspace.scope, "computes", step.compute)
     kind = ((document.body.get("identity") if document else None) or {}).get("type", "None")

@@ -260,5 +260,7 @@ def set_status(state: State, scope: str, name: str, status: str, error: dict[str
     body = {**document.body, "status": status, **({"error": error} if error else {})}
     if status == "Running":
         body.setdefault("started", time.time())
+    if status in ENDED:
+        body["ended"] = time.time()
     state.store.put(scope, "jobs", name, body)
     return True

@@ -72,11 +72,11 @@ def _common(call: Call, document: Document, status: str) -> dict[str, Any]:
     """Returns what a run's details and its description share. Nobody signs in here: the user is the same always."""
     marks, tags = service_marks(document)
     properties, started = document.body["properties"], document.body.get("started")
-    until = document.modified if status in ENDED else time.time()
+    until = document.body.get("ended", document.modified) if status in ENDED else time.time()
     took = str(datetime.timedelta(seconds=until - started)) if started else None
     since = {"lastStartTimeUtc": iso(started), "effectiveStartTimeUtc": iso(started)} if started else {}
     running = {**since, "currentComputeTime": took or "00:00:00"}
-    ended = {"endTimeUtc": iso(document.modified), "duration": took, "computeDuration": took}
+    ended = {"endTimeUtc": iso(until), "duration": took, "computeDuration": took}
     identifier = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{call.ws.path}/{document.name}"))
     return {
         "runId": document.name,
@@ -108,7 +108,7 @@ def _observed(call: Call, document: Document) -> str:
     key = (document.scope, document.name)
     first = key not in call.parts.runner.observed
     call.parts.runner.observed.add(key)
-    if first and status in ENDED and time.time() - document.modified < JUST_NOW:
+    if first and status in ENDED and time.time() - document.body.get("ended", 0) < JUST_NOW:
         return "Finalizing"
     return status
 
