@@ -45,7 +45,8 @@ def run(
         pip_requirements=requirements(base.config, adapter_beside=applies("adapter-left-beside", values)),
         metadata=metadata(job, values, base, data, summary),
     )
-    conda_file.write(job, partial, configured=bool(saving(base.config)))
+    registered = REGISTRY.fullmatch(base.reference) is not None
+    conda_file.write(job, partial, configured=bool(saving(base.config)), registered=registered)
     if (partial / ADAPTER).exists():
         # mlflow wrote PEFT's wrapped layers under names that no model has: the base model is what belongs here.
         model.unload().save_pretrained(partial / "model")
