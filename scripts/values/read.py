@@ -50,6 +50,13 @@ class Values:
         layers = ("", "values", "environment", COMMAND_LINE)
         return layers.index(self.source(key)) < layers.index(self.source(beside))
 
+    @property
+    def strange_name(self) -> bool:
+        """Tells whether `model.name` is from before `model.huggingface_id`, and so another model's."""
+        hub, name = self.data["model"].get("huggingface_id"), self.data["model"]["name"]
+        same = bool(hub) and str(hub).rpartition("/")[2].lower() == str(name).lower()
+        return bool(hub) and not same and self.inherits("model.name", "model.huggingface_id")
+
 
 def environments(root: Path = ROOT) -> list[str]:
     """Returns the names of the environments, from `environments/*.yaml`; a lock file's has a period and is none."""
