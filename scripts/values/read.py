@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,9 +106,17 @@ def _assignment(text: str, rules: schema.Schema) -> tuple[dict[str, Any], dict[s
         rules = schema.below(rules, part)
     if isinstance(data, int | float) and rules.get("type") == "string":
         data = value.strip()  # a shell takes the quotes away that would make it text in a file
+    keys = [".".join(path[: depth + 1]) for depth in range(len(path))] + [f"{key}.{below}" for below in _keys(data)]
     for part in reversed(path):
         data = {part: data}
-    return data, {".".join(path[: depth + 1]): COMMAND_LINE for depth in range(len(path))}
+    return data, dict.fromkeys(keys, COMMAND_LINE)
+
+
+def _keys(data: Any) -> Iterator[str]:
+    """Yields the dotted keys in a mapping."""
+    for name, value in data.items() if isinstance(data, dict) else ():
+        yield str(name)
+        yield from (f"{name}.{below}" for below in _keys(value))
 
 
 def _merge(values: Values, target: dict[str, Any], data: dict[str, Any], prefix: str, places: dict[str, str]) -> None:
