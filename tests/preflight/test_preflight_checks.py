@@ -166,6 +166,7 @@ CASES = [  # check, status, what the sentence or its way out has to name, enviro
     ("data-source", SKIPPED, "Hugging Face hub", "reference", []),
     ("data-source", SKIPPED, "the workspace's", "reference", ["dataset.source=azureml:chats:1"]),
     ("numbers", PASS, "", "reference", []),
+    ("numbers", PASS, "", "reference", ["finetune.learning_rate=0.1"]),  # judged by its own check alone
     ("numbers", FAIL, "milliseconds", "reference", ["deployment.request_timeout_ms=90"]),
     ("numbers", FAIL, "compute.idle_time_before_scale_down to at most 86400", "reference",
      ["compute.idle_time_before_scale_down=1200000"]),
