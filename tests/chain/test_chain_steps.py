@@ -531,8 +531,16 @@ def test_a_job_of_another_machine_is_waited_for_by_name(prepared):
     assert refused(job.wait, prepared.run)[0] == MISSING
     job.wait(prepared.run, "demo-5")
     assert (prepared.folder / "job").read_text() == "demo-5\n"
-    code, said = refused(job.wait, prepared.run, "nowhere")
-    assert code == MISSING and "there is no job nowhere" in said
+    for step in (job.wait, job.cancel):
+        code, said = refused(step, prepared.run, "nowhere")
+        assert code == MISSING and "there is no job nowhere" in said
+        assert (prepared.folder / "job").read_text() == "demo-5\n"  # a misspelt name costs no state
+        assert (prepared.folder / "status").read_text() == "Completed\n"
+    prepared.has(**{"job__demo-6": {"status": "Running"}})
+    prepared.say("job cancel", {"code": 1, "err": "ERROR: (Conflict) busy\n"})
+    assert refused(job.cancel, prepared.run, "demo-6")[0] == FAILED
+    assert (prepared.folder / "job").read_text() == "demo-6\n"
+    assert not (prepared.folder / "status").exists()  # it was the other job's
 
 
 @pytest.mark.parametrize(
