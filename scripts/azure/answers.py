@@ -116,7 +116,7 @@ def told(error: BaseException) -> str:
 
 
 def sentence(error: BaseException) -> str:
-    """Returns what an error tells in one line: of Azure's pages the message, or that of the service behind endpoints."""
+    """Returns what an error tells in one line: the message of Azure, or of the service behind its endpoints."""
     text = told(error)
     message = _MESSAGE.search(text)
     return one_line(_wrapped(text) or (message[1] if message else text.splitlines()[0]))

@@ -133,7 +133,7 @@ def _poll_again(document: Document) -> dict[str, str]:
 async def status(call: Call) -> Any:
     """Answers a poll of an endpoint, deployment or job (`Azure-AsyncOperation`).
 
-    `percentComplete` was recorded as 0.0 from start to end since 2024, and at the end not at all by previews of the API.
+    `percentComplete` was recorded as 0.0 from start to end since 2024, and not at the end by previews of the API.
     """
     document = _find(call)
     body, ended = document.body, document.body["status"] in ENDED
