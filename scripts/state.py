@@ -79,8 +79,8 @@ def call(verb: str, environment: str, folder: Path) -> str:
     return f"make {verb} ENV={environment}" + " BACKEND=local" * (folder.name == "local")
 
 
-def require_completed(folder: Path, environment: str) -> None:
-    """Raises a `UserError` unless the job's status is Completed: `az ml job stream` exits 0 on a cancelled job too."""
+def require_completed(folder: Path, environment: str) -> str:
+    """Returns the job; a `UserError` unless it is Completed: `az ml job stream` exits 0 on a cancelled job too."""
     job = read(folder, "job", f"{call('finetune', environment, folder)} submits a job")
     status = read(folder, "status", f"{call('await', environment, folder)} waits for the job")
     if plain_status(status) != "completed":
@@ -93,7 +93,7 @@ def require_completed(folder: Path, environment: str) -> None:
             ),
             FAILED,
         )
-    print(f"job {job}: Completed")
+    return job
 
 
 def model_version(folder: Path, environment: str) -> tuple[str, str]:
@@ -137,7 +137,7 @@ def run(arguments: list[str] | None = None) -> int:
     if options.what == "job":
         print(job_name(options.folder, options.env, options.again))
     elif options.what == "completed":
-        require_completed(options.folder, options.env)
+        print(f"job {require_completed(options.folder, options.env)}: Completed")
     elif options.what == "data-version":
         print(data_version(options.env))
     else:

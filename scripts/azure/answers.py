@@ -6,6 +6,7 @@ calls the SDK itself and takes only `or_none` and the words.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable
@@ -18,6 +19,7 @@ T = TypeVar("T")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")  # the SDK colours its messages even when nothing shows colours
 _POINT = re.compile(r"\(x\) (.+?)(?=\n\s*\n|\n\s*Resolutions|\Z)", re.DOTALL)  # its "(x) what is wrong" blocks
 _MESSAGE = re.compile(r"^(?:Message|\(\w+\)):? *(.+)$", re.MULTILINE)  # of "(Code) message", as azure-core prints it
+_WRAPPED = re.compile(r"^Exception Details:\s*\(\w+\) (\{.+\})$", re.MULTILINE)  # of the service behind endpoints
 _NOT_NOW = (401, 408, 429)  # an expired token, a timeout, a throttle: nothing is said about what was asked
 PROGRAM_FAULTS = (KeyError, AttributeError, TypeError, IndexError)  # from the SDK: a fault of it, and no message
 
@@ -114,10 +116,21 @@ def told(error: BaseException) -> str:
 
 
 def sentence(error: BaseException) -> str:
-    """Returns what an error tells in one line: of Azure's pages the message."""
+    """Returns what an error tells in one line: the message of Azure, or of the service behind its endpoints."""
     text = told(error)
     message = _MESSAGE.search(text)
-    return one_line(message[1] if message else text.splitlines()[0])
+    return one_line(_wrapped(text) or (message[1] if message else text.splitlines()[0]))
+
+
+def _wrapped(text: str) -> str:
+    """The reason in the JSON that the service behind online endpoints sends in place of a message, if it is there."""
+    found = _WRAPPED.search(text)
+    try:
+        said = json.loads(found[1]) if found else {}
+    except ValueError:
+        return ""
+    reasons = [reason for reasons in said.get("errors", {}).values() for reason in reasons]
+    return " ".join(map(str, reasons)) or str(said.get("detail", ""))
 
 
 def plain(text: str) -> str:

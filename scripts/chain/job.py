@@ -55,7 +55,7 @@ def wait(run: Run, name: str = "") -> None:
             say(f"job {job} is {found['status']}; its log cannot be followed any more, so its status is asked for")
             found = patience.until(lambda: _require(run, job), _ended)
     state.write(run.folder, "status", str(found["status"]))
-    state.require_completed(run.folder, run.environment)
+    say(f"job {state.require_completed(run.folder, run.environment)}: Completed")
 
 
 def cancel(run: Run, name: str = "") -> None:

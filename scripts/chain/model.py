@@ -30,8 +30,7 @@ def find(run: Run, job: str) -> str:
 def register(run: Run) -> None:
     """Registers the model of the state's job, unless a version of the workspace belongs to that job already."""
     name = run.name(*FILE)
-    state.require_completed(run.folder, run.environment)
-    job = state.read(run.folder, "job", f"{run.make('finetune')} submits a job")
+    job = state.require_completed(run.folder, run.environment)
     version = find(run, job)
     if version:
         say(f"model {name}:{version} is the one of job {job} already")

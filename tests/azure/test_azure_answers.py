@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 from typing import Any
 
@@ -15,6 +16,7 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
+from azure.mgmt.core.exceptions import ARMErrorFormat
 
 from scripts.azure import answers
 from scripts.errors import FAILED, MISSING, UNREACHABLE, CouldNotAskError, UserError
@@ -149,3 +151,17 @@ def test_all_that_the_service_told_is_there_for_who_wants_it() -> None:
     assert answers.told(error) == text
     response.text = lambda: 1 / 0  # a body that was a stream and is gone
     assert answers.told(error).startswith("bad")
+
+
+def test_the_service_behind_endpoints_is_heard_through_its_wrapping() -> None:
+    def told(**said: Any) -> str:
+        detail = {"code": "InferencingClientCallFailed", "message": json.dumps(said)}
+        body = json.dumps({"error": {"code": "BadRequest", "message": "The request is invalid.", "details": [detail]}})
+        response = types.SimpleNamespace(
+            status_code=400, reason="", headers={}, text=lambda encoding=None: body, body=body.encode
+        )
+        return answers.sentence(HttpResponseError(response=response, error_format=ARMErrorFormat))
+
+    assert told(errors={"VmSize": ["Not enough quota."]}, title="One or more") == "Not enough quota."
+    assert told(title="Not Found", detail="No such name.") == "No such name."
+    assert told(title="Not Found") == "The request is invalid."

@@ -131,7 +131,10 @@ def _poll_again(document: Document) -> dict[str, str]:
 
 @routes("GET", SUBSCRIPTION + PROVIDER + "/locations/{location}/mfeOperationsStatus/{id}")
 async def status(call: Call) -> Any:
-    """Answers a poll of an endpoint, deployment or job (`Azure-AsyncOperation`)."""
+    """Answers a poll of an endpoint, deployment or job (`Azure-AsyncOperation`).
+
+    `percentComplete` was recorded as 0.0 from start to end since 2024, and not at the end by previews of the API.
+    """
     document = _find(call)
     body, ended = document.body, document.body["status"] in ENDED
     shown = {
@@ -141,7 +144,7 @@ async def status(call: Call) -> Any:
         "status": body["status"],
         "startTime": iso(document.created),
         "endTime": iso(document.modified) if ended else NEVER,
-        "percentComplete": 100.0 if ended else 0.0,
+        **({} if ended and call.api.endswith("-preview") else {"percentComplete": 0.0}),
     }
     return reply(shown, headers=_poll_again(document))
 
