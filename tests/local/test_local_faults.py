@@ -290,7 +290,7 @@ def test_a_slow_operation(local, fault):
 
 def test_the_quota_of_the_settings(own):
     own.emulated.down()
-    quota = "quota: {families: {standardNCADSA100v4Family: 12}, low_priority_cores: 40, total_cores: 30, clusters: 3}"
+    quota = "quota: {families: {standardNCADSA100v4Family: 12}, low_priority_cores: 40, total_cores: 30, clusters: 2}"
     (own.emulated.home / "settings.yaml").write_text(f"{quota}\nserving: {{name_held_seconds: 60}}\n")
     own.emulated.up()
 
