@@ -110,3 +110,9 @@ def test_signing_in(local):
     assert given["refresh_in"] < given["expires_in"]
     odd = requests.post(known["token_endpoint"], data=b"\xff\xfe", timeout=20)
     assert (odd.status_code, odd.json()["error"]) == (400, "invalid_request")
+
+
+def test_a_cluster_without_tags_is_shown_with_none_of_them(wire, local):
+    local.cluster()
+    assert wire.get("computes/gpu-cluster")["tags"] == {}
+    assert wire.get("computes")["value"][0]["tags"] == {}
