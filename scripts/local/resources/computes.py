@@ -56,8 +56,11 @@ def _resource(state: State, workspace: Workspace, document: Document) -> dict[st
         inner |= {"currentNodeCount": least, "targetNodeCount": least, "nodeStateCounts": counts, "propertyBag": {}}
         inner |= {"allocationState": "Steady", "allocationStateTransitionTime": iso(document.modified)}
     new = document.modified <= document.created  # the first answer has less, as recorded 2024
+    if user := inner.pop("userAccountCredentials", None):
+        inner |= {} if new else {"userAccountCredentials": {**user, "adminUserPassword": None}}
     shown = {
         **properties,
+        "provisioningWarnings": None if new else {},
         "computeLocation": ... if new else workspace.region,
         "createdOn": iso(document.created),
         "modifiedOn": iso(document.modified),
