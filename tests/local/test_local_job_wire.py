@@ -310,6 +310,7 @@ def test_an_experiment_that_azure_refuses_is_refused(local, wire, name):
         ("runs/search", {"experiment_ids": ["1"], "max_results": {}}),
         ("runs/search", {"experiment_ids": ["x"]}),
         ("runs/log-batch", {"run_id": "x", "metrics": ["a"], "params": [], "tags": []}),
+        ("runs/log-batch", {"run_id": "x", "metrics": ["\ud800"], "params": [], "tags": []}),
         ("experiments/create", []),
     ],
 )

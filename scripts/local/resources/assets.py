@@ -156,7 +156,7 @@ class Assets:
 
         @table("GET", f"{base}/{{name}}/versions")
         async def versions(call: Call) -> Any:
-            """Lists versions of an asset, newest first, of a `stage`; with `hash` those of any name with that content."""
+            """Lists versions of an asset, newest first, of a `stage`; with `hash` those of any name with it."""
             store, name = call.state.store, call.words["name"]
             if call.query.get("hash"):  # the SDK asks under a name that it has just drawn: look at all of them
                 documents = [

@@ -25,8 +25,8 @@ from scripts.local.resources import mlflow_registry
 
 data = Routes()
 ARTIFACT_ROOT = "azureml://local"  # never used: both kinds of artifact get their own place below
-# What MLflow raises, uncaught, for a value of another type than it expects.
-UNREAD = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
+# What MLflow raises, uncaught, for a value of another type; the last one is for half a character.
+UNREAD = (AttributeError, KeyError, RecursionError, TypeError, ValueError, SystemError)
 ENDED = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
 
 
