@@ -231,7 +231,7 @@ clean:  ## Delete what was made on this machine: environment, local Azure ML, pr
 	@test ! -e .local/emulator.json || $(PY) -m scripts.local down; rm -rf $(VENV) .local .runs data runs
 
 help:
-	@awk 'BEGIN {FS = ":.*## *"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  %-14s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## *"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {n = split($$2, word, " "); line = sprintf("  %-15s", $$1); for (i = 1; i <= n; i++) {if (length(line word[i]) > 79) {print line; line = sprintf("%17s", "")} line = line " " word[i]} print line}' Makefile
 	@printf '\nNow: ENV=%s BACKEND=%s. README.md says more.\n' $(ENV) $(BACKEND)
 
 # A group brings the ones that it includes.

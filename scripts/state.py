@@ -74,17 +74,22 @@ def job_name(folder: Path, environment: str, again: bool = False, root: Path = R
     return f"{stem}{attempt}"
 
 
+def call(verb: str, environment: str, folder: Path) -> str:
+    """Returns the command of a target; on the backend that the state is of, where make would take the paid one."""
+    return f"make {verb} ENV={environment}" + " BACKEND=local" * (folder.name == "local")
+
+
 def require_completed(folder: Path, environment: str) -> str:
     """Returns the job; a `UserError` unless it is Completed: `az ml job stream` exits 0 on a cancelled job too."""
-    job = read(folder, "job", f"make finetune ENV={environment} submits a job")
-    status = read(folder, "status", f"make await ENV={environment} waits for the job")
+    job = read(folder, "job", f"{call('finetune', environment, folder)} submits a job")
+    status = read(folder, "status", f"{call('await', environment, folder)} waits for the job")
     if plain_status(status) != "completed":
         raise UserError(
             f"job {job} is {status}, not Completed; its log says why (above, or az ml job stream -n {job}); "
             + (
-                f"make finetune ENV={environment} tries again"
+                f"{call('finetune', environment, folder)} tries again"
                 if plain_status(status) in ENDED_BADLY
-                else f"make await ENV={environment} goes on waiting for it"
+                else f"{call('await', environment, folder)} goes on waiting for it"
             ),
             FAILED,
         )
@@ -96,7 +101,7 @@ def model_version(folder: Path, environment: str) -> tuple[str, str]:
 
     The service counts versions. The first releases of this project named them by the job, which Azure refuses.
     """
-    advice = f"make register ENV={environment} registers the model"
+    advice = f"{call('register', environment, folder)} registers the model"
     version, *job = read(folder, "model-version", advice).split()
     if not version.isdecimal() or len(job) != 1:
         raise UserError(

@@ -81,7 +81,7 @@ def check(values: Values, folder: Path) -> int:
     """
     from scripts.azure import client
 
-    job = state.read(folder, "job", f"make finetune ENV={values.environment} submits a job")
+    job = state.read(folder, "job", f"{state.call('finetune', values.environment, folder)} submits a job")
     with tempfile.TemporaryDirectory() as made:
         try:
             fetch(client.connect(values), job, Path(made))

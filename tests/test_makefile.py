@@ -33,6 +33,12 @@ def test_every_target_of_a_user_is_phony_and_helped():
         assert f"  {target} " in done.stdout, target
 
 
+def test_help_fits_a_terminal():
+    done = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert " ".join(done.stdout.split()).count("OFFLINE=1 without an account; OUTPUT=json; JUNIT=<file>") == 1
+
+
 def test_help_starts_no_other_program_than_awk():
     command = ["make", "-n", "--no-print-directory"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout

@@ -101,6 +101,19 @@ def test_a_missing_value_says_what_makes_it(tmp_path):
         read(tmp_path, "job", "do that")
 
 
+def test_what_to_do_next_stays_on_the_backend(tmp_path):
+    for backend, command in (("local", "make finetune ENV=prod BACKEND=local submits"),
+                             ("azure", "make finetune ENV=prod submits")):  # fmt: skip
+        with pytest.raises(UserError, match=command):
+            require_completed(tmp_path / backend, "prod")
+    write(tmp_path / "local", "job", "prod-1")
+    for status, command in (("Failed", "make finetune ENV=prod BACKEND=local"),
+                            ("Queued", "make await ENV=prod BACKEND=local")):  # fmt: skip
+        write(tmp_path / "local", "status", status)
+        with pytest.raises(UserError, match=command):
+            require_completed(tmp_path / "local", "prod")
+
+
 def test_a_version_of_the_first_release_is_met_with_a_sentence(tmp_path):
     with pytest.raises(UserError, match="make register ENV=dev registers the model"):
         model_version(tmp_path, "dev")

@@ -44,7 +44,8 @@ def plan(model_type: str, config: Mapping[str, Any], stage_3: bool) -> Plan:
     if not modules and not config.get("lora_target_parameters"):
         fault = f"PEFT has no default for model type {model_type}: 'Please specify `target_modules` in `peft_config`'"
         all_of_them = ", ".join(_catalog("linear").get(model_type, ("<the names of its linear layers>",)))
-        todo = f"lora_target_modules: [{all_of_them}]"
+        unmerged = "lora_algo: peft and " if stage_3 and named is None else ""
+        todo = f"{unmerged}lora_target_modules: [{all_of_them}]"
     elif stage_3 and named is None:
         fault = (
             "under DeepSpeed stage 3 the converter merges the adapters only where lora_algo is named, so the model "

@@ -46,8 +46,7 @@ def wait(run: Run, name: str = "") -> None:
 
     The stream ends early where the log cannot be read or a login expires; then the job is asked for its status.
     """
-    job = _named(run, name)
-    found = _require(run, job)
+    job, found = _named(run, name)
     patience = _patience(run, job)
     if not _ended(found):
         run.az.wait(patience, "job", "stream", "-n", job, shown=True)
@@ -61,8 +60,7 @@ def wait(run: Run, name: str = "") -> None:
 
 def cancel(run: Run, name: str = "") -> None:
     """Cancels the job and waits until it has ended; says what is still there."""
-    job = _named(run, name)
-    found = _require(run, job)
+    job, found = _named(run, name)
     if _ended(found):
         say(f"job {job} is {found['status']}: there is nothing to cancel")
     else:
@@ -84,16 +82,21 @@ def cancel(run: Run, name: str = "") -> None:
     )
 
 
-def _named(run: Run, name: str) -> str:
-    """Returns the job that is meant; one that was named becomes the state's, for the steps that follow."""
+def _named(run: Run, name: str) -> tuple[str, Any]:
+    """Returns the job that is meant and what is there of it; one that was named becomes the state's, for what follows.
+
+    A name that is nobody's leaves the state as it is.
+    """
     if not name:
         advice = f"{run.make('finetune')} submits a job; one of another machine is named with NAME=<job>"
-        return state.read(run.folder, "job", advice)
+        job = state.read(run.folder, "job", advice)
+        return job, _require(run, job)
+    found = _require(run, name)
     path = run.folder / "job"
     if not path.exists() or path.read_text(encoding="utf-8").strip() != name:
         (run.folder / "status").unlink(missing_ok=True)
         state.write(run.folder, "job", name)
-    return name
+    return name, found
 
 
 def _bindings(run: Run) -> list[str]:

@@ -8,6 +8,7 @@ import os
 import shlex
 import shutil
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -159,9 +160,10 @@ def fault(home: Home, arguments: argparse.Namespace) -> int:
         current = {}
     else:
         for name, each in faults.FAULTS.items():
-            print(f"{'* ' if name in current else '  '}{name:28} {each.help}")
-            if each.shows:
-                print(f"{'':30} {each.command}: {each.shows}")
+            told = [f"{'* ' if name in current else '  '}{name:28} {each.help}"]
+            told += [f"{'':30} {each.command}: {each.shows}"] if each.shows else []
+            for line in told:
+                print(textwrap.fill(line, 80, subsequent_indent=" " * 31, break_on_hyphens=False))
         return 0
     faults.write(home.faults, current)
     return 0

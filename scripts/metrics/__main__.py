@@ -77,7 +77,9 @@ def _job_of(values: Values, client: Any, options: argparse.Namespace) -> str:
         return found.job
     if not options.folder:
         raise UserError("which job is meant is not known: give --job, or --folder .runs/<env>/<backend>", USAGE)
-    return state.read(options.folder, "job", f"make finetune ENV={values.environment} submits a job")
+    return state.read(
+        options.folder, "job", f"{state.call('finetune', values.environment, options.folder)} submits a job"
+    )
 
 
 def compare(options: argparse.Namespace) -> int:

@@ -120,12 +120,13 @@ def build(values: Values, live: Live | None = None, today: datetime.date | None 
     facts = facts_module.load(values)
     resolved = parameters_module.resolve(values, facts)
     model = values.data["model"]
+    names = (model.get("huggingface_id"), None if values.strange_name else model["name"])
     return Context(
         values=values,
         facts=facts,
         given=facts.component.native({name: parameter.value for name, parameter in resolved.items()}),
         data=read_data(values.environment),
-        shape=shapes.find(model.get("huggingface_id"), model["name"]),
+        shape=shapes.find(*names),
         today=today or datetime.date.today(),
         live=live,
         az=az,

@@ -101,10 +101,13 @@ def serving_memory(context: Context) -> Finding:
         return skipped(f"the shape of {context.model.name} or its GPU is not known")
     gpus = f"{serving.size.gpus_per_node} x {serving.card.gpu}"
     what = f"{serving.gib:.1f} of {serving.has_gib:.1f} GiB on {gpus}"
+    larger = f"take a larger size (make gpu ENV={context.environment})"
     if not serving.fits:
-        return failed(
-            f"{where}: the model does not fit: {what}", f"take a larger size (make gpu ENV={context.environment})"
-        )
+        many = context.value("deployment.max_concurrent_requests_per_instance")
+        if many > 1:
+            what += f", for {many} conversations at a time"
+            larger = f"lower deployment.max_concurrent_requests_per_instance (now {many}), or {larger}"
+        return failed(f"{where}: the model does not fit: {what}", larger)
     if serving.is_tight:
         todo = "take a larger size, or lower deployment.max_concurrent_requests_per_instance"
         return warned(f"{where}: the model fits barely: {what}", todo)
@@ -117,7 +120,7 @@ def node_disk(context: Context) -> Finding:
         return skipped(f"the shape of {context.model.name} is not known")
     size, weights = context.size("finetune"), 2 * context.shape.parameters / 1e9
     page = f" ({size.disk_gib:g} GiB for {size.name})" if size and size.disk_gib else ""
-    what = f"3 x {weights:.0f} GB of weights (the model, a checkpoint, the result)"
+    what = f"3 x {weights:.{0 if weights >= 1 else 1}f} GB of weights (the model, a checkpoint, the result)"
     if 3 * weights > NODE_DISK_GB:
         return warned(
             f"{context.at('model.name')}: {what} on a training node; one of Standard_NC24ads_A100_v4 was "

@@ -89,11 +89,17 @@ def exists(context: Context) -> Finding:
 
 
 def version(context: Context) -> Finding:
-    """Fails for a version that was written for another model, and offline for one that nobody here knows."""
+    """Fails for a version or name that was written for another model, and offline for a version nobody here knows."""
     model, known = context.value("model"), context.facts.known_versions
     name, wanted = context.model.name, context.model.version
-    if model.get("huggingface_id"):
-        return skipped(f"{model['huggingface_id']} is not in the registry, which numbers its models")
+    if hub := model.get("huggingface_id"):
+        if context.values.strange_name:
+            return failed(
+                f"{context.at('model.name')}: {name} was written for another model than {hub}, which "
+                f"{context.values.where('model.huggingface_id')} names: the trained model would have its name",
+                f"give model.name beside model.huggingface_id: {str(hub).rpartition('/')[2]}",
+            )
+        return skipped(f"{hub} is not in the registry, which numbers its models")
     if wanted in known:
         return passed(f"{name} version {wanted} is known")
     take = " or ".join(f'"{each}"' for each in known)

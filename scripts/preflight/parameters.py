@@ -189,7 +189,9 @@ def learning_rate(context: Context) -> Finding:
             f"set it between {least:g} and {most:g}",
         )
     if not least <= rate <= most:
-        return warned(f"{where}: {rate:g}, outside {least:g} to {most:g}, {whose}", "check it")
+        return warned(
+            f"{where}: {rate:g}, outside {least:g} to {most:g}, {whose}", f"set it between {least:g} and {most:g}"
+        )
     return passed(f"{rate:g}")
 
 

@@ -97,12 +97,13 @@ def serving(context: Context) -> Finding:
     for pool in pools:
         if not _is_told(pool):
             return _untold(context, f"{where}: serving needs {sum_} of {family}", pool)
-    together = need + _trained_beside(context, family)
-    if usage["used"] - held + together > usage["limit"] and together > need:
-        return warned(
-            f"{sum_} of {family} needed, {_counts(usage)}: enough, but not for training at the same time",
-            f"delete the endpoint before the next training (make undeploy), or {ASK}",
-        )
+    for pool in pools:
+        together = need + _trained_beside(context, family if pool is usage else "")
+        if pool["used"] - held + together > pool["limit"] and together > need:
+            return warned(
+                f"{sum_} of {family} needed, {_counts(pool)}: enough, but not for training at the same time",
+                f"delete the endpoint before the next training (make undeploy), or {ASK}",
+            )
     return passed(f"{sum_} of {family} needed, {_counts(usage)}")
 
 
@@ -113,9 +114,9 @@ def _held_by_deployment(context: Context, size: Size) -> int:
 
 
 def _trained_beside(context: Context, family: str) -> int:
-    """Returns the cores that training takes of the same family: dedicated ones alone."""
+    """Returns the dedicated cores that training takes of a family, of all of them where none is named."""
     trains = context.size("finetune")
-    shared = family_key(family_of(context, "finetune")) == family_key(family)
+    shared = not family or family_key(family_of(context, "finetune")) == family_key(family)
     beside = trains is not None and shared and context.value("compute.tier") == "dedicated"
     return context.number("num_nodes_finetune") * trains.vcpus if trains and beside else 0
 

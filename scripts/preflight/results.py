@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from scripts.errors import FAILED, UNREACHABLE
 from scripts.preflight.finding import FAIL, SKIPPED, WARN, Result
 
-WIDTH = 118
+WIDTH = 118  # at most; a narrower terminal's is its own
 HEADLINES = ("gpu-memory", "time-and-cost", "endpoint-cost")
 
 
@@ -29,6 +30,7 @@ def table(results: Sequence[Result], brief: bool = False) -> str:
     """
     width = max(len(result.check) for result in results)
     indent = " " * (width + 10)
+    columns = max(min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns), 2 * len(indent))
     lines = []
     for result in results:
         found = result.finding
@@ -36,12 +38,15 @@ def table(results: Sequence[Result], brief: bool = False) -> str:
         if brief and not complaint and (result.check not in HEADLINES or found.status == SKIPPED):
             continue
         head = f"{found.status.upper() if found.status in (FAIL, WARN) else found.status:<7}  {result.check:<{width}} "
-        lines += textwrap.wrap(f"{head}{found.sentence}", WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+        lines += textwrap.wrap(f"{head}{found.sentence}", columns, subsequent_indent=indent, break_on_hyphens=False)
         if not brief or complaint:
-            lines += [f"{indent}{detail}" for detail in found.details]
+            for detail in found.details:
+                lines += textwrap.wrap(
+                    f"{indent}{detail}", columns, subsequent_indent=f"{indent}  ", break_on_hyphens=False
+                )
         if found.todo:
             lines += textwrap.wrap(
-                f"{indent}-> {found.todo}", WIDTH, subsequent_indent=f"{indent}   ", break_on_hyphens=False
+                f"{indent}-> {found.todo}", columns, subsequent_indent=f"{indent}   ", break_on_hyphens=False
             )
     counts = Counter(result.finding.status for result in results)
     return "\n".join([*lines, "", ", ".join(f"{count} {status}" for status, count in counts.items())])

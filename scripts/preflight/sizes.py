@@ -47,7 +47,8 @@ def alive(context: Context, role: str) -> Finding:
     name, where = context.size_name(role), context.at(SIZE_KEYS[role])
     size, others = context.size(role), f"make gpu ENV={context.environment} names those that fit"
     if size is None:
-        known = [other.name for other in context.facts.sizes.values() if other.gpus_per_node]
+        sizes = [other for other in context.facts.sizes.values() if other.gpus_per_node]
+        known = [other.name for other in sizes if not other.is_retired(context.today)]
         return failed(f"{where}: nothing is known about size {name}{suggest(name, known)}", others)
     if not size.gpus_per_node:
         return failed(f"{where}: {name} has no GPU", others)

@@ -21,6 +21,7 @@ from scripts.values.read import Values, from_arguments, parser_of
 ARM = "https://management.azure.com"
 PREVIEW = "2023-08-01-preview"  # where a row does not say with which version of the API it was recorded
 WIDTH = 80
+OK, UNAUTHORIZED = 200, 401  # a login that has ended, or a workspace that is not to be seen, answers no question
 NOBODY = "azureml-probe-none"  # a name that is not there
 COLLECTIONS = (
     "computes datastores data models environments components jobs onlineEndpoints batchEndpoints schedules connections"
@@ -90,6 +91,8 @@ class Probe:
             body = response.json() if response.text() else None
         except ValueError:
             body = response.text()
+        if response.status_code == UNAUTHORIZED or (path == self.ws and response.status_code != OK):
+            raise CouldNotAskError(one_line(masked(_said(body) or f"HTTP {response.status_code}", url)), question)
         headers = {name.lower(): value for name, value in response.headers.items()}
         self.answers.append(self.compared(question, url, response.status_code, headers, body, known))
         return body
@@ -104,8 +107,7 @@ class Probe:
                 found = compare(row, headers, body, self.echoed)
                 if best is None or len(found) < best[0] or (len(found) == best[0] and row.last > best[1]):
                     best = (len(found), row.last, row, found)
-        error = body.get("error") if isinstance(body, dict) else None
-        said = f"{error.get('code')}: {error.get('message')}" if isinstance(error, dict) else ""
+        said = _said(body)
         if best is None:
             return Answer(question, status, None, (), one_line(masked(said, url)))
         recorded = (best[2].error or {}).get("words", "")
@@ -134,6 +136,11 @@ class Probe:
                 )
                 for second in self.names(self.ask(f"{one}/{inside}"))[:1] if inside else []:
                     self.ask(f"{one}/{inside}/{quote(second)}")
+
+
+def _said(body: Any) -> str:
+    error = body.get("error") if isinstance(body, dict) else None
+    return f"{error.get('code')}: {error.get('message')}" if isinstance(error, dict) else ""
 
 
 def report(answers: list[Answer]) -> str:

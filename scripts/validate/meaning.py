@@ -35,6 +35,15 @@ def _places(values: Values) -> Iterator[Finding]:
 
 def _version(values: Values, facts: Facts) -> Iterator[Finding]:
     model, known = values.data["model"], facts.known_versions
+    if values.strange_name:
+        hub = model["huggingface_id"]
+        yield _finding(
+            values,
+            "model.name",
+            f"found {model['name']}, which was written for another model than {hub} "
+            f"({values.where('model.huggingface_id')}); give model.name beside model.huggingface_id: "
+            f"{str(hub).rpartition('/')[2]}",
+        )
     if model.get("huggingface_id") or facts.model.version in known:
         return
     version, name = facts.model.version, facts.model.name

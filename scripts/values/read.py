@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import copy
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,13 @@ class Values:
         """Tells whether a key comes from an earlier layer than the one beside it: a version from before the name."""
         layers = ("", "values", "environment", COMMAND_LINE)
         return layers.index(self.source(key)) < layers.index(self.source(beside))
+
+    @property
+    def strange_name(self) -> bool:
+        """Tells whether `model.name` is from before `model.huggingface_id`, and so another model's."""
+        hub, name = self.data["model"].get("huggingface_id"), self.data["model"]["name"]
+        same = bool(hub) and str(hub).rpartition("/")[2].lower() == str(name).lower()
+        return bool(hub) and not same and self.inherits("model.name", "model.huggingface_id")
 
 
 def environments(root: Path = ROOT) -> list[str]:
@@ -99,9 +106,17 @@ def _assignment(text: str, rules: schema.Schema) -> tuple[dict[str, Any], dict[s
         rules = schema.below(rules, part)
     if isinstance(data, int | float) and rules.get("type") == "string":
         data = value.strip()  # a shell takes the quotes away that would make it text in a file
+    keys = [".".join(path[: depth + 1]) for depth in range(len(path))] + [f"{key}.{below}" for below in _keys(data)]
     for part in reversed(path):
         data = {part: data}
-    return data, {".".join(path[: depth + 1]): COMMAND_LINE for depth in range(len(path))}
+    return data, dict.fromkeys(keys, COMMAND_LINE)
+
+
+def _keys(data: Any) -> Iterator[str]:
+    """Yields the dotted keys in a mapping."""
+    for name, value in data.items() if isinstance(data, dict) else ():
+        yield str(name)
+        yield from (f"{name}.{below}" for below in _keys(value))
 
 
 def _merge(values: Values, target: dict[str, Any], data: dict[str, Any], prefix: str, places: dict[str, str]) -> None:

@@ -100,6 +100,9 @@ def _explain(error: Any, where: Where) -> Iterator[str]:
         expected = f"{'at least' if rule == 'minimum' else 'more than'} {error.validator_value}"
     elif rule in ("maximum", "exclusiveMaximum"):
         expected = f"{'at most' if rule == 'maximum' else 'less than'} {error.validator_value}"
+    elif rule in ("minItems", "maxItems"):
+        number = error.validator_value
+        expected = f"{'at least' if rule == 'minItems' else 'at most'} {number} item{'s' * (number != 1)}"
     elif rule in ("minLength", "maxLength"):
         expected = f"{'at least' if rule == 'minLength' else 'at most'} {error.validator_value} characters"
     elif rule == "pattern":

@@ -42,6 +42,10 @@ def test_a_workspace_and_a_thing_that_are_not_there(emulator: Any, ml_client: An
     assert live.model("nosuch") is None
     assert live.model("Phi-4", "999") is None
     assert live.component("nosuch") is None
+    with pytest.raises(
+        CouldNotAskError, match=r"could not ask for conda\.yaml of model Phi-4 version 999: the registry"
+    ):
+        live.model_file("Phi-4", "999", "conda.yaml")  # which is not a model without that file
 
 
 def test_the_client_is_made_in_one_place() -> None:

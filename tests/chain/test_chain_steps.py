@@ -126,6 +126,25 @@ def test_a_failed_cluster_is_said_and_made_again(world, capsys):
     assert "is in state Failed" in said and "ClusterMinNodesExceedCoreQuota" in said
 
 
+FAILED_THEN_GONE = ({"out": '{"provisioning_state": "Failed"}'}, {"code": 3})
+
+
+def test_a_cluster_that_is_failed_right_after_it_was_deleted_is_not_deleted_for_ever(world):
+    failed, gone = FAILED_THEN_GONE
+    world.thing(world.cluster, "Failed")
+    world.say("compute show", failed, gone, failed, failed)
+    code, said = refused(cluster.ensure, world.run, "finetune")
+    assert code == FAILED and "is failed again right after it was deleted" in said
+    assert world.calls() == ["compute delete"]
+
+
+def test_a_cluster_that_goes_although_its_deletion_was_refused_is_made_again(world):
+    world.thing(world.cluster, "Failed")
+    world.say("compute delete", {"code": 1, "err": "ERROR: (Conflict) busy\n", "set": {world.cluster: None}})
+    cluster.ensure(world.run, "finetune")
+    assert world.calls() == ["compute delete", "compute create"]
+
+
 def test_a_cluster_in_between_is_waited_for(world):
     world.thing(world.cluster, "Creating")
     creating = {"out": '{"provisioning_state": "Creating"}'}
@@ -195,6 +214,24 @@ def test_a_name_taken_in_the_region_names_the_value_to_change(world):
     )
 
 
+def test_an_endpoint_that_is_failed_right_after_it_was_deleted_is_not_deleted_for_ever(world):
+    failed, gone = FAILED_THEN_GONE
+    world.thing(world.on, "Failed")
+    world.say("online-endpoint show", failed, failed, gone, failed, failed)
+    code, said = refused(endpoint.ensure, world.run)
+    assert code == FAILED and "is failed again right after it was deleted" in said
+    assert world.calls() == ["online-endpoint delete"]
+
+
+def test_a_refused_endpoint_that_is_there_is_none_of_a_name_held_back(world):
+    world.thing(world.on, "Failed")
+    failed = {world.on: {"provisioning_state": "Failed"}}
+    world.say("online-endpoint create", {"code": 1, "err": "ERROR: (Conflict) busy\n", "set": failed})
+    code, said = refused(endpoint.ensure, world.run)
+    assert code == FAILED and "was not created" in said and "held back" not in said
+    assert world.calls() == ["online-endpoint delete", "online-endpoint create"]
+
+
 def test_a_name_held_back_after_a_deletion_names_the_value_to_change(world):
     world.say(
         "online-endpoint create", {"code": 3, "err": "ERROR: (NotFound) InferencingClientCallFailed: Not Found\n"}
@@ -258,6 +295,23 @@ def test_an_endpoint_that_takes_no_deployment_is_made_again(registered):
     deployment.ensure(registered.run)
     verbs = ["online-deployment create", "online-endpoint delete", "online-endpoint create", "online-deployment create"]
     assert registered.calls() == verbs
+
+
+def test_an_endpoint_on_which_another_deployment_serves_is_not_made_again(registered):
+    registered.thing("deployment/other", "Succeeded")
+    registered.say("online-deployment create", {"code": 1, "err": LOST})
+    assert refused(deployment.ensure, registered.run)[0] == FAILED
+    assert registered.calls() == ["online-deployment create"]
+
+
+def test_a_deployment_that_goes_although_its_deletion_was_refused_is_waited_for(registered):
+    """Somebody else deletes it at the same time."""
+    registered.thing("deployment/demo", "Failed")
+    registered.say("online-deployment update", {"code": 1, "err": UNRECOVERABLE})
+    gone = {"deployment/demo": None}
+    registered.say("online-deployment delete", {"code": 1, "err": "ERROR: (Conflict) busy\n", "set": gone})
+    deployment.ensure(registered.run)
+    assert registered.calls() == [f"online-deployment {verb}" for verb in ("update", "delete", "create")]
 
 
 def test_an_endpoint_that_is_changing_is_waited_for(registered):
@@ -414,6 +468,20 @@ def test_a_job_that_ended_badly_elsewhere_has_a_successor(prepared, capsys):
     assert f"job {name} ended before: Failed" in capsys.readouterr().out
 
 
+def test_the_newest_of_a_jobs_versions_is_the_one(completed):
+    world = completed.get()
+    world["models"] = [{"version": each, "tags": {"job": "demo-1"}} for each in ("9", "10", "2")]
+    completed.put(world)
+    assert model.find(completed.run, "demo-1") == "10"
+
+
+def test_a_refusal_that_names_no_missing_output_is_said(completed):
+    completed.say("model create", {"code": 1, "err": "ERROR: (AuthorizationFailed) no\n"})
+    code, said = refused(model.register, completed.run)
+    assert code == FAILED and "was not registered" in said
+    assert completed.calls() == ["model create"]
+
+
 def test_a_stream_that_breaks_ends_no_waiting(prepared, capsys):
     state.write(prepared.folder, "job", "demo-1")
     prepared.has(**{"job__demo-1": {"status": "Running"}})
@@ -435,7 +503,8 @@ def test_a_job_that_takes_too_long_goes_on_and_is_said(prepared, capfd):
     prepared.has(**{"job__demo-1": {"status": "Running", "creation_context": {"created_at": "2026-01-01T00:00:00Z"}}})
     steps = json.dumps([{"name": "s", "label": "finetune", "status": "Queued", "type": "command"}])
     prepared.say("job list", *[{"out": steps}] * 50)
-    usage = [{"name": {"value": "Standard NCASv3_T4 Family"}, "current_value": 8, "limit": 8}]
+    of_family = {"name": {"value": "Standard NCASv3_T4 Family"}}
+    usage = [{**of_family, "current_value": used, "limit": limit} for used, limit in ((3, -1), (None, 6), (8, 8))]
     prepared.say("compute list-usage", *[{"out": json.dumps(usage)}] * 50)
     prepared.say("job stream", {"seconds": 60})
     run = prepared.with_values("waiting.finetune_hours=0.0008", "waiting.heartbeat_minutes=0.01")
@@ -462,8 +531,16 @@ def test_a_job_of_another_machine_is_waited_for_by_name(prepared):
     assert refused(job.wait, prepared.run)[0] == MISSING
     job.wait(prepared.run, "demo-5")
     assert (prepared.folder / "job").read_text() == "demo-5\n"
-    code, said = refused(job.wait, prepared.run, "nowhere")
-    assert code == MISSING and "there is no job nowhere" in said
+    for step in (job.wait, job.cancel):
+        code, said = refused(step, prepared.run, "nowhere")
+        assert code == MISSING and "there is no job nowhere" in said
+        assert (prepared.folder / "job").read_text() == "demo-5\n"  # a misspelt name costs no state
+        assert (prepared.folder / "status").read_text() == "Completed\n"
+    prepared.has(**{"job__demo-6": {"status": "Running"}})
+    prepared.say("job cancel", {"code": 1, "err": "ERROR: (Conflict) busy\n"})
+    assert refused(job.cancel, prepared.run, "demo-6")[0] == FAILED
+    assert (prepared.folder / "job").read_text() == "demo-6\n"
+    assert not (prepared.folder / "status").exists()  # it was the other job's
 
 
 @pytest.mark.parametrize(

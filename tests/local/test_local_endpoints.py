@@ -109,7 +109,7 @@ def test_traffic_follows_its_weights(served):
 
 
 def put_traffic(local, shares):
-    """Sends traffic as the CLI does, which does not add it up."""
+    """Sends traffic as the CLI does, which does not add it up; None is an endpoint without its traffic."""
     words = local.emulated.workspace
     path = f"/subscriptions/{words['subscription_id']}/resourceGroups/{words['resource_group']}"
     path += (
@@ -117,7 +117,8 @@ def put_traffic(local, shares):
     )
     token = local.ml._credential.get_token("https://management.azure.com/.default").token
     headers = {"Authorization": f"Bearer {token}"}
-    body = {"location": "eastus", "properties": {"authMode": "Key", "traffic": shares}}
+    properties = {"authMode": "Key"} if shares is None else {"authMode": "Key", "traffic": shares}
+    body = {"location": "eastus", "properties": properties}
     return requests.put(
         f"https://management.azure.com{path}?api-version=2022-05-01", json=body, headers=headers, timeout=20
     )
@@ -136,6 +137,16 @@ def test_wrong_traffic_is_refused(served):
     served.deploy("green")
     assert "adds up to 110" in put_traffic(served, {"blue": 90, "green": 20}).json()["error"]["message"]
     assert "allowed is 0 or 100" in put_traffic(served, {"blue": 90}).json()["error"]["message"]
+
+
+def test_an_endpoint_that_is_put_without_its_traffic_goes_dark(served):
+    served.deploy()
+    traffic(served, blue=100)
+    assert ask(served).status_code == 200
+    assert put_traffic(served, None).status_code == 201
+    served.until(lambda: served.ml.online_endpoints.get(served.endpoint).provisioning_state == "Succeeded")
+    assert not any(served.ml.online_endpoints.get(served.endpoint).traffic.values())
+    assert ask(served).status_code == 404
 
 
 def test_wrong_deployments_are_refused(served):

@@ -175,6 +175,9 @@ def test_the_list_shows_every_fault_with_what_it_shows(local: Local, capsys: Any
 
     fault(Home(local.emulated.home), parser().parse_args(["fault"]))
     listed = capsys.readouterr().out
+    widest = max(listed.splitlines(), key=len)
+    assert len(widest) <= 80 or len(widest.split()) == 1, widest
+    listed = " ".join(listed.split())
     for name, each in FAULTS.items():
-        assert f"  {name} " in listed
+        assert f" {name} " in f" {listed}"
         assert name in ELSEWHERE or f"{each.command}: " in listed

@@ -323,6 +323,19 @@ def test_the_quota_of_the_settings(own):
         own.ml.online_endpoints.begin_create_or_update(endpoint)
 
 
+def test_a_deployments_own_cores_are_no_hindrance_to_changing_it(own):
+    own.emulated.down()
+    (own.emulated.home / "settings.yaml").write_text("quota: {families: {standardNCADSA100v4Family: 24}}\n")
+    own.emulated.up()
+    own.ml.online_endpoints.begin_create_or_update(ManagedOnlineEndpoint(name="full-ep", auth_mode="key")).result()
+    words = {"endpoint_name": "full-ep", "model": own.model().id, "instance_type": SIZE, "instance_count": 1}
+    for variables in ({}, {"A": "1"}):
+        blue = ManagedOnlineDeployment(name="blue", environment_variables=variables, **words)
+        own.ml.online_deployments.begin_create_or_update(blue).result()
+    with pytest.raises(HttpResponseError, match=r"Current usage/limit: 24/24\. Additional needed: 24 "):
+        own.ml.online_deployments.begin_create_or_update(ManagedOnlineDeployment(name="green", **words))
+
+
 def test_a_job_waits_for_cores_that_others_hold(own):
     """As on Azure it stays Queued, without an error, until they are free."""
     own.emulated.down()

@@ -12,7 +12,7 @@ import pytest
 from scripts.azure import lock_file as pinned
 from scripts.preflight import checklist
 from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN
-from tests.preflight.conftest import DATA, finding, made
+from tests.preflight.conftest import DATA, TODAY, finding, made
 
 ROOT = Path(__file__).parents[2]
 
@@ -140,6 +140,15 @@ CASES = [  # check, status, what the sentence or its way out has to name, enviro
     ("model-version", FAIL, 'beside model.name: "8"', "reference", ["model.name=Phi-4"]),
     ("model-version", PASS, "", "reference", ["model.name=Phi-4", 'model.version="8"']),
     ("model-version", SKIPPED, "", "demo", []),
+    ("model-version", FAIL, "give model.name beside model.huggingface_id: Else", "reference",
+     ["model.huggingface_id=someone/Else"]),
+    ("gpu-memory", SKIPPED, "is not known", "reference", ["model.huggingface_id=someone/Else"]),
+    ("lora", FAIL, "lora_algo: peft and lora_target_modules: [qkv_proj", "dev",
+     ["model.huggingface_id=microsoft/phi-4"]),
+    ("learning-rate", WARN, "set it between 5e-07 and 5e-05", "reference", ["finetune.learning_rate=1e-3"]),
+    ("serving-memory", FAIL, "lower deployment.max_concurrent_requests_per_instance (now 1000)", "reference",
+     ["deployment.max_concurrent_requests_per_instance=1000"]),
+    ("node-disk", PASS, "3 x 0.3 GB", "demo", []),
     ("region-exists", PASS, "eastus", "reference", []),
     ("region-exists", FAIL, "did you mean 'eastus'", "reference", ["azure.region=eastsu"]),
     ("cluster-name", PASS, "3 to 16", "reference", []),
@@ -157,6 +166,7 @@ CASES = [  # check, status, what the sentence or its way out has to name, enviro
     ("data-source", SKIPPED, "Hugging Face hub", "reference", []),
     ("data-source", SKIPPED, "the workspace's", "reference", ["dataset.source=azureml:chats:1"]),
     ("numbers", PASS, "", "reference", []),
+    ("numbers", PASS, "", "reference", ["finetune.learning_rate=0.1"]),  # judged by its own check alone
     ("numbers", FAIL, "milliseconds", "reference", ["deployment.request_timeout_ms=90"]),
     ("numbers", FAIL, "compute.idle_time_before_scale_down to at most 86400", "reference",
      ["compute.idle_time_before_scale_down=1200000"]),
@@ -328,3 +338,12 @@ def test_a_size_that_exists_is_not_taken_for_a_misspelling(size: str) -> None:
     found = finding("finetune-size", made("reference", f"compute.size={size}"))
     assert found.status == FAIL
     assert "did you mean" not in found.sentence
+
+
+@pytest.mark.parametrize("size", ["Standard_D4s_v3", "Standard_Foo", "Standard_NC24"])
+def test_the_near_word_for_a_size_is_one_that_can_be_had(size: str) -> None:
+    found = finding("finetune-size-alive", made("demo", f"compute.size={size}"))
+    assert found.status == FAIL
+    near = found.sentence.partition("did you mean '")[2].partition("'")[0]
+    known = made("demo").facts.size(near)
+    assert not near or (known and not known.is_retired(TODAY))

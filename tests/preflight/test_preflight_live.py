@@ -304,6 +304,7 @@ def test_faults_are_foretold_and_stop_the_command(small: Any, fault_name: str, c
     text = " ".join(ended.stdout.split())
     assert f"FAIL {check_name}" in text
     assert words in text
+    assert "FAIL quota-clusters" not in text  # no cores are left, and clusters are counted apart
 
 
 def test_existing_cluster_of_another_size_stops_the_command(small: Any) -> None:

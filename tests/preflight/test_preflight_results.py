@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from xml.etree import ElementTree
 
+import pytest
+
 from scripts.preflight import results
 from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN, Finding, Result
 
@@ -78,3 +80,10 @@ def test_the_record_is_the_json_with_whether_a_person_went_on() -> None:
     record = json.loads(results.as_json("reference", [GOOD], overridden=False))
     assert record == {**json.loads(results.as_json("reference", [GOOD])), "overridden": False}
     assert record["exit_code"] == 0
+
+
+def test_a_narrow_terminal_has_its_own_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = Result("gpu-memory", "memory", Finding(PASS, "word " * 40, "do " * 40, ("detail " * 20,)))
+    for columns, widest in (("80", 80), ("200", 118), ("10", 40)):
+        monkeypatch.setenv("COLUMNS", columns)
+        assert 20 < max(map(len, results.table([long]).splitlines())) <= widest

@@ -30,6 +30,7 @@ CLUSTER = {"name": "gpu-cluster", "type": "amlcompute", "state": "Succeeded", "e
 
 def test_a_login_of_another_directory() -> None:
     has(finding("directory", "reference"), PASS, fake_arm.TENANT)
+    has(finding("directory", "reference", tenant=fake_arm.TENANT.upper()), PASS)  # a token writes it as it likes
     other = "99999999-0000-0000-0000-000000000000"
     has(finding("directory", "reference", tenant=other), FAIL, f"the login's token of {other}",
         f"az login --tenant {fake_arm.TENANT}")  # fmt: skip
@@ -172,6 +173,8 @@ def test_how_the_workspace_is_set_up() -> None:
         ("dependencies: [{pip: [mlflow==2.9.2, azureml-ai-monitoring]}]", PASS, "has what the scorer imports"),
         ("dependencies: [{pip: [mlflow<3, azureml_ai_monitoring==1.0]}]", PASS, ""),
         ("dependencies: [{pip: [mlflow==2.9.2]}]", WARN, "lacks azureml-ai-monitoring"),
+        ("dependencies: [{pip: ['mlflow>=2,<3.0.0', azureml-ai-monitoring]}]", PASS, ""),
+        ("dependencies: [{pip: ['mlflow<3.1', azureml-ai-monitoring]}]", WARN, "takes mlflow<3.1"),
         ("dependencies: [{pip: [mlflow, azureml-ai-monitoring]}]", WARN, "takes any mlflow"),
         ("dependencies: [{pip: [mlflow>=2.10, azureml-ai-monitoring]}]", WARN, "takes mlflow>=2.10"),
         ("dependencies: [mlflow=3.7, {pip: [azureml-ai-monitoring]}]", WARN, "takes mlflow=3.7"),

@@ -131,6 +131,21 @@ def test_training_beside_the_endpoint_is_a_warning_where_both_share_a_family(
     has(finding("quota-serving", "reference", *sets, quota={FAMILY: (0, limit)}), status, "1 x 24 = 24 cores")
 
 
+def test_training_beside_the_endpoint_takes_of_the_regions_total_whatever_its_family() -> None:
+    for sets, total, status in (
+        ([], 48, PASS), ([], 47, WARN), (["compute.tier=low_priority"], 47, PASS),
+        ([f"compute.size={T4}"], 28, PASS), ([f"compute.size={T4}"], 27, WARN),
+    ):  # fmt: skip
+        quota = {FAMILY: (0, 100), "TotalDedicatedCores": (0, total)}
+        has(finding("quota-serving", "reference", *sets, quota=quota), status)
+
+
+@pytest.mark.parametrize(("limit", "status"), [(48, PASS), (47, WARN)])
+def test_training_beside_an_endpoint_that_is_there_counts_its_cores_once(limit: int, status: str) -> None:
+    there = {"size": A100, "instances": 1}
+    has(finding("quota-serving", "reference", quota={FAMILY: (24, limit)}, deployed=there), status)
+
+
 @pytest.mark.parametrize(
     ("change", "sets", "status", "words"),
     [

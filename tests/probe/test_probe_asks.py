@@ -91,3 +91,19 @@ def test_nobody_who_answers_is_a_sentence(probe, monkeypatch):
     monkeypatch.setattr(asks.client, "send_request", fail)
     with pytest.raises(CouldNotAskError, match=r"could not ask for GET \{ws\}: no route to \{url\}"):
         asks.ask(asks.ws)
+
+
+def test_a_login_that_has_ended_and_a_workspace_that_is_not_there_are_no_answers(probe, emulator):
+    asks, sent = probe
+    faults = emulator.home / "faults.yaml"
+    faults.write_text("expired-token: {}\n")
+    try:
+        with pytest.raises(CouldNotAskError, match="ExpiredAuthenticationToken"):
+            asks.all("eastus")
+    finally:
+        faults.unlink()
+    asks.ws += "-not"
+    with pytest.raises(CouldNotAskError, match="ResourceNotFound"):
+        asks.all("eastus")
+    assert len(sent) == 2
+    assert not asks.answers

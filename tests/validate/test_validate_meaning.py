@@ -18,6 +18,8 @@ CASES = [
     ("prod", ['model.version="99"'], "model.version", 'take "8", or run make lock ENV=prod'),
     ("reference", ["model.name=Phi-4"], "model.version", "written for another model than Phi-4 (--set)"),
     ("reference", ["model.name=Phi-4"], "model.version", 'give model.version beside model.name; take "8"'),
+    ("reference", ["model.huggingface_id=someone/Else"], "model.name", "written for another model than someone/Else"),
+    ("prod", ["model.huggingface_id=someone/Else"], "model.name", "beside model.huggingface_id: Else"),
     ("reference", ["finetune.learning_rate=5e-3"], "finetune.learning_rate", "100 times or more outside 5e-7 to 5e-5"),
     ("reference", ["finetune.learning_rate=1e-9"], "finetune.learning_rate", "100 times or more outside"),
     ("demo", ["finetune.learning_rate=0.5"], "finetune.learning_rate", "outside 1e-07 to 0.005"),
@@ -48,12 +50,14 @@ def test_a_value_that_cannot_be_meant(env: str, sets: list[str], key: str, said:
         ("reference", []), ("demo", []), ("prod", []), ("reference", ["model.registry=our-own"]),
         ("reference", ["model.name=Phi-4", 'model.version="8"']), ("reference", ["finetune.learning_rate=1e-4"]),
         ("reference", ["deployment.request_timeout_ms=1000"]), ("reference", ["finetune.lora_r=512"]),
+        ("reference", ["model.huggingface_id=microsoft/phi-3-mini-4k-instruct"]),
+        ("reference", ["model.huggingface_id=someone/else", "model.name=ours"]),
         ("demo", ["finetune.learning_rate=0.1"]), ("demo", ['model.version="main"']),
     ],
 )  # fmt: skip
 def test_values_that_can_be_meant(env: str, sets: list[str]) -> None:
-    keys = {"azure.region", "model.registry", "model.version", "finetune.learning_rate", "finetune.lora_r",
-            "deployment.request_timeout_ms"}  # fmt: skip
+    keys = {"azure.region", "model.name", "model.registry", "model.version", "finetune.learning_rate",
+            "finetune.lora_r", "deployment.request_timeout_ms"}  # fmt: skip
     assert not [str(each) for each in validate(load(env, sets, check=False)) if each.key in keys]
 
 

@@ -283,3 +283,16 @@ def test_what_the_command_line_sets_has_its_place_with_all_above_it(project):
     for key in ("new", "new.inner", "new.inner.key", "new.inner.other"):
         assert (values.where(key), values.source(key)) == ("--set", "--set" if not key.endswith("other") else "")
     assert values.where("nobody.wrote.this") == "values.yaml"
+
+
+def test_a_mapping_on_the_command_line_is_the_place_of_all_in_it():
+    given = ["model.finetune_config={mlflow_ft_conf: 5, lora_target_modules: []}", "finetune={seed: 7}"]
+    values = load("demo", given, check=False)
+    assert values.source("finetune.seed") == "--set"
+    assert values.source("finetune.num_train_epochs") != "--set"
+    with pytest.raises(UserError) as caught:
+        load("demo", given)
+    assert sorted(str(caught.value).splitlines()) == [
+        "--set: model.finetune_config.lora_target_modules: found [], expected at least 1 item",
+        "--set: model.finetune_config.mlflow_ft_conf: found 5, expected a mapping",
+    ]

@@ -163,7 +163,7 @@ async def list_usage(call: Call) -> Any:
     """Lists what is in use and the limits, as Azure does: each family twice, for dedicated and for low priority cores.
 
     Of low priority cores a family has no limit of its own, which Azure shows as -1; the region's pool limits them.
-    Names and types as in users' listings of 2026. With the fault quota-exceeded nothing is left of any; with
+    Names and types as in users' listings of 2026. With the fault quota-exceeded no cores are left; with
     offer-without-compute no entry has a current value.
     """
     exceeded, nothing = (faults.is_set(call.state, name) for name in ("quota-exceeded", "offer-without-compute"))
@@ -178,7 +178,7 @@ async def list_usage(call: Call) -> Any:
             "type": f"Microsoft.MachineLearningServices/{kind}/usages",
             "unit": "Count",
             "currentValue": None if nothing else current,
-            "limit": current if exceeded and most >= 0 else most,
+            "limit": current if exceeded and most >= 0 and name != CLUSTERS else most,
             "amlWorkspaceLocation": region,
             "name": {"value": name, "localizedValue": name},
         }
