@@ -40,6 +40,8 @@ def test_a_name_with_a_dot_gets_a_dash_and_a_tag_keeps_it():
     files = rendered("dev", "model.name=Phi-3.5-mini-instruct", "model.version=6")
     model = yaml.safe_load(files["pipelines/dev/model.yml"])
     assert model["name"] == "Phi-3-5-mini-instruct-ultrachat-200k"
+    job = yaml.safe_load(files["pipelines/dev/finetune.yml"])
+    assert job["experiment_name"] == "chat_completion_Phi-3-5-mini-instruct"
     assert model["tags"]["base_model"] == "Phi-3.5-mini-instruct"
     assert not name_rules.fault("model", model["name"])
     path = yaml.safe_load(files["pipelines/dev/finetune.yml"])["inputs"]["mlflow_model_path"]["path"]

@@ -49,6 +49,9 @@ def check(documents: dict[str, Document]) -> Iterator[Finding]:
             fault = name_rules.fault(_NAMED[document.kind], document.get("name") or "")
             if fault:
                 yield document.finding("name", fault)
+    experiment = documents["job"].get("experiment_name")
+    if experiment is not None and (fault := name_rules.fault("experiment", experiment)):
+        yield documents["job"].finding("experiment_name", fault)
     for step in mapping(documents["job"].get("jobs")):
         fault = name_rules.fault("step", step)
         if fault:

@@ -45,8 +45,9 @@ def build(values: Values, facts: Facts, parameters: dict[str, Parameter]) -> Nam
     data = values.data
     base, dataset = data["model"]["name"], data["dataset"]
     # A registry's names have dots (Phi-3.5-mini-instruct), a workspace's must not; a tag keeps the original.
-    model = re.sub(r"[^A-Za-z0-9_-]", "-", f"{base}-{dataset['name']}")
-    experiment = f"chat_completion_{base}"
+    model, experiment = (
+        re.sub(r"[^A-Za-z0-9_-]", "-", name) for name in (f"{base}-{dataset['name']}", f"chat_completion_{base}")
+    )
     for what, name in (("model", model), ("experiment", experiment)):
         longest = name_rules.rule(what).most
         if len(name) > longest:

@@ -157,6 +157,14 @@ def test_lists_have_pages_newest_first(wire, local, place):
     assert [each.version for each in local.ml.models.list(name=name)] == [str(number) for number in range(23, 0, -1)]
 
 
+def test_versions_of_a_stage(wire, local, place):
+    name = local.name("staged")
+    for version, stage in (("1", "Production"), ("2", "Development")):
+        wire.put(f"models/{name}/versions/{version}", modelUri=place, modelType="custom_model", stage=stage)
+    found = wire.get(f"models/{name}/versions", stage="Production")["value"]
+    assert [each["name"] for each in found] == ["1"]
+
+
 def test_what_is_of_another_type_is_refused_in_a_sentence(wire, local):
     for path, properties in (
         ("models/a/versions/1", {"modelUri": 5}),

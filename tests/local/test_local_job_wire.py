@@ -294,3 +294,32 @@ def test_a_job_of_an_older_home(own):
     assert wire.job("PUT", "old", command(command="echo other")).status_code == 400
     details = wire.ask("GET", f"/history/v1.0{wire.workspace}/runs/old/details", host="eastus.api.azureml.ms")
     assert details.json()["status"] == "Completed"
+
+
+@pytest.mark.parametrize("name", ["", " ", "a.b", "a/b", "é", "-a", "e" * 257, "a\n"])
+def test_an_experiment_that_azure_refuses_is_refused(local, wire, name):
+    answer = wire.job("PUT", local.name("exp"), command(experimentName=name))
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"].startswith("Experiment name must be 1-256 characters")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("runs/create", {"experiment_id": "0", "start_time": {}}),
+        ("runs/search", {"experiment_ids": ["1"], "max_results": {}}),
+        ("runs/search", {"experiment_ids": ["x"]}),
+        ("runs/log-batch", {"run_id": "x", "metrics": ["a"], "params": [], "tags": []}),
+        ("runs/log-batch", {"run_id": "x", "metrics": ["\ud800"], "params": [], "tags": []}),
+        ("experiments/create", []),
+    ],
+)
+def test_what_mlflow_cannot_read_is_refused(wire, path, body):
+    place = f"/mlflow/v2.0{wire.workspace}/api/2.0/mlflow/{path}"
+    answer = wire.ask("POST", place, body, host="eastus.api.azureml.ms")
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "BAD_REQUEST")
+
+
+def test_half_a_character_is_refused(wire):
+    answer = wire.job("PUT", "half", command(displayName="\ud800"))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "InvalidRequestContent")

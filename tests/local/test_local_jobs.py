@@ -11,6 +11,7 @@ from azure.ai.ml.exceptions import JobException
 from azure.core.exceptions import HttpResponseError
 
 from tests.local.conftest import COMPONENT, MODEL
+from tests.local.wire import Wire
 
 
 def test_a_failed_job_tells_why(local, capsys):
@@ -129,6 +130,13 @@ def test_the_steps_of_a_job_are_its_children(local):
     assert local.ended(job) == "Completed"
     names = [child.display_name for child in local.ml.jobs.list(parent_job_name=job)]
     assert names == ["finetune", "finetune.chat_completion_finetune"]
+    wire, host = Wire(local), "eastus.api.azureml.ms"
+    runs = f"/history/v1.0{wire.workspace}/runs"
+    listed = wire.get(f"{runs}/{job}/children", host=host)["value"]
+    assert [wire.get(f"{runs}/{each['runId']}", host=host)["runId"] for each in listed] == [
+        f"{job}.{name}" for name in names
+    ]
+    assert wire.ask("GET", f"{runs}/{job}.none", host=host).status_code == 404
 
 
 def test_what_the_engine_gets(local):

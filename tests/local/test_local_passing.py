@@ -110,3 +110,23 @@ def test_signing_in(local):
     assert given["refresh_in"] < given["expires_in"]
     odd = requests.post(known["token_endpoint"], data=b"\xff\xfe", timeout=20)
     assert (odd.status_code, odd.json()["error"]) == (400, "invalid_request")
+
+
+def test_a_cluster_without_tags_is_shown_with_none_of_them(wire, local):
+    local.cluster()
+    assert wire.get("computes/gpu-cluster")["tags"] == {}
+    assert wire.get("computes")["value"][0]["tags"] == {}
+
+
+def test_a_clusters_password_is_never_shown(wire, local):
+    user = {"adminUserName": "azureuser", "adminUserSshPublicKey": "ssh-rsa A", "adminUserPassword": "passwd12345"}
+    inner = {"vmSize": "Standard_DS3_v2", "scaleSettings": {"maxNodeCount": 1}, "userAccountCredentials": user}
+    body = {"location": "eastus", "properties": {"computeType": "AmlCompute", "properties": inner}}
+    first = wire.ask("PUT", "computes/with-user", body)
+    assert (first.status_code, "passwd12345" in first.text) == (201, False)
+
+    def made():
+        properties = wire.get("computes/with-user")["properties"]
+        return properties["provisioningState"] == "Succeeded" and properties["properties"]
+
+    assert local.until(made)["userAccountCredentials"] == {**user, "adminUserPassword": None}

@@ -7,6 +7,7 @@ import pytest
 from tests.validate.conftest import COMPUTE, DATA, DEPLOYMENT, ENDPOINT, JOB, MODEL, Fault
 
 CASES = [
+    (JOB, "experiment_name: chat_", "experiment_name: chat.", "experiment_name", "letters, digits, - and _"),
     (JOB, "  chat_completion:", "  chat-completion:", "jobs.chat-completion", "letters, digits and underscores"),
     (DATA, "type: uri_file", "type: uri_folder", "type", "expected uri_file"),
     (MODEL, "type: mlflow_model", "type: custom_model", "type", "expected mlflow_model"),

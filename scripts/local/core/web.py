@@ -168,6 +168,8 @@ class Call:
         raw = await self.request.body()
         try:
             body = json.loads(raw or b"{}", parse_constant=_refuse_constant)
+            if b"\\ud" in raw.lower():
+                json.dumps(body, ensure_ascii=False).encode()  # half of a pair of surrogates is no character
         except RecursionError:
             raise bad_request("The request body is nested too deeply.", "InvalidRequestContent") from None
         except ValueError as error:

@@ -156,7 +156,7 @@ class Assets:
 
         @table("GET", f"{base}/{{name}}/versions")
         async def versions(call: Call) -> Any:
-            """Lists the versions of an asset, newest first; with `hash` those of any name with the same content."""
+            """Lists versions of an asset, newest first, of a `stage`; with `hash` those of any name with it."""
             store, name = call.state.store, call.words["name"]
             if call.query.get("hash"):  # the SDK asks under a name that it has just drawn: look at all of them
                 documents = [
@@ -168,7 +168,10 @@ class Assets:
                 documents = store.list(self.kind, call.ws.scope, name)
                 if not documents and self.kind == "models":  # recorded for models, in 2024 and 2026
                     self.container(call, name)
-            return page(call, view(call, [self.version(call, each) for each in reversed(documents)]), self.size)
+            shown = view(call, [self.version(call, each) for each in reversed(documents)])
+            if stage := call.query.get("stage"):
+                shown = [each for each in shown if str(each["properties"].get("stage")).lower() == stage.lower()]
+            return page(call, shown, self.size)
 
         @table("GET", f"{base}/{{name}}")
         async def get_container(call: Call) -> Any:

@@ -55,16 +55,21 @@ def _resource(state: State, workspace: Workspace, document: Document) -> dict[st
         counts = {f"{kind}NodeCount": least if kind == "idle" else 0 for kind in NODES}
         inner |= {"currentNodeCount": least, "targetNodeCount": least, "nodeStateCounts": counts, "propertyBag": {}}
         inner |= {"allocationState": "Steady", "allocationStateTransitionTime": iso(document.modified)}
+    new = document.modified <= document.created  # the first answer has less, as recorded 2024
+    if user := inner.pop("userAccountCredentials", None):
+        inner |= {} if new else {"userAccountCredentials": {**user, "adminUserPassword": None}}
     shown = {
         **properties,
-        "computeLocation": workspace.region if document.modified > document.created else ...,
+        "provisioningWarnings": None if new else {},
+        "computeLocation": ... if new else workspace.region,
         "createdOn": iso(document.created),
         "modifiedOn": iso(document.modified),
         "properties": inner,
     }
     path = f"computes/{document.name}"
     identity = identities.shown(state, f"{workspace.path}/{path}", document.body.get("identity")) or ...
-    top = {"location": workspace.region, "tags": document.body.get("tags"), "identity": identity}
+    tags = document.body.get("tags") or (None if new else {})
+    top = {"location": workspace.region, "tags": tags, "identity": identity}
     return form("compute").complete(resource(workspace, path, document, **top, properties=shown))
 
 

@@ -56,12 +56,12 @@ async def get(call: Call) -> Any:
 
 @arm("GET", DEPLOYMENT + "/skus")
 async def skus(call: Call) -> Any:
-    """Lists how many instances a deployment may have."""
+    """Lists how many instances a deployment may have; words and the default as recorded 2024-07."""
     _find(call)
     most = limit("deployment.instance_count")
-    capacity = {"default": 1, "minimum": most.least, "maximum": most.most, "scaleType": "Manual"}
-    kind = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/deployments"
-    sku = {"name": "Default", "tier": "Standard"}
+    capacity = {"default": 3, "minimum": most.least, "maximum": most.most, "scaleType": "Automatic"}
+    kind = "Microsoft.MachineLearning.Services/endpoints/deployments"
+    sku = {"name": "default", "tier": "Standard"}
     return {"value": [{"resourceType": kind, "sku": sku, "capacity": capacity}]}
 
 

@@ -30,6 +30,10 @@ PROCESS_MARKS = {
     "ProcessStatusFile": "azureml-logs/process_status.json",
 }
 COMPUTE_TAG = {"_aml_system_ComputeTargetStatus": json.dumps({"AllocationState": "steady"})}
+EXPERIMENT_NAME = (  # the service's own words, 2021-09 to 2024-10
+    "Experiment name must be 1-256 characters, start with a letter or a number, and can only contain letters, numbers, "
+    "underscores, and dashes."
+)
 MUTABLE = ("description", "tags", "displayName", "properties", "isArchived")
 
 
@@ -140,6 +144,8 @@ async def put(call: Call) -> Any:
     old = call.state.store.get(call.ws.scope, "jobs", name)
     if old is not None:
         return _update(call, old, sent)
+    if name_rules.fault("experiment", sent["experimentName"]):
+        raise bad_request(EXPERIMENT_NAME)
     properties = {"tags": {}, "properties": {}, "isArchived": False, "displayName": name, **sent}
     call.parts.runner.check(call.ws, name, properties)
     await call.parts.tracking.create_run(call.ws, name, properties)

@@ -25,6 +25,8 @@ from scripts.local.resources import mlflow_registry
 
 data = Routes()
 ARTIFACT_ROOT = "azureml://local"  # never used: both kinds of artifact get their own place below
+# What MLflow raises, uncaught, for a value of another type; the last one is for half a character.
+UNREAD = (AttributeError, KeyError, RecursionError, TypeError, ValueError, SystemError)
 ENDED = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
 
 
@@ -89,6 +91,7 @@ class MlflowServer:
             root = f"{self.base}/experiments/{model.experiment_id}/runs/{run}"
             model.artifact_location = f"{root}/artifacts/models/{model.model_id}"
 
+        app.config["PROPAGATE_EXCEPTIONS"] = True  # what it does not catch itself comes to `_request`
         self.client = app.test_client()
 
     def _enter(self, workspace: Workspace) -> Any:
@@ -111,7 +114,12 @@ class MlflowServer:
         self, workspace: Workspace, method: str, path: str, query: str, body: bytes, kind: str | None
     ) -> Response:
         self._enter(workspace)
-        answer = self.client.open(path, method=method, query_string=query, data=body, content_type=kind)
+        try:
+            answer = self.client.open(path, method=method, query_string=query, data=body, content_type=kind)
+        except UNREAD as error:
+            return reply({"error_code": "BAD_REQUEST", "message": f"MLflow cannot read the request: {error}."}, 400)
+        if answer.status_code == 500 and b"invalid literal for int()" in answer.data:  # an id that is not a number
+            return reply({**answer.get_json(), "error_code": "BAD_REQUEST"}, 400)
         return Response(answer.data, answer.status_code, media_type=answer.content_type)
 
     async def request(self, workspace: Workspace, request: Request, path: str) -> Response:

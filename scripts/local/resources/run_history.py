@@ -134,7 +134,12 @@ def _run(call: Call, document: Document, **content: Any) -> dict[str, Any]:
 @data("GET", HISTORY + "/runs/{name}")
 @data("GET", EXPERIMENT)
 async def get(call: Call) -> Any:
-    """Returns the run of a job."""
+    """Returns the run of a job, or of a step of one."""
+    job, dot, _ = call.words["name"].partition(".")
+    document = call.state.store.get(call.ws.scope, "jobs", job) if dot else None
+    for run in _children(call, document) if document else []:
+        if run["runId"] == call.words["name"]:
+            return run
     return _run(call, lookup.job(call.state, call.ws, call.words["name"]))
 
 
@@ -155,7 +160,10 @@ async def update(call: Call) -> Any:
 @data("GET", EXPERIMENT + "/children")
 async def children(call: Call) -> Any:
     """Lists the steps of a job as runs."""
-    document = lookup.job(call.state, call.ws, call.words["name"])
+    return page(call, _children(call, lookup.job(call.state, call.ws, call.words["name"])))
+
+
+def _children(call: Call, document: Document) -> list[dict[str, Any]]:
     runs = []
     for number, step in enumerate(call.parts.runner.steps(call.ws, document)):
         identifier = f"{document.name}.{step['name']}"
@@ -172,12 +180,15 @@ async def children(call: Call) -> Any:
             "runType": "azureml.StepRun",
             "description": None,
             "target": "local",
+            "currentAttemptId": 1,
             "tags": {"azureml.nodeid": step["name"], "azureml.pipeline": document.name, **COMPUTE_TAG},
             "properties": {
                 "StepType": "PythonScriptStep",
                 "ComputeTargetType": "AmlCompute",
                 "azureml.moduleid": str(uuid.uuid5(uuid.NAMESPACE_URL, step["name"])),
                 "azureml.moduleName": step["name"],
+                "azureml.moduleVersion": "1",
+                "azureml.DevPlatv2": "true",
                 "azureml.runsource": "azureml.StepRun",
                 "azureml.nodeid": step["name"],
                 "azureml.pipelinerunid": document.name,
@@ -189,7 +200,7 @@ async def children(call: Call) -> Any:
             "error": None,
         }
         runs.append(_run(call, document, **content))
-    return page(call, runs)
+    return runs
 
 
 @data("POST", HISTORY + "/rundata")
