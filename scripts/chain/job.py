@@ -46,8 +46,7 @@ def wait(run: Run, name: str = "") -> None:
 
     The stream ends early where the log cannot be read or a login expires; then the job is asked for its status.
     """
-    job = _named(run, name)
-    found = _require(run, job)
+    job, found = _meant(run, name)
     patience = _patience(run, job)
     if not _ended(found):
         run.az.wait(patience, "job", "stream", "-n", job, shown=True)
@@ -61,8 +60,7 @@ def wait(run: Run, name: str = "") -> None:
 
 def cancel(run: Run, name: str = "") -> None:
     """Cancels the job and waits until it has ended; says what is still there."""
-    job = _named(run, name)
-    found = _require(run, job)
+    job, found = _meant(run, name)
     if _ended(found):
         say(f"job {job} is {found['status']}: there is nothing to cancel")
     else:
@@ -84,16 +82,20 @@ def cancel(run: Run, name: str = "") -> None:
     )
 
 
-def _named(run: Run, name: str) -> str:
-    """Returns the job that is meant; one that was named becomes the state's, for the steps that follow."""
+def _meant(run: Run, name: str) -> tuple[str, Any]:
+    """Returns the job that is meant, as it is now; one that was named becomes the state's, for the steps that follow.
+
+    One that is not there, a typo, takes no other's place in the state.
+    """
     if not name:
         advice = f"{run.make('finetune')} submits a job; one of another machine is named with NAME=<job>"
-        return state.read(run.folder, "job", advice)
-    path = run.folder / "job"
+        job = state.read(run.folder, "job", advice)
+        return job, _require(run, job)
+    found, path = _require(run, name), run.folder / "job"
     if not path.exists() or path.read_text(encoding="utf-8").strip() != name:
         (run.folder / "status").unlink(missing_ok=True)
         state.write(run.folder, "job", name)
-    return name
+    return name, found
 
 
 def _bindings(run: Run) -> list[str]:

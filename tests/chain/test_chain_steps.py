@@ -464,6 +464,8 @@ def test_a_job_of_another_machine_is_waited_for_by_name(prepared):
     assert (prepared.folder / "job").read_text() == "demo-5\n"
     code, said = refused(job.wait, prepared.run, "nowhere")
     assert code == MISSING and "there is no job nowhere" in said
+    assert (prepared.folder / "job").read_text() == "demo-5\n"  # a typo takes no job's place
+    assert (prepared.folder / "status").read_text() == "Completed\n"
 
 
 @pytest.mark.parametrize(
