@@ -82,7 +82,8 @@ def test_two_tags_that_are_one_to_azure_are_refused():
         rendered("demo", "tags.team=x", "tags.Team=y")
 
 
-ID = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/nodes"
+GROUP = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/g"
+ID = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/nodes"
 
 
 def with_identities(tmp_path: Path, text: str) -> dict[str, str]:
@@ -99,7 +100,9 @@ def with_identities(tmp_path: Path, text: str) -> dict[str, str]:
 def test_an_identity_is_rendered_in_azure_mls_own_shape(tmp_path):
     named = f"  identity:\n    type: user_assigned\n    user_assigned_identities:\n      - resource_id: {ID}\n"
     files = with_identities(tmp_path, named + "  job_identity: managed\n")
-    lower = ID.replace("resourceGroups", "resourcegroups").replace("Microsoft.ManagedIdentity", "microsoft.managedidentity")
+    lower = ID.replace("resourceGroups", "resourcegroups").replace(
+        "Microsoft.ManagedIdentity", "microsoft.managedidentity"
+    )
     assert lower in with_identities(tmp_path / "lower", named.replace(ID, lower))["pipelines/demo/compute.yml"]
     for name in ("compute.yml", "prepare/cluster.yml"):
         found = yaml.safe_load(files[f"pipelines/demo/{name}"])["identity"]

@@ -91,8 +91,8 @@ def _meant(run: Run, name: str) -> tuple[str, Any]:
         advice = f"{run.make('finetune')} submits a job; one of another machine is named with NAME=<job>"
         job = state.read(run.folder, "job", advice)
         return job, _require(run, job)
-    found, path = _require(run, name), run.folder / "job"
-    if not path.exists() or path.read_text(encoding="utf-8").strip() != name:
+    found = _require(run, name)
+    if state.kept(run.folder, "job") != name:
         (run.folder / "status").unlink(missing_ok=True)
         state.write(run.folder, "job", name)
     return name, found
