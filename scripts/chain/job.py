@@ -146,7 +146,9 @@ def _seen(run: Run, job: str) -> str:
     found = _require(run, job)
     status, steps = str(found["status"]), _open_steps(run, job)
     words = [f"{status}, made {duration(_age(found))} ago", *(f"step {name} {state}" for name, state in steps)]
-    waits = any(state.plain_status(each) in WAITING_STATES for each in (status, *(now for _, now in steps)))
+    # a step is NotStarted as long as those before it are at work, which is no want of a node
+    begun = [now for now in (state.plain_status(each) for _, each in steps) if now != "notstarted"]
+    waits = any(now in WAITING_STATES for now in (state.plain_status(status), *begun))
     if waits:
         words.append(
             f"it waits for a node of cluster {run.name(*COMPUTE)}{_cores(run)}: where that takes more than 10 minutes, "
