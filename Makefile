@@ -52,6 +52,8 @@ JOB          = $$(cat $(RUN)/job)
 DATA_VERSION = $$($(state) data-version)
 LEFT         = { echo "error: endpoint $(ENDPOINT) may be there and billed; make undeploy ENV=$(ENV) BACKEND=$(BACKEND) deletes it" >&2; exit 1; }
 
+UNREGISTERED = { echo "error: data asset $(DATA)-$* was not registered; when what is said above is put right, make data ENV=$(ENV) BACKEND=$(BACKEND) goes on" >&2; exit 1; }
+
 WHY          = { $(online) $(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0) --why; exit 1; }
 
 .DEFAULT_GOAL := help
@@ -155,7 +157,7 @@ prepare: $(READY)
 
 data-asset-%: prepare
 	@$(az) ml data show $(WORKSPACE) -n $(DATA)-$* -v $(DATA_VERSION) -o none 2>/dev/null || $(az) ml data create $(WORKSPACE) \
-	-f pipelines/$(ENV)/data.yml -o none --set name=$(DATA)-$* version=$(DATA_VERSION) path=../../data/$(ENV)/$*.jsonl
+	-f pipelines/$(ENV)/data.yml -o none --set name=$(DATA)-$* version=$(DATA_VERSION) path=../../data/$(ENV)/$*.jsonl || $(UNREGISTERED)
 	@echo "data asset $(DATA)-$*:$(DATA_VERSION)"
 
 # PREFLIGHT=warn goes on in spite of a failure, and the record in the state says so.

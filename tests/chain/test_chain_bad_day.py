@@ -196,7 +196,7 @@ def test_a_job_that_loses_its_output_is_trained_anew(day):
         day.good("register")
     assert sorted(day.versions()) == sorted([*before, day.chain.job])
     shutil.rmtree(day.chain.project / ".runs")
-    day.good("finetune", "register", f"NAME={day.versions()[0]}", "data", "await")
+    day.good("data", "await", "register", f"NAME={day.versions()[0]}")
     assert len(day.versions()) == len(before) + 1
 
 
