@@ -52,6 +52,8 @@ JOB          = $$(cat $(RUN)/job)
 DATA_VERSION = $$($(state) data-version)
 LEFT         = { echo "error: endpoint $(ENDPOINT) may be there and billed; make undeploy ENV=$(ENV) BACKEND=$(BACKEND) deletes it" >&2; exit 1; }
 
+UNREGISTERED = { echo "error: data asset $(DATA)-$* was not registered; when what is said above is put right, make data ENV=$(ENV) BACKEND=$(BACKEND) goes on" >&2; exit 1; }
+
 WHY          = { $(online) $(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0) --why; exit 1; }
 
 .DEFAULT_GOAL := help
@@ -107,17 +109,17 @@ compute: cluster-finetune $(if $(IN_PIPELINE),cluster-prepare)  ## Create the GP
 finetune: submit $(if $(filter 0,$(WAIT)),,await)  ## Submit the job (or go on with it) and wait for it; AGAIN=1 runs it anew, WAIT=0 only submits
 
 await: $(READY)  ## Wait for the job that was submitted, and check that it Completed (NAME=<job> of another machine)
-	@$(chain) await $(if $(NAME),--name $(NAME))
+	@$(chain) await $(if $(NAME),--name "$(NAME)")
 
 cancel: $(READY)  ## Cancel the job and wait until it has ended (NAME=<job> of another machine)
-	@$(chain) cancel $(if $(NAME),--name $(NAME))
+	@$(chain) cancel $(if $(NAME),--name "$(NAME)")
 
 register: $(READY)  ## Register the trained model; the service counts the versions, a tag names the job
 	@$(state) completed > /dev/null && $(online) $(PY) -m scripts.trained $(VALUES) --folder $(RUN) && $(chain) register
 
 deploy: deployment  ## Create or update endpoint and deployment, and give it all traffic (billed until undeploy)
 	@$(az) ml online-endpoint update $(WORKSPACE) -n $(ENDPOINT) --traffic "$(DEPLOYMENT)=100" -o none || $(LEFT)
-	@echo "endpoint $(ENDPOINT): all traffic to $(DEPLOYMENT); billed until make undeploy ENV=$(ENV)"
+	@echo "endpoint $(ENDPOINT): all traffic to $(DEPLOYMENT); billed until make undeploy ENV=$(ENV) BACKEND=$(BACKEND)"
 
 invoke: $(READY) $(if $(IN_PIPELINE),data-report)  ## Ask a held-out question and print the answer beside the true one (ROW=<number>)
 	@$(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0) --write $(RUN)/request.json
@@ -129,7 +131,7 @@ undeploy: $(READY)  ## Delete the endpoint and its deployments: nothing billed i
 
 ##@ Did it learn?
 metrics: $(READY) $(INSTALLED_observe)  ## The job's metrics as a table and a page (WATCH=1 until it has ended; NAME=<job> or VERSION=<number>)
-	@$(online) $(PY) -m scripts.metrics $(VALUES) --folder $(RUN) $(if $(WATCH),--watch) $(if $(NAME),--job $(NAME)) $(if $(VERSION),--model-version $(VERSION))
+	@$(online) $(PY) -m scripts.metrics $(VALUES) --folder $(RUN) $(if $(WATCH),--watch) $(if $(NAME),--job "$(NAME)") $(if $(VERSION),--model-version "$(VERSION)")
 
 compare: $(READY) $(INSTALLED_observe)  ## Jobs side by side, with the parameters that differ: JOBS="a b"
 	@$(online) $(PY) -m scripts.metrics compare $(VALUES) $(or $(JOBS),$(error compare: say which jobs: JOBS="a b"))
@@ -155,7 +157,7 @@ prepare: $(READY)
 
 data-asset-%: prepare
 	@$(az) ml data show $(WORKSPACE) -n $(DATA)-$* -v $(DATA_VERSION) -o none 2>/dev/null || $(az) ml data create $(WORKSPACE) \
-	-f pipelines/$(ENV)/data.yml -o none --set name=$(DATA)-$* version=$(DATA_VERSION) path=../../data/$(ENV)/$*.jsonl
+	-f pipelines/$(ENV)/data.yml -o none --set name=$(DATA)-$* version=$(DATA_VERSION) path=../../data/$(ENV)/$*.jsonl || $(UNREGISTERED)
 	@echo "data asset $(DATA)-$*:$(DATA_VERSION)"
 
 # PREFLIGHT=warn goes on in spite of a failure, and the record in the state says so.

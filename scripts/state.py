@@ -26,10 +26,18 @@ ENDED_BADLY = frozenset({"failed", "canceled", "notresponding"})
 
 def read(folder: Path, name: str, hint: str) -> str:
     """Returns a value of the state; a `UserError` with `hint` (which target makes it) when it is not there."""
-    path = folder / name
-    value = path.read_text(encoding="utf-8").strip() if path.exists() else ""
+    value = kept(folder, name)
     if not value:
-        raise UserError(f"{path}: not there yet; {hint}", MISSING)
+        raise UserError(f"{folder / name}: not there yet; {hint}", MISSING)
+    return value
+
+
+def kept(folder: Path, name: str) -> str:
+    """Returns a value of the state, an empty text where there is none."""
+    path = folder / name
+    value = path.read_bytes().decode("utf-8", "replace").strip() if path.exists() else ""
+    if not value.isprintable() or "\ufffd" in value:  # as a machine leaves it that lost its power
+        raise UserError(f"{path}: holds no text; delete it, and what made it makes it again")
     return value
 
 
@@ -59,13 +67,10 @@ def job_name(folder: Path, environment: str, again: bool = False, root: Path = R
     content = b"".join(file.read_bytes() for file in (path, *beside) if file.is_file())
     digest = hashlib.sha256(content + version.encode()).hexdigest()[:10]
     stem, attempt = f"{environment}-{digest}-", 1
-    last = folder / "job"
-    name = last.read_text(encoding="utf-8").strip() if last.exists() else ""
+    name = kept(folder, "job")
     if name.startswith(stem) and name.removeprefix(stem).isdecimal():
         attempt = int(name.removeprefix(stem))
-        status = folder / "status"
-        ended = status.read_text(encoding="utf-8") if status.exists() else ""
-        attempt += plain_status(ended) in ENDED_BADLY
+        attempt += plain_status(kept(folder, "status")) in ENDED_BADLY
     if again:
         attempt = int(time.time())
     if name != f"{stem}{attempt}":

@@ -39,7 +39,7 @@ def fetch(client: Any, job: str, into: Path) -> None:
         count = f"{len(found.names)} files, none of them MLmodel" if found and found.names else "no files"
         raise UserError(
             f"{what}: {count}; a job can end Completed and write nothing where its storage refuses the cluster: look "
-            "at the workspace's storage account and the cluster's identity",
+            "at the workspace's storage account and the cluster's identity; then make finetune AGAIN=1 trains anew",
             FAILED,
         )
     for name in names:

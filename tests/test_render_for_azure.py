@@ -84,11 +84,13 @@ def test_two_tags_that_are_one_to_azure_are_refused():
         rendered("demo", "tags.team=x", "tags.Team=y")
 
 
-ID = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/nodes"
+GROUP = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/g"
+ID = f"{GROUP}/providers/Microsoft.ManagedIdentity/userAssignedIdentities/nodes"
 
 
 def with_identities(tmp_path: Path, text: str) -> dict[str, str]:
     """Returns the values of demo with more in its file, in a copy of what is authored."""
+    tmp_path.mkdir(exist_ok=True)
     for name in ("values.yaml", "values.schema.json", "environments", "templates", "pyproject.toml"):
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy2)(source, tmp_path / name)
@@ -100,6 +102,10 @@ def with_identities(tmp_path: Path, text: str) -> dict[str, str]:
 def test_an_identity_is_rendered_in_azure_mls_own_shape(tmp_path):
     named = f"  identity:\n    type: user_assigned\n    user_assigned_identities:\n      - resource_id: {ID}\n"
     files = with_identities(tmp_path, named + "  job_identity: managed\n")
+    lower = ID.replace("resourceGroups", "resourcegroups").replace(
+        "Microsoft.ManagedIdentity", "microsoft.managedidentity"
+    )
+    assert lower in with_identities(tmp_path / "lower", named.replace(ID, lower))["pipelines/demo/compute.yml"]
     for name in ("compute.yml", "prepare/cluster.yml"):
         found = yaml.safe_load(files[f"pipelines/demo/{name}"])["identity"]
         assert found == {"type": "user_assigned", "user_assigned_identities": [{"resource_id": ID}]}
@@ -123,6 +129,15 @@ def test_an_identity_is_rendered_in_azure_mls_own_shape(tmp_path):
         (
             "{type: user_assigned, user_assigned_identities: [{resource_id: nodes}]}",
             "expected the ARM id",
+        ),
+        (
+            f"{{type: user_assigned, user_assigned_identities: [{{resource_id: {ID.replace('/11111111-', '/')}}}]}}",
+            "expected the ARM id",
+        ),
+        ("{type: user_assigned, user_assigned_identities: []}", "expected at least 1 in the list"),
+        (
+            f"{{type: user_assigned, user_assigned_identities: [{{resource_id: {ID}}}, {{resource_id: {ID}2}}]}}",
+            "expected at most 1 in the list",
         ),
     ],
 )

@@ -149,3 +149,10 @@ def test_the_command_wants_a_word_an_environment_and_a_folder(words):
     with pytest.raises(SystemExit) as caught:
         run(words)
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize("left", [b"\xff\xfe", bytes(20), b"demo-1\x00"])
+def test_a_file_that_holds_no_text_is_met_with_a_sentence(tmp_path, left):
+    (tmp_path / "job").write_bytes(left)
+    with pytest.raises(UserError, match="job: holds no text; delete it"):
+        read(tmp_path, "job", "")

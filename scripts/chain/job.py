@@ -46,7 +46,7 @@ def wait(run: Run, name: str = "") -> None:
 
     The stream ends early where the log cannot be read or a login expires; then the job is asked for its status.
     """
-    job, found = _named(run, name)
+    job, found = _meant(run, name)
     patience = _patience(run, job)
     if not _ended(found):
         run.az.wait(patience, "job", "stream", "-n", job, shown=True)
@@ -60,7 +60,7 @@ def wait(run: Run, name: str = "") -> None:
 
 def cancel(run: Run, name: str = "") -> None:
     """Cancels the job and waits until it has ended; says what is still there."""
-    job, found = _named(run, name)
+    job, found = _meant(run, name)
     if _ended(found):
         say(f"job {job} is {found['status']}: there is nothing to cancel")
     else:
@@ -82,18 +82,17 @@ def cancel(run: Run, name: str = "") -> None:
     )
 
 
-def _named(run: Run, name: str) -> tuple[str, Any]:
-    """Returns the job that is meant and what is there of it; one that was named becomes the state's, for what follows.
+def _meant(run: Run, name: str) -> tuple[str, Any]:
+    """Returns the job that is meant, as it is now; one that was named becomes the state's, for the steps that follow.
 
-    A name that is nobody's leaves the state as it is.
+    One that is not there, a typo, takes no other's place in the state.
     """
     if not name:
         advice = f"{run.make('finetune')} submits a job; one of another machine is named with NAME=<job>"
         job = state.read(run.folder, "job", advice)
         return job, _require(run, job)
     found = _require(run, name)
-    path = run.folder / "job"
-    if not path.exists() or path.read_text(encoding="utf-8").strip() != name:
+    if state.kept(run.folder, "job") != name:
         (run.folder / "status").unlink(missing_ok=True)
         state.write(run.folder, "job", name)
     return name, found
@@ -147,7 +146,9 @@ def _seen(run: Run, job: str) -> str:
     found = _require(run, job)
     status, steps = str(found["status"]), _open_steps(run, job)
     words = [f"{status}, made {duration(_age(found))} ago", *(f"step {name} {state}" for name, state in steps)]
-    waits = any(state.plain_status(each) in WAITING_STATES for each in (status, *(now for _, now in steps)))
+    # a step is NotStarted as long as those before it are at work, which is no want of a node
+    begun = [now for now in (state.plain_status(each) for _, each in steps) if now != "notstarted"]
+    waits = any(now in WAITING_STATES for now in (state.plain_status(status), *begun))
     if waits:
         words.append(
             f"it waits for a node of cluster {run.name(*COMPUTE)}{_cores(run)}: where that takes more than 10 minutes, "

@@ -57,8 +57,7 @@ def confirmed(run: Run) -> str:
     if held != version:
         state.write(run.folder, "model-version", f"{held} {job}")
         say(f"model {name}:{held} is the one of job {job} now (it was {version})")
-    newest = run.folder / "job"
-    latest = newest.read_text(encoding="utf-8").strip() if newest.exists() else job
+    latest = state.kept(run.folder, "job") or job
     if latest != job:
         say(f"note: model {name}:{held} is of job {job}; the newest job {latest} is not registered")
     return f"{name}:{held}"

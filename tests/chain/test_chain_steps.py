@@ -515,6 +515,15 @@ def test_a_job_that_takes_too_long_goes_on_and_is_said(prepared, capfd):
     assert not (prepared.folder / "status").exists()
 
 
+def test_a_step_that_follows_another_waits_for_no_node(prepared):
+    prepared.has(**{"job__demo-1": {"status": "Running"}})
+    steps = [{"name": name, "label": name, "status": status, "type": "command"} for name, status in
+             (("finetune", "Running"), ("evaluation", "NotStarted"))]  # fmt: skip
+    prepared.say("job list", {"out": json.dumps(steps)})
+    said = job._seen(prepared.run, "demo-1")
+    assert "step evaluation NotStarted" in said and "waits for a node" not in said
+
+
 def test_a_job_is_cancelled_and_what_is_left_is_said(prepared, capsys):
     prepared.has(**{"job__demo-1": {"status": "Running"}})
     job.cancel(prepared.run, "demo-1")
