@@ -134,10 +134,10 @@ def test_an_identity_is_rendered_in_azure_mls_own_shape(tmp_path):
             f"{{type: user_assigned, user_assigned_identities: [{{resource_id: {ID.replace('/11111111-', '/')}}}]}}",
             "expected the ARM id",
         ),
-        ("{type: user_assigned, user_assigned_identities: []}", "expected at least 1 in the list"),
+        ("{type: user_assigned, user_assigned_identities: []}", "expected at least 1 item"),
         (
             f"{{type: user_assigned, user_assigned_identities: [{{resource_id: {ID}}}, {{resource_id: {ID}2}}]}}",
-            "expected at most 1 in the list",
+            "expected at most 1 item",
         ),
     ],
 )

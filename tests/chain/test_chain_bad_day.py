@@ -5,6 +5,7 @@ so PREFLIGHT=warn meets the failure itself.
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -45,6 +46,7 @@ OF_A_LATE_JOB = {"upload-time-out": "is Failed, not Completed", "job-output-empt
 OF_A_JOB_THAT_GOES_ON = {"preemption", "log-unreadable"}
 OF_SCORING = {"score-forbidden", "too-many-requests"}
 OF_REQUESTS = {"expired-token", "storage-forbidden", "slow-operation"}
+OF_MAKE = re.compile(r"make(\[\d+\])?: ")  # numbered where a make runs in another
 NEVER_STARTS = "SET=waiting.deploy_minutes=0.2"
 
 
@@ -62,7 +64,7 @@ class Day:
         """Calls targets that stop, and returns the sentence, which is the last thing that they say."""
         shown = self.chain.make(*words, "ENV=demo", "PREFLIGHT=warn", code=2)
         assert "Traceback" not in shown, shown
-        last = [line for line in shown.splitlines() if not line.startswith("make: ")][-1]
+        last = [line for line in shown.splitlines() if not OF_MAKE.match(line)][-1]
         assert last.startswith("error: "), shown
         return last
 
@@ -75,8 +77,8 @@ class Day:
     def whatever(self, *words):
         """Calls targets that reach their end, or stop with a sentence."""
         shown = self.chain.make(*words, "ENV=demo", "PREFLIGHT=warn", code=None)
-        last = [line for line in shown.splitlines() if not line.startswith("make: ")][-1]
-        good = "\nmake: " not in shown or last.startswith("error: ") or "answers now" in last
+        last = [line for line in shown.splitlines() if not OF_MAKE.match(line)][-1]
+        good = not re.search(r"^make", shown, re.M) or last.startswith("error: ") or "answers now" in last
         assert "Traceback" not in shown and good, shown
         return shown
 

@@ -60,7 +60,7 @@ def test_a_job_leaves_a_better_model_that_mlflow_can_load(
         "mlflow<3",
         "azureml-ai-monitoring",
     ]
-    assert "whether the component writes both for such a model is unverified" in log
+    assert "whether the registry model brings both is unverified" in log
     assert "flavors" in yaml.safe_load((model / "MLmodel").read_text())
     answer = mlflow.pyfunc.load_model(str(model)).predict(
         {"messages": [{"role": "user", "content": "Which size?"}], "max_tokens": 4}

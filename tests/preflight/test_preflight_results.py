@@ -46,7 +46,8 @@ def test_the_brief_table_has_complaints_memory_and_money() -> None:
     assert lines[-1] == "1 fail, 1 warn, 2 pass, 2 skipped"
 
 
-def test_long_lines_are_broken_under_their_sentence() -> None:
+def test_long_lines_are_broken_under_their_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     long = Result("lock", "model", Finding(WARN, "word " * 40, "way " * 40))
     lines = results.table([long]).splitlines()[:-2]
     assert len(lines) == 4
