@@ -61,7 +61,7 @@ WHY          = { $(online) $(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0
 .PHONY: help demo all render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
         await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare submit \
         gate promoted endpoint deployment data-report real-workspace local-up local-down local-status local-fault check test \
-        lint conformance docs clean \
+        lint test-long conformance docs clean \
         bench-data bench-engine bench-estimates
 
 ##@ Author
@@ -208,6 +208,9 @@ check: lint render-check  ## All that a pull request must pass: lint, render-che
 
 test: $(INSTALLED_dev)  ## All tests, fast ones first, in two processes
 	@$(PY) -m pytest --numprocesses 2 --dist loadfile
+
+test-long: $(INSTALLED_dev)  ## The stories that take minutes: every fault in turn, and the same command again
+	@$(PY) -m pytest -m long
 
 lint: $(INSTALLED_dev)  ## Style, types, the layers of imports, the workflows
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

@@ -16,7 +16,7 @@ import pytest
 from scripts.local.core.faults import FAULTS
 from tests.chain.conftest import copied, environment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 MODEL = "SmolLM2-135M-Instruct-azureml-chat"
 # Each fault, and what the sentence says with which the chain stops.
 OF_A_CLUSTER = {
