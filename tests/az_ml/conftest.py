@@ -87,7 +87,9 @@ class Az:
         Path("compute.yml").write_text(COMPUTE.format(size=self.size()))
         self("compute", "create", "-f", "compute.yml")
         Path("train.jsonl").write_text(ROW * 40)
-        Path("finetune_config.json").write_text(json.dumps({"chat_special_tokens": CONFIG}))
+        saved = {"pip_requirements": ["mlflow<3", "azureml-ai-monitoring", "torch"]}
+        config = {"chat_special_tokens": CONFIG, "mlflow_ft_conf": {"mlflow_save_model_kwargs": saved}}
+        Path("finetune_config.json").write_text(json.dumps(config))
         Path("job.yml").write_text(JOB)
         return assert_shape(self("job", "create", "-f", "job.yml", *more), "job")
 
