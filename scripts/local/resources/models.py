@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.azure import name_rules
+from scripts.conversation.model_folder import CHAT
 from scripts.errors import UserError
 from scripts.local.core import lookup
 from scripts.local.core.state import State, Workspace
@@ -18,7 +19,6 @@ from scripts.local.resources.data_assets import DATA, asset_path_error
 from scripts.local.storage import uris
 
 TYPES = ("mlflow_model", "custom_model", "triton_model")
-TRANSFORMERS = {"transformers", "hftransformersv2"}  # flavours of models that carry a tokenizer
 
 
 class Models(Assets):
@@ -76,7 +76,7 @@ def read_model(state: State, workspace: Workspace, name: str, kind: str, uri: st
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         raise _nothing_there(uri, from_job)
     flavors = _flavors(name, kind, path, uri)
-    if TRANSFORMERS & flavors.keys():
+    if CHAT & flavors.keys():
         _check_template(name, path)
     # Kept as the place that it means, as Azure does: the SDK cannot download a model from a job's URI.
     place = uris.long_form(state, workspace, uri)

@@ -9,14 +9,15 @@ import re
 from typing import Any
 
 from scripts.azure.machine_sizes import AVAILABLE, catalog
+from scripts.azure.subscription import needed_providers
 from scripts.local.core import faults, lookup
 from scripts.local.core.state import PROVIDER, State, Workspace
 from scripts.local.core.web import GROUP, SUBSCRIPTION, AzureError, Call, Layer, Routes, bad_request
 from scripts.local.storage.shared_key import account_key
 
 arm = Routes()
-# Without the first two no managed online endpoint can be made (mslearn-azure-ml#106, mslearn-mlops#72).
-FOR_ENDPOINTS = ("Microsoft.Cdn", "Microsoft.PolicyInsights")
+# Without these no managed online endpoint can be made: catalog/providers.json, with its sources.
+FOR_ENDPOINTS = tuple(each.namespace for each in needed_providers() if each.needed == "managed online endpoints")
 NAMESPACES = (
     *FOR_ENDPOINTS,
     "Microsoft.Authorization",

@@ -12,11 +12,9 @@ import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
-from scripts.azure.catalog import read_catalog
+from scripts.azure.serving_rules import MLFLOW_BELOW, MONITORING
 
-FACTS = read_catalog("serving.json")
-MONITORING: str = FACTS["scorer_imports"]["package"]
-BELOW = Version(str(FACTS["mlflow_below"]["major"]))
+BELOW = Version(str(MLFLOW_BELOW))
 MLFLOW = ("mlflow", "mlflow-skinny")
 
 
