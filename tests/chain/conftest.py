@@ -12,7 +12,11 @@ from typing import Any
 
 import pytest
 
+from scripts import state
+from scripts.chain import model
 from scripts.files import ROOT
+from tests.az_ml.test_az_makefile import faults
+from tests.chain.world import World
 from tests.test_acceptance import AUTHORED
 
 SHORT_TRAINING = "training:\n  max_steps: 2\n"
@@ -86,3 +90,36 @@ def copied(project: Path, home: Path) -> Chain:
 @pytest.fixture
 def chain(tmp_path: Path, home: Path) -> Chain:
     return copied(tmp_path, home)
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    made = World(tmp_path, monkeypatch)
+    yield made
+    wrong = [fault for words in made.get()["calls"] for fault in faults(["ml", *words])]
+    assert not wrong  # every command line is one that the official CLI accepts
+
+
+@pytest.fixture
+def registered(world):
+    """A run whose model is registered, on an endpoint that is there."""
+    state.write(world.folder, "job", "demo-1")
+    state.write(world.folder, "status", "Completed")
+    model.register(world.run)
+    world.thing(world.on, "Succeeded")
+    before = world.get()
+    world.put({**before, "calls": []})
+    return world
+
+
+@pytest.fixture
+def completed(world):
+    state.write(world.folder, "job", "demo-1")
+    state.write(world.folder, "status", "Completed")
+    return world
+
+
+@pytest.fixture
+def prepared(world):
+    state.write(world.folder, "data-version", "abc")
+    return world
