@@ -38,7 +38,7 @@ def _probe(context: Context, name: str) -> dict[str, Any]:
 
 
 def conda(context: Context) -> Finding:
-    """Warns when the base model's conda.yaml, which the trained model inherits, lets the no-code scorer die."""
+    """Warns when the base model's conda.yaml, which a trained model may inherit, lets the no-code scorer die."""
     model = context.value("model")
     if model.get("huggingface_id"):
         return skipped("a model of the hub brings no conda.yaml; make register looks at what training wrote")
@@ -58,8 +58,8 @@ def conda(context: Context) -> Finding:
     faults = conda_faults(_parsed(text))
     if faults:
         return warned(
-            f"{where}: its conda.yaml, which the trained model inherits, {', and '.join(faults)}: the deployment would "
-            "fail with probe status 502",
+            f"{where}: its conda.yaml {', and '.join(faults)}: a trained model that inherits it (of flavour "
+            "transformers; of others unverified) fails its probes with 502 when it is deployed",
             "correct the trained model's conda.yaml before make deploy, or name an environment of your own",
         )
     return passed(f"{name}'s conda.yaml has what the scorer imports, and mlflow below {MLFLOW_BELOW}")
