@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -156,3 +158,16 @@ def own(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Iterator[Lo
     yield Local(emulated, tmp_path, *emulated.clients())
     patch.undo()
     emulated.down()
+
+
+@pytest.fixture
+def fault(local):
+    """A function that sets a fault once; all are cleared afterwards."""
+
+    def run(*words):
+        command = [sys.executable, "-m", "scripts.local", "fault", *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    yield lambda name: run(name, "--times", "1")
+    assert "* " not in run()  # each happened exactly once
+    run("--clear")
