@@ -12,7 +12,7 @@ FILE = ("endpoints", "endpoint.yml")
 # What the service says of a name that another workspace of the region has (mlops-project-template#29), and of one that
 # is still held after a deletion (azure-cli-extensions#7660: 404 with the title 'Not Found'; #7107: a conflict).
 TAKEN = "already an endpoint with this name"
-HELD = ("Not Found", "NotFound", "Conflict")
+HELD = ("(NotFound)", "(Conflict)")  # not ResourceNotFound, which is said of a workspace, too
 
 
 def name_of(run: Run) -> str:

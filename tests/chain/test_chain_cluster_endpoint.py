@@ -121,6 +121,12 @@ def test_a_name_held_back_after_a_deletion_names_the_value_to_change(world):
     assert code == FAILED and "held back" in said and "endpoint.name" in said
 
 
+def test_a_workspace_that_is_not_there_is_no_name_held_back(world):
+    world.say("online-endpoint create", {"code": 3, "err": "ERROR: (ResourceNotFound) The Resource was not found.\n"})
+    code, said = refused(endpoint.ensure, world.run)
+    assert code == FAILED and "was not created" in said and "held back" not in said
+
+
 def test_undeploy_waits_until_nothing_is_left(world, capsys):
     world.thing(world.on, "Succeeded")
     gone = {"out": '{"provisioning_state": "Deleting"}'}
