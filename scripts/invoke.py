@@ -62,7 +62,7 @@ def _ask_again(values: Values, case: Case) -> None:
     found = endpoint.require(values, client.connect(values), endpoint.name_of(values))
     with endpoint.http_client(found.timeout) as http:
         found.ask(case.messages, values.data["request"], http)
-    print(f"endpoint {found.name} answers now; make invoke ENV={values.environment} asks anew")
+    print(f"endpoint {found.name} answers now; the same command asks anew")
 
 
 if __name__ == "__main__":
