@@ -206,8 +206,8 @@ check: lint render-check  ## All that a pull request must pass: lint, render-che
 	@for environment in $(ENVIRONMENTS); do $(MAKE) --no-print-directory validate ENV=$$environment || exit; done
 	@$(MAKE) --no-print-directory test
 
-test: $(INSTALLED_dev)  ## All tests, fast ones first, in two processes
-	@$(PY) -m pytest --numprocesses 2 --dist loadfile
+test: $(INSTALLED_dev)  ## All tests, in four processes, since many wait for others
+	@$(PY) -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-long: $(INSTALLED_dev)  ## The stories that take minutes: every fault in turn, and the same command again
 	@$(PY) -m pytest -m long

@@ -1,6 +1,6 @@
 """The chain as a user runs it: the real Makefile over the real verbs, on Azure ML on localhost, with real training.
 
-Its tests lie in two files, since a file is run by one process.
+Its tests lie in several files, since a file is run by one process.
 """
 
 import os
@@ -17,6 +17,7 @@ from scripts.chain import model
 from scripts.files import ROOT
 from tests.az_ml.test_az_makefile import faults
 from tests.chain.world import World
+from tests.conftest import new_home
 from tests.test_acceptance import AUTHORED
 
 SHORT_TRAINING = "training:\n  max_steps: 2\n"
@@ -69,8 +70,8 @@ def environment(home: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """The home of a local Azure ML that trains for two steps; shared, so that the base model is converted once."""
-    folder = tmp_path_factory.mktemp("home")
+    """The home of a local Azure ML that trains for two steps."""
+    folder = new_home(tmp_path_factory)
     (folder / "settings.yaml").write_text(SHORT_TRAINING)
     yield folder
     subprocess.run([sys.executable, "-m", "scripts.local", "down"], cwd=ROOT, env=environment(folder), check=True)
