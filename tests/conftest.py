@@ -15,6 +15,8 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
+# Threads of torch that wait for each other sleep, so that what other processes do meanwhile goes on.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @dataclass
