@@ -259,6 +259,7 @@ def test_settings_refuse_what_cannot_be_meant() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_bench_measures_what_is_asked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from tests.bench.data import bench
 

@@ -51,7 +51,7 @@ def test_what_is_printed_belongs_to_nobody(emulator):
     lines = done.stdout.splitlines()
     assert re.fullmatch(r"\d+ questions asked, \d+ answered otherwise than recorded", lines[-1])
     assert max(map(len, lines)) <= WIDTH
-    assert "the same   GET {ws}/jobs" in lines
+    assert "the same   GET {ws}/jobs" in lines, done.stdout
     for name in (*WORKSPACE.values(), "workspaceblobstore"):
         if name != "eastus":
             assert name not in done.stdout, name

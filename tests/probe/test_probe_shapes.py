@@ -74,6 +74,14 @@ def test_more_recordings_widen_a_shape():
     assert said(either, None) == said(either, [{"a": 2}]) == [] and said(either, {"a": 2})
 
 
+def test_an_item_of_another_kind_is_not_judged_by_the_recording_of_a_page():
+    page = describe({"value": [{"properties": {"jobType": "Command", "command": "echo"}}]})
+    pipeline = {"properties": {"jobType": "Pipeline", "jobs": {}}}
+    assert list(differences(page, {"value": [pipeline]})) == []
+    (missing,) = differences(page, {"value": [pipeline, {"properties": {"jobType": "Command"}}]})
+    assert str(missing) == ".value[].properties.command is missing, Azure sends text"
+
+
 def test_what_a_request_said_may_come_back_with_any_recorded_word():
     row = Exchange("a", "GET {ws}/jobs", 200, answer={"jobType": "=Command", "properties": {"status": "=Running"}})
     other = Exchange("b", "GET {ws}/jobs", 200, answer={"jobType": "=Sweep", "properties": {"status": "=Queued"}})
