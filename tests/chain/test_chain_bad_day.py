@@ -157,7 +157,7 @@ def test_an_endpoint_or_deployment_that_fails_is_made_by_the_same_command(day):
     assert day.served() == {"demo": "Succeeded"}
     for fault in OF_SCORING:
         day.fault(fault)
-        assert "answers now; make invoke" in day.whatever("invoke") or fault == "too-many-requests"
+        assert "answers now; the same command asks anew" in day.whatever("invoke") or fault == "too-many-requests"
         assert "true answer:" in day.good("invoke")
     day.fault("slow-operation")
     assert "may still be there and billed" in day.interrupted("undeploy", at="deleting endpoint", after=3)
