@@ -6,6 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from scripts.dataset.checks import shown
+
+COLUMNS = 200  # that are named
+
 
 @dataclass
 class Accounts:
@@ -15,6 +19,18 @@ class Accounts:
     used: Counter[str] = field(default_factory=Counter)
     ignored: Counter[str] = field(default_factory=Counter)
     changed: Counter[str] = field(default_factory=Counter)  # what was done to turns and keys, in a few words
+
+    def account(self, column: str, is_used: bool) -> None:
+        """Enters a column of one row, as used or not."""
+        if is_used:
+            self.used[column] += 1
+        else:
+            self.ignore(column)
+
+    def ignore(self, column: str, rows: int = 1) -> None:
+        """Enters a column that was not used in some rows; where every row has others, the last share a name."""
+        name = shown(column)[1:-1]
+        self.ignored[name if name in self.ignored or len(self.ignored) < COLUMNS else "further columns"] += rows
 
     def plain(self) -> dict[str, dict[str, int]]:
         """Returns the accounts as plain data, the largest first."""

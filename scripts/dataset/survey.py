@@ -61,7 +61,7 @@ def survey(
         raise UserError(f"dataset.tokens: exact counts need a tokenizer, and there is none: {counted_with}")
     limit, accounts = _limit(settings, coder), {}
     with ThreadPoolExecutor(EXACT_THREADS) as pool:
-        measure = partial(pool.map, partial(written.length, coder, limit=limit)) if coder else None
+        measure = partial(pool.map, partial(written.length, coder, limit=limit)) if exact and coder else None
         sieve = Sieve(tally, settings.seed, work, measure, limit, ControlTokens(coder))
         try:
             for task in work.tasks:

@@ -34,7 +34,7 @@ def add(row: dict[str, Any], way: Way, messages: list[dict[str, Any]], remarks: 
         if name in given:
             remarks.findings.append(Finding("media", name, "what is no text", "text alone: the column left out"))
     for name in given:
-        (accounts.used if name in used else accounts.ignored)[name] += 1
+        accounts.account(name, name in used)
 
 
 def _label(value: Any) -> bool | None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -19,7 +19,7 @@ from scripts.dataset.layouts.ways import Way, hint, ways
 from scripts.dataset.read_rows import Chunk
 from scripts.dataset.settings import Layout
 
-SHAPES = 1000  # of rows that are remembered; a set whose every row has other columns is no slower for it
+SHAPES = 1000  # of rows, that are remembered at a time
 
 
 @dataclass
@@ -45,7 +45,6 @@ class Mapper:
         self._turns = Turns(layout)
         self._ways: dict[tuple[str, ...], list[Way]] = {}
         self._bare = Way("bare list", "messages")
-        self._all: list[Way] = []
         self._unread: dict[tuple[str, ...], set[str]] = {}  # columns read of Parquet -> those left where they are
         self._accounts = Accounts()
         self._remarks = Remarks()
@@ -67,7 +66,7 @@ class Mapper:
         if hasattr(items, "num_rows"):
             names = tuple(items.schema.names)
             for name in self._unread.get(names, ()):
-                self._accounts.ignored[name] += items.num_rows
+                self._accounts.ignore(name, items.num_rows)
             several = self._of(names)
             if several and columnar.read(items, several[0], self._turns, rows):
                 self._count_all(several[0], items)
@@ -79,20 +78,24 @@ class Mapper:
 
     def accounts(self) -> Accounts:
         """Returns what became of the columns of all rows so far."""
-        accounts = copy.deepcopy(self._accounts)
-        accounts.layouts.update({self._bare.name: self._bare.rows} if self._bare.rows else {})
-        for way in self._all:
+        self._enter()
+        return self._accounts
+
+    def _enter(self) -> None:
+        """Enters what the ways have counted, and begins to count anew."""
+        for way in (self._bare, *chain.from_iterable(self._ways.values())):
             if way.rows:
-                accounts.layouts[way.name] += way.rows
-                accounts.used.update(dict.fromkeys(way.main, way.rows))
-        return accounts
+                self._accounts.layouts[way.name] += way.rows
+                self._accounts.used.update(dict.fromkeys(way.main if way is not self._bare else (), way.rows))
+                way.rows = 0
 
     def _count_all(self, way: Way, batch: Any) -> None:
         """Accounts for the columns of a batch whose rows all went one way."""
         way.rows += batch.num_rows
-        for names, counts in ((way.kept, self._accounts.used), (way.ignored, self._accounts.ignored)):
-            for name in names:
-                counts[name] += batch.num_rows - batch.column(name).null_count
+        for name in way.kept:
+            self._accounts.used[name] += batch.num_rows
+        for name in way.ignored:
+            self._accounts.ignore(name, batch.num_rows - batch.column(name).null_count)
 
     def _row(self, at: int, item: Any, rows: Rows) -> None:
         remarks = self._remarks
@@ -121,7 +124,7 @@ class Mapper:
             remarks.clear()
         for name in way.ignored:
             if row[name] not in NOTHING:
-                self._accounts.ignored[name] += 1
+                self._accounts.ignore(name)
         rows.at.append(at)
         rows.messages.append(messages)
         rows.roles.append(tuple([message["role"] for message in messages]))
@@ -146,10 +149,10 @@ class Mapper:
         """Returns the ways of a shape of row."""
         found = self._ways.get(names)
         if found is None:
-            found = ways(names, self._layout)
-            if len(self._ways) < SHAPES:
-                self._ways[names] = found
-            self._all += found
+            if len(self._ways) >= SHAPES:
+                self._enter()
+                self._ways.clear()
+            found = self._ways[names] = ways(names, self._layout)
         return found
 
     def _way(self, row: Any) -> Way:
@@ -175,7 +178,7 @@ class Mapper:
             asks = messages and messages[-1]["role"] == "user"
             if asks:
                 messages = pairs.answered(messages, self._turns.read(row[way.answer], way.answer, self._remarks))
-            (self._accounts.used if asks else self._accounts.ignored)[way.answer] += 1
+            self._accounts.account(way.answer, bool(asks))
         return messages
 
     def _extras(self, row: dict[str, Any], way: Way) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from scripts.dataset.checks import shown
 from scripts.dataset.settings import Layout
 
 MESSAGES = ("messages",)
@@ -128,8 +130,15 @@ def hint(row: dict[str, Any]) -> str:
             keys = [key for key, each in value[0].items() if isinstance(each, str)]
             if len(keys) >= 2:
                 role, content = sorted(keys[:2], key=lambda key: len(str(value[0][key])))
-                return f"dataset.layout: {{format: messages, messages: {name}, role: {role}, content: {content}}}"
+                named = ", ".join(
+                    f"{key}: {_yaml(each)}" for key, each in (("messages", name), ("role", role), ("content", content))
+                )
+                return f"dataset.layout: {{format: messages, {named}}}"
     texts = [name for name, value in row.items() if isinstance(value, str) and value.strip()]
     if len(texts) < 2:
         return "messages, or a question and an answer as text"
-    return f"dataset.layout: {{format: prompt_response, prompt: {texts[0]}, response: {texts[1]}}}"
+    return f"dataset.layout: {{format: prompt_response, prompt: {_yaml(texts[0])}, response: {_yaml(texts[1])}}}"
+
+
+def _yaml(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z_]\w*", name) else shown(name)
