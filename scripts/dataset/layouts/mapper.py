@@ -86,14 +86,13 @@ class Mapper:
         for way in (self._bare, *chain.from_iterable(self._ways.values())):
             if way.rows:
                 self._accounts.layouts[way.name] += way.rows
-                self._accounts.used.update(dict.fromkeys(way.main if way is not self._bare else (), way.rows))
+                names = (*way.main, *way.kept) if way is not self._bare else ()
+                self._accounts.used.update(dict.fromkeys(names, way.rows))
                 way.rows = 0
 
     def _count_all(self, way: Way, batch: Any) -> None:
         """Accounts for the columns of a batch whose rows all went one way."""
         way.rows += batch.num_rows
-        for name in way.kept:
-            self._accounts.used[name] += batch.num_rows
         for name in way.ignored:
             self._accounts.ignore(name, batch.num_rows - batch.column(name).null_count)
 
@@ -109,7 +108,8 @@ class Mapper:
             way = self._way(row)
             if way is self._bare:
                 row = {"messages": row}
-            messages = self._conversation(row, way)
+            plain = self._turns.plain(row[way.messages]) if way.messages and not way.beside else None
+            messages = plain[0] if plain else self._conversation(row, way)
             extras = self._extras(row, way) if way.kept or way.tools or way.functions else {}
             if way.beside:
                 beside.add(row, way, messages, remarks, self._accounts)
@@ -127,8 +127,8 @@ class Mapper:
                 self._accounts.ignore(name)
         rows.at.append(at)
         rows.messages.append(messages)
-        rows.roles.append(tuple([message["role"] for message in messages]))
-        rows.texts.append([message.get("content", "") for message in messages])
+        rows.roles.append(plain[1] if plain else tuple([message["role"] for message in messages]))
+        rows.texts.append(plain[2] if plain else [message.get("content", "") for message in messages])
         rows.extras.append(extras)
 
     def _parsed(self, line: bytes) -> Any:
@@ -183,8 +183,12 @@ class Mapper:
 
     def _extras(self, row: dict[str, Any], way: Way) -> dict[str, Any]:
         """Returns what the output keeps beside the messages, the tools as a list."""
-        extras = {name: row[name] for name in way.kept if row.get(name) is not None}
-        self._accounts.used.update(extras.keys())
+        extras = {}
+        for name in way.kept:
+            if row[name] is None:
+                self._accounts.used[name] -= 1  # which `_enter` counts for every row of this way
+            else:
+                extras[name] = row[name]
         for column in filter(None, (way.tools, way.functions)):
             value = row.get(column)
             if value is None or value == "" or "tools" in extras:

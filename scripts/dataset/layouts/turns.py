@@ -7,6 +7,7 @@ observation turns), and whatever keys and speakers the values name.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -64,12 +65,32 @@ class Turns:
         self._role_keys = (layout.role,) if layout.role else ROLE_KEYS
         self._content_keys = (layout.content,) if layout.content else CONTENT_KEYS
         self.dialects = [(role, content) for role in self._role_keys for content in self._content_keys]
+        self._getters = [(keys[0], itemgetter(*keys)) for keys in self.dialects]
         self._own = layout.roles
         self.roles = SPEAKERS | {role: role for role in ROLES} | layout.roles
+        self._plain = {name: role for name, role in self.roles.items() if name not in RENAMED}
 
     def known(self, name: str) -> str:
         """Returns the role that a speaker's name stands for, whatever its case; a name nobody knows as it is."""
         return self.roles.get(name) or self.roles.get(name.lower(), name)
+
+    def plain(self, given: Any) -> tuple[list[dict[str, Any]], tuple[str, ...], list[str]] | None:
+        """Returns messages, roles and texts of turns that hold a known speaker and a text, and nothing else.
+
+        Nearly every row is so, and three times as fast; None for the others, which `read` looks at one by one.
+        """
+        try:
+            if set(map(len, given)) != {2}:
+                return None
+            keys = next(keys for keys in self._getters if keys[0] in given[0])
+            speakers, texts = zip(*map(keys[1], given), strict=True)
+            roles = tuple([self._plain[speaker] for speaker in speakers])
+        except (TypeError, KeyError, ValueError, StopIteration):
+            return None
+        if set(map(type, texts)) != {str}:
+            return None
+        messages = [{"role": role, "content": text} for role, text in zip(roles, texts, strict=True)]
+        return messages, roles, list(texts)
 
     def read(self, given: Any, path: str, remarks: Remarks) -> list[dict[str, Any]]:
         """Returns the messages of a list of turns, its JSON text, or one turn; `Unreadable` where there are none."""
@@ -79,19 +100,9 @@ class Turns:
             given = given.get("messages", [given])
         if not isinstance(given, list):
             raise Unreadable(path, given, "a list of {role, content}")
-        messages: list[dict[str, Any]] = []
-        roles = self.roles
         first = given[0] if given and isinstance(given[0], dict) else {}
         keys = next((each for each in self.dialects if each[0] in first and each[1] in first), self.dialects[0])
-        role_key, content_key = keys
-        for at, turn in enumerate(given):
-            if type(turn) is dict and len(turn) == 2:  # nearly every turn: who, and what was said
-                role, content = turn.get(role_key), turn.get(content_key)
-                if type(role) is str and type(content) is str and role in roles and role not in RENAMED:
-                    messages.append({"role": roles[role], "content": content})
-                    continue
-            messages.append(self._message(turn, f"{path}[{at}]", keys, remarks))
-        return messages
+        return [self._message(turn, f"{path}[{at}]", keys, remarks) for at, turn in enumerate(given)]
 
     def _message(self, turn: Any, path: str, keys: tuple[str, str], remarks: Remarks) -> dict[str, Any]:
         """Returns one turn as a message, whatever its keys."""
