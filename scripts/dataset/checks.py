@@ -112,7 +112,7 @@ def role_findings(roles: tuple[str, ...], trained: bool) -> tuple[Finding, ...]:
         findings.append(Finding("single_message", "messages", "1 message", "a question and an answer"))
     elif trained and "assistant" not in roles:
         findings.append(Finding("no_assistant", "messages", "no assistant turn", "at least one"))
-    elif trained and roles[-1] in ("user", "tool"):
+    elif trained and not findings and roles[-1] in ("user", "tool"):
         found = "a question" if roles[-1] == "user" else "a tool's result"
         findings.append(Finding("unanswered", f"messages[{len(roles) - 1}]", f"{found} at the end", "an answer"))
     elif "user" not in roles and "assistant" not in roles:

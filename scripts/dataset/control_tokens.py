@@ -35,7 +35,8 @@ class ControlTokens:
         beginnings = {token[:2] for token in tokens}
         if coder is None or coder.stands_in:
             patterns, beginnings = [*patterns, *FAMILIES], {*beginnings, *BEGINNINGS}
-        self._pattern = re.compile(b"|".join(sorted(patterns, key=len, reverse=True)))
+        patterns.sort(key=len, reverse=True)  # of two tokens that begin alike the longer is meant
+        self._pattern = re.compile(b"|".join(patterns))
         self._seconds: dict[int, Any] = {}  # first byte -> which bytes may follow it
         for first, second in sorted(beginnings):
             self._seconds.setdefault(first, np.zeros(256, dtype=bool))[second] = True
