@@ -34,6 +34,7 @@ class Length:
     answers_lost: int
     refused: str = ""  # what the chat template said instead of writing the conversation
     unwritten: str = ""  # tool calls that it left out
+    is_guess: bool = False  # told by characters, not by tokens
 
     def numbers(self) -> tuple[int, int, int, int, int]:
         """Returns the five numbers, as `summary` takes them."""
@@ -123,17 +124,17 @@ def proportion(hits: int, count: int, rows: int) -> dict[str, Any]:
 
 
 def summary(
-    lengths: Any, sizes: Any, total_size: int, rows: int, limit: int | None, how: str, refused: int = 0
+    lengths: Any, sizes: Any, total_size: int, rows: int, limit: int | None, how: str, guesses: int = 0
 ) -> dict[str, Any]:
     """Returns the token statistics of one output file for the manifest and the report.
 
     `lengths` has a row of `Length.numbers` for each conversation that was counted, `sizes` the bytes of its text; `how`
-    is tokenizer or characters. The lengths of those that the template `refused` are guesses among them.
+    is tokenizer or characters. Of tokenizer's, some may be `guesses`.
     """
     tokens, trained, kept, answers, answers_lost = lengths.T
     total, error = estimate(tokens, sizes, total_size, rows)
     trained_total, trained_error = estimate(trained, sizes, total_size, rows)
-    if refused and refused == len(lengths):
+    if guesses and guesses == len(lengths):
         how = "characters"
     sampled = "exact" if len(lengths) >= rows else "sample"
     out: dict[str, Any] = {
@@ -143,12 +144,12 @@ def summary(
         "histogram": histogram(tokens),
         "curve": np.percentile(tokens, range(101)).astype(int).tolist() if tokens.size else [],
     }  # fmt: skip
-    guesses = 1.0 if how == "characters" else refused / max(len(lengths), 1)
-    if guesses:
+    guessed = 1.0 if how == "characters" else guesses / max(len(lengths), 1)
+    if guessed:
         out["how"] = "characters" if how == "characters" else "sample"
-        out["error"] = max(error, round(total * guesses * GUESSED))
-        out["trained_error"] = max(trained_error, round(trained_total * guesses * GUESSED))
-        out["refused"] = refused
+        out["error"] = max(error, round(total * guessed * GUESSED))
+        out["trained_error"] = max(trained_error, round(trained_total * guessed * GUESSED))
+        out["guessed"] = len(lengths) if how == "characters" else guesses
     if limit is not None:
         lost, _ = estimate(trained - kept, sizes, total_size, rows)
         out["cut"] = {
@@ -188,4 +189,4 @@ def guessed(messages: list[dict[str, Any]], limit: int | None) -> Length:
             answers += 1
             lost += start >= cut
         at = tokens
-    return Length(tokens, trained, kept, answers, lost)
+    return Length(tokens, trained, kept, answers, lost, is_guess=True)

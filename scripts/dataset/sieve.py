@@ -44,7 +44,7 @@ class Statistics:
     # Of every conversation when tokens are counted exactly: its size in bytes, and the numbers of `Length`.
     sizes: array[int] = field(default_factory=lambda: array("I"))
     lengths: array[int] = field(default_factory=lambda: array("I"))
-    guessed: int = 0  # of these, conversations that the template refused: their lengths are guesses
+    guessed: int = 0  # how many of these the template did not write
 
     def add(self, roles: list[tuple[str, ...]], sizes: Any) -> None:
         """Counts conversations by the roles of their messages and the size of their texts."""
@@ -181,7 +181,7 @@ class Sieve:
                 books.sizes.extend(sizes.tolist())
                 for at in chosen:
                     books.lengths.extend(lengths[at].numbers())
-                    books.guessed += bool(lengths[at].refused)
+                    books.guessed += lengths[at].is_guess
             else:
                 where = [batch.rows.at[at] for at in chosen]
                 books.sample.offer(prints.exact[picked, 1], sizes, lines, batch.place, where)

@@ -116,13 +116,16 @@ def _sampled_tokens(
         places.append((place, at))
     counts = np.array([length.numbers() for length in counted], dtype=np.float64).reshape(-1, 5)
     how = "tokenizer" if coder else "characters"
-    refused = sum(bool(length.refused) for length in counted)
-    out = lengths.summary(counts, np.array(sizes, dtype=np.float64), books.characters, books.rows, limit, how, refused)
+    guesses = sum(length.is_guess for length in counted)
+    out = lengths.summary(counts, np.array(sizes, dtype=np.float64), books.characters, books.rows, limit, how, guesses)
     for length, (place, at) in zip(counted, places, strict=True):
         for finding in length.findings(limit):
             tally.find(part, place(at), finding)
     if len(counted) < books.rows:  # from the sample to all rows
-        for check, hits in (("template", refused), ("calls_lost", sum(bool(each.unwritten) for each in counted))):
+        for check, hits in (
+            ("template", sum(bool(each.refused) for each in counted)),
+            ("calls_lost", sum(bool(each.unwritten) for each in counted)),
+        ):
             tally.estimate(check, part, round(hits * books.rows / max(len(counted), 1)))
         for check in ("too_long", "answers_lost") if "cut" in out else ():
             tally.estimate(check, part, out["cut"][check]["rows"])

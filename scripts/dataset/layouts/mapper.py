@@ -83,7 +83,7 @@ class Mapper:
 
     def _enter(self) -> None:
         """Enters what the ways have counted, and begins to count anew."""
-        for way in (self._bare, *chain.from_iterable(self._ways.values())):
+        for way in (self._bare, *chain.from_iterable(list(self._ways.values()))):
             if way.rows:
                 self._accounts.layouts[way.name] += way.rows
                 names = (*way.main, *way.kept) if way is not self._bare else ()
@@ -108,7 +108,7 @@ class Mapper:
             way = self._way(row)
             if way is self._bare:
                 row = {"messages": row}
-            plain = self._turns.plain(row[way.messages]) if way.messages and not way.beside else None
+            plain = self._turns.plain(row.get(way.messages)) if way.messages and not way.beside else None
             messages = plain[0] if plain else self._conversation(row, way)
             extras = self._extras(row, way) if way.kept or way.tools or way.functions else {}
             if way.beside:
