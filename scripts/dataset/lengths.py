@@ -144,12 +144,12 @@ def summary(
         "histogram": histogram(tokens),
         "curve": np.percentile(tokens, range(101)).astype(int).tolist() if tokens.size else [],
     }  # fmt: skip
-    guessed = 1.0 if how == "characters" else guesses / max(len(lengths), 1)
-    if guessed:
+    out["guessed"] = len(lengths) if how == "characters" else guesses
+    part = 1.0 if how == "characters" else guesses / max(len(lengths), 1)
+    if part:
         out["how"] = "characters" if how == "characters" else "sample"
-        out["error"] = max(error, round(total * guessed * GUESSED))
-        out["trained_error"] = max(trained_error, round(trained_total * guessed * GUESSED))
-        out["guessed"] = len(lengths) if how == "characters" else guesses
+        out["error"] = max(error, round(total * part * GUESSED))
+        out["trained_error"] = max(trained_error, round(trained_total * part * GUESSED))
     if limit is not None:
         lost, _ = estimate(trained - kept, sizes, total_size, rows)
         out["cut"] = {

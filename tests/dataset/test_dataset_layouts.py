@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +183,34 @@ def test_rows_that_all_have_other_columns_are_counted_and_forgotten() -> None:
     accounts = mapper.accounts().plain()
     assert accounts["layouts"] == {"messages": 3000} == accounts["used"] | {} and len(accounts["ignored"]) == 201
     assert sum(accounts["ignored"].values()) == 3000 and Q in PLAIN[0]["content"]
+
+
+def test_no_mixture_of_columns_and_values_raises() -> None:
+    draw = random.Random(5)
+    turns = ["role", "from", "content", "value", "tool_calls", "function_call", "weight", "name"]
+    columns = [
+        *(key for case in CASES.values() if isinstance(case.row, dict) for key in case.row),
+        "functions",
+        "images",
+    ]
+
+    def value(depth: int) -> Any:
+        kind = draw.randrange(9)
+        if kind < 3 and depth:
+            return [value(depth - 1) for _ in range(draw.randrange(4))]
+        if kind < 6 and depth:
+            return {draw.choice(turns): value(depth - 1) for _ in range(draw.randrange(4))}
+        return draw.choice(
+            [None, 0, 1.5, True, "", " ", "user", "function_call", "developer", "[]", "{", '{"name": "f"}']
+        )
+
+    rows = [{draw.choice(columns): value(4) for _ in range(draw.randrange(5))} for _ in range(5000)]
+    rows += [value(3) for _ in range(500)]
+    for layout in (
+        Layout(),
+        Layout(format="messages", messages="x"),
+        Layout(format="prompt_response", system="system"),
+    ):
+        mapped = Mapper(layout).rows(Chunk(None, [json.dumps(row).encode() for row in rows], 0))
+        assert sorted([*mapped.at, *(at for at, _ in mapped.bad)]) == list(range(len(rows)))
+        assert all(isinstance(text, str) for texts in mapped.texts for text in texts)

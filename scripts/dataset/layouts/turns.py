@@ -65,7 +65,7 @@ class Turns:
         self._role_keys = (layout.role,) if layout.role else ROLE_KEYS
         self._content_keys = (layout.content,) if layout.content else CONTENT_KEYS
         self.dialects = [(role, content) for role in self._role_keys for content in self._content_keys]
-        self._getters = [(keys[0], itemgetter(*keys)) for keys in self.dialects]
+        self._getters = [(*keys, itemgetter(*keys)) for keys in self.dialects]
         self._own = layout.roles
         self.roles = SPEAKERS | {role: role for role in ROLES} | layout.roles
         self._plain = {name: role for name, role in self.roles.items() if name not in RENAMED}
@@ -79,11 +79,13 @@ class Turns:
 
         Nearly every row is so, and three times as fast; None for the others, which `read` looks at one by one.
         """
+        if type(given) is not list:
+            return None
         try:
             if set(map(len, given)) != {2}:
                 return None
-            keys = next(keys for keys in self._getters if keys[0] in given[0])
-            speakers, texts = zip(*map(keys[1], given), strict=True)
+            get = next(get for role, text, get in self._getters if role in given[0] and text in given[0])
+            speakers, texts = zip(*map(get, given), strict=True)
             roles = tuple([self._plain[speaker] for speaker in speakers])
         except (TypeError, KeyError, ValueError, StopIteration):
             return None
