@@ -16,6 +16,7 @@ FAIL, DROP, KEEP = "fail", "drop", "keep"
 PASS, WARN = "pass", "warn"
 ROLES = ("system", "user", "assistant", "tool")
 MAX_ROW_BYTES = 8 * 2**20  # far above any context window; what is larger is not a conversation but an accident
+EVERY_ROW, SAMPLE_OF_ROWS = "every row", "a sample of the rows"
 EXAMPLES = 5  # how many bad rows of a check and split are named
 
 
@@ -160,6 +161,7 @@ class Tally:
     dropped: dict[str, Counter] = field(default_factory=dict)
     found: dict[str, Counter] = field(default_factory=dict)
     estimated: set[str] = field(default_factory=set)  # checks whose counts are from a sample
+    looked_at: dict[str, str] = field(default_factory=dict)  # checks that did not see every row, and what they saw
     examples: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
 
     def find(self, split: str, place: tuple[str, str], finding: Finding) -> bool:
@@ -200,6 +202,7 @@ class Tally:
             checks.append({
                 "name": name, "title": check.title, "status": self.status(name, strict), "policy": self.policies[name],
                 "count": found.total(), "splits": dict(found), "estimated": name in self.estimated,
+                "looked_at": self.looked_at.get(name, EVERY_ROW),
                 "examples": [example for (at, _), some in self.examples.items() if at == name for example in some],
             })  # fmt: skip
         statuses = {check["status"] for check in checks}

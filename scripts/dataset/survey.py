@@ -14,12 +14,12 @@ import orjson
 from scripts.azure.component_rules import FEWEST_ROWS
 from scripts.dataset import lengths, tokenizer, written
 from scripts.dataset.accounts import Accounts
-from scripts.dataset.checks import Finding, Tally
+from scripts.dataset.checks import SAMPLE_OF_ROWS, Finding, Tally
 from scripts.dataset.control_tokens import ControlTokens
 from scripts.dataset.layouts.mapper import Mapper
 from scripts.dataset.read_plan import Work
 from scripts.dataset.read_rows import ahead, chunks
-from scripts.dataset.settings import Settings
+from scripts.dataset.settings import BY_TEMPLATE, COUNTED, Settings
 from scripts.dataset.sieve import Sieve, Statistics
 from scripts.dataset.terminal import Progress
 from scripts.dataset.tokenizer import Tokenizer
@@ -79,6 +79,10 @@ def survey(
         part: _exact_tokens(books, limit) if exact else _sampled_tokens(part, books, coder, limit, tally)
         for part, books in sieve.statistics.items()
     }
+    if not all(each["counted"] >= sieve.statistics[part].rows for part, each in tokens.items()):
+        tally.looked_at.update(dict.fromkeys(COUNTED, SAMPLE_OF_ROWS))
+    if coder is None or coder.stands_in:  # whose template is not the model's
+        tally.looked_at.update(dict.fromkeys(BY_TEMPLATE, f"no row: {counted_with}"))
     return Survey(tally, sieve.statistics, tokens, limit, counted_with, accounts, coder)
 
 

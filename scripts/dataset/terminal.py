@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from scripts.dataset.accounts import said
+from scripts.dataset.checks import EVERY_ROW
 
 PLAIN_SECONDS = 10.0
 TERMINAL_SECONDS = 0.2
@@ -112,6 +113,12 @@ def _counted_with(tokens: dict[str, Any]) -> None:
 
 
 def _checks(checks: list[dict[str, Any]]) -> None:
+    partly: dict[str, list[str]] = {}
+    for check in checks:
+        if check["looked_at"] != EVERY_ROW:
+            partly.setdefault(check["looked_at"], []).append(check["name"])
+    for what, names in partly.items():
+        print(f"note {', '.join(names)}: looked at {what}")
     for check in checks:
         if not check["count"]:
             continue

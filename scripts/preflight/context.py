@@ -55,6 +55,7 @@ class Prepared:
     rows_in: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)  # check -> training rows that it left out
     kept: Mapping[str, int] = field(default_factory=dict)  # check -> rows that are in the files all the same
+    template: str = ""  # what the model's own chat template was asked to write, where that was not every row
 
 
 @dataclass
@@ -159,7 +160,9 @@ def read_data(environment: str, root: Path = ROOT) -> dict[str, Split]:
 
 
 def read_prepared(environment: str, root: Path = ROOT) -> Prepared:
-    """Returns what the manifest of the prepared data says of them as a whole; of an older one, what it knows."""
+    """Returns what the manifest of the prepared data says of them as a whole; nothing where it is of an older kind."""
+    from scripts.dataset.checks import EVERY_ROW
+
     try:
         manifest = json.loads((root / "data" / environment / "manifest.json").read_text(encoding="utf-8"))
         fallback, train = (
@@ -172,6 +175,8 @@ def read_prepared(environment: str, root: Path = ROOT) -> Prepared:
             {name: int(count) for name, count in train["dropped"].items()},
             {each["name"]: int(each["count"]) for each in manifest["checks"]
              if each["count"] and each["policy"] == "keep"},
+            next((each["looked_at"] for each in manifest["checks"] if each["name"] == "template"
+                  and each["looked_at"] != EVERY_ROW), ""),
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
         return Prepared()  # `read_data` says what is wrong with it

@@ -70,7 +70,9 @@ def content(context: Context) -> Finding:
             f"{context.at('dataset.source')}: {left:,} of {data.rows_in:,} training rows were left out ({reasons})",
             "see in the data's report which, and why, before paying for the rest",
         )
-    return passed(f"{left:,} of {data.rows_in:,} training rows left out, none kept against a check that stops the run")
+    asked = (f"the chat template looked at {data.template}",) if data.template else ()
+    sentence = f"{left:,} of {data.rows_in:,} training rows left out, none kept against a check that stops the run"
+    return passed(sentence, *asked)
 
 
 def prepared_from(environment: str, root: Path = ROOT) -> str | None:

@@ -66,7 +66,8 @@ def test_a_row_that_the_template_refuses_stops_even_where_only_a_sample_was_look
     assert found["estimated"] == (tokens == "sample") and 200 < found["count"] < 400
     verdict = check_files(from_values({"dataset": {"tokenizer": coder}}), [str(source)], stream=None)
     assert verdict["status"] == "fail"
-    code, manifest, _ = run(source, coder, tokens=tokens, checks={"template": "keep"})
+    code, manifest, checks = run(source, coder, tokens=tokens, checks={"template": "keep"})
+    assert checks["calls_lost"]["looked_at"] == ("a sample of the rows" if tokens == "sample" else "every row")
     train = manifest["files"]["train"]["tokens"]
     assert code == 0 and train["how"] == "sample" and train["guessed"] > 0 and train["error"] > train["tokens"] / 20
 
@@ -114,6 +115,9 @@ def test_a_stand_ins_refusal_is_no_finding(
     settings = from_values({"dataset": {"source": str(write(tmp_path / "rows.jsonl", 50, 100))}})
     code, manifest, _ = prepare(settings, tmp_path / "out", say=lambda line: None, stream=None)
     assert code == 0 and "standing in" in manifest["tokens"]["counted_with"]
+    looked_at = {check["name"]: check["looked_at"] for check in manifest["checks"]}
+    assert looked_at["template"].startswith("no row: ") and looked_at["order"] == "every row"
+    assert "refused by the chat template (looked at no row: " in (tmp_path / "out" / "report.html").read_text("utf-8")
     train = manifest["files"]["train"]
     assert train["tokens"]["how"] == "sample" and 30 < train["tokens"]["guessed"] <= 50
 
