@@ -10,8 +10,9 @@ The way of a row, and the module of each station:
     find files    source, hub              what a folder, file, glob or hub id holds, and its splits
     plan          read_plan                which part of the files is read, in which order, for which output file
     read          read_rows, text_formats
-    convert       layout                   a row becomes a conversation, whatever its columns are called
-    check         sieve, with checks (what may be wrong, and the books), text_checks, duplicates, lengths
+    convert       layouts                  a row becomes a conversation, whatever its columns are called
+    check         sieve, with checks (what may be wrong, and the books), text_checks, control_tokens, duplicates;
+                  written, lengths         what the chat template and the cut make of it
     divide        sieve                    into train, validation, test and heldout
     write         writer
     report        manifest, data_report, terminal

@@ -40,6 +40,7 @@ def check_files(settings: Settings, sources: list[str], stream: TextIO | None = 
     verdict = result.tally.verdict(strict=True)
     return {
         "status": verdict["status"], "sources": sources, "rows": verdict["rows"], "checks": verdict["checks"],
+        "columns": {split: accounts.plain() for split, accounts in result.accounts.items()},
         "tokens": {"counted_with": result.counted_with, "max_seq_length": result.limit, "splits": result.tokens},
     }  # fmt: skip
 

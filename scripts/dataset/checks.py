@@ -16,6 +16,7 @@ FAIL, DROP, KEEP = "fail", "drop", "keep"
 PASS, WARN = "pass", "warn"
 ROLES = ("system", "user", "assistant", "tool")
 MAX_ROW_BYTES = 8 * 2**20  # far above any context window; what is larger is not a conversation but an accident
+EVERY_ROW, SAMPLE_OF_ROWS = "every row", "a sample of the rows"
 EXAMPLES = 5  # how many bad rows of a check and split are named
 
 
@@ -37,13 +38,22 @@ CHECKS: dict[str, Check] = {
     "schema": Check("not a conversation", DROP,
                     "give `messages`, a list of {role, content}, or set dataset.layout", True,
                     (FAIL, DROP)),
+    "media": Check("a part that is no text", DROP, "leave the row out, or keep its text alone: the component trains "
+                   "on text"),
+    "label": Check("answer labelled as bad", DROP, "leave it out: every answer is trained as one to give", True,
+                   (FAIL, DROP)),
+    "weight": Check("answer with weight 0", DROP, "cut the conversation before that answer: the component trains every "
+                    "answer, whatever its weight", True),
     "role": Check("unknown role", DROP, "rename the role, or map it under dataset.layout.roles", True),
     "system_first": Check("system message not first", DROP, "put the one system message first", True),
     "order": Check("roles out of order", DROP, "alternate user and assistant; a tool answers an assistant", True),
     "single_message": Check("a single message", DROP, "add the answer; the component drops the row silently", True),
     "no_assistant": Check("no assistant turn", DROP, "add an answer: only assistant turns are learned", True),
+    "unanswered": Check("ends without an answer", DROP, "add the last answer, or remove the last question", True),
     "empty_content": Check("empty message", DROP, "give the message text, or remove it", True),
     "control": Check("control characters", DROP, "remove control characters other than tab and line break", True),
+    "control_tokens": Check("the template's control tokens in a text", DROP, "remove or rewrite them: the model "
+                            "reads them as the beginning or the end of a turn", True),
     "garbled": Check("garbled characters", KEEP, "read the original with its own encoding and write UTF-8"),
     "duplicate": Check("duplicate", DROP, "remove one of the two"),
     "near_duplicate": Check("near duplicate", DROP,
@@ -55,8 +65,10 @@ CHECKS: dict[str, Check] = {
                       "raise finetune.max_seq_length, or shorten: the end is cut off"),
     "answers_lost": Check("no answer left after the cut", KEEP,
                           "raise finetune.max_seq_length, or shorten what precedes the answer"),
-    "template": Check("refused by the chat template", KEEP, "change its roles, or messages without text, to what the "
+    "template": Check("refused by the chat template", FAIL, "change its roles, or messages without text, to what the "
                       "template can write: the job fails on such a row", True),
+    "calls_lost": Check("tool calls that the template does not write", FAIL, "take a model whose template knows tools, "
+                        "or write the calls as text: the model would learn an empty answer", True),
     "few_rows": Check("too few training rows", FAIL,
                       f"give at least {FEWEST_ROWS} training rows: raise dataset.percent", True, (FAIL, KEEP)),
     "secret": Check("likely secret", KEEP, "remove it, and revoke it if it is real"),
@@ -101,6 +113,9 @@ def role_findings(roles: tuple[str, ...], trained: bool) -> tuple[Finding, ...]:
         findings.append(Finding("single_message", "messages", "1 message", "a question and an answer"))
     elif trained and "assistant" not in roles:
         findings.append(Finding("no_assistant", "messages", "no assistant turn", "at least one"))
+    elif trained and not findings and roles[-1] in ("user", "tool"):
+        found = "a question" if roles[-1] == "user" else "a tool's result"
+        findings.append(Finding("unanswered", f"messages[{len(roles) - 1}]", f"{found} at the end", "an answer"))
     elif "user" not in roles and "assistant" not in roles:
         findings.append(Finding("no_assistant", "messages", "nobody who asks or answers", "a user turn"))
     return tuple(findings)
@@ -146,6 +161,7 @@ class Tally:
     dropped: dict[str, Counter] = field(default_factory=dict)
     found: dict[str, Counter] = field(default_factory=dict)
     estimated: set[str] = field(default_factory=set)  # checks whose counts are from a sample
+    looked_at: dict[str, str] = field(default_factory=dict)  # checks that did not see every row, and what they saw
     examples: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
 
     def find(self, split: str, place: tuple[str, str], finding: Finding) -> bool:
@@ -186,6 +202,7 @@ class Tally:
             checks.append({
                 "name": name, "title": check.title, "status": self.status(name, strict), "policy": self.policies[name],
                 "count": found.total(), "splits": dict(found), "estimated": name in self.estimated,
+                "looked_at": self.looked_at.get(name, EVERY_ROW),
                 "examples": [example for (at, _), some in self.examples.items() if at == name for example in some],
             })  # fmt: skip
         statuses = {check["status"] for check in checks}

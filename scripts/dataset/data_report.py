@@ -12,7 +12,7 @@ import orjson
 from markupsafe import Markup
 
 from scripts.dataset import terminal
-from scripts.dataset.checks import EXAMPLES, ROLES
+from scripts.dataset.checks import EVERY_ROW, EXAMPLES, ROLES
 from scripts.dataset.tokenizer import Tokenizer
 from scripts.pages import charts, page
 from scripts.pages.charts import Bar, Mark
@@ -52,7 +52,10 @@ def report_page(manifest: dict[str, Any], folder: Path, coder: Tokenizer | None)
     said, lengths = _lengths(manifest)
     return page.document(
         TEMPLATE, title=f"{manifest['name']} {manifest['version']}", manifest=manifest, rows=rows, found=found,
-        clean=[check["title"] for check in manifest["checks"] if not check["count"]],
+        clean=[
+            check["title"] + ("" if check["looked_at"] == EVERY_ROW else f" (looked at {check['looked_at']})")
+            for check in manifest["checks"] if not check["count"]
+        ],
         dropped=sum(sum(split["dropped"].values()) for split in manifest["read"].values()),
         lengths=lengths, lengths_said=said, shapes=_shapes(manifest["files"]["train"]),
         example=_example(rows, coder, manifest["max_seq_length"]),

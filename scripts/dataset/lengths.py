@@ -33,6 +33,8 @@ class Length:
     answers: int
     answers_lost: int
     refused: str = ""  # what the chat template said instead of writing the conversation
+    unwritten: str = ""  # tool calls that it left out
+    is_guess: bool = False  # told by characters, not by tokens
 
     def numbers(self) -> tuple[int, int, int, int, int]:
         """Returns the five numbers, as `summary` takes them."""
@@ -42,6 +44,12 @@ class Length:
         """Returns what the template and the cut at `limit` tokens do to the conversation."""
         if self.refused:
             return [Finding("template", "messages", self.refused, "a conversation that the template can write")]
+        if self.unwritten:
+            expected = "a template that writes tool calls"
+            return [Finding("calls_lost", "messages", self.unwritten, expected), *self._cut(limit)]
+        return self._cut(limit)
+
+    def _cut(self, limit: int | None) -> list[Finding]:
         if limit is None or self.tokens <= limit:
             return []
         findings = [Finding("too_long", "messages", f"{self.tokens} tokens", f"at most {limit}")]
@@ -115,15 +123,19 @@ def proportion(hits: int, count: int, rows: int) -> dict[str, Any]:
     return {"rows": round(share * rows), "share": share, "low": math.floor(low * rows), "high": math.ceil(high * rows)}
 
 
-def summary(lengths: Any, sizes: Any, total_size: int, rows: int, limit: int | None, how: str) -> dict[str, Any]:
+def summary(
+    lengths: Any, sizes: Any, total_size: int, rows: int, limit: int | None, how: str, guesses: int = 0
+) -> dict[str, Any]:
     """Returns the token statistics of one output file for the manifest and the report.
 
     `lengths` has a row of `Length.numbers` for each conversation that was counted, `sizes` the bytes of its text; `how`
-    is tokenizer or characters.
+    is tokenizer or characters. Of tokenizer's, some may be `guesses`.
     """
     tokens, trained, kept, answers, answers_lost = lengths.T
     total, error = estimate(tokens, sizes, total_size, rows)
     trained_total, trained_error = estimate(trained, sizes, total_size, rows)
+    if guesses and guesses == len(lengths):
+        how = "characters"
     sampled = "exact" if len(lengths) >= rows else "sample"
     out: dict[str, Any] = {
         "how": sampled if how == "tokenizer" else how,
@@ -132,8 +144,12 @@ def summary(lengths: Any, sizes: Any, total_size: int, rows: int, limit: int | N
         "histogram": histogram(tokens),
         "curve": np.percentile(tokens, range(101)).astype(int).tolist() if tokens.size else [],
     }  # fmt: skip
-    if how == "characters":
-        out["error"], out["trained_error"] = round(total * GUESSED), round(trained_total * GUESSED)
+    out["guessed"] = len(lengths) if how == "characters" else guesses
+    part = 1.0 if how == "characters" else guesses / max(len(lengths), 1)
+    if part:
+        out["how"] = "characters" if how == "characters" else "sample"
+        out["error"] = max(error, round(total * part * GUESSED))
+        out["trained_error"] = max(trained_error, round(trained_total * part * GUESSED))
     if limit is not None:
         lost, _ = estimate(trained - kept, sizes, total_size, rows)
         out["cut"] = {
@@ -173,4 +189,4 @@ def guessed(messages: list[dict[str, Any]], limit: int | None) -> Length:
             answers += 1
             lost += start >= cut
         at = tokens
-    return Length(tokens, trained, kept, answers, lost)
+    return Length(tokens, trained, kept, answers, lost, is_guess=True)

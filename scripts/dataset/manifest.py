@@ -44,7 +44,7 @@ def manifest_of(
         "percent": 100.0 if source.fallback else settings.percent,
         "sample": settings.sample,
         "seed": settings.seed,
-        "layout": result.layout,
+        "columns": {split: accounts.plain() for split, accounts in result.accounts.items()},
         "splits": bound,
         "read": {task.split: {"part": task.part, "how": task.plan.how, **verdict["rows"][task.split]}
                  for task in work.tasks},

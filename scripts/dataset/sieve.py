@@ -16,8 +16,10 @@ import numpy as np
 import orjson
 
 from scripts.dataset.checks import Finding, Tally, role_findings
+from scripts.dataset.control_tokens import ControlTokens
 from scripts.dataset.duplicates import Places, Seen
-from scripts.dataset.layout import Mapper, Rows, has_calls
+from scripts.dataset.layouts.mapper import Mapper, Rows
+from scripts.dataset.layouts.turns import has_calls
 from scripts.dataset.lengths import SAMPLE, SAMPLE_TRAIN, Length, Sample
 from scripts.dataset.read_plan import Task, Work, scatter
 from scripts.dataset.read_rows import Chunk, Place
@@ -42,6 +44,7 @@ class Statistics:
     # Of every conversation when tokens are counted exactly: its size in bytes, and the numbers of `Length`.
     sizes: array[int] = field(default_factory=lambda: array("I"))
     lengths: array[int] = field(default_factory=lambda: array("I"))
+    guessed: int = 0  # how many of these the template did not write
 
     def add(self, roles: list[tuple[str, ...]], sizes: Any) -> None:
         """Counts conversations by the roles of their messages and the size of their texts."""
@@ -96,6 +99,7 @@ class Sieve:
     work: Work
     measure: Measure | None = None
     limit: int | None = None
+    control: ControlTokens = field(default_factory=ControlTokens)
     statistics: dict[str, Statistics] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
     places: Places = field(default_factory=Places)
@@ -105,7 +109,7 @@ class Sieve:
         batch = self._open(task, mapper, chunk)
         _check_form(batch)
         messages = _dump(batch.rows.messages, "messages", batch)
-        prints = _check_texts(batch, messages)
+        prints = _check_texts(batch, messages, self.control)
         self._check_duplicates(batch, prints)
         extras = _dump(batch.rows.extras, "", batch)
         lengths = self._check_lengths(batch)
@@ -177,6 +181,7 @@ class Sieve:
                 books.sizes.extend(sizes.tolist())
                 for at in chosen:
                     books.lengths.extend(lengths[at].numbers())
+                    books.guessed += lengths[at].is_guess
             else:
                 where = [batch.rows.at[at] for at in chosen]
                 books.sample.offer(prints.exact[picked, 1], sizes, lines, batch.place, where)
@@ -192,6 +197,8 @@ class Sieve:
 def _check_form(batch: Batch) -> None:
     """Checks the roles of the conversations, and that their messages hold text."""
     rows = batch.rows
+    for at, finding in rows.doubtful:
+        batch.find(at, finding)
     for at, roles in enumerate(rows.roles):
         for finding in role_findings(roles, batch.task.trained):
             batch.find(at, finding)
@@ -202,12 +209,12 @@ def _check_form(batch: Batch) -> None:
                 break
 
 
-def _check_texts(batch: Batch, messages: list[bytes]) -> Prints:
+def _check_texts(batch: Batch, messages: list[bytes], control: ControlTokens) -> Prints:
     """Checks the texts of what is left, and returns what tells those conversations apart."""
     rows, alive = batch.rows, batch.left()
     every = len(alive) == len(rows.at)
     texts = Texts([rows.texts[at] for at in alive], rows.joined if every and alive else None)
-    for index, finding in texts.findings():
+    for index, finding in (*texts.findings(), *control.findings(texts)):
         batch.find(alive[index], finding)
     return Prints(alive, _keys(texts, alive, rows, messages), digests([messages[at] for at in alive]), texts.lengths)
 

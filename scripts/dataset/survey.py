@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TextIO
 
@@ -12,12 +12,14 @@ import numpy as np
 import orjson
 
 from scripts.azure.component_rules import FEWEST_ROWS
-from scripts.dataset import lengths, tokenizer
-from scripts.dataset.checks import Finding, Tally, shown
-from scripts.dataset.layout import Mapper
+from scripts.dataset import lengths, tokenizer, written
+from scripts.dataset.accounts import Accounts
+from scripts.dataset.checks import SAMPLE_OF_ROWS, Finding, Tally
+from scripts.dataset.control_tokens import ControlTokens
+from scripts.dataset.layouts.mapper import Mapper
 from scripts.dataset.read_plan import Work
 from scripts.dataset.read_rows import ahead, chunks
-from scripts.dataset.settings import Settings
+from scripts.dataset.settings import BY_TEMPLATE, COUNTED, Settings
 from scripts.dataset.sieve import Sieve, Statistics
 from scripts.dataset.terminal import Progress
 from scripts.dataset.tokenizer import Tokenizer
@@ -35,7 +37,7 @@ class Survey:
     tokens: dict[str, dict[str, Any]]
     limit: int | None
     counted_with: str
-    layout: str | None
+    accounts: dict[str, Accounts]  # by split
     coder: Tokenizer | None
 
 
@@ -54,13 +56,13 @@ def survey(
     find = partial(tokenizer.find, settings.tokenizer, settings.model, online)
     tally = Tally(settings.policies())
     exact = settings.tokens == "exact"
-    coder, counted_with = find() if exact else (None, "")
+    coder, counted_with = find()
     if exact and coder is None:
         raise UserError(f"dataset.tokens: exact counts need a tokenizer, and there is none: {counted_with}")
-    limit, layout = _limit(settings, coder), None
+    limit, accounts = _limit(settings, coder), {}
     with ThreadPoolExecutor(EXACT_THREADS) as pool:
-        measure = partial(pool.map, partial(_length, coder, limit=limit)) if coder else None
-        sieve = Sieve(tally, settings.seed, work, measure, limit)
+        measure = partial(pool.map, partial(written.length, coder, limit=limit)) if exact and coder else None
+        sieve = Sieve(tally, settings.seed, work, measure, limit, ControlTokens(coder))
         try:
             for task in work.tasks:
                 progress.part(task.split)
@@ -70,17 +72,18 @@ def survey(
                     for part, lines in sieve.pour(task, mapper, chunk):
                         write(part, lines)
                     progress.advance(len(chunk), chunk.bytes)
-                layout = mapper.format or layout
+                accounts[task.split] = mapper.accounts()
         finally:
             progress.end()
-    if not exact and sieve.statistics:  # loading takes half a second: only where there is something to count
-        coder, counted_with = find()
-        limit = _limit(settings, coder)
     tokens = {
         part: _exact_tokens(books, limit) if exact else _sampled_tokens(part, books, coder, limit, tally)
         for part, books in sieve.statistics.items()
     }
-    return Survey(tally, sieve.statistics, tokens, limit, counted_with, layout, coder)
+    if not all(each["counted"] >= sieve.statistics[part].rows for part, each in tokens.items()):
+        tally.looked_at.update(dict.fromkeys(COUNTED, SAMPLE_OF_ROWS))
+    if coder is None or coder.stands_in:  # whose template is not the model's
+        tally.looked_at.update(dict.fromkeys(BY_TEMPLATE, f"no row: {counted_with}"))
+    return Survey(tally, sieve.statistics, tokens, limit, counted_with, accounts, coder)
 
 
 def book_few_rows(tally: Tally, split: str, rows: int) -> None:
@@ -95,20 +98,10 @@ def _limit(settings: Settings, coder: Tokenizer | None) -> int | None:
     return min(filter(None, (settings.max_seq_length, own))) if settings.max_seq_length > 0 else own
 
 
-def _length(coder: Tokenizer, messages: list[dict[str, Any]], tools: Any, limit: int | None) -> lengths.Length:
-    """Counts a conversation as the engine does, by template and trained tokens; as characters if a template refuses."""
-    from scripts.conversation import tokens as chat
-
-    try:
-        return lengths.measured(chat.encode(coder, messages, tools), limit)
-    except Exception as error:  # a template is a program of the model's: whatever it raises, the row is still counted
-        return replace(lengths.guessed(messages, limit), refused=shown(f"{error}", 100)[1:-1])
-
-
 def _exact_tokens(books: Statistics, limit: int | None) -> dict[str, Any]:
     sizes = np.frombuffer(books.sizes, dtype="<u4").astype(np.float64)
     counts = np.frombuffer(books.lengths, dtype="<u4").astype(np.float64).reshape(-1, 5)
-    return lengths.summary(counts, sizes, books.characters, books.rows, limit, "tokenizer")
+    return lengths.summary(counts, sizes, books.characters, books.rows, limit, "tokenizer", books.guessed)
 
 
 def _sampled_tokens(
@@ -122,16 +115,22 @@ def _sampled_tokens(
         else:
             row = orjson.loads(line)
             messages, tools = row["messages"], row.get("tools")
-            counted.append(_length(coder, messages, tools, limit) if coder else lengths.guessed(messages, limit))
+            counted.append(written.length(coder, messages, tools, limit) if coder else lengths.guessed(messages, limit))
         sizes.append(size)
         places.append((place, at))
     counts = np.array([length.numbers() for length in counted], dtype=np.float64).reshape(-1, 5)
     how = "tokenizer" if coder else "characters"
-    out = lengths.summary(counts, np.array(sizes, dtype=np.float64), books.characters, books.rows, limit, how)
+    guesses = sum(length.is_guess for length in counted)
+    out = lengths.summary(counts, np.array(sizes, dtype=np.float64), books.characters, books.rows, limit, how, guesses)
     for length, (place, at) in zip(counted, places, strict=True):
         for finding in length.findings(limit):
             tally.find(part, place(at), finding)
-    if "cut" in out and out["how"] != "exact":  # from the sample to all rows
-        for check in ("too_long", "answers_lost"):
+    if len(counted) < books.rows:  # from the sample to all rows
+        for check, hits in (
+            ("template", sum(bool(each.refused) for each in counted)),
+            ("calls_lost", sum(bool(each.unwritten) for each in counted)),
+        ):
+            tally.estimate(check, part, round(hits * books.rows / max(len(counted), 1)))
+        for check in ("too_long", "answers_lost") if "cut" in out else ():
             tally.estimate(check, part, out["cut"][check]["rows"])
     return out

@@ -10,6 +10,9 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
+from scripts.dataset.accounts import said
+from scripts.dataset.checks import EVERY_ROW
+
 PLAIN_SECONDS = 10.0
 TERMINAL_SECONDS = 0.2
 SHOWN = 5  # examples of a check
@@ -73,6 +76,7 @@ def verdict(result: dict[str, Any]) -> None:
     """Prints the outcome of `check`."""
     for split, rows in result["rows"].items():
         print(f"{split}: {_counts(rows)}")
+        _columns(result, split)
     _checks(result["checks"])
     for split, tokens in result["tokens"]["splits"].items():
         print(f"{split}: {_tokens(tokens)}")
@@ -85,6 +89,7 @@ def manifest(result: dict[str, Any], folder: Path) -> None:
     """Prints the outcome of `prepare`."""
     for split, read in result["read"].items():
         print(f"{split}: {_counts(read)} ({read['how']})")
+        _columns(result, split)
     _checks(result["checks"])
     for part, file in result["files"].items():
         line = f"{part:<10} {file['rows']:>9,} rows {file['bytes'] / 1e6:>9,.1f} MB"
@@ -97,12 +102,23 @@ def manifest(result: dict[str, Any], folder: Path) -> None:
         print(f"version {result['version']}; report: {folder / 'report.html'}")
 
 
+def _columns(result: dict[str, Any], split: str) -> None:
+    for line in said(result["columns"][split]) if split in result["columns"] else ():
+        print(f"       {line}")
+
+
 def _counted_with(tokens: dict[str, Any]) -> None:
     if tokens["counted_with"]:  # nothing is counted where no row is left
         print(f"lengths counted with: {tokens['counted_with']}")
 
 
 def _checks(checks: list[dict[str, Any]]) -> None:
+    partly: dict[str, list[str]] = {}
+    for check in checks:
+        if check["looked_at"] != EVERY_ROW:
+            partly.setdefault(check["looked_at"], []).append(check["name"])
+    for what, names in partly.items():
+        print(f"note {', '.join(names)}: looked at {what}")
     for check in checks:
         if not check["count"]:
             continue

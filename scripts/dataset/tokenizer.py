@@ -36,13 +36,17 @@ class Tokenizer:
         from tokenizers import Tokenizer as Rust
 
         self.name = name
+        self.stands_in = False  # for the model's own, whose template may be another
+        self.system_role = True  # whether the model knows one; else the component prepends it to the first question
         self._rust = Rust.from_file(str(folder / "tokenizer.json"))
         self._rust.no_truncation()
         self._rust.no_padding()
         file = folder / "tokenizer_config.json"
         config = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         self.chat_template = template.read(folder)
-        self.all_special_ids = [each for each, token in self._rust.get_added_tokens_decoder().items() if token.special]
+        added = {each: token for each, token in self._rust.get_added_tokens_decoder().items() if token.special}
+        self.all_special_ids = list(added)
+        self.special_tokens = [token.content for token in added.values()]
         limit = config.get("model_max_length")
         self.model_max_length = int(limit) if isinstance(limit, int | float) and 0 < limit < 10**7 else None
         names = ("bos_token", "eos_token", "unk_token", "pad_token")
@@ -59,6 +63,12 @@ class Tokenizer:
         return self._render(messages=messages, tools=tools, documents=None, add_generation_prompt=add_generation_prompt,
                             **self._special)  # fmt: skip
 
+    def control_tokens(self) -> list[str]:
+        """Returns the special tokens that the template writes, and those that begin and end a text or a turn."""
+        ends = {self._special.get("bos_token"), self._special.get("eos_token")}
+        template = self.chat_template or ""
+        return [each for each in self.special_tokens if each in template or each in ends or each.startswith("<|")]
+
     def __call__(
         self, text: str, add_special_tokens: bool = False, return_offsets_mapping: bool = False
     ) -> dict[str, Any]:
@@ -69,7 +79,20 @@ class Tokenizer:
 
 
 def find(named: str | None, model: dict[str, Any], online: bool = True) -> tuple[Tokenizer | None, str]:
-    """Returns the tokenizer and where it came from; None and the reason where there is none to be had."""
+    """Returns the tokenizer as the component sets it up, and where it came from; None and the reason if there is none.
+
+    What `model.finetune_config` says of template and system role holds for whatever tokenizer is found.
+    """
+    coder, origin = _find(named, model, online)
+    config = model.get("finetune_config") or {}
+    if coder is not None:
+        coder.system_role = str(config.get("system_role_supported", "true")).lower() != "false"
+        if isinstance(own := config.get("finetune_chat_template"), str):
+            coder.chat_template, coder.stands_in = own, False
+    return coder, origin
+
+
+def _find(named: str | None, model: dict[str, Any], online: bool) -> tuple[Tokenizer | None, str]:
     if find_spec("tokenizers") is None:
         return None, "the package `tokenizers` is not installed"
     if named:
@@ -92,7 +115,9 @@ def find(named: str | None, model: dict[str, Any], online: bool = True) -> tuple
             return Tokenizer(folder, wanted), f"the tokenizer of {wanted}"
     if named or (folder := _smollm2(convert=False)) is None:
         return None, reason
-    return Tokenizer(folder, SMOLLM2), f"the tokenizer of {SMOLLM2}, standing in for the model's own: {reason}"
+    stand_in = Tokenizer(folder, SMOLLM2)
+    stand_in.stands_in = True
+    return stand_in, f"the tokenizer of {SMOLLM2}, standing in for the model's own: {reason}"
 
 
 def _from_hub(name: str, online: bool) -> tuple[Path | None, str]:

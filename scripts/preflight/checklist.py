@@ -82,6 +82,8 @@ CHECKS = (
     Check("image-build", setup.image_build, live=True),
     Check("hub-model", setup.hub_model, live=True),
     Check("data-source", data.source),
+    Check("data-own", data.own),
+    Check("data-content", data.content),
     Check("gpus-per-node", parameters.gpus_per_node),
     Check("deepspeed", parameters.deepspeed),
     Check("onnx-runtime", parameters.onnx_runtime),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,17 @@ class Split:
         return round(self.tokens * kept)
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What the data's manifest says of the preparation as a whole."""
+
+    fallback: str = ""  # what took the place of the values' source, and why; empty where nothing did
+    rows_in: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)  # check -> training rows that it left out
+    kept: Mapping[str, int] = field(default_factory=dict)  # check -> rows that are in the files all the same
+    template: str = ""  # what the model's own chat template was asked to write, where that was not every row
+
+
 @dataclass
 class Context:
     """Everything that a check may look at; `live` is None offline, `today` decides what is retired.
@@ -62,6 +73,7 @@ class Context:
     today: datetime.date
     live: Live | None
     az: str = ""  # the program that answers to az, where that was said
+    prepared: Prepared = Prepared()
 
     @property
     def model(self) -> Model:
@@ -130,6 +142,7 @@ def build(values: Values, live: Live | None = None, today: datetime.date | None 
         today=today or datetime.date.today(),
         live=live,
         az=az,
+        prepared=read_prepared(values.environment),
     )
 
 
@@ -144,6 +157,29 @@ def read_data(environment: str, root: Path = ROOT) -> dict[str, Split]:
     except (ValueError, KeyError, TypeError, AttributeError):
         name = path.relative_to(root).as_posix()
         raise UserError(f"{name}: is not what make data writes; make data ENV={environment} prepares it anew") from None
+
+
+def read_prepared(environment: str, root: Path = ROOT) -> Prepared:
+    """Returns what the manifest of the prepared data says of them as a whole; nothing where it is of an older kind."""
+    from scripts.dataset.checks import EVERY_ROW
+
+    try:
+        manifest = json.loads((root / "data" / environment / "manifest.json").read_text(encoding="utf-8"))
+        fallback, train = (
+            manifest["fallback"],
+            next(each for each in manifest["read"].values() if each["part"] == "train"),
+        )
+        return Prepared(
+            f"{fallback['took']} in place of {fallback['asked']} ({fallback['because']})" if fallback else "",
+            int(train["in"]),
+            {name: int(count) for name, count in train["dropped"].items()},
+            {each["name"]: int(each["count"]) for each in manifest["checks"]
+             if each["count"] and each["policy"] == "keep"},
+            next((each["looked_at"] for each in manifest["checks"] if each["name"] == "template"
+                  and each["looked_at"] != EVERY_ROW), ""),
+        )  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+        return Prepared()  # `read_data` says what is wrong with it
 
 
 def _split(file: Mapping[str, Any]) -> Split:

@@ -25,7 +25,8 @@ def time_and_cost(context: Context) -> Finding:
     if context.data["train"].how != "exact":
         details.append(f"tokens estimated ({context.data['train'].how})")
     money, more = _money(context, training)
-    sentence = f"{hours.likely:.1f} h ({hours.low:.1f} to {hours.high:.1f}){money}"
+    rows = f" for the rows of {context.prepared.fallback}, not your own" if context.prepared.fallback else ""
+    sentence = f"{hours.likely:.1f} h ({hours.low:.1f} to {hours.high:.1f}){money}{rows}"
     lines = tuple(f"assumes {each}" for each in details + more)
     if hours.likely > LONG_HOURS:
         todo = "lower dataset.percent or num_train_epochs, or take a faster size"

@@ -14,7 +14,7 @@ import pytest
 import zstandard
 
 from scripts.dataset.checks import Finding
-from scripts.dataset.layout import Mapper
+from scripts.dataset.layouts.mapper import Mapper
 from scripts.dataset.read_rows import Chunk
 from scripts.dataset.settings import Layout
 from scripts.dataset.source import local

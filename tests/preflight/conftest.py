@@ -21,7 +21,8 @@ DATA = {
 def made(env: str, *sets: str, data: dict[str, Any] | None = None, **more: Any) -> context.Context:
     """Returns the context of an environment with values overridden and with prepared data."""
     built = context.build(load(env, sets, check=False), today=TODAY)
-    return dataclasses.replace(built, data=DATA if data is None else data, **more)
+    own = {"data": DATA if data is None else data, "prepared": context.Prepared()}
+    return dataclasses.replace(built, **(own | more))
 
 
 def finding(name: str, where: context.Context) -> Finding:

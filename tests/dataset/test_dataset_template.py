@@ -1,0 +1,141 @@
+"""What the model's own template makes of the rows: what it refuses stops the job, what it leaves out spoils it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts.dataset import tokenizer
+from scripts.dataset.check_files import check_files
+from scripts.dataset.control_tokens import ControlTokens
+from scripts.dataset.prepare import prepare
+from scripts.dataset.settings import from_values
+from scripts.dataset.text_checks import Texts
+from tests.dataset.conftest import TEMPLATE
+
+CALL = {"type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
+CONTENT = "{{ message.content }}"
+WRITES_CALLS = TEMPLATE.replace(CONTENT, CONTENT + "{% if message.tool_calls %}{{ message.tool_calls }}{% endif %}")
+REFUSES = "{% if message.role == 'ROLE' %}{{ raise_exception('ROLE is unknown here') }}{% endif %}"
+REFUSES_TOOLS = TEMPLATE.replace(CONTENT, REFUSES.replace("ROLE", "tool") + CONTENT)
+REFUSES_SYSTEM = TEMPLATE.replace(CONTENT, REFUSES.replace("ROLE", "system") + CONTENT)
+
+
+def with_template(small_tokenizer: Path, folder: Path, template: str) -> str:
+    shutil.copytree(small_tokenizer, folder)
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(config | {"chat_template": template}))
+    return str(folder)
+
+
+def write(path: Path, calls: int, of: int, text: str = "", system: bool = False) -> Path:
+    """Writes `of` conversations, the first `calls` of them with a tool call."""
+    rows = []
+    for at in range(of):
+        turns: list[dict[str, Any]] = [{"role": "system", "content": "Be brief."}] if system else []
+        turns.append({"role": "user", "content": f"What is {at} plus one, do you know?"})
+        if at < calls:
+            turns += [{"role": "assistant", "content": text, "tool_calls": [CALL]}, {"role": "tool", "content": "2"}]
+        rows.append({"messages": [*turns, {"role": "assistant", "content": f"It is {at + 1}."}]})
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+def run(source: Path, coder: str, **more: Any) -> tuple[int, dict[str, Any], dict[str, dict[str, Any]]]:
+    model = more.pop("model", {})
+    dataset = {"source": str(source), "tokenizer": coder, **more}
+    settings = from_values({"dataset": dataset, "model": model})
+    code, manifest, _ = prepare(settings, source.parent / "out", say=lambda line: None, stream=None)
+    return code, manifest, {check["name"]: check for check in manifest["checks"]}
+
+
+@pytest.mark.parametrize("tokens", ["sample", "exact"])
+def test_a_row_that_the_template_refuses_stops_even_where_only_a_sample_was_looked_at(
+    tmp_path: Path, small_tokenizer: Path, tokens: str
+) -> None:
+    coder = with_template(small_tokenizer, tmp_path / "coder", REFUSES_TOOLS)
+    source = write(tmp_path / "rows.jsonl", 300, 1200)
+    code, manifest, checks = run(source, coder, tokens=tokens)
+    found = checks["template"]
+    assert code == 1 and found["status"] == "fail" and not list((tmp_path / "out").iterdir())
+    assert "tool is unknown here" in found["examples"][0]["found"]
+    assert found["estimated"] == (tokens == "sample") and 200 < found["count"] < 400
+    verdict = check_files(from_values({"dataset": {"tokenizer": coder}}), [str(source)], stream=None)
+    assert verdict["status"] == "fail"
+    code, manifest, checks = run(source, coder, tokens=tokens, checks={"template": "keep"})
+    assert checks["calls_lost"]["looked_at"] == ("a sample of the rows" if tokens == "sample" else "every row")
+    train = manifest["files"]["train"]["tokens"]
+    assert code == 0 and train["how"] == "sample" and train["guessed"] > 0 and train["error"] > train["tokens"] / 20
+
+
+def test_where_every_length_is_a_guess_nothing_is_called_counted(tmp_path: Path, small_tokenizer: Path) -> None:
+    coder = with_template(small_tokenizer, tmp_path / "coder", REFUSES_TOOLS)
+    source = write(tmp_path / "rows.jsonl", 100, 100)
+    _, manifest, _ = run(source, coder, tokens="exact", checks={"template": "keep"})
+    assert manifest["files"]["train"]["tokens"]["how"] == "characters"
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "Every conversation was counted" not in page and "refused by the chat template" in page
+
+
+@pytest.mark.parametrize(
+    ("template", "text", "words"),
+    [
+        (TEMPLATE.replace("message.content", "message.content or ''"), "", "not written, which leaves an empty answer"),
+        (TEMPLATE, "Let me look.", "the call of 'add' in messages[1] is not written"),
+        (WRITES_CALLS, "", ""),
+    ],
+)
+def test_tool_calls_that_the_template_leaves_out_stop(
+    tmp_path: Path, small_tokenizer: Path, template: str, text: str, words: str
+) -> None:
+    coder = with_template(small_tokenizer, tmp_path / "coder", template)
+    code, _, checks = run(write(tmp_path / "rows.jsonl", 50, 100, text), coder)
+    found = checks["calls_lost"]
+    assert (code, found["status"]) == ((1, "fail") if words else (0, "pass"))
+    assert not words or words in found["examples"][0]["found"]
+
+
+def test_the_components_settings_of_the_template_hold(tmp_path: Path, small_tokenizer: Path) -> None:
+    coder = with_template(small_tokenizer, tmp_path / "coder", REFUSES_SYSTEM)
+    source = write(tmp_path / "rows.jsonl", 0, 100, system=True)
+    assert run(source, coder)[2]["template"]["status"] == "fail"
+    for config in ({"system_role_supported": "false"}, {"finetune_chat_template": TEMPLATE}):
+        assert run(source, coder, model={"finetune_config": config})[2]["template"]["status"] == "pass"
+
+
+def test_a_stand_ins_refusal_is_no_finding(
+    tmp_path: Path, small_tokenizer: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(with_template(small_tokenizer, tmp_path / "coder", REFUSES_TOOLS))
+    monkeypatch.setattr(tokenizer, "_smollm2", lambda convert: folder)
+    settings = from_values({"dataset": {"source": str(write(tmp_path / "rows.jsonl", 50, 100))}})
+    code, manifest, _ = prepare(settings, tmp_path / "out", say=lambda line: None, stream=None)
+    assert code == 0 and "standing in" in manifest["tokens"]["counted_with"]
+    looked_at = {check["name"]: check["looked_at"] for check in manifest["checks"]}
+    assert looked_at["template"].startswith("no row: ") and looked_at["order"] == "every row"
+    assert "refused by the chat template (looked at no row: " in (tmp_path / "out" / "report.html").read_text("utf-8")
+    train = manifest["files"]["train"]
+    assert train["tokens"]["how"] == "sample" and 30 < train["tokens"]["guessed"] <= 50
+
+
+@pytest.mark.parametrize(
+    ("text", "own", "families"),
+    [
+        ("<|end|>", "<|end|>", "<|end|>"), ("see <|im_start|>user", "", "<|im_start|>"), ("a <| b |> c <|", "", ""),
+        ("[INST] x", "", "[INST]"), ("<start_of_turn>", "", "<start_of_turn>"), ("<s>struck</s> [/b] <<a", "", ""),
+        ("é <|assistant|>", "<|assistant|>", "<|assistant|>"), ("<\uff5cUser\uff5c>", "", "<\uff5cUser\uff5c>"),
+    ],
+)  # fmt: skip
+def test_control_tokens_are_those_of_the_model_or_else_of_the_known_families(
+    small_tokenizer: Path, text: str, own: str, families: str
+) -> None:
+    coder, _ = tokenizer.find(str(small_tokenizer), {})
+    for looking, token in ((ControlTokens(coder), own), (ControlTokens(), families)):
+        found = list(looking.findings(Texts([["a", "b"], ["c", text], ["d", f"{text}{text}"]])))
+        assert [(row, each.path, each.found) for row, each in found] == [
+            (row, "messages[1].content", token) for row in (1, 2) if token
+        ]

@@ -1,0 +1,58 @@
+"""What preflight says of the prepared data as a whole: whose they are, what is missing, what was kept all the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts.preflight.context import Prepared, read_prepared
+from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN
+from tests.preflight.conftest import finding, made
+
+FALLBACK = Prepared("scripts/catalog/demo in place of a/b (the hub does not answer)", 100)
+
+
+@pytest.mark.parametrize(
+    ("check", "prepared", "status", "words"),
+    [
+        ("data-own", Prepared(rows_in=100), PASS, "own source"),
+        ("data-own", FALLBACK, WARN, "scripts/catalog/demo in place of a/b"),
+        ("data-content", Prepared(rows_in=100, left_out={"order": 10}), PASS, "10 of 100"),
+        ("data-content", Prepared(rows_in=100, left_out={"order": 2, "json": 9}), WARN, "(json 9, order 2)"),
+        ("data-content", Prepared(rows_in=100, kept={"email": 50, "too_long": 3}), PASS, "0 of 100"),
+        ("data-content", Prepared(rows_in=100, kept={"unanswered": 3, "email": 50}), WARN, "unanswered 3"),
+        ("data-content", Prepared(rows_in=100, kept={"weight": 3, "template": 4}), FAIL, "template 4"),
+        ("time-and-cost", Prepared(rows_in=100), PASS, "USD"),
+        ("time-and-cost", FALLBACK, PASS, "for the rows of scripts/catalog/demo"),
+    ],
+)
+def test_what_is_said_of_the_prepared_data(check: str, prepared: Prepared, status: str, words: str) -> None:
+    found = finding(check, made("reference", prepared=prepared))
+    assert (found.status, words in found.sentence, bool(found.todo)) == (status, True, status != PASS), found
+
+
+@pytest.mark.parametrize("check", ["data-own", "data-content"])
+def test_nothing_is_said_before_there_are_data(check: str) -> None:
+    assert finding(check, made("reference", data={})).status == SKIPPED
+
+
+def test_the_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
+    from scripts.dataset.prepare import prepare
+    from scripts.dataset.settings import from_values
+
+    turns = [{"role": "user", "content": "Tell me something, please."}, {"role": "assistant", "content": "No."}]
+    rows = [{"messages": [{**turns[0], "content": f"Tell me {at} things."}, turns[1]]} for at in range(100)]
+    rows += [{"messages": [*rows[at]["messages"], {**turns[0], "content": f"Go on, {at}?"}]} for at in range(20)]
+    rows += [{"messages": [turns[1], turns[0]]}] * 3
+    source = tmp_path / "rows.jsonl"
+    source.write_text("\n".join(map(json.dumps, rows)))
+    settings = from_values({"dataset": {"source": str(source), "checks": {"unanswered": "keep", "order": "drop"}}})
+    assert prepare(settings, tmp_path / "data" / "dev", say=lambda line: None, stream=None).code == 0
+    found = read_prepared("dev", tmp_path)
+    assert (found.fallback, found.rows_in, found.left_out["order"]) == ("", 123, 3)
+    assert found.kept["unanswered"] == 20
+    assert read_prepared("prod", tmp_path) == Prepared()
+    (tmp_path / "data" / "dev" / "manifest.json").write_text("{")
+    assert read_prepared("dev", tmp_path) == Prepared()
