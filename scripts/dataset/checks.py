@@ -58,7 +58,7 @@ CHECKS: dict[str, Check] = {
     "template": Check("refused by the chat template", KEEP, "change its roles, or messages without text, to what the "
                       "template can write: the job fails on such a row", True),
     "few_rows": Check("too few training rows", FAIL,
-                      f"give at least {FEWEST_ROWS} training rows: raise dataset.percent", True, (FAIL, KEEP)),
+                      f"give at least {FEWEST_ROWS} training rows", True, (FAIL, KEEP)),
     "secret": Check("likely secret", KEEP, "remove it, and revoke it if it is real"),
     "email": Check("e-mail address", KEEP, "remove it, unless it is public"),
 }  # fmt: skip
@@ -66,12 +66,13 @@ CHECKS: dict[str, Check] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong with a row: the check, the key in the row, what stands there and what may."""
+    """Something wrong with a row: the check, the key in the row, what stands there and what may, and what to do."""
 
     check: str
     path: str
     found: str
     expected: str
+    fix: str = ""  # where it is not the check's own
 
 
 _AFTER = {  # who may speak after whom; None is the start of the conversation, after the system message
@@ -155,7 +156,7 @@ class Tally:
         if len(examples) < EXAMPLES:
             examples.append({
                 "file": place[0], "row": place[1], "path": finding.path, "found": finding.found,
-                "expected": finding.expected, "fix": CHECKS[finding.check].fix,
+                "expected": finding.expected, "fix": finding.fix or CHECKS[finding.check].fix,
             })  # fmt: skip
         return self.policies[finding.check] == KEEP
 

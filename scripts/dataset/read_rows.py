@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from scripts.dataset.file import File
 from scripts.dataset.read_plan import Plan, RowGroup, Stretch
-from scripts.dataset.source import File
 from scripts.dataset.text_formats import csv_rows, json_rows, lines
 from scripts.errors import UserError
 
@@ -177,7 +177,7 @@ def _stretch(unit: Stretch) -> Iterator[Chunk]:
     name = "line" if file.format == "jsonl" else "row"
     if file.format == "csv":
         source = csv_rows(file, CHUNK_BYTES)
-    elif file.format == "json":
+    elif unit.end is None:
         source = json_rows(file, CHUNK_BYTES)
     else:
         source = lines(file, CHUNK_BYTES, unit.start, unit.end)

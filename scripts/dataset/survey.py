@@ -14,6 +14,7 @@ import orjson
 from scripts.azure.component_rules import FEWEST_ROWS
 from scripts.dataset import lengths, tokenizer
 from scripts.dataset.checks import Finding, Tally, shown
+from scripts.dataset.cuts import Drawn
 from scripts.dataset.layout import Mapper
 from scripts.dataset.read_plan import Work
 from scripts.dataset.read_rows import ahead, chunks
@@ -37,6 +38,7 @@ class Survey:
     counted_with: str
     layout: str | None
     coder: Tokenizer | None
+    drawn: Drawn
 
 
 def survey(
@@ -80,13 +82,20 @@ def survey(
         part: _exact_tokens(books, limit) if exact else _sampled_tokens(part, books, coder, limit, tally)
         for part, books in sieve.statistics.items()
     }
-    return Survey(tally, sieve.statistics, tokens, limit, counted_with, layout, coder)
+    return Survey(tally, sieve.statistics, tokens, limit, counted_with, layout, coder, sieve.drawn)
 
 
-def book_few_rows(tally: Tally, split: str, rows: int) -> None:
-    """Books a training split that the component would refuse for having too few rows."""
-    if rows < FEWEST_ROWS:
-        tally.find(split, (split, "all rows"), Finding("few_rows", "", f"{rows} rows", f"at least {FEWEST_ROWS}"))
+def book_few_rows(tally: Tally, split: str, rows: int, read: int, percent: float = 100) -> None:
+    """Books a training split that the component would refuse for having too few rows, of those that were `read`."""
+    if rows >= FEWEST_ROWS:
+        return
+    fix = f"give at least {FEWEST_ROWS} training rows"
+    if read >= FEWEST_ROWS and rows < read / 2:
+        fix = "most rows were left out: put right what the other checks name"
+    elif percent < 100:
+        fix += ": raise dataset.percent"
+    expected = f"at least {FEWEST_ROWS}"
+    tally.find(split, (split, "all rows"), Finding("few_rows", "", f"{rows} rows", expected, fix))
 
 
 def _limit(settings: Settings, coder: Tokenizer | None) -> int | None:
