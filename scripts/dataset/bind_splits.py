@@ -31,15 +31,17 @@ def choose(source: Source, splits: Bound, foreign: bool = False) -> Bound:
     missing = next((part for part in splits if part not in bound), None)
     if missing is not None and not is_lenient:
         raise _no_split(source, missing, str(splits[missing]))
+    guessed: list[str] = []
     for part in (TEST, HELDOUT, VALIDATION):
         if part in bound and not (is_lenient and is_cut(bound[part])):
             continue
         free = [name for name in source.splits if name not in bound.values()]
         own = None if is_one else _nearest(part, free)
         bound[part] = own or bound.get(part, None if part == HELDOUT else CUT)
+        guessed += [own] if own else []
     if not isinstance(bound.get(TRAIN), str):
         free = [name for name in source.splits if name not in bound.values()]
-        bound[TRAIN] = None if is_one else _training(source, free)
+        bound[TRAIN] = None if is_one else _training(source, free, guessed)
     if is_lenient:
         source.notes.append(_said(source, bound))
     source.unused += [
@@ -69,9 +71,9 @@ def _take(source: Source, wanted: str, asked: list[str]) -> bool:
     return bool(taken)
 
 
-def _training(source: Source, names: list[str]) -> str | None:
-    """Returns the split to train on, None for all that is left: where no file's name tells a split."""
-    told = [name for name in names if evidence(name)]
+def _training(source: Source, names: list[str], others: list[str]) -> str | None:
+    """Returns which of some splits to train on, None for all of them: where no name of these and `others` tells one."""
+    told = [name for name in (*names, *others) if evidence(name)]
     if not told and names:
         return None
     plain = [name for name in names if evidence(name) != {TRAIN}]

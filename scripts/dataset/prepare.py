@@ -196,9 +196,13 @@ def _require_rows(settings: Settings, source: Source, bound: Bound, work: Work, 
         if files[part]["rows"]:
             continue
         split = bound[part]
-        read, of = (tally.rows_in[str(split)], f" of '{split}'") if isinstance(split, str) else (tally.kept[train], "")
-        why = f"all {read:,} rows{of} were left out" if of and read else f"{read:,} rows{of} are too few to cut from"
-        todo = "raise dataset.percent" if percent < 100 and not (of and read) else "give it rows, or cut it from train"
+        if isinstance(split, str) and (read := tally.rows_in[split]):
+            why = f"all {read:,} rows of '{split}' were left out, as the checks say"
+        elif isinstance(split, str):
+            why = f"'{split}' holds no row" if percent == 100 else f"{percent:g} % of '{split}' are none"
+        else:
+            why = f"{tally.kept[train]:,} rows, or as few different ones, cannot be cut"
+        todo = "raise dataset.percent" if percent < 100 else "give it rows, or cut it from train"
         raise UserError(
             f"dataset.splits.{part}: no row is left for {part}: {why}; {todo}, because without it the component cuts a "
             "fifth off the training rows"

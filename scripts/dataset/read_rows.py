@@ -22,6 +22,7 @@ from scripts.errors import UserError
 
 CHUNK_BYTES = 2**20  # small enough that the many passes over a chunk find it in the cache
 CHUNK_ROWS = 4096
+_ARROW_END = b"\xff\xff\xff\xff\0\0\0\0"
 PRE_BUFFER_BYTES = 64 * 2**20
 
 
@@ -146,8 +147,10 @@ def _arrow(unit: Stretch) -> Iterator[Chunk]:
 
     file, number, used = unit.file, 0, 0
     try:
+        _require_end(file)
         with file.open() as raw, pa.ipc.open_stream(raw) as stream:
             for whole in stream:
+                whole.validate(full=True)  # a damaged file's offsets would be followed out of its memory
                 rows = max(1, CHUNK_BYTES * whole.num_rows // max(whole.nbytes, 1))
                 for start in range(0, whole.num_rows, rows):
                     batch = whole.slice(start, rows)
@@ -162,6 +165,14 @@ def _arrow(unit: Stretch) -> Iterator[Chunk]:
         raise UserError(
             f"{file.label}: cannot be read as Arrow ({str(error).splitlines()[0]}); save it again"
         ) from None
+
+
+def _require_end(file: File) -> None:
+    """Raises OSError where a stream lacks its last mark: Arrow takes one that was cut off between batches for whole."""
+    with file.open() as raw:
+        raw.seek(max(0, file.size - len(_ARROW_END)))
+        if raw.read() != _ARROW_END:
+            raise OSError("it is cut off")
 
 
 def _picked(file: File, batch: Any, first: int, picked: np.ndarray | None, size: int) -> Chunk:

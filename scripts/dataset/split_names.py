@@ -67,4 +67,4 @@ def _without_numbers(stem: str) -> str:
     while (shorter := _LAST_NUMBERS.sub("", stem)) != stem:
         stem = shorter
     word = stem.rstrip("0123456789")
-    return word if evidence(word) or not word else stem
+    return word if not word or evidence(re.split(r"[-_. ]", word)[-1]) else stem  # train1, but not train_v1

@@ -222,7 +222,8 @@ class _Items:
     def end(self) -> list[Any]:
         """Returns what is left at the end of the file: an item that was cut off, a list that was not closed."""
         if self._base and not self._done and (self._depth or self._string):
-            return [Finding("json", "", "a list that is not closed: the file is cut off", "the whole file")]
+            whole = self._item() if self._depth == self._base and not self._string else []
+            return [*whole, Finding("json", "", "a list that is not closed: the file is cut off", "the whole file")]
         if self._base and not self._is_wrapped and not self.outside.isspace() and self.outside:
             what = shown(self.outside.decode("utf-8", "replace").strip())
             return [Finding("json", "", f"{what} beside the list", "one list of rows, or a row a line")]
