@@ -115,7 +115,7 @@ def _prepare(settings: Settings, source: Source, folder: Path, say: Callable[[st
             writer.abandon()
             writer, work = Writer(folder), fuller
             result = survey(settings, work, writer.write, source.kind == "hub", stream)
-            source.notes.append("so few rows that a cut would be empty: its edges are moved, and every part has a row")
+            source.notes.append("too few rows to cut by shares: the edges are moved, so that every part has rows")
             say(source.notes[-1])
         files = _close(writer, own_questions=bound[HELDOUT] is not None)
         _require_rows(settings, source, bound, work, result, files)
@@ -131,11 +131,15 @@ def _prepare(settings: Settings, source: Source, folder: Path, say: Callable[[st
 
 
 def _without_empty_cuts(work: Work, result: Survey) -> Work | None:
-    """Returns the work with cuts that give every part a row, where one was empty and there are rows enough."""
+    """Returns the work with cuts that give every part a row, and training enough, where there are rows for that."""
     train = next(task.split for task in work.tasks if task.part == TRAIN)
-    if result.tally.verdict()["status"] == FAIL or result.tally.kept[train] < FEWEST_ROWS:
+    trained = result.statistics[TRAIN].rows if TRAIN in result.statistics else 0
+    is_enough = trained >= FEWEST_ROWS and all(part in result.statistics for part, _ in work.cuts)
+    is_failed = result.tally.verdict()["status"] == FAIL or result.tally.kept[train] < FEWEST_ROWS
+    if is_enough or is_failed:
         return None
-    cuts = moved(work.cuts, result.drawn)
+    least = [(part, 0.0) for part, _ in work.cuts]  # a row each
+    cuts = moved(least if trained < FEWEST_ROWS + len(least) else work.cuts, result.drawn)
     return replace(work, cuts=cuts) if cuts else None
 
 

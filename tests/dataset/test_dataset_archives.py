@@ -107,7 +107,10 @@ def test_a_zip_is_read_as_the_files_in_it(tmp_path: Path, name: str, method: int
 
 
 REFUSED = {
-    "a.zip": (zipped({"a.parquet": b"PAR1"}), r"a.zip/a.parquet: a parquet file cannot be read inside a zip; unpack it"),
+    "a.zip": (
+        zipped({"a.parquet": b"PAR1"}),
+        r"a.zip/a.parquet: a parquet file cannot be read inside a zip; unpack it",
+    ),
     "b.zip": (zipped({"notes.txt": b"hello"}), "b.zip: this zip holds no file of rows"),
     "c.csv": (zipped({"[Content_Types].xml": b"", "sheet.xml": b""}), "c.csv: is an Office document"),
     "d.tar.gz": (gzip.compress(b"rows"), "is a tar archive; unpack it"),

@@ -180,9 +180,7 @@ def test_no_row_is_counted_under_two_reasons(tmp_path: Path) -> None:
     assert left["rows"] == 2 == sum(left["reasons"].values()) and left["in"] == 60
 
 
-def test_too_many_rows_left_out_stop_the_run_unless_allowed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_too_many_rows_left_out_stop_the_run_unless_allowed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from scripts.dataset import terminal
 
     lines = [json.dumps(row) for row in rows(60)] + ["{"] * 7 + ['{"messages": []}'] * 2
