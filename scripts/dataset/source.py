@@ -66,7 +66,7 @@ def local(source: str) -> Source:
 
 def _here(source: str) -> Path | None:
     """Returns the path of something that exists: relative to the working folder, else to the project."""
-    for path in (Path(source).expanduser(), ROOT / source):
+    for path in (Path(os.path.expanduser(source)), ROOT / source):  # noqa: PTH111  # pathlib's raises for nobody's ~
         try:
             if source and path.exists():
                 return path
@@ -129,10 +129,10 @@ def _walk(top: Path, unused: list[Unused]) -> Iterator[tuple[Path, str]]:
 
 def _matching(source: str, unused: list[Unused]) -> list[tuple[Path, str]]:
     """Returns the files that a glob matches, labelled from its first folder that is no pattern on."""
+    _refuse_address(source)
     if not glob.has_magic(source):
-        _refuse_address(source)
         return []
-    pattern = str(Path(source).expanduser())
+    pattern = os.path.expanduser(source)  # noqa: PTH111
     paths = sorted(Path(each) for each in glob.glob(pattern, recursive=True))  # noqa: PTH207
     parts = Path(pattern).parts
     fixed = Path(*parts[: next(at for at, part in enumerate(parts) if glob.has_magic(part))])

@@ -84,8 +84,8 @@ ZIPS: dict[str, tuple[str, dict[str, bytes], dict[str, str], list[str]]] = {
     "shards": ("a.zip", dict(zip(("train-0.jsonl", "train-1.jsonl"), HALVES, strict=True)),
                {"a.zip/train-0.jsonl": "train", "a.zip/train-1.jsonl": "train"}, []),
     "splits, and what an archiver adds": (
-        "a.zip", {"set/train.jsonl": TEXT, "set/test.csv": b"prompt,response\nafter 60?,It is.\n", "__MACOSX/set/._train.jsonl": b"",
-                  "set/README.md": b"#", "set/.DS_Store": b""},
+        "a.zip", {"set/train.jsonl": TEXT, "set/test.csv": b"prompt,response\nafter 60?,It is.\n",
+                  "__MACOSX/set/._train.jsonl": b"", "set/README.md": b"#", "set/.DS_Store": b""},
         {"a.zip/set/train.jsonl": "train", "a.zip/set/test.csv": "test"},
         ["a.zip/__MACOSX/set/._train.jsonl", "a.zip/set/README.md", "a.zip/set/.DS_Store"]),
     "packed twice": ("a.zip", {"a.jsonl.gz": gzip.compress(TEXT)}, {"a.zip/a.jsonl.gz": "a"}, []),
@@ -109,7 +109,7 @@ def test_a_zip_is_read_as_the_files_in_it(tmp_path: Path, name: str, method: int
 REFUSED = {
     "a.zip": (
         zipped({"a.parquet": b"PAR1"}),
-        r"a.zip/a.parquet: a parquet file cannot be read inside a zip; unpack it",
+        "a.zip/a.parquet: a parquet file cannot be read inside a zip; unpack",
     ),
     "b.zip": (zipped({"notes.txt": b"hello"}), "b.zip: this zip holds no file of rows"),
     "c.csv": (zipped({"[Content_Types].xml": b"", "sheet.xml": b""}), "c.csv: is an Office document"),

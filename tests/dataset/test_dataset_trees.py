@@ -56,7 +56,8 @@ TREES: dict[str, dict[str, str]] = {
     "subjects with splits": {"law/train.jsonl": "train", "tax/train.jsonl": "train", "law/test.jsonl": "test"},
     "one name in two folders": {"a/chats.jsonl": "train", "b/chats.jsonl": "train"},
     "names that tell no split": {"alice.jsonl": "train", "bob.jsonl": "train", "latest.jsonl": "train"},
-    "a split at the end of the name": {"chat_train.jsonl": "train", "chat_test.jsonl": "test", "chat_dev.jsonl": "validation"},
+    "a split at the end of the name": {"chat_train.jsonl": "train", "chat_test.jsonl": "test",
+                                       "chat_dev.jsonl": "validation"},
     "capitals": {"Train.jsonl": "train", "TestSet.jsonl": "test", "ValidationData.jsonl": "validation"},
     "as ultrachat": {"train_sft.jsonl": "train", "test_sft.jsonl": "test", "test_gen.jsonl": "heldout",
                      "train_gen.jsonl": "unused"},
@@ -82,9 +83,11 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "folder and file": (["test/train.jsonl", "test/b.jsonl"], r"the path test/train tells two splits"),
     "two folders": (["train/test/a.jsonl", "test/b.jsonl"], r"the path train/test/a tells two splits"),
     "one name, two splits": (["train_test.jsonl", "more.jsonl"], r"the path train_test tells two splits"),
-    "some with a split": (["train.jsonl", "extra.jsonl"], r"some files tell their split \(train\), others do not \(extra\)"),
+    "some with a split": (["train.jsonl", "extra.jsonl"],
+                          r"some files tell their split \(train\), others do not \(extra\)"),
     "test and the rest": (["chats.jsonl", "test.jsonl"], r'SET="dataset.splits.train=chats"'),
-    "two to train on": (["train_v1.jsonl", "train_v2.jsonl"], r"several splits could be trained on \(train_v1, train_v2\)"),
+    "two to train on": (["train_v1.jsonl", "train_v2.jsonl"],
+                        r"several splits could be trained on \(train_v1, train_v2\)"),
     "nothing to train on": (["test.jsonl", "dev.jsonl"], r"no train"),
 }  # fmt: skip
 
@@ -158,8 +161,8 @@ def test_a_file_named_alone_is_all_trained_on_whatever_its_name(tmp_path: Path) 
     _, manifest, _ = prepare(settings, tmp_path / "out", say=said.append, stream=None, foreign=True)
     assert sum(file["rows"] for part, file in manifest["files"].items() if part != "heldout") == 60
     assert [line for line in said if "takes" in line] == [
-        f"{tmp_path / 'test_sft.jsonl'}: train takes every row, validation takes 5 % of train, test takes 5 % of train, "
-        "heldout takes test again (dataset.splits says otherwise where it should)"
+        f"{tmp_path / 'test_sft.jsonl'}: train takes every row, validation takes 5 % of train, test takes 5 % of "
+        "train, heldout takes test again (dataset.splits says otherwise where it should)"
     ]
 
 
