@@ -112,7 +112,7 @@ def _no_split(source: Source, part: str, wanted: str) -> UserError:
 def _said(source: Source, bound: Bound) -> str:
     def takes(part: str, split: Any) -> str:
         if split is None:
-            return f"{part} takes {'test again' if part == HELDOUT else 'every row'}"
+            return "heldout takes test's rows" if part == HELDOUT else f"{part} takes every row"
         return f"{part} takes {f'{100 * split:g} % of train' if is_cut(split) else split}"
 
     parts = ", ".join(takes(part, bound[part]) for part in (TRAIN, VALIDATION, TEST, HELDOUT))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -17,6 +18,7 @@ READ = f"{', '.join(FORMATS)}, plain or with {', '.join(COMPRESSIONS)} behind it
 HEAD_BYTES = 64  # enough to tell what a file is
 _TEXT = ("jsonl", "json", "csv")
 _COMPRESSED = {b"\x1f\x8b": "gz", b"(\xb5/\xfd": "zst", b"BZh": "bz2", b"\xfd7zXZ\0": "xz"}
+_ZIPPED = (b"PK\x03\x04", b"PK\x05\x06")
 _REFUSED = {  # first bytes of what is no data here: what it is, and what to do
     b"\xff\xfe": ("UTF-16, expected UTF-8", "convert it with `iconv -f UTF-16 -t UTF-8`"),
     b"\xfe\xff": ("UTF-16, expected UTF-8", "convert it with `iconv -f UTF-16 -t UTF-8`"),
@@ -95,7 +97,7 @@ def told(label: str, head: bytes, form: str | None, compression: str | None) -> 
             raise UserError(f"{label}: is {what}; {todo}")
     if head.startswith(b"PAR1"):
         return "parquet", None
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+    if head.startswith(_ZIPPED):
         return ZIP, None
     packed = next((name for magic, name in _COMPRESSED.items() if head.startswith(magic)), None)
     if packed is None and compression is not None and head and not _is_text(head):
@@ -110,8 +112,22 @@ def told(label: str, head: bytes, form: str | None, compression: str | None) -> 
 def damaged(label: str, reason: Any) -> UserError:
     """Returns the error for an archive that breaks off or is damaged: nobody knows what it held, so nothing is used."""
     words = " ".join(str(reason).split()) or type(reason).__name__
-    return UserError(f"{label}: the archive is cut off or damaged ({words}); copy or download it again")
+    return UserError(f"{label}: the archive is cut off or damaged ({words[:80]}); copy or download it again")
+
+
+def unreadable(file: File, form: str, reason: Any) -> UserError:
+    """Returns the error for a file that its library cannot read."""
+    words = " ".join(str(reason).split()) or type(reason).__name__
+    return UserError(
+        f"{file.label}: cannot be read as {form} ({words[:120]}); copy or download it again, or save it anew"
+    )
 
 
 def _is_text(head: bytes) -> bool:
-    return all(byte >= 32 or byte in b"\t\n\r" for byte in head)
+    if any(magic.startswith(head) for magic in (*_COMPRESSED, _ZIPPED[0])):  # all that is left of an archive
+        return False
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return all(sign.isprintable() or sign in "\t\n\r" for sign in text)

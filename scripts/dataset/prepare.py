@@ -73,6 +73,11 @@ def prepare(
             return Prepared(0, before, False)
         source = _stand_in(settings, fallback, error, foreign)
         say(f"NOTE: {error}; {fallback} takes its place, all of it: a rehearsal, not your data")
+    if settings.subset and source.kind != "hub" and not source.fallback and not foreign:
+        raise UserError(
+            f"dataset.subset: '{settings.subset}' is for data sets of the hub, and {source.asked} lies here; "
+            "leave it out, and give the folder itself as dataset.source"
+        )
     inputs = inputs_of(settings, source)
     if not force and (done := _up_to_date(inputs, folder, say)):
         return done

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.dataset.file import File
+from scripts.dataset.file import File, unreadable
 from scripts.dataset.json_shape import shape_of
 from scripts.dataset.settings import HELDOUT, TEST, TRAIN, VALIDATION, Settings, is_cut
 from scripts.dataset.source import Source
@@ -169,13 +169,14 @@ def _parquet(files: list[File], share: float, sample: str, seed: int, result: Pl
 
 
 def _groups(file: File) -> list[RowGroup]:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         metadata = pq.ParquetFile(file.open() if file.remote else file.path).metadata
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{file.label}: not a Parquet file ({str(error).splitlines()[0]}); write it again") from None
+    except UserError:
+        raise
+    except Exception as error:  # of a damaged file pyarrow raises whatever its parts do
+        raise unreadable(file, "Parquet", error) from None
     groups, first = [], 0
     for index in range(metadata.num_row_groups):
         group = metadata.row_group(index)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.dataset.file import File
+from scripts.dataset.file import File, unreadable
 from scripts.dataset.read_plan import Plan, RowGroup, Stretch
 from scripts.dataset.text_formats import csv_rows, json_rows, lines
 from scripts.errors import UserError
@@ -111,7 +111,6 @@ def ahead(work: Iterable[Any], depth: int = 2) -> Iterator[Any]:
 
 def _row_groups(groups: list[RowGroup], columns: Callable[[Any], list[str] | None]) -> Iterator[Chunk]:
     """Reads row groups of one Parquet file; a group of which only some rows are taken is filtered after decoding."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     file = groups[0].file
@@ -123,6 +122,7 @@ def _row_groups(groups: list[RowGroup], columns: Callable[[Any], list[str] | Non
             metadata=groups[0].metadata,
             pre_buffer=largest <= PRE_BUFFER_BYTES,
             buffer_size=0 if largest <= PRE_BUFFER_BYTES else 2**20,
+            page_checksum_verification=True,  # of pages that have one
         )
         wanted = columns(parquet.schema_arrow)
         for group in groups:
@@ -135,10 +135,10 @@ def _row_groups(groups: list[RowGroup], columns: Callable[[Any], list[str] | Non
                     taken = numbers[(numbers >= at) & (numbers < at + batch.num_rows)] - at
                 yield _picked(file, batch, group.first + at, taken, size)
                 at += batch.num_rows
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(
-            f"{file.label}: cannot be read as Parquet ({str(error).splitlines()[0]}); write it again"
-        ) from None
+    except UserError:
+        raise
+    except Exception as error:  # of a damaged file pyarrow raises whatever its parts do
+        raise unreadable(file, "Parquet", error) from None
 
 
 def _arrow(unit: Stretch) -> Iterator[Chunk]:
@@ -161,10 +161,8 @@ def _arrow(unit: Stretch) -> Iterator[Chunk]:
                     number += batch.num_rows
                 if unit.until is not None and used >= unit.until:
                     return
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(
-            f"{file.label}: cannot be read as Arrow ({str(error).splitlines()[0]}); save it again"
-        ) from None
+    except Exception as error:  # of a damaged file pyarrow raises whatever its parts do
+        raise unreadable(file, "Arrow", error) from None
 
 
 def _require_end(file: File) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from scripts.dataset.archives import zipped
 from scripts.dataset.file import HEAD_BYTES, READ, ZIP, File, Unused, kind_of, not_read, told
 from scripts.dataset.split_names import split_of
-from scripts.errors import MISSING, UserError
+from scripts.errors import FILE, MISSING, UserError
 from scripts.files import ROOT
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
@@ -76,6 +76,8 @@ def _here(source: str) -> Path | None:
 
 
 def _nothing(source: str, path: Path | None, unused: list[Unused]) -> UserError:
+    if path is not None and not path.is_dir():
+        return UserError(f"dataset.source: {source}: is neither a file nor a folder; save its rows in one", MISSING)
     if path is not None:
         seen = f"there is {unused[0].label}, but {unused[0].reason}" if unused else f"expected {READ}"
         return UserError(f"dataset.source: {source}: no data file in this folder; {seen}", MISSING)
@@ -91,11 +93,8 @@ def _walk(top: Path, unused: list[Unused]) -> Iterator[tuple[Path, str]]:
     def label_of(path: str | Path) -> str:
         return Path(path).relative_to(top).as_posix()
 
-    def unreadable(error: OSError) -> NoReturn:
-        raise error
-
     folders, files = {top.resolve(): "."}, dict[Path, str]()
-    for at, below, names in os.walk(top, followlinks=True, onerror=unreadable):
+    for at, below, names in os.walk(top, followlinks=True, onerror=_unreadable):
         for name in sorted(below):
             path = Path(at, name)
             real, label = path.resolve(), f"{label_of(path)}/"
@@ -118,8 +117,8 @@ def _walk(top: Path, unused: list[Unused]) -> Iterator[tuple[Path, str]]:
                 unused.append(Unused(label, not_read(name)))
             elif _NOT_ROWS.match(name):
                 unused.append(Unused(label, "describes the data, holds no rows"))
-            elif not path.exists():
-                unused.append(Unused(label, "a link to what is not there"))
+            elif not path.is_file():
+                unused.append(Unused(label, "no file" if path.exists() else "a link to what is not there"))
             elif path.resolve() in files:
                 unused.append(Unused(label, f"the same file as {files[path.resolve()]}"))
             else:
@@ -136,15 +135,30 @@ def _matching(source: str, unused: list[Unused]) -> list[tuple[Path, str]]:
     paths = sorted(Path(each) for each in glob.glob(pattern, recursive=True))  # noqa: PTH207
     parts = Path(pattern).parts
     fixed = Path(*parts[: next(at for at, part in enumerate(parts) if glob.has_magic(part))])
-    unused += [Unused(f"{path.relative_to(fixed).as_posix()}/", "a folder, and the glob asks for files")
-               for path in paths if path.is_dir() and "**" not in source]  # fmt: skip
-    return [(path, path.relative_to(fixed).as_posix()) for path in paths]
+    found = []
+    is_any_known = any(kind_of(path.name) != (None, None) for path in paths)
+    for path in paths:
+        label = path.relative_to(fixed).as_posix()
+        if path.is_dir():
+            unused += [] if "**" in source else [Unused(f"{label}/", "a folder, and the glob asks for files")]
+        elif is_any_known and kind_of(path.name) == (None, None):
+            unused.append(Unused(label, not_read(path.name)))
+        else:
+            found.append((path, label))
+    return found
+
+
+def _unreadable(error: OSError) -> NoReturn:
+    raise UserError(f"dataset.source: {error.filename}: cannot be read ({error.strerror})", FILE) from None
 
 
 def _files(path: Path, label: str, unused: list[Unused]) -> list[File]:
     """Returns a file as one of rows, or the files that a zip holds."""
-    with path.open("rb") as stream:
-        head = stream.read(HEAD_BYTES)
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(HEAD_BYTES)
+    except OSError as error:
+        _unreadable(error)
     form, compression = told(label, head, *kind_of(label))
     if form == ZIP:
         files, others = zipped(path, label)

@@ -180,6 +180,6 @@ def test_a_cut_archive_fails_whatever_the_policies(tmp_path: Path, policy: str) 
 def test_a_cut_in_parquet_is_named(tmp_path: Path) -> None:
     data = parquet_bytes(tmp_path)
     (tmp_path / "a.parquet").write_bytes(data[: len(data) // 2])
-    with pytest.raises(UserError, match=r"a.parquet: not a Parquet file"):
+    with pytest.raises(UserError, match=r"a.parquet: cannot be read as Parquet"):
         run(tmp_path / "a.parquet", tmp_path / "out")
     pq.ParquetFile(tmp_path / "made.parquet").read()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,24 @@ def test_links_are_followed_once_and_without_end(tmp_path: Path) -> None:
                                 "twice/": "unused", "loop/": "unused", "train.jsonl": "unused"}  # fmt: skip
 
 
+def test_a_glob_and_a_pipe_leave_nothing_unnamed(tmp_path: Path) -> None:
+    as_jsonl(tmp_path / "a.jsonl", rows(1))
+    (tmp_path / "README.md").write_text("# chats")
+    (tmp_path / "below").mkdir()
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    found = {each.label: each.reason for each in local(f"{tmp_path}/[!p]*").unused}
+    assert found.keys() == {"README.md", "below/"} and "the glob asks for files" in found["below/"]
+    assert files_of(tmp_path) == {"a.jsonl": "train", "README.md": "unused", "pipe.jsonl": "unused"}
+    with pytest.raises(UserError, match="is neither a file nor a folder"):
+        local(str(tmp_path / "pipe.jsonl"))
+
+
+def test_a_subset_of_a_local_folder_is_refused(tmp_path: Path) -> None:
+    as_jsonl(tmp_path / "a.jsonl", rows(20))
+    with pytest.raises(UserError, match=r"dataset.subset: 'en' is for data sets of the hub"):
+        run(tmp_path / "a.jsonl", tmp_path / "out", subset="en")
+
+
 def test_unused_files_are_in_the_manifest_and_on_screen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from scripts.dataset import terminal
 
@@ -162,7 +181,7 @@ def test_a_file_named_alone_is_all_trained_on_whatever_its_name(tmp_path: Path) 
     assert sum(file["rows"] for part, file in manifest["files"].items() if part != "heldout") == 60
     assert [line for line in said if "takes" in line] == [
         f"{tmp_path / 'test_sft.jsonl'}: train takes every row, validation takes 5 % of train, test takes 5 % of "
-        "train, heldout takes test again (dataset.splits says otherwise where it should)"
+        "train, heldout takes test's rows (dataset.splits says otherwise where it should)"
     ]
 
 
