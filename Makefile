@@ -99,10 +99,10 @@ demo:  ## The whole chain on localhost: train, register, serve, ask, delete; no 
 	$(MAKE) --no-print-directory local-down; exit $$code
 
 data: $(if $(IN_PIPELINE),,prepare data-asset-train data-asset-validation data-asset-test)  ## Prepare the data and register it (DATASET=<file or folder> takes another source)
-	@mkdir -p $(RUN) && echo $(if $(IN_PIPELINE),in-pipeline,$(DATA_VERSION)) > $(RUN)/data-version
+	@$(if $(and $(IN_PIPELINE),$(DATASET)),$(error data: DATASET is for data that is prepared here; ENV=$(ENV) prepares it in the pipeline: set dataset.source))mkdir -p $(RUN) && echo $(if $(IN_PIPELINE),in-pipeline,$(DATA_VERSION)) > $(RUN)/data-version
 
 data-check: $(INSTALLED_core)  ## Check any chat data: FILE=<file, folder, glob or hub id>
-	@$(PY) -m scripts.dataset check $(VALUES) $(if $(OUTPUT),-o $(OUTPUT)) $(or $(FILE),$(error data-check: say which file: FILE=my.jsonl))
+	@$(PY) -m scripts.dataset check "$(or $(FILE),$(error data-check: say which file: FILE=my.jsonl))" $(VALUES) $(if $(OUTPUT),-o $(OUTPUT))
 
 compute: cluster-finetune $(if $(IN_PIPELINE),cluster-prepare)  ## Create the GPU cluster if it is not there, or Failed
 
@@ -153,7 +153,7 @@ loadtest: $(READY) $(INSTALLED_observe)  ## How many requests the deployment bea
 
 # Steps of the targets above.
 prepare: $(READY)
-	@$(PY) -m scripts.dataset prepare $(VALUES) $(if $(DATASET),--source "$(DATASET)" --set dataset.percent=100) $(DATA_FALLBACK)
+	@$(PY) -m scripts.dataset prepare $(if $(DATASET),--source "$(DATASET)" --set dataset.percent=100) $(VALUES) $(DATA_FALLBACK)
 
 data-asset-%: prepare
 	@$(az) ml data show $(WORKSPACE) -n $(DATA)-$* -v $(DATA_VERSION) -o none 2>/dev/null || $(az) ml data create $(WORKSPACE) \

@@ -74,7 +74,7 @@ def in_pipeline(values: Values) -> bool:
 
 def raw_input(source: str) -> dict[str, str] | None:
     """Returns type and path of the job's input for a data source; None for a hub id, which the step reads itself."""
-    is_file = re.search(r"\.(jsonl|json|csv|tsv|parquet)(\.gz|\.zst)?$", source)
+    is_file = re.search(r"\.(jsonl|ndjson|json|csv|tsv|parquet|arrow)(\.(gz|zst|bz2|xz|zip))?$|\.zip$", source)
     if not is_file and re.fullmatch(r"[\w.-]+/[\w.-]+", source):
         return None
     path = source if source.startswith(("azureml:", "/")) else f"../../{source}"

@@ -7,9 +7,10 @@
 
 The way of a row, and the module of each station:
 
-    find files    source, hub              what a folder, file, glob or hub id holds, and its splits
-    plan          read_plan                which part of the files is read, in which order, for which output file
-    read          read_rows, text_formats
+    find files    source, hub              what a folder, file, glob or hub id holds; file, archives: what each one is
+    sort          split_names, bind_splits what their names tell of splits, and which output file takes which
+    plan          read_plan, cuts          which part of the files is read, in which order, for which output file
+    read          read_rows, text_formats, json_shape
     convert       layouts                  a row becomes a conversation, whatever its columns are called
     check         sieve, with checks (what may be wrong, and the books), text_checks, control_tokens, duplicates;
                   written, lengths         what the chat template and the cut make of it

@@ -85,16 +85,20 @@ def _check(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from scripts.dataset import tokenizer
     from scripts.dataset.data_report import report_page
-    from scripts.dataset.manifest import MANIFEST, REPORT, read_manifest
+    from scripts.dataset.manifest import MANIFEST, REPORT, is_intact, read_manifest
+    from scripts.dataset.writer import room
 
     folder = arguments.folder or ROOT / "data" / arguments.env
     manifest = read_manifest(folder)
     if manifest is None:
         state = "damaged" if (folder / MANIFEST).exists() else "not there yet"
         raise UserError(f"{folder / MANIFEST}: {state}; run `make data ENV={arguments.env}` first", MISSING)
+    if not is_intact(manifest, folder, with_report=False):
+        raise UserError(f"{folder}: is not what its {MANIFEST} says; `make data ENV={arguments.env}` makes it", MISSING)
     settings = _settings(arguments)
     coder, _ = tokenizer.find(settings.tokenizer, settings.model, online=False)
-    write(folder / REPORT, report_page(manifest, folder, coder))
+    with room(folder):
+        write(folder / REPORT, report_page(manifest, folder, coder))
     print(folder / REPORT)
     return 0
 

@@ -7,16 +7,20 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
-from scripts.dataset.prepare import find_source
+from scripts.dataset.file import ZIP, File, stem_of
+from scripts.dataset.lengths import SAMPLE_TRAIN
+from scripts.dataset.prepare import beside, find_source
 from scripts.dataset.read_plan import Task, Work, plan_reading
 from scripts.dataset.settings import Settings
-from scripts.dataset.source import File, Source
+from scripts.dataset.source import Source
 from scripts.dataset.survey import book_few_rows, survey
 from scripts.errors import UserError
 
 # Splits that may be small, and those that hold questions, by the first word of their names: dev_v2, but not developer.
 _SMALL = re.compile(r"(?:test|val|valid|validation|dev|eval|evaluation|heldout)(?![a-zA-Z])")
 _TEST = re.compile(r"test(?![a-zA-Z])")
+SMALL_BYTES = 8 * 2**20  # the tokens of files up to this size are counted row by row, which takes some seconds
+ALL_ROWS = 2**20
 
 
 def check_files(settings: Settings, sources: list[str], stream: TextIO | None = sys.stderr) -> dict[str, Any]:
@@ -31,16 +35,21 @@ def check_files(settings: Settings, sources: list[str], stream: TextIO | None = 
         Task(name, name, plan_reading(files, 100.0, "head", settings.seed), not _asks(name))
         for name, files in sorted(splits.items(), key=lambda item: item[0].startswith("train"))
     ]
-    work = Work(tasks, questions=frozenset(name for name in splits if _asks(name) or _TEST.match(name)))
+    size = sum(file.size for files in splits.values() for file in files)
+    work = Work(tasks, questions=frozenset(name for name in splits if _asks(name) or _TEST.match(name)),
+                counted=ALL_ROWS if size <= SMALL_BYTES else SAMPLE_TRAIN)  # fmt: skip
     online = any(source.kind == "hub" for source in found)
     result = survey(settings, work, lambda part, lines: None, online, stream)
+    for source in found:
+        source.unused += beside(source)
     for name in splits:
         if not _SMALL.match(name) and not _asks(name):
-            book_few_rows(result.tally, name, result.tally.kept[name])
+            book_few_rows(result.tally, name, result.tally.kept[name], result.tally.rows_in[name])
     verdict = result.tally.verdict(strict=True)
     return {
         "status": verdict["status"], "sources": sources, "rows": verdict["rows"], "checks": verdict["checks"],
         "columns": {split: accounts.plain() for split, accounts in result.accounts.items()},
+        "unused_files": [{"file": each.label, "reason": each.reason} for source in found for each in source.unused],
         "tokens": {"counted_with": result.counted_with, "max_seq_length": result.limit, "splits": result.tokens},
     }  # fmt: skip
 
@@ -53,10 +62,15 @@ def _asks(name: str) -> bool:
 def _merged(sources: list[Source]) -> dict[str, list[File]]:
     """Makes the splits of one source out of several; files of the same split name in several places stay apart."""
     splits: dict[str, list[File]] = {}
+    seen: set[str] = set()
     for source in sources:
         for name, files in source.splits.items():
-            label = name if name not in splits else f"{Path(source.asked).parent.name}/{name}"
+            own = stem_of(files[0].label) if len(sources) > 1 and len(files) == 1 else name
+            label = own if own not in splits else f"{Path(source.asked).parent.name}/{own}"
             if label in splits:
+                label = source.asked
+            if label in splits or any(file.path in seen and file.compression != ZIP for file in files):
                 raise UserError(f"{source.asked}: given twice; name every file once")
             splits[label] = files
+            seen.update(file.path for file in files)
     return splits

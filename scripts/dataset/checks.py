@@ -70,7 +70,7 @@ CHECKS: dict[str, Check] = {
     "calls_lost": Check("tool calls that the template does not write", FAIL, "take a model whose template knows tools, "
                         "or write the calls as text: the model would learn an empty answer", True),
     "few_rows": Check("too few training rows", FAIL,
-                      f"give at least {FEWEST_ROWS} training rows: raise dataset.percent", True, (FAIL, KEEP)),
+                      f"give at least {FEWEST_ROWS} training rows", True, (FAIL, KEEP)),
     "secret": Check("likely secret", KEEP, "remove it, and revoke it if it is real"),
     "email": Check("e-mail address", KEEP, "remove it, unless it is public"),
 }  # fmt: skip
@@ -78,12 +78,13 @@ CHECKS: dict[str, Check] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong with a row: the check, the key in the row, what stands there and what may."""
+    """Something wrong with a row: the check, the key in the row, what stands there and what may, and what to do."""
 
     check: str
     path: str
     found: str
     expected: str
+    fix: str = ""  # where it is not the check's own
 
 
 _AFTER = {  # who may speak after whom; None is the start of the conversation, after the system message
@@ -171,7 +172,7 @@ class Tally:
         if len(examples) < EXAMPLES:
             examples.append({
                 "file": place[0], "row": place[1], "path": finding.path, "found": finding.found,
-                "expected": finding.expected, "fix": CHECKS[finding.check].fix,
+                "expected": finding.expected, "fix": finding.fix or CHECKS[finding.check].fix,
             })  # fmt: skip
         return self.policies[finding.check] == KEEP
 

@@ -7,7 +7,9 @@ import os
 from functools import partial
 from typing import Any
 
-from scripts.dataset.source import File, Source, kind_of, split_of
+from scripts.dataset.file import File, Unused, kind_of, not_read
+from scripts.dataset.source import Source
+from scripts.dataset.split_names import folder_of, split_of
 from scripts.deadline import within
 from scripts.errors import UNREACHABLE, UserError
 
@@ -27,17 +29,17 @@ class Unreachable(UserError):
 def hub(repository: str, revision: str, subset: str | None) -> Source:
     """Lists the data files of a hub data set. `Unreachable` within seconds where the hub does not answer."""
     info = _info(repository, revision)
-    splits = _splits(repository, info, subset)
+    splits, unused = _splits(repository, info, subset)
     notes = []
     if not splits and revision != CONVERTED:
         info = _info(repository, CONVERTED)
-        splits = _splits(repository, info, subset)
+        splits, unused = _splits(repository, info, subset)
         notes.append(f"{repository} holds no file that can be read row by row: the hub's Parquet copy of it is read")
     if not splits:
         where = f" under '{subset}'" if subset else ""
         raise UserError(f"dataset.source: {repository}@{revision}: no data file{where}; set dataset.subset or revision")
     identity = {"kind": "hub", "repository": repository, "commit": info.sha, "subset": subset}
-    return Source(repository, "hub", splits, identity, notes=notes)
+    return Source(repository, "hub", splits, identity, notes=notes, unused=unused)
 
 
 def _info(repository: str, revision: str) -> Any:
@@ -73,29 +75,33 @@ def _reason(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _splits(repository: str, info: Any, subset: str | None) -> dict[str, list[File]]:
+def _splits(repository: str, info: Any, subset: str | None) -> tuple[dict[str, list[File]], list[Unused]]:
     """Sorts the repository's data files into splits; `subset` is a folder in it, as the hub lays subsets out."""
     splits: dict[str, list[File]] = {}
+    unused = []
     for sibling in info.siblings:
         label = sibling.rfilename
         form, compression = kind_of(label)
-        folders = label.split("/")[:-1]
-        if not form or label.startswith(".") or (subset and subset not in folders):
-            continue
-        if form == "json" and label.split("/")[-1].startswith(("dataset_info", "state", "config")):
-            continue
-        opener: Any = partial(RangeFile, repository, label, info.sha, sibling.size)
-        file = File(label, label, sibling.size, form, compression, opener, remote=True)
-        splits.setdefault(split_of(label), []).append(file)
+        *folders, name = label.split("/")
+        if not form:
+            unused.append(Unused(label, not_read(label)))
+        elif label.startswith(".") or name.startswith(("dataset_info", "state", "config")):
+            unused.append(Unused(label, "describes the data, holds no rows"))
+        elif subset and subset not in folders:
+            unused.append(Unused(label, f"not of dataset.subset '{subset}'"))
+        else:
+            opener: Any = partial(RangeFile, repository, label, info.sha, sibling.size)
+            file = File(label, label, sibling.size, form, compression, opener, remote=True)
+            splits.setdefault(split_of(label), []).append(file)
     for split, files in splits.items():  # subsets are not read as one: the same split in several folders
-        folders = {file.label.rpartition("/")[0] for file in files}
+        folders = {folder_of(file.label) for file in files}
         if len(folders) > 1 and not subset:
             names = sorted(folder.rpartition("/")[2] or "." for folder in folders)
             raise UserError(
                 f"dataset.subset: {repository} has the split '{split}' in several folders "
                 f"({', '.join(names[:8])}); name one"
             )
-    return splits
+    return splits, unused
 
 
 class RangeFile(io.RawIOBase):

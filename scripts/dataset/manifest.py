@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from scripts.dataset.checks import FAIL
 from scripts.dataset.read_plan import Work
 from scripts.dataset.settings import HELDOUT, PARTS, TEST, TRAIN, VALIDATION, Settings
 from scripts.dataset.source import Source
@@ -33,10 +35,11 @@ def manifest_of(
 ) -> dict[str, Any]:
     """Returns the manifest of a preparation; `files` are rows, bytes and hash of every output file."""
     verdict = result.tally.verdict()
-    return {
+    left_out = left_out_of(verdict["rows"], settings.max_left_out)
+    manifest = {
         "format": FORMAT,
         "version": version(files),
-        "status": verdict["status"],
+        "status": FAIL if left_out["stops"] else verdict["status"],
         "name": settings.name,
         "source": {"asked": settings.source, "kind": source.kind, "revision": settings.revision,
                    "commit": source.identity.get("commit"), "subset": settings.subset},
@@ -48,6 +51,8 @@ def manifest_of(
         "splits": bound,
         "read": {task.split: {"part": task.part, "how": task.plan.how, **verdict["rows"][task.split]}
                  for task in work.tasks},
+        "left_out": left_out,
+        "unused_files": [{"file": each.label, "reason": each.reason} for each in source.unused],
         "files": {part: _file(part, files, result) for part in PARTS},
         "max_seq_length": result.limit,
         "tokens": {"counted_with": result.counted_with},
@@ -56,6 +61,16 @@ def manifest_of(
         "notes": source.notes,
         "inputs": inputs_of(settings, source),
     }  # fmt: skip
+    return {**manifest, "digest": _digest(_as_json(manifest))}
+
+
+def left_out_of(rows: dict[str, dict[str, Any]], most: float) -> dict[str, Any]:
+    """Returns how many of the rows read are left out, in per cent too, the most that may be, and why, largest first."""
+    reasons = sum((Counter(split["dropped"]) for split in rows.values()), Counter[str]())
+    read = sum(split["in"] for split in rows.values())
+    share = 100 * reasons.total() / max(read, 1)
+    return {"rows": reasons.total(), "in": read, "share": round(share, 2), "most": most, "stops": share > most,
+            "reasons": dict(reasons.most_common())}  # fmt: skip
 
 
 def version(files: dict[str, dict[str, Any]]) -> str:
@@ -70,13 +85,15 @@ def as_text(outcome: dict[str, Any]) -> str:
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """Returns the manifest of an earlier run, or None if there is none that can be used."""
+    """Returns the manifest of an earlier run, or None if there is none that can be used: damaged, or of other code."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    whole = isinstance(manifest, dict) and {"version", "files", "inputs"} <= manifest.keys()
-    return manifest if whole and manifest.get("format") == FORMAT else None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        return None
+    body = {name: value for name, value in manifest.items() if name != "digest"}
+    return manifest if manifest.get("digest") == _digest(body) else None
 
 
 def is_of(manifest: dict[str, Any], settings: Settings) -> bool:
@@ -84,8 +101,8 @@ def is_of(manifest: dict[str, Any], settings: Settings) -> bool:
     return manifest["inputs"]["settings"] == _as_json(settings.plain()) and manifest["fallback"] is None
 
 
-def is_intact(manifest: dict[str, Any], folder: Path) -> bool:
-    """Tells whether the files are still those that the manifest describes."""
+def is_intact(manifest: dict[str, Any], folder: Path, with_report: bool = True) -> bool:
+    """Tells whether the files are still those that the manifest describes, and the report is there."""
     for file in manifest["files"].values():
         path = folder / file["path"]
         if not path.is_file() or path.stat().st_size != file["bytes"]:
@@ -94,7 +111,7 @@ def is_intact(manifest: dict[str, Any], folder: Path) -> bool:
             if hashlib.file_digest(stream, "sha256").hexdigest() != file["sha256"]:
                 return False
     page = folder / REPORT
-    return page.is_file() and page.stat().st_size > 0
+    return not with_report or (page.is_file() and page.stat().st_size > 0)
 
 
 def _file(part: str, files: dict[str, dict[str, Any]], result: Survey) -> dict[str, Any]:
@@ -107,6 +124,11 @@ def _file(part: str, files: dict[str, dict[str, Any]], result: Survey) -> dict[s
         out["roles"] = dict(books.roles.most_common())
         out["tokens"] = result.tokens[name]
     return out
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    """Returns the hash of a manifest, by which `read_manifest` knows that nothing in it has changed."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _as_json(data: dict[str, Any]) -> dict[str, Any]:

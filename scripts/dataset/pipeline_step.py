@@ -18,6 +18,7 @@ from scripts.dataset import terminal
 from scripts.dataset.manifest import MANIFEST, REPORT
 from scripts.dataset.prepare import prepare
 from scripts.dataset.settings import HELDOUT, PARTS, from_values
+from scripts.dataset.writer import room
 from scripts.errors import MISSING, UserError
 
 
@@ -43,8 +44,9 @@ def prepare_in_pipeline(words: Sequence[str]) -> int:
             outputs |= {name: given.report / name for name in (MANIFEST, REPORT)}
         for name, target in outputs.items():
             if target is not None:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(folder / name, target)
+                with room(target.parent):
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(folder / name, target)
     return 0
 
 

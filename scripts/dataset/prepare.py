@@ -9,12 +9,17 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
+from scripts.azure.component_rules import FEWEST_ROWS
 from scripts.dataset import hub
-from scripts.dataset.checks import FAIL, Tally
+from scripts.dataset.bind_splits import Bound, choose
+from scripts.dataset.checks import FAIL
+from scripts.dataset.cuts import moved
 from scripts.dataset.data_report import report_page
+from scripts.dataset.file import Unused
 from scripts.dataset.manifest import (
     MANIFEST,
     REPORT,
@@ -22,14 +27,15 @@ from scripts.dataset.manifest import (
     inputs_of,
     is_intact,
     is_of,
+    left_out_of,
     manifest_of,
     read_manifest,
 )
-from scripts.dataset.read_plan import work_of
+from scripts.dataset.read_plan import Work, work_of
 from scripts.dataset.settings import HELDOUT, PARTS, TEST, TRAIN, VALIDATION, Settings
-from scripts.dataset.source import Source, choose, is_hub_id, local
-from scripts.dataset.survey import book_few_rows, survey
-from scripts.dataset.writer import Writer
+from scripts.dataset.source import Source, is_hub_id, local
+from scripts.dataset.survey import Survey, book_few_rows, survey
+from scripts.dataset.writer import Writer, alone, recover, room
 from scripts.errors import FAILED, UserError
 
 
@@ -57,35 +63,41 @@ def prepare(
     the one that the values' splits were written for.
     """
     before = read_manifest(folder)
+    if before is None and (folder / MANIFEST).exists():
+        say(f"NOTE: {folder / MANIFEST} is damaged, or of another version of this project: everything is prepared anew")
     try:
         source = find_source(settings)
     except hub.Unreachable as error:
         if before is not None and is_of(before, settings) and is_intact(before, folder):
             say(f"{error}; {folder} is kept as it was prepared from commit {before['source']['commit']}")
             return Prepared(0, before, False)
-        source = _stand_in(settings, fallback, error)
+        source = _stand_in(settings, fallback, error, foreign)
         say(f"NOTE: {error}; {fallback} takes its place, all of it: a rehearsal, not your data")
-    if (
-        not force
-        and before is not None
-        and before["inputs"] == inputs_of(settings, source)
-        and is_intact(before, folder)
-    ):
-        rows = ", ".join(f"{part} {file['rows']:,}" for part, file in before["files"].items())
-        say(f"nothing to do: {folder} is up to date, version {before['version']} ({rows})")
-        return Prepared(0, before, False)
+    if settings.subset and source.kind != "hub" and not source.fallback and not foreign:
+        raise UserError(
+            f"dataset.subset: '{settings.subset}' is for data sets of the hub, and {source.asked} lies here; "
+            "leave it out, and give the folder itself as dataset.source"
+        )
+    inputs = inputs_of(settings, source)
+    if not force and (done := _up_to_date(inputs, folder, say)):
+        return done
     _spare(source, folder)
-    writer = Writer(folder)
-    try:
-        manifest = _prepare(settings, source, writer, say, stream, foreign)
-    except BaseException:
-        writer.abandon()
-        raise
-    if manifest["status"] == FAIL:
-        writer.abandon()
-        return Prepared(FAILED, manifest, True)
-    writer.place(MANIFEST)
-    return Prepared(0, manifest, True)
+    with room(folder), alone(folder, say):
+        recover(folder, MANIFEST)
+        if not force and (done := _up_to_date(inputs, folder, say)):  # another run has done it meanwhile
+            return done
+        manifest = _prepare(settings, source, folder, say, stream, foreign)
+    return Prepared(FAILED if manifest["status"] == FAIL else 0, manifest, True)
+
+
+def _up_to_date(inputs: dict[str, Any], folder: Path, say: Callable[[str], None]) -> Prepared | None:
+    """Returns what lies in `folder` if these inputs would give it again."""
+    manifest = read_manifest(folder)
+    if manifest is None or manifest["inputs"] != inputs or not is_intact(manifest, folder):
+        return None
+    rows = ", ".join(f"{part} {file['rows']:,}" for part, file in manifest["files"].items())
+    say(f"nothing to do: {folder} is up to date, version {manifest['version']} ({rows})")
+    return Prepared(0, manifest, False)
 
 
 def find_source(settings: Settings, source: str | None = None) -> Source:
@@ -94,27 +106,62 @@ def find_source(settings: Settings, source: str | None = None) -> Source:
     return hub.hub(asked, settings.revision, settings.subset) if is_hub_id(asked) else local(asked)
 
 
-def _prepare(settings: Settings, source: Source, writer: Writer, say: Callable[[str], None], stream: TextIO | None,
+def _prepare(settings: Settings, source: Source, folder: Path, say: Callable[[str], None], stream: TextIO | None,
              foreign: bool) -> dict[str, Any]:  # fmt: skip
-    """Writes the files of a source, with manifest and report; returns the manifest."""
+    """Writes the files of a source, with manifest and report, and puts them in place if nothing forbids it."""
     bound = choose(source, settings.splits, foreign)
+    work = work_of(settings, source, bound)
     for note in source.notes:
         say(note)
-    work = work_of(settings, source, bound)
-    result = survey(settings, work, writer.write, source.kind == "hub", stream)
-    files = _close(writer, own_questions=bound[HELDOUT] is not None)
-    _require_rows(result.tally, files)
-    manifest = manifest_of(settings, source, bound, work, files, result)
-    for name, text in ((REPORT, report_page(manifest, writer.partial, result.coder)), (MANIFEST, as_text(manifest))):
-        (writer.partial / name).write_text(text, encoding="utf-8")  # the whole folder is moved into its place at once
+    writer = Writer(folder)
+    try:
+        result = survey(settings, work, writer.write, source.kind == "hub", stream)
+        if fuller := _without_empty_cuts(work, result):
+            writer.abandon()
+            writer, work = Writer(folder), fuller
+            result = survey(settings, work, writer.write, source.kind == "hub", stream)
+            source.notes.append("too few rows to cut by shares: the edges are moved, so that every part has rows")
+            say(source.notes[-1])
+        files = _close(writer, own_questions=bound[HELDOUT] is not None)
+        _require_rows(settings, source, bound, work, result, files)
+        source.unused += beside(source)
+        manifest = manifest_of(settings, source, bound, work, files, result)
+        if manifest["status"] != FAIL:
+            page = report_page(manifest, writer.partial, result.coder)
+            (writer.partial / REPORT).write_text(page, encoding="utf-8")
+            writer.place(MANIFEST, as_text(manifest))
+    finally:
+        writer.abandon()
     return manifest
 
 
-def _stand_in(settings: Settings, fallback: str | None, error: hub.Unreachable) -> Source:
-    """Returns the source that takes the place of a hub that does not answer."""
-    if fallback is None:
+def _without_empty_cuts(work: Work, result: Survey) -> Work | None:
+    """Returns the work with cuts that give every part a row, and training enough, where there are rows for that."""
+    train = next(task.split for task in work.tasks if task.part == TRAIN)
+    trained = result.statistics[TRAIN].rows if TRAIN in result.statistics else 0
+    is_enough = trained >= FEWEST_ROWS and all(part in result.statistics for part, _ in work.cuts)
+    is_failed = result.tally.verdict()["status"] == FAIL or result.tally.kept[train] < FEWEST_ROWS
+    if is_enough or is_failed:
+        return None
+    least = [(part, 0.0) for part, _ in work.cuts]  # a row each
+    cuts = moved(least if trained < FEWEST_ROWS + len(least) else work.cuts, result.drawn)
+    return replace(work, cuts=cuts) if cuts else None
+
+
+def beside(source: Source) -> list[Unused]:
+    """Returns the keys that stood beside the rows, in files that hold an object with a list of them."""
+    return [
+        Unused(f"{file.label}: {', '.join(sorted(file.beside))}", "stands beside the list of rows")
+        for files in source.splits.values() for file in files if file.beside
+    ]  # fmt: skip
+
+
+def _stand_in(settings: Settings, fallback: str | None, error: hub.Unreachable, foreign: bool) -> Source:
+    """Returns the source that takes the place of a hub that does not answer; of the values' own source only."""
+    if fallback is None or foreign:
+        only = f"; {fallback} stands in for the values' own source only" if fallback else ", or --fallback DIR"
         raise UserError(
-            f"{error}; check the network, or take other data: a file or folder as dataset.source, or --fallback DIR",
+            f"{error}; check spelling and network, or take other data: a file or folder as dataset.source{only}",
             error.code,
         ) from None
     source = local(fallback)
@@ -145,13 +192,27 @@ def _close(writer: Writer, own_questions: bool) -> dict[str, dict[str, Any]]:
     return files
 
 
-def _require_rows(tally: Tally, files: dict[str, dict[str, Any]]) -> None:
+def _require_rows(settings: Settings, source: Source, bound: Bound, work: Work, result: Survey,
+                  files: dict[str, dict[str, Any]]) -> None:  # fmt: skip
     """Books too few rows to train on, and refuses a split that has been left without any."""
-    book_few_rows(tally, TRAIN, files[TRAIN]["rows"])
-    failed = tally.verdict()["status"] == FAIL
+    tally = result.tally
+    percent = 100.0 if source.fallback else settings.percent
+    train = next(task.split for task in work.tasks if task.part == TRAIN)
+    book_few_rows(tally, TRAIN, files[TRAIN]["rows"], tally.rows_in[train], percent)
+    if tally.verdict()["status"] == FAIL or left_out_of(tally.verdict()["rows"], settings.max_left_out)["stops"]:
+        return
     for part in (VALIDATION, TEST):
-        if not files[part]["rows"] and not failed:
-            raise UserError(
-                f"dataset.splits.{part}: no row is left for {part}; raise dataset.percent or the fraction, because "
-                "without it the component cuts a fifth off the training rows"
-            )
+        if files[part]["rows"]:
+            continue
+        split = bound[part]
+        if isinstance(split, str) and (read := tally.rows_in[split]):
+            why = f"all {read:,} rows of '{split}' were left out, as the checks say"
+        elif isinstance(split, str):
+            why = f"'{split}' holds no row" if percent == 100 else f"{percent:g} % of '{split}' are none"
+        else:
+            why = f"{tally.kept[train]:,} rows, or as few different ones, cannot be cut"
+        todo = "raise dataset.percent" if percent < 100 else "give it rows, or cut it from train"
+        raise UserError(
+            f"dataset.splits.{part}: no row is left for {part}: {why}; {todo}, because without it the component cuts a "
+            "fifth off the training rows"
+        )

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from scripts.dataset.file import File, unreadable
+from scripts.dataset.json_shape import shape_of
 from scripts.dataset.settings import HELDOUT, TEST, TRAIN, VALIDATION, Settings, is_cut
-from scripts.dataset.source import File, Source
+from scripts.dataset.source import Source
 from scripts.errors import UserError
 
 MANY_SHARDS = 32  # above it, whole shards are drawn first, so that not every footer is read
@@ -84,6 +86,7 @@ class Work:
     tasks: list[Task]
     cuts: list[tuple[str, float]] = field(default_factory=list)
     questions: frozenset[str] = frozenset()
+    counted: int | None = None  # conversations of a file whose tokens are counted; None: a sample of the usual size
 
 
 def work_of(settings: Settings, source: Source, bound: dict[str, str | float | None]) -> Work:
@@ -94,7 +97,7 @@ def work_of(settings: Settings, source: Source, bound: dict[str, str | float | N
         split = bound.get(part)
         if is_cut(split) or (split is None and part != TRAIN):
             continue
-        some = [str(split)] if split is not None else list(source.splits)
+        some = [str(split)] if split is not None else [name for name in source.splits if name not in bound.values()]
         files = [file for name in some for file in source.splits[name]]
         plan = plan_reading(files, percent, settings.sample, settings.seed)
         tasks.append(Task(some[0] if len(some) == 1 else "all files", part, plan, part != HELDOUT))
@@ -166,13 +169,14 @@ def _parquet(files: list[File], share: float, sample: str, seed: int, result: Pl
 
 
 def _groups(file: File) -> list[RowGroup]:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         metadata = pq.ParquetFile(file.open() if file.remote else file.path).metadata
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{file.label}: not a Parquet file ({str(error).splitlines()[0]}); write it again") from None
+    except UserError:
+        raise
+    except Exception as error:  # of a damaged file pyarrow raises whatever its parts do
+        raise unreadable(file, "Parquet", error) from None
     groups, first = [], 0
     for index in range(metadata.num_row_groups):
         group = metadata.row_group(index)
@@ -198,8 +202,12 @@ def _pick(groups: list[RowGroup], wanted: int, sample: str, seed: int) -> list[R
 
 
 def _others(files: list[File], share: float, sample: str, seed: int, result: Plan) -> str:
-    blocks = share < 1 and all(
-        file.format == "jsonl" and file.compression is None and (file.remote or file.size > SMALL) for file in files
+    blocks = (
+        share < 1
+        and all(
+            file.format == "jsonl" and file.compression is None and (file.remote or file.size > SMALL) for file in files
+        )
+        and all(shape_of(file).is_lines for file in files)
     )
     if sample == "head" and share < 1:
         left = math.ceil(share * sum(file.size for file in files))

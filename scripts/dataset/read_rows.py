@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from scripts.dataset.file import File, unreadable
 from scripts.dataset.read_plan import Plan, RowGroup, Stretch
-from scripts.dataset.source import File
 from scripts.dataset.text_formats import csv_rows, json_rows, lines
 from scripts.errors import UserError
 
 CHUNK_BYTES = 2**20  # small enough that the many passes over a chunk find it in the cache
 CHUNK_ROWS = 4096
+_ARROW_END = b"\xff\xff\xff\xff\0\0\0\0"
 PRE_BUFFER_BYTES = 64 * 2**20
 
 
@@ -110,7 +111,6 @@ def ahead(work: Iterable[Any], depth: int = 2) -> Iterator[Any]:
 
 def _row_groups(groups: list[RowGroup], columns: Callable[[Any], list[str] | None]) -> Iterator[Chunk]:
     """Reads row groups of one Parquet file; a group of which only some rows are taken is filtered after decoding."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     file = groups[0].file
@@ -122,6 +122,7 @@ def _row_groups(groups: list[RowGroup], columns: Callable[[Any], list[str] | Non
             metadata=groups[0].metadata,
             pre_buffer=largest <= PRE_BUFFER_BYTES,
             buffer_size=0 if largest <= PRE_BUFFER_BYTES else 2**20,
+            page_checksum_verification=True,  # of pages that have one
         )
         wanted = columns(parquet.schema_arrow)
         for group in groups:
@@ -134,10 +135,10 @@ def _row_groups(groups: list[RowGroup], columns: Callable[[Any], list[str] | Non
                     taken = numbers[(numbers >= at) & (numbers < at + batch.num_rows)] - at
                 yield _picked(file, batch, group.first + at, taken, size)
                 at += batch.num_rows
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(
-            f"{file.label}: cannot be read as Parquet ({str(error).splitlines()[0]}); write it again"
-        ) from None
+    except UserError:
+        raise
+    except Exception as error:  # of a damaged file pyarrow raises whatever its parts do
+        raise unreadable(file, "Parquet", error) from None
 
 
 def _arrow(unit: Stretch) -> Iterator[Chunk]:
@@ -146,8 +147,10 @@ def _arrow(unit: Stretch) -> Iterator[Chunk]:
 
     file, number, used = unit.file, 0, 0
     try:
+        _require_end(file)
         with file.open() as raw, pa.ipc.open_stream(raw) as stream:
             for whole in stream:
+                whole.validate(full=True)  # a damaged file's offsets would be followed out of its memory
                 rows = max(1, CHUNK_BYTES * whole.num_rows // max(whole.nbytes, 1))
                 for start in range(0, whole.num_rows, rows):
                     batch = whole.slice(start, rows)
@@ -158,10 +161,16 @@ def _arrow(unit: Stretch) -> Iterator[Chunk]:
                     number += batch.num_rows
                 if unit.until is not None and used >= unit.until:
                     return
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(
-            f"{file.label}: cannot be read as Arrow ({str(error).splitlines()[0]}); save it again"
-        ) from None
+    except Exception as error:  # of a damaged file pyarrow raises whatever its parts do
+        raise unreadable(file, "Arrow", error) from None
+
+
+def _require_end(file: File) -> None:
+    """Raises OSError where a stream lacks its last mark: Arrow takes one that was cut off between batches for whole."""
+    with file.open() as raw:
+        raw.seek(max(0, file.size - len(_ARROW_END)))
+        if raw.read() != _ARROW_END:
+            raise OSError("it is cut off")
 
 
 def _picked(file: File, batch: Any, first: int, picked: np.ndarray | None, size: int) -> Chunk:
@@ -177,7 +186,7 @@ def _stretch(unit: Stretch) -> Iterator[Chunk]:
     name = "line" if file.format == "jsonl" else "row"
     if file.format == "csv":
         source = csv_rows(file, CHUNK_BYTES)
-    elif file.format == "json":
+    elif unit.end is None:
         source = json_rows(file, CHUNK_BYTES)
     else:
         source = lines(file, CHUNK_BYTES, unit.start, unit.end)

@@ -43,6 +43,7 @@ class Settings:
     seed: int = 42
     layout: Layout = field(default_factory=Layout)
     checks: dict[str, str] = field(default_factory=dict)
+    max_left_out: float = 10.0  # percent of the rows read
     tokenizer: str | None = None
     tokens: str = "sample"
     max_seq_length: int = -1
@@ -84,6 +85,8 @@ def _known(given: dict[str, Any], allowed: list[str], key: str) -> None:
 def _check(settings: Settings) -> None:
     if not 0 < settings.percent <= 100:
         raise UserError(f"dataset.percent: found {settings.percent}, expected more than 0 and at most 100")
+    if not 0 <= settings.max_left_out <= 100:
+        raise UserError(f"dataset.max_left_out: found {settings.max_left_out}, expected a percentage from 0 to 100")
     _known(settings.splits, list(PARTS), "dataset.splits")
     _known(settings.checks, list(CHECKS), "dataset.checks")
     for name, policy in settings.checks.items():

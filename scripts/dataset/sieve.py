@@ -17,6 +17,7 @@ import orjson
 
 from scripts.dataset.checks import Finding, Tally, role_findings
 from scripts.dataset.control_tokens import ControlTokens
+from scripts.dataset.cuts import Drawn
 from scripts.dataset.duplicates import Places, Seen
 from scripts.dataset.layouts.mapper import Mapper, Rows
 from scripts.dataset.layouts.turns import has_calls
@@ -103,6 +104,10 @@ class Sieve:
     statistics: dict[str, Statistics] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
     places: Places = field(default_factory=Places)
+    drawn: Drawn = field(init=False)  # what moves the cuts of a small set
+
+    def __post_init__(self) -> None:
+        self.drawn = Drawn(len(self.work.cuts) + 1)
 
     def pour(self, task: Task, mapper: Mapper, chunk: Chunk) -> Iterator[tuple[str, list[bytes]]]:
         """Takes a chunk of a task; yields output files, each with the lines that survive and go to it."""
@@ -169,6 +174,7 @@ class Sieve:
             drawn = scatter(prints.keys[:, 0], self.seed)
             side = np.searchsorted(np.cumsum([share for _, share in cuts]), drawn, side="right")
             side = np.where(side < len(cuts), side + 1, 0)
+            self.drawn.add(drawn[taken], side[taken])
         for number, part in enumerate([batch.task.part, *(part for part, _ in cuts)]):
             picked = np.flatnonzero(taken & (side == number))
             if not picked.size:
@@ -190,7 +196,8 @@ class Sieve:
 
     def _books(self, part: str) -> Statistics:
         if part not in self.statistics:
-            self.statistics[part] = Statistics(Sample(self.seed, SAMPLE_TRAIN if part.startswith(TRAIN) else SAMPLE))
+            size = self.work.counted or (SAMPLE_TRAIN if part.startswith(TRAIN) else SAMPLE)
+            self.statistics[part] = Statistics(Sample(self.seed, size))
         return self.statistics[part]
 
 

@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, NoReturn
 
-from scripts.dataset.settings import CUT, is_cut
-from scripts.errors import MISSING, UserError, suggest
+from scripts.dataset.archives import zipped
+from scripts.dataset.file import HEAD_BYTES, READ, ZIP, File, Unused, kind_of, not_read, told
+from scripts.dataset.split_names import split_of
+from scripts.errors import FILE, MISSING, UserError
 from scripts.files import ROOT
 
-FORMATS = {".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "csv",
-           ".arrow": "arrow"}  # fmt: skip  # .arrow is what `datasets` saves with save_to_disk
-COMPRESSIONS = {".gz": "gz", ".zst": "zst"}
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-_SHARD = re.compile(r"^(?P<split>.*?)[-_.]?\d+-of-\d+.*$")
-_ANONYMOUS = re.compile(r"^(?:part|shard|chunk|data|file|batch)?[-_.]?\d*$")
-_NOT_ROWS = re.compile(r"^(?:dataset_infos?|dataset_dict|state|manifest|package|package-lock|config)\.json$|^\.")
-
-
-@dataclass(frozen=True)
-class File:
-    """One file of rows: where it lies, what messages call it, and how to read it."""
-
-    path: str
-    label: str
-    size: int
-    format: str
-    compression: str | None
-    open: Callable[[], BinaryIO] = field(compare=False, repr=False)
-    remote: bool = False
+_ADDRESS = re.compile(r"([a-z][a-z0-9+]+):(?://)?(.*)", re.DOTALL)
+_ON_HUB = re.compile(r"(?:huggingface\.co/)?datasets/([\w.-]+/[\w.-]+)")
+_NOT_ROWS = re.compile(r"^(?:dataset_infos?|dataset_dict|state|manifest|package|package-lock|config)\.json$")
 
 
 @dataclass
@@ -45,15 +32,7 @@ class Source:
     identity: dict[str, Any]
     notes: list[str] = field(default_factory=list)
     fallback: dict[str, str] | None = None
-
-
-def kind_of(name: str) -> tuple[str | None, str | None]:
-    """Returns the format and the compression that a file's name tells, each None if it tells none."""
-    path = Path(name)
-    compression = COMPRESSIONS.get(path.suffix.lower())
-    if compression:
-        path = path.with_suffix("")
-    return FORMATS.get(path.suffix.lower()), compression
+    unused: list[Unused] = field(default_factory=list)  # what was found and is not read
 
 
 def is_hub_id(source: str) -> bool:
@@ -64,112 +43,162 @@ def is_hub_id(source: str) -> bool:
 def local(source: str) -> Source:
     """Finds the files of a folder, a file or a glob; a `UserError` says what is missing."""
     path = _here(source)
+    unused: list[Unused] = []
     if path is not None and path.is_dir():
-        files = [
-            _file(each, each.relative_to(path).as_posix())
-            for each in sorted(path.rglob("*"))
-            if each.is_file() and kind_of(each.name)[0] and not _NOT_ROWS.search(each.name)
-            and not any(part.startswith(".") for part in each.relative_to(path).parts)
-        ]  # fmt: skip
-        if not files:
-            expected = f"{', '.join(FORMATS)}, plain, .gz or .zst"
-            raise UserError(f"dataset.source: {source}: no data file in this folder; expected {expected}", MISSING)
-        return _source(source, "folder", files)
-    found = [path] if path else sorted(Path(each) for each in glob.glob(source, recursive=True))  # noqa: PTH207
-    files = [_file(each, each.name) for each in found if each.is_file()]
-    if not files:
-        what = "no file matches it" if glob.has_magic(source) else "there is no such file or folder"
-        raise UserError(
-            f"dataset.source: {source}: {what}; give a hub id (owner/name), a folder, a file or a glob", MISSING
-        )
-    return _source(source, "files", files)
-
-
-def split_of(label: str) -> str:
-    """Returns the split that a file's path tells: `data/train_sft-00000-of-00003.parquet` is of train_sft."""
-    path = Path(label)
-    stem = path.name
-    while kind_of(stem) != (None, None):
-        stem = Path(stem).stem
-    shard = _SHARD.match(stem)
-    name = shard["split"] if shard else stem
-    if _ANONYMOUS.match(name) and path.parent.name not in ("", "data"):
-        return path.parent.name
-    return name or "train"
-
-
-def choose(
-    source: Source, splits: dict[str, str | float | None], foreign: bool = False
-) -> dict[str, str | float | None]:
-    """Binds train, validation, test and heldout to splits that the source has, or to fractions of train.
-
-    A hub set or a folder must have what the values name. Plain files, a fallback and a `foreign` source, which the
-    values were not written for, have their own names: there the split of the same kind is taken, or a cut, and a note
-    says so.
-    """
-    names = list(source.splits)
-    lenient = foreign or source.kind == "files" or source.fallback is not None
-    bound: dict[str, str | float | None] = {}
-    for part, wanted in splits.items():
-        if lenient and is_cut(wanted) and isinstance(own := _nearest(part, names, source), str):
-            bound[part] = own
-            source.notes.append(
-                f"{source.asked} has its own split '{own}': {part} takes it, and nothing is cut from train"
-            )
-        elif wanted is None or is_cut(wanted) or wanted in names:
-            bound[part] = wanted
-        elif not lenient:
-            raise UserError(
-                f"dataset.splits.{part}: {source.asked} has no split '{wanted}'{suggest(wanted, names)}; "
-                f"it has {', '.join(names)}; name one of them, or a fraction to cut from train"
-            )
-        else:
-            bound[part] = _nearest(part, names, source)
-            if part != "heldout" or bound[part] is not None:
-                instead = f"{100 * CUT:g} % of train" if is_cut(bound[part]) else bound[part] or "every row"
-                source.notes.append(f"{source.asked} has no split '{wanted}': {part} takes {instead}")
-    if bound["train"] is None and len(names) > 1:
-        others = {name for name in bound.values() if isinstance(name, str)}
-        left = [name for name in names if name not in others]
-        named = [name for name in left if name.startswith("train")]
-        bound["train"] = named[0] if named else None
-        if not named and (others or source.kind != "files"):
-            raise UserError(f"dataset.splits.train: {source.asked} has {', '.join(names)}; name the one to train on")
-    return bound
-
-
-def _nearest(part: str, names: list[str], source: Source) -> str | float | None:
-    starts = {
-        "train": ("train",),
-        "validation": ("val", "dev", "eval"),
-        "test": ("test",),
-        "heldout": ("test_gen", "heldout"),
-    }
-    if source.kind == "files" and len(names) == 1:
-        near = []
+        found = list(_walk(path, unused))
+    elif path is not None:
+        found = [(path, path.name)]
     else:
-        near = sorted((name for name in names if name.startswith(starts[part])), key=lambda name: "gen" in name)
-    if near:
-        return near[0]
-    return None if part in ("train", "heldout") else CUT
+        found = _matching(source, unused)
+    files: list[File] = []
+    for place, label in found:
+        if place.is_file():
+            files += _files(place, label, unused)
+    if not files:
+        raise _nothing(source, path, unused)
+    splits: dict[str, list[File]] = {}
+    for file in files:
+        splits.setdefault(split_of(file.label), []).append(file)
+    kind = "folder" if path is not None and path.is_dir() else "files"
+    stamps = {file.label: [file.size, Path(file.path).stat().st_mtime_ns] for file in files}
+    return Source(source, kind, splits, {"kind": kind, "asked": source, "files": stamps}, unused=unused)
 
 
 def _here(source: str) -> Path | None:
     """Returns the path of something that exists: relative to the working folder, else to the project."""
-    for path in (Path(source).expanduser(), ROOT / source):
-        if source and path.exists():
-            return path
+    for path in (Path(os.path.expanduser(source)), ROOT / source):  # noqa: PTH111  # pathlib's raises for nobody's ~
+        try:
+            if source and path.exists():
+                return path
+        except (OSError, ValueError):  # too long a name, a null in it
+            return None
     return None
 
 
-def _file(path: Path, label: str) -> File:
-    form, compression = kind_of(path.name)
-    return File(str(path), label, path.stat().st_size, form or "jsonl", compression, lambda: path.open("rb"))
+def _nothing(source: str, path: Path | None, unused: list[Unused]) -> UserError:
+    if path is not None and not path.is_dir():
+        return UserError(f"dataset.source: {source}: is neither a file nor a folder; save its rows in one", MISSING)
+    if path is not None:
+        seen = f"there is {unused[0].label}, but {unused[0].reason}" if unused else f"expected {READ}"
+        return UserError(f"dataset.source: {source}: no data file in this folder; {seen}", MISSING)
+    what = "no file matches it" if glob.has_magic(source) else "there is no such file or folder"
+    return UserError(
+        f"dataset.source: {source}: {what}; give a hub id (owner/name), a folder, a file or a glob", MISSING
+    )
 
 
-def _source(asked: str, kind: str, files: list[File]) -> Source:
-    splits: dict[str, list[File]] = {}
-    for file in files:
-        splits.setdefault(split_of(file.label), []).append(file)
-    stamps = {file.label: [file.size, Path(file.path).stat().st_mtime_ns] for file in files}
-    return Source(asked, kind, splits, {"kind": kind, "asked": asked, "files": stamps})
+def _walk(top: Path, unused: list[Unused]) -> Iterator[tuple[Path, str]]:
+    """Yields the files below a folder that may hold rows, links followed, each once; the others go to `unused`."""
+
+    def label_of(path: str | Path) -> str:
+        return Path(path).relative_to(top).as_posix()
+
+    folders, files = {top.resolve(): "."}, dict[Path, str]()
+    for at, below, names in os.walk(top, followlinks=True, onerror=_unreadable):
+        for name in sorted(below):
+            path = Path(at, name)
+            real, label = path.resolve(), f"{label_of(path)}/"
+            if name.startswith("."):
+                unused.append(Unused(label, "a hidden folder"))
+            elif real in folders:
+                unused.append(Unused(label, f"the same folder as {folders[real]}"))
+            else:
+                folders[real] = label
+                continue
+            below.remove(name)
+        below.sort()
+        for name in sorted(names):
+            path = Path(at, name)
+            label = label_of(path)
+            form, compression = kind_of(name)
+            if name.startswith("."):
+                unused.append(Unused(label, "a hidden file"))
+            elif form is None and compression != ZIP:
+                unused.append(Unused(label, not_read(name)))
+            elif _NOT_ROWS.match(name):
+                unused.append(Unused(label, "describes the data, holds no rows"))
+            elif not path.is_file():
+                unused.append(Unused(label, "no file" if path.exists() else "a link to what is not there"))
+            elif path.resolve() in files:
+                unused.append(Unused(label, f"the same file as {files[path.resolve()]}"))
+            else:
+                files[path.resolve()] = label
+                yield path, label
+
+
+def _matching(source: str, unused: list[Unused]) -> list[tuple[Path, str]]:
+    """Returns the files that a glob matches, labelled from its first folder that is no pattern on."""
+    _refuse_address(source)
+    if not glob.has_magic(source):
+        return []
+    pattern = os.path.expanduser(source)  # noqa: PTH111
+    paths = sorted(Path(each) for each in glob.glob(pattern, recursive=True))  # noqa: PTH207
+    parts = Path(pattern).parts
+    fixed = Path(*parts[: next(at for at, part in enumerate(parts) if glob.has_magic(part))])
+    found = []
+    is_any_known = any(kind_of(path.name) != (None, None) for path in paths)
+    for path in paths:
+        label = path.relative_to(fixed).as_posix()
+        if path.is_dir():
+            unused += [] if "**" in source else [Unused(f"{label}/", "a folder, and the glob asks for files")]
+        elif is_any_known and kind_of(path.name) == (None, None):
+            unused.append(Unused(label, not_read(path.name)))
+        else:
+            found.append((path, label))
+    return found
+
+
+def _unreadable(error: OSError) -> NoReturn:
+    raise UserError(f"dataset.source: {error.filename}: cannot be read ({error.strerror})", FILE) from None
+
+
+def _files(path: Path, label: str, unused: list[Unused]) -> list[File]:
+    """Returns a file as one of rows, or the files that a zip holds."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(HEAD_BYTES)
+    except OSError as error:
+        _unreadable(error)
+    form, compression = told(label, head, *kind_of(label))
+    if form == ZIP:
+        files, others = zipped(path, label)
+        unused += others
+        return files
+    return [File(str(path), label, path.stat().st_size, form, compression, lambda: path.open("rb"))]
+
+
+def _refuse_address(source: str) -> None:
+    """Refuses what is an address and no path, with the way to get at the data behind it."""
+    match = _ADDRESS.fullmatch(source)
+    if match is None:
+        return
+    scheme, rest = match.groups()
+    rest = rest.rstrip("/")
+    at = f"dataset.source: {source}"
+    if scheme in ("http", "https", "hf") and (hub := _ON_HUB.match(rest)):
+        raise UserError(f"{at}: an address of the hub; give the data set's id: {hub[1].partition('@')[0]}")
+    name = rest.partition("?")[0].rpartition("/")[2] or "data"
+    commands = {
+        "http": f"curl -LO '{source}'", "https": f"curl -LO '{source}'", "ftp": f"curl -O '{source}'",
+        "s3": f"aws s3 cp --recursive '{source}' data-in", "gs": f"gcloud storage cp -r '{source}' data-in",
+    }  # fmt: skip
+    if scheme in commands:
+        given = "data-in" if scheme in ("s3", "gs") else name
+        raise UserError(
+            f"{at}: an address, and only files here are read; download it, `{commands[scheme]}`, and give {given}"
+        )
+    if scheme == "azureml":
+        raise UserError(
+            f"{at}: data of the workspace, which only a job can read; set dataset.where: azureml, which prepares it in "
+            "the pipeline, or download it (`az ml data show` tells its path) and give the file"
+        )
+    if scheme in ("abfs", "abfss", "wasb", "wasbs", "adl"):
+        raise UserError(
+            f"{at}: an Azure storage address, and only files here are read; download it with azcopy and give the file, "
+            f"or register it (`az ml data create --name chat-data --version 1 --type uri_file --path '{source}'`) and "
+            "set dataset.source: azureml:chat-data:1 with dataset.where: azureml"
+        )
+    if scheme == "file":
+        raise UserError(f"{at}: give the path without file: '{rest}'")
+    if "//" in source:
+        raise UserError(f"{at}: {scheme}: is an address that is not read; download it, and give the file or folder")

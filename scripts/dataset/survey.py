@@ -16,6 +16,7 @@ from scripts.dataset import lengths, tokenizer, written
 from scripts.dataset.accounts import Accounts
 from scripts.dataset.checks import SAMPLE_OF_ROWS, Finding, Tally
 from scripts.dataset.control_tokens import ControlTokens
+from scripts.dataset.cuts import Drawn
 from scripts.dataset.layouts.mapper import Mapper
 from scripts.dataset.read_plan import Work
 from scripts.dataset.read_rows import ahead, chunks
@@ -39,6 +40,7 @@ class Survey:
     counted_with: str
     accounts: dict[str, Accounts]  # by split
     coder: Tokenizer | None
+    drawn: Drawn
 
 
 def survey(
@@ -83,13 +85,20 @@ def survey(
         tally.looked_at.update(dict.fromkeys(COUNTED, SAMPLE_OF_ROWS))
     if coder is None or coder.stands_in:  # whose template is not the model's
         tally.looked_at.update(dict.fromkeys(BY_TEMPLATE, f"no row: {counted_with}"))
-    return Survey(tally, sieve.statistics, tokens, limit, counted_with, accounts, coder)
+    return Survey(tally, sieve.statistics, tokens, limit, counted_with, accounts, coder, sieve.drawn)
 
 
-def book_few_rows(tally: Tally, split: str, rows: int) -> None:
-    """Books a training split that the component would refuse for having too few rows."""
-    if rows < FEWEST_ROWS:
-        tally.find(split, (split, "all rows"), Finding("few_rows", "", f"{rows} rows", f"at least {FEWEST_ROWS}"))
+def book_few_rows(tally: Tally, split: str, rows: int, read: int, percent: float = 100) -> None:
+    """Books a training split that the component would refuse for having too few rows, of those that were `read`."""
+    if rows >= FEWEST_ROWS:
+        return
+    fix = f"give at least {FEWEST_ROWS} training rows"
+    if read >= FEWEST_ROWS and rows < read / 2:
+        fix = "most rows were left out: put right what the other checks name"
+    elif percent < 100:
+        fix += ": raise dataset.percent"
+    expected = f"at least {FEWEST_ROWS}"
+    tally.find(split, (split, "all rows"), Finding("few_rows", "", f"{rows} rows", expected, fix))
 
 
 def _limit(settings: Settings, coder: Tokenizer | None) -> int | None:

@@ -5,6 +5,7 @@ Progress is one line that is rewritten on a terminal, with rows/s, MB/s and the 
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from pathlib import Path
@@ -74,6 +75,7 @@ def clock(seconds: float) -> str:
 
 def verdict(result: dict[str, Any]) -> None:
     """Prints the outcome of `check`."""
+    _unused(result["unused_files"])
     for split, rows in result["rows"].items():
         print(f"{split}: {_counts(rows)}")
         _columns(result, split)
@@ -87,6 +89,7 @@ def verdict(result: dict[str, Any]) -> None:
 
 def manifest(result: dict[str, Any], folder: Path) -> None:
     """Prints the outcome of `prepare`."""
+    _unused(result["unused_files"])
     for split, read in result["read"].items():
         print(f"{split}: {_counts(read)} ({read['how']})")
         _columns(result, split)
@@ -97,7 +100,11 @@ def manifest(result: dict[str, Any], folder: Path) -> None:
     _counted_with(result["tokens"])
     if result["status"] == "fail":
         names = ", ".join(check["name"] for check in result["checks"] if check["status"] == "fail")
-        print(f"failed: {names} found rows, and the policy in dataset.checks is fail; nothing was written to {folder}")
+        if names:
+            print(f"failed: {names} found rows, and the policy in dataset.checks is fail")
+        if result["left_out"]["stops"]:
+            print(f"failed: {_left_out(result['left_out'])}")
+        print(f"nothing was written to {folder}")
     else:
         print(f"version {result['version']}; report: {folder / 'report.html'}")
 
@@ -105,6 +112,25 @@ def manifest(result: dict[str, Any], folder: Path) -> None:
 def _columns(result: dict[str, Any], split: str) -> None:
     for line in said(result["columns"][split]) if split in result["columns"] else ():
         print(f"       {line}")
+
+
+def _left_out(left: dict[str, Any]) -> str:
+    reasons = ", ".join(f"{name} {count:,}" for name, count in left["reasons"].items())
+    return (
+        f"{left['rows']:,} of {left['in']:,} rows ({left['share']:.1f} %) are left out, more than dataset.max_left_out "
+        f"({left['most']:g} %): {reasons}; put them right as said above, or allow it with "
+        f"SET=dataset.max_left_out={math.ceil(left['share'])}"
+    )
+
+
+def _unused(files: list[dict[str, str]]) -> None:
+    """Prints what was found and not read, a line for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for each in files:
+        reasons.setdefault(each["reason"], []).append(each["file"])
+    for reason, names in reasons.items():
+        more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+        print(f"not used: {', '.join(names[:SHOWN])}{more}: {reason}")
 
 
 def _counted_with(tokens: dict[str, Any]) -> None:

@@ -1,113 +1,30 @@
-"""Bytes into rows for JSON Lines, JSON and CSV, plain, gzip or zstd. No input makes them grow or break.
+"""Bytes into rows for JSON Lines, JSON and CSV, plain or unpacked. No input makes them grow or break.
 
-A row longer than `MAX_ROW_BYTES` is skipped while it is read and becomes a `Finding`, as does a file that ends early.
+A row longer than `MAX_ROW_BYTES` is skipped while it is read and becomes a `Finding`; so does a list that breaks off.
 """
 
 from __future__ import annotations
 
 import codecs
 import csv
-import gzip
 import io
 import re
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, BinaryIO
+from pathlib import PurePosixPath
+from typing import Any
 
-from scripts.dataset.checks import MAX_ROW_BYTES, Finding
-from scripts.dataset.source import File
+from scripts.dataset.archives import opened
+from scripts.dataset.checks import MAX_ROW_BYTES, Finding, shown
+from scripts.dataset.file import COMPRESSIONS, File
+from scripts.dataset.json_shape import shape_of, top_keys
 from scripts.errors import UserError
 
 LINE_BYTES = 2**14
-ZSTD_BYTES = 2**12  # read at a time: the most wasteful archive makes 128 MB of them, ordinary text some 20 KB
+BESIDE_BYTES = 2**16  # of what follows a wrapper's list, at most, to name its keys
 _STRUCTURE = re.compile(rb'["{}\[\],]')
 _IN_STRING = re.compile(rb'["\\]')
-_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 Rows = Iterator[tuple[list[Any], int]]  # rows as they come (None: a blank one), and the bytes that reading them took
-
-
-@contextmanager
-def opened(file: File) -> Iterator[Any]:
-    """Opens a file for reading bytes, decompressed; a UTF-16 file is refused with a sentence."""
-    with file.open() as raw:
-        head = raw.read(3)
-        raw.seek(0)
-        if head.startswith(_WIDE):
-            raise UserError(f"{file.label}: is UTF-16, expected UTF-8; convert it with `iconv -f UTF-16 -t UTF-8`")
-        stream: Any = raw
-        if file.compression == "gz":
-            stream = gzip.GzipFile(fileobj=raw)
-        elif file.compression == "zst":
-            stream = Zstd(raw)
-        yield Counted(stream, raw) if file.compression else raw
-
-
-class Zstd:
-    """Decompresses zstd frame by frame; the library's own reader takes a frame that breaks off for the file's end."""
-
-    def __init__(self, raw: BinaryIO) -> None:
-        import zstandard
-
-        self._raw, self._ready = raw, io.BytesIO()
-        self._new_frame = zstandard.ZstdDecompressor().decompressobj
-        self._frame: Any = None
-
-    def read(self, size: int = -1) -> bytes:
-        """Returns at most `size` bytes; raises EOFError where the file ends within a frame."""
-        while not (data := self._ready.read(size)):
-            piece = self._raw.read(ZSTD_BYTES)
-            if not piece and self._frame is not None:
-                raise EOFError("the file ends within a zstd frame")
-            if not piece:
-                return b""
-            self._ready = io.BytesIO(b"".join(self._frames(piece)))
-        return data
-
-    def _frames(self, piece: bytes) -> Iterator[bytes]:
-        while piece:
-            self._frame = self._frame or self._new_frame()
-            yield self._frame.decompress(piece)
-            if not self._frame.eof:
-                return
-            piece, self._frame = self._frame.unused_data, None
-
-
-class Counted(io.RawIOBase):
-    """A decompressed stream that tells how far the compressed file was read, and turns a broken end into `EarlyEnd`."""
-
-    def __init__(self, stream: Any, raw: BinaryIO) -> None:
-        self._stream, self._raw = stream, raw
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fills `buffer`; returns how many bytes came; raises `EarlyEnd` where the archive breaks off or is damaged."""
-        try:
-            data = self._stream.read(len(buffer))
-        except Exception as error:
-            # zstandard.ZstdError is known by its name, without importing it for other files.
-            if isinstance(error, OSError | EOFError | zlib.error) or type(error).__name__ == "ZstdError":
-                raise EarlyEnd(str(error)) from None
-            raise
-        buffer[: len(data)] = data
-        return len(data)
-
-    def tell(self) -> int:
-        """Returns the bytes of the compressed file that were read."""
-        return self._raw.tell()
-
-
-class EarlyEnd(Exception):
-    """A compressed file that breaks off or is damaged: what came before it is good."""
-
-    @property
-    def finding(self) -> Finding:
-        """The row that stands for the lost rest of the file."""
-        return Finding("json", "", f"a damaged or truncated archive ({self})", "the rest of the file")
 
 
 def too_large(size: int) -> Finding:
@@ -155,12 +72,8 @@ def lines(file: File, size: int, start: int = 0, end: int | None = None) -> Rows
             stream.seek(at)
         while True:
             before = stream.tell()
-            try:
-                # In a block no more is fetched than the block, and then in small pieces the end of its last line.
-                piece = stream.read(size if end is None else min(size, max(end - before, LINE_BYTES)))
-            except EarlyEnd as error:
-                yield [*row.rest(), error.finding], max(0, stream.tell() - before)
-                return
+            # In a block no more is fetched than the block, and then in small pieces the end of its last line.
+            piece = stream.read(size if end is None else min(size, max(end - before, LINE_BYTES)))
             if not piece:
                 yield [] if drop_first else row.rest(), 0
                 return
@@ -187,7 +100,7 @@ def csv_rows(file: File, size: int) -> Rows:
     with opened(file) as stream:
         buffered: Any = stream if isinstance(stream, io.BufferedIOBase) else io.BufferedReader(stream, 2**20)
         text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        reader = csv.reader(text, delimiter="\t" if ".tsv" in file.path.lower() else ",")
+        reader = csv.reader(text, delimiter="\t" if _is_tsv(file.label) else ",")
         header: list[str] | None = None
         rows: list[Any] = []
         length = used = 0
@@ -198,9 +111,6 @@ def csv_rows(file: File, size: int) -> Rows:
                 finding = too_large(MAX_ROW_BYTES + 1) if "field limit" in str(error) else None
                 rows.append(finding or Finding("json", "", f"no CSV: {error}", "fields in quotes, one row a record"))
                 continue
-            except EarlyEnd as error:
-                yield [*rows, error.finding], file.size - used
-                return
             if fields is None or length >= size:
                 now = stream.tell()
                 yield rows, now - used
@@ -228,59 +138,51 @@ def csv_rows(file: File, size: int) -> Rows:
                 rows.append(dict(zip(header, fields, strict=True)))
 
 
+def _is_tsv(name: str) -> bool:
+    path = PurePosixPath(name.lower())
+    while path.suffix in COMPRESSIONS:
+        path = path.with_suffix("")
+    return path.suffix == ".tsv"
+
+
 def json_rows(file: File, size: int) -> Rows:
-    """Yields the rows of a .json file: items of a list, an object a line, or objects in a row; never read whole."""
-    with opened(file) as stream:
-        try:
-            text = stream.read(size).removeprefix(codecs.BOM_UTF8).lstrip()
-        except EarlyEnd as error:
-            yield [error.finding], file.size
-            return
-    is_list = text.startswith(b"[")
-    if not is_list and (not text.startswith(b"{") or _is_json(text.partition(b"\n")[0])):
+    """Yields the rows of a file of JSON, in whatever shape they lie in it; never read whole."""
+    shape = shape_of(file)
+    if shape.is_lines:
         yield from lines(file, size)
         return
-    items = _Items(int(is_list))
+    file.beside.update(shape.beside)
+    items, at = _Items(shape.base, shape.key is not None), 0
     with opened(file) as stream:
         while True:
             before = stream.tell()
-            try:
-                piece = stream.read(size)
-            except EarlyEnd as error:
-                yield [*items.end(), error.finding], file.size - before
-                return
-            if before == 0:
-                piece = piece.removeprefix(codecs.BOM_UTF8)
-            yield items.feed(piece) if piece else items.end(), stream.tell() - before
+            piece = stream.read(size)
+            skipped, at = max(0, shape.start - at), at + len(piece)
+            yield items.feed(piece[skipped:]) if piece else items.end(), stream.tell() - before
             if not piece:
+                file.beside.update(key for key, _ in top_keys(b"{" + bytes(items.outside).lstrip(b", \t\r\n")))
                 return
-
-
-def _is_json(text: bytes) -> bool:
-    import orjson
-
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return False
-    return True
 
 
 class _Items:
-    """Cuts a JSON list (`base` 1), or objects that follow each other (0), into the bytes of its items."""
+    """Cuts JSON lists (`base` 1), or objects that follow each other (0), into the bytes of their items.
 
-    def __init__(self, base: int) -> None:
-        self._base = base  # the depth at which items stand
+    `is_wrapped` says that the list is a wrapper's: what follows it is `outside`, of which only the beginning is kept.
+    """
+
+    def __init__(self, base: int, is_wrapped: bool) -> None:
+        self._base, self._is_wrapped = base, is_wrapped
         self._depth = 0
         self._row = _Row()
-        self._string = self._escaped = False
+        self._string = self._escaped = self._done = False
+        self.outside = bytearray()
 
     def feed(self, piece: bytes) -> list[Any]:
         """Takes the next bytes of the file and returns the items that they complete."""
         rows: list[Any] = []
         at, kept = int(self._escaped), 0
         self._escaped = False
-        while found := (_IN_STRING if self._string else _STRUCTURE).search(piece, at):
+        while not self._done and (found := (_IN_STRING if self._string else _STRUCTURE).search(piece, at)):
             sign, at = found[0], found.end()
             end = None  # of an item
             if self._string:
@@ -289,27 +191,46 @@ class _Items:
                     at += 1
                 else:
                     self._string = False
+            elif self._depth < self._base and sign != b"[":  # beside a list only white space and another list may be
+                self._done = True
             elif sign == b'"':
                 self._string = True
             elif sign in b"{[":
                 self._depth += 1
                 if self._depth == self._base:  # the list itself begins
+                    self._beside(piece[kept : at - 1])
                     kept = at
             elif sign in b"}]":
                 self._depth -= 1
                 if self._depth < self._base:  # the end of the list, or a bracket too many
-                    self._depth, end = self._base, at - 1
+                    self._depth, end = 0, at - 1
+                    self._done = self._is_wrapped
                 elif self._depth == self._base == 0:
                     end = at
             elif self._depth == self._base:  # a comma between items
                 end = at - 1
             if end is not None:
-                rows += self.end(piece[kept:end])
+                self._row.add(piece[kept:end])
+                rows += self._item()
                 kept = at
-        self._row.add(piece[kept:])
+        if self._done or self._depth < self._base:
+            self._beside(piece[kept:])
+        else:
+            self._row.add(piece[kept:])
         return rows
 
-    def end(self, piece: bytes = b"") -> list[Any]:
-        """Returns the item that ends with `piece`, if there is one; at the end of the file, one that was cut off."""
-        self._row.add(piece)
+    def end(self) -> list[Any]:
+        """Returns what is left at the end of the file: an item that was cut off, a list that was not closed."""
+        if self._base and not self._done and (self._depth or self._string):
+            whole = self._item() if self._depth == self._base and not self._string else []
+            return [*whole, Finding("json", "", "a list that is not closed: the file is cut off", "the whole file")]
+        if self._base and not self._is_wrapped and not self.outside.isspace() and self.outside:
+            what = shown(self.outside.decode("utf-8", "replace").strip())
+            return [Finding("json", "", f"{what} beside the list", "one list of rows, or a row a line")]
+        return self._item()
+
+    def _item(self) -> list[Any]:
         return [row.strip() if isinstance(row, bytes) else row for row in self._row.rest()]
+
+    def _beside(self, text: bytes) -> None:
+        self.outside += text[: max(0, BESIDE_BYTES - len(self.outside))]

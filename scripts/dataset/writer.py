@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
 from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from scripts.errors import FILE, UserError
 
 PARTIAL = ".partial-"
 _DEPTH = 8  # writes that wait for the thread, at most
@@ -32,10 +38,8 @@ class Writer:
     """The output files, in a folder of their own under `folder` until `place` moves them in."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        sweep(folder)
         self._folder = folder
-        self.partial = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{os.getpid()}-", dir=folder))
+        self.partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=folder))
         self._files: dict[str, _File] = {}
         self._thread = ThreadPoolExecutor(1)
         self._waiting: deque[Future[None]] = deque()
@@ -70,37 +74,68 @@ class Writer:
             for part, file in self._files.items()
         }
 
-    def place(self, manifest: str) -> None:
-        """Moves every file to its place. The manifest goes first and comes last: with it, all files are of one run."""
-        (self._folder / manifest).unlink(missing_ok=True)
-        for path in sorted(self.partial.iterdir(), key=lambda path: path.name == manifest):
-            path.replace(self._folder / path.name)
-        self.partial.rmdir()
+    def place(self, manifest: str, text: str) -> None:
+        """Writes the manifest beside the other files, and moves all of them to their place."""
+        whole = self.partial / f"{manifest}.part"
+        whole.write_text(text, encoding="utf-8")
+        whole.replace(self.partial / manifest)  # from here on `recover` goes on where a killed run has stopped
+        _move(self.partial, self._folder, manifest)
 
     def abandon(self) -> None:
         """Removes what was written so far: nothing of it has reached its place."""
-        self._finish()
+        with contextlib.suppress(OSError):  # what a full disk did not take
+            self._finish()
         shutil.rmtree(self.partial, ignore_errors=True)
 
     def _finish(self) -> None:
         self._thread.shutdown(cancel_futures=True)
-        for file in self._files.values():
-            file.stream.close()
+        with contextlib.ExitStack() as files:
+            for file in self._files.values():
+                files.callback(file.stream.close)
 
 
-def sweep(folder: Path) -> None:
-    """Removes what runs that were killed have left in `folder`; a run that is still going keeps its files."""
-    for path in folder.glob(f"{PARTIAL}*"):
-        process = path.name.removeprefix(PARTIAL).partition("-")[0]
-        if process.isdigit() and not _alive(int(process)):
+def _move(partial: Path, folder: Path, manifest: str) -> None:
+    """The old manifest goes first and the new one comes last: with a manifest, all files are of one run."""
+    (folder / manifest).unlink(missing_ok=True)
+    for path in sorted(partial.iterdir(), key=lambda path: path.name == manifest):
+        path.replace(folder / path.name)
+    partial.rmdir()
+
+
+def recover(folder: Path, manifest: str) -> None:
+    """Puts in place what a run had ready that was killed while it moved it, and removes what others have left."""
+    for path in sorted(folder.glob(f"{PARTIAL}*")):
+        if (path / manifest).exists():
+            _move(path, folder, manifest)
+        else:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _alive(process: int) -> bool:
+@contextlib.contextmanager
+def alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Holds `folder` for this process; says so where another one has it, and waits until that one is done."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return process != os.getpid()
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"{folder}: another run prepares data there; waiting until it is done")
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:  # a file system without locks, as some network shares are
+            pass
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def room(folder: Path) -> Iterator[None]:
+    """Makes a sentence of a disk, or a quota, that is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        what = "no space is left on the disk" if error.errno == errno.ENOSPC else "the disk quota is used up"
+        raise UserError(f"{folder}: {what}; make room and run this again, what was there is whole", FILE) from None

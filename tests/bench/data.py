@@ -198,7 +198,7 @@ def _prepare(what: str, source: str, work: Path) -> dict[str, Any]:
     if what == "five":
         given["percent"] = 5
     if what == "mutated":
-        given["source"] = str(_mutated(work / "rows.jsonl"))
+        given |= {"source": str(_mutated(work / "rows.jsonl")), "max_left_out": 100}
     if what == "exact":
         given["tokens"] = "exact"
         given["percent"] = 100 * EXACT_ROWS / _rows_in(Path(source))

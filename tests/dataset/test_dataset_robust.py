@@ -17,7 +17,7 @@ CUT = {"train": None, "validation": 0.1, "test": 0.1}
 
 
 def run(source: Path, folder: Path, **dataset: object) -> tuple[int, dict]:
-    settings = from_values({"dataset": {"source": str(source), "splits": CUT, **dataset}})
+    settings = from_values({"dataset": {"source": str(source), "splits": CUT, "max_left_out": 100, **dataset}})
     code, manifest, _ = prepare(settings, folder, say=lambda line: None, stream=None)
     return code, manifest
 

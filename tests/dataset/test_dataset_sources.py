@@ -82,7 +82,7 @@ def test_another_source_brings_its_own_splits(tmp_path: Path) -> None:
     assert code == 0
     assert manifest["splits"] == {"train": "train", "validation": "validation", "test": "test", "heldout": None}
     assert [manifest["files"][part]["rows"] for part in ("train", "validation", "test")] == [40, 20, 20]
-    assert any("own split 'validation'" in line for line in said)
+    assert any("train takes train, validation takes validation, test takes test" in line for line in said)
 
 
 def test_the_report_of_a_damaged_manifest_is_a_sentence(tmp_path: Path) -> None:
