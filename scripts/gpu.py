@@ -12,10 +12,10 @@ import json
 from scripts.azure.live import Live
 from scripts.azure.machine_sizes import Size
 from scripts.errors import FAILED, main
+from scripts.estimate.what_if import price_of, serving_on, training_on
 from scripts.preflight import context as context_module
 from scripts.preflight.context import Context
 from scripts.preflight.sizes import WORDS
-from scripts.preflight.what_if import price_of, serving_on, training_on
 from scripts.values.read import from_arguments, parser_of
 
 ROLES = {"finetune": "train", "inference": "serve"}

@@ -23,9 +23,9 @@ from scripts.azure.live import Live
 from scripts.azure.lock_file import lock_path
 from scripts.azure.machine_sizes import PinnedPrice, Size
 from scripts.errors import FAILED, MISSING, CouldNotAskError, UserError, main, suggest
+from scripts.estimate.run import SIZE_KEYS
 from scripts.files import ROOT
 from scripts.files import write as write_file
-from scripts.preflight.context import SIZE_KEYS
 from scripts.strict_yaml import read_yaml, scalar
 from scripts.values.read import Values, from_arguments, parser_of
 

@@ -2,5 +2,5 @@
 
 Read in this order: finding (what a check finds), context (what checks look at), then the groups: azure_cli,
 subscription, model, sizes, cluster, quota, storage, setup, data, parameters, numbers, memory, serving, cost. checklist
-has them all in order; what_if estimates for any size; results prints.
+has them all in order; results prints.
 """

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from scripts.azure import name_rules
+from scripts.estimate.what_if import training_on
 from scripts.preflight.context import Context
 from scripts.preflight.finding import Finding, failed, passed, warned
-from scripts.preflight.what_if import training_on
 
 
 def nodes(context: Context) -> Finding:

@@ -1,4 +1,4 @@
-"""What the checks look at: an environment's values, facts, parameters and data, and who can be asked for the rest."""
+"""What the checks look at: this run, what the data's manifest says of them, and who can be asked for the rest."""
 
 from __future__ import annotations
 
@@ -7,44 +7,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from scripts.azure import model_shapes as shapes
-from scripts.azure.chat_models import Model
-from scripts.azure.component import SPLITS
-from scripts.azure.machine_sizes import Card, Size
-from scripts.azure.model_shapes import Shape
 from scripts.errors import UserError
+from scripts.estimate import run
+from scripts.estimate.run import Run, Split
 from scripts.files import ROOT
-from scripts.strict_yaml import value_at
-from scripts.values import facts as facts_module
-from scripts.values import parameters as parameters_module
-from scripts.values.facts import Facts
 from scripts.values.read import Values
 
 if TYPE_CHECKING:
     from scripts.azure.live import Live
-
-SIZE_KEYS = {"finetune": "compute.size", "inference": "deployment.instance_type"}
-
-
-@dataclass(frozen=True)
-class Split:
-    """One split of the prepared data, in conversations and tokens, as the data's manifest has them."""
-
-    rows: int
-    tokens: int
-    longest: int  # 0 where it is not known for certain
-    percentiles: tuple[int, ...]  # 0th to 100th of the lengths
-    how: str  # exact, sample or characters: how the tokens were counted
-    answers_lost: int = 0  # conversations whose every answer is cut away at the length that the data were prepared for
-
-    def cut(self, limit: int) -> int:
-        """Returns the tokens that are left when conversations are cut off after `limit` tokens."""
-        if not self.percentiles or not sum(self.percentiles):
-            return min(self.tokens, self.rows * limit)
-        kept = sum(min(each, limit) for each in self.percentiles) / sum(self.percentiles)
-        return round(self.tokens * kept)
 
 
 @dataclass(frozen=True)
@@ -59,26 +31,13 @@ class Prepared:
 
 
 @dataclass
-class Context:
-    """Everything that a check may look at; `live` is None offline, `today` decides what is retired.
+class Context(Run):
+    """Everything that a check may look at; `live` is None offline, `today` decides what is retired."""
 
-    `given` are the component's parameters as Python has them: switches are bools, numbers are numbers.
-    """
-
-    values: Values
-    facts: Facts
-    given: dict[str, Any]
-    data: dict[str, Split]
-    shape: Shape | None
     today: datetime.date
     live: Live | None
     az: str = ""  # the program that answers to az, where that was said
     prepared: Prepared = Prepared()
-
-    @property
-    def model(self) -> Model:
-        """The model's facts."""
-        return self.facts.model
 
     @property
     def asked(self) -> Live:
@@ -86,64 +45,12 @@ class Context:
         assert self.live
         return self.live
 
-    @property
-    def environment(self) -> str:
-        """The environment's name."""
-        return self.values.environment
-
-    def value(self, key: str, default: Any = None) -> Any:
-        """Returns a dotted key of the values."""
-        return value_at(self.values.data, key, default)
-
-    def at(self, key: str) -> str:
-        """Returns `file:line: key` of a dotted key, as every sentence begins."""
-        return f"{self.values.where(key)}: {key}"
-
-    def size_name(self, role: str) -> str:
-        """Returns the size that trains (`finetune`) or serves (`inference`)."""
-        return str(self.value(SIZE_KEYS[role]))
-
-    def size(self, role: str) -> Size | None:
-        """Returns the facts of that size, None where nothing is known about it."""
-        return self.facts.size(self.size_name(role))
-
-    def card(self, role: str) -> Card | None:
-        """Returns the GPU of that size."""
-        size = self.size(role)
-        return size.card if size else None
-
-    @property
-    def kind(self) -> str:
-        """The model's type, by which the component knows it; an empty text where it is not known."""
-        return self.shape.model_type if self.shape else ""
-
-    @property
-    def finetune_config(self) -> dict[str, Any] | None:
-        """The finetune configuration that the component reads; None where it lies in the registry's model, unseen."""
-        return dict(self.value("model.finetune_config") or {}) if self.value("model.huggingface_id") else None
-
-    def number(self, name: str) -> int:
-        """Returns a parameter that is a whole number."""
-        return int(self.given[name])
-
 
 def build(values: Values, live: Live | None = None, today: datetime.date | None = None, az: str = "") -> Context:
     """Gathers the context of an environment; a `UserError` where values or facts are wrong."""
-    facts = facts_module.load(values)
-    resolved = parameters_module.resolve(values, facts)
-    model = values.data["model"]
-    names = (model.get("huggingface_id"), None if values.strange_name else model["name"])
-    return Context(
-        values=values,
-        facts=facts,
-        given=facts.component.native({name: parameter.value for name, parameter in resolved.items()}),
-        data=read_data(values.environment),
-        shape=shapes.find(*names),
-        today=today or datetime.date.today(),
-        live=live,
-        az=az,
-        prepared=read_prepared(values.environment),
-    )
+    made = run.build(values, read_data(values.environment))
+    prepared = read_prepared(values.environment)
+    return Context(**vars(made), today=today or datetime.date.today(), live=live, az=az, prepared=prepared)
 
 
 def read_data(environment: str, root: Path = ROOT) -> dict[str, Split]:
@@ -152,8 +59,7 @@ def read_data(environment: str, root: Path = ROOT) -> dict[str, Split]:
     if not path.exists():
         return {}
     try:
-        files = json.loads(path.read_text(encoding="utf-8"))["files"]
-        return {name: _split(files[name]) for name in SPLITS if name in files}
+        return run.splits_of(json.loads(path.read_text(encoding="utf-8"))["files"])
     except (ValueError, KeyError, TypeError, AttributeError):
         name = path.relative_to(root).as_posix()
         raise UserError(f"{name}: is not what make data writes; make data ENV={environment} prepares it anew") from None
@@ -180,16 +86,3 @@ def read_prepared(environment: str, root: Path = ROOT) -> Prepared:
         )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
         return Prepared()  # `read_data` says what is wrong with it
-
-
-def _split(file: Mapping[str, Any]) -> Split:
-    tokens = file.get("tokens") or {}
-    how = tokens.get("how", "characters")
-    return Split(
-        rows=int(file["rows"]),
-        tokens=int(tokens.get("tokens", int(file.get("bytes", 0)) // 4)),
-        longest=int(tokens.get("histogram", {}).get("longest", 0)) if how == "exact" else 0,
-        percentiles=tuple(tokens.get("curve", ())),
-        how=how,
-        answers_lost=int(tokens.get("cut", {}).get("answers_lost", {}).get("rows", 0)),
-    )

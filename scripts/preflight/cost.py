@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime
 
-from scripts.preflight.context import SIZE_KEYS, Context
+from scripts.estimate.run import SIZE_KEYS
+from scripts.estimate.what_if import Training, price_of, training_on
+from scripts.preflight.context import Context
 from scripts.preflight.finding import Finding, passed, skipped, warned
-from scripts.preflight.what_if import Training, price_of, training_on
 
 LONG_HOURS = 24.0
 OLD_DAYS = 366

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from scripts.azure.component_rules import applies
 from scripts.estimate.memory import Memory, Step
+from scripts.estimate.what_if import serving_on, training_on
 from scripts.preflight.context import Context
 from scripts.preflight.finding import Finding, failed, passed, skipped, warned
-from scripts.preflight.what_if import serving_on, training_on
 
 # A user's measurement on nodes of NC24ads_A100_v4, whatever the size's page says; unverified for other sizes.
 NODE_DISK_GB = 64.0

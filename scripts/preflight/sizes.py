@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from scripts.azure.regions import REGIONS
 from scripts.errors import suggest
-from scripts.preflight.context import SIZE_KEYS, Context
+from scripts.estimate.run import SIZE_KEYS
+from scripts.preflight.context import Context
 from scripts.preflight.finding import Finding, failed, passed, skipped, warned
 
 RETIRING = datetime.timedelta(days=180)

@@ -7,10 +7,11 @@ import dataclasses
 import pytest
 
 from scripts.azure import machine_sizes
+from scripts.estimate import what_if
 from scripts.estimate.memory import GIB
-from scripts.preflight import what_if
-from scripts.preflight.context import Context, Split
-from scripts.preflight.what_if import price_of, serving_on, training_on
+from scripts.estimate.run import Split
+from scripts.estimate.what_if import price_of, serving_on, training_on
+from scripts.preflight.context import Context
 from tests.preflight.conftest import DATA, made
 
 SIZES = machine_sizes.catalog()

@@ -14,8 +14,8 @@ from scripts.azure.model_shapes import Shape
 from scripts.estimate import price, time, training_step
 from scripts.estimate.memory import GIB, Memory, Step, estimate
 from scripts.estimate.price import Price
+from scripts.estimate.run import Run
 from scripts.estimate.time import Hours
-from scripts.preflight.context import Context
 
 TIGHT = 0.9  # of a card's memory: above it an estimate is too near to be sure
 HOST_SHARE = 0.85  # of the host's memory that training may take; the rest is the system's and the data loader's
@@ -108,65 +108,65 @@ class Serving:
         return self.gib > TIGHT * self.has_gib
 
 
-def training_on(context: Context, size: Size | None, all_gpus: bool = False) -> Training | None:
+def training_on(run: Run, size: Size | None, all_gpus: bool = False) -> Training | None:
     """Returns this run on a size, None where the model's shape or the size's card is not known.
 
     `all_gpus` takes every GPU of a node, whatever the values say of the chosen size.
     """
     card = size.card if size else None
-    if size is None or card is None or context.shape is None:
+    if size is None or card is None or run.shape is None:
         return None
-    given = {**context.given, "number_of_gpu_to_use_finetuning": size.gpus_per_node} if all_gpus else context.given
-    recomputed = model_types.recomputes(given, context.shape.model_type, context.finetune_config)
-    step = training_step.step(given, context.shape, card, longest(context), recomputed is not False)
-    hours, nodes = _hours(context, step, card), context.given["num_nodes_finetune"]
-    return Training(size, card, step, hours, price_of(context, size, "finetune"), nodes, recomputed is None)
+    given = {**run.given, "number_of_gpu_to_use_finetuning": size.gpus_per_node} if all_gpus else run.given
+    recomputed = model_types.recomputes(given, run.shape.model_type, run.finetune_config)
+    step = training_step.step(given, run.shape, card, longest(run), recomputed is not False)
+    hours, nodes = _hours(run, step, card), run.given["num_nodes_finetune"]
+    return Training(size, card, step, hours, price_of(run, size, "finetune"), nodes, recomputed is None)
 
 
-def serving_on(context: Context, size: Size | None) -> Serving | None:
+def serving_on(run: Run, size: Size | None) -> Serving | None:
     """Returns the deployment on a size, None where the model's shape or the size's card is not known."""
     card = size.card if size else None
-    if size is None or card is None or context.shape is None:
+    if size is None or card is None or run.shape is None:
         return None
-    return Serving(size, card, _serving_gib(context, context.shape))
+    return Serving(size, card, _serving_gib(run, run.shape))
 
 
-def price_of(context: Context, size: Size, role: str) -> Price | None:
+def price_of(run: Run, size: Size, role: str) -> Price | None:
     """Returns the price an hour of a size: from the values for the chosen one, else from the lock, else the catalog."""
     section = {"finetune": "compute", "inference": "deployment"}[role]
-    given = context.value(f"{section}.price_per_hour") if size.name == context.size_name(role) else None
-    return price.of(size, context.value("azure.region"), given)
+    given = run.value(f"{section}.price_per_hour") if size.name == run.size_name(role) else None
+    return price.of(size, run.value("azure.region"), given)
 
 
-def longest(context: Context) -> int | None:
+def longest(run: Run) -> int | None:
     """Returns the longest conversation that a step may see, None where the data do not say for certain."""
-    lengths = [context.data[name].longest for name in ("train", "validation") if name in context.data]
+    lengths = [run.data[name].longest for name in ("train", "validation") if name in run.data]
     return max(lengths) if lengths and all(lengths) else None
 
 
-def _hours(context: Context, step: Step, card: Card) -> Hours | None:
-    train, held = context.data.get("train"), context.data.get("validation")
+def _hours(run: Run, step: Step, card: Card) -> Hours | None:
+    train, held = run.data.get("train"), run.data.get("validation")
     if train is None or not train.rows:
         return None
     work = time.Work(
         rows=train.rows,
         tokens=train.cut(step.sequence),
-        epochs=_epochs(context, step, train.rows),
+        epochs=_epochs(run, step, train.rows),
         validation_rows=held.rows if held else 0,
         validation_tokens=held.cut(step.sequence) if held else 0,
     )
-    return time.hours(step, card, work, context.given["gradient_accumulation_steps"])
+    return time.hours(step, card, work, run.given["gradient_accumulation_steps"])
 
 
-def _epochs(context: Context, step: Step, rows: int) -> float:
-    epochs, most = float(context.given["num_train_epochs"]), context.given["max_steps"]
-    per_step = step.batch * step.gpus * context.given["gradient_accumulation_steps"]
+def _epochs(run: Run, step: Step, rows: int) -> float:
+    epochs, most = float(run.given["num_train_epochs"]), run.given["max_steps"]
+    per_step = step.batch * step.gpus * run.given["gradient_accumulation_steps"]
     return min(epochs, most * per_step / rows) if most > 0 else epochs
 
 
-def _serving_gib(context: Context, shape: Shape) -> float:
+def _serving_gib(run: Run, shape: Shape) -> float:
     """Returns GiB that serving takes: 16-bit weights, and keys and values of one full-length conversation a request."""
     tokens = min(shape.context, SERVED_TOKENS)
     cache = 2 * 2 * shape.layers * shape.kv_heads * shape.head_dim * tokens
-    requests = int(context.value("deployment.max_concurrent_requests_per_instance", 1))
+    requests = int(run.value("deployment.max_concurrent_requests_per_instance", 1))
     return (2 * shape.parameters + requests * cache) / GIB * SERVING_MARGIN + SERVING_CONTEXT
