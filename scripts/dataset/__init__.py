@@ -16,7 +16,8 @@ The way of a row, and the module of each station:
                   written, lengths         what the chat template and the cut make of it
     divide        sieve                    into train, validation, test and heldout
     write         writer
-    report        manifest, data_report, terminal
+    report        shown_rows (kept on the way, their secrets hidden), manifest, verdict, terminal;
+                  data_report, report_rows, run_plan (what the run takes)
 
 `prepare` and `check_files` are the verbs; `survey` is the pass over a source that both make.
 """

@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,17 +56,20 @@ def _prepare(arguments: argparse.Namespace) -> int:
     from scripts.dataset import terminal
     from scripts.dataset.manifest import as_text
     from scripts.dataset.prepare import prepare
+    from scripts.dataset.run_plan import run_plan
+    from scripts.values.read import from_arguments
 
-    settings = _settings(arguments, source=arguments.source)
+    values = from_arguments(arguments)
+    settings = _settings(arguments, values, source=arguments.source)
     folder = arguments.folder or ROOT / "data" / arguments.env
     out = sys.stderr if arguments.output == "json" else sys.stdout
     code, manifest, fresh = prepare(settings, folder, arguments.fallback, arguments.force,
-                             lambda line: print(line, file=out, flush=True),
-                             foreign=arguments.source is not None)  # fmt: skip
+                             lambda line: print("\n".join(terminal.wrapped(line)), file=out, flush=True),
+                             foreign=arguments.source is not None, plan=partial(run_plan, values))  # fmt: skip
     if arguments.output == "json":
         print(as_text(manifest), end="")
     elif fresh:
-        terminal.manifest(manifest, folder)
+        terminal.outcome(manifest, folder)
     return code
 
 
@@ -73,12 +77,13 @@ def _check(arguments: argparse.Namespace) -> int:
     from scripts.dataset import terminal
     from scripts.dataset.check_files import check_files
     from scripts.dataset.manifest import as_text
+    from scripts.values.read import from_arguments
 
-    verdict = check_files(_settings(arguments), arguments.sources)
+    verdict = check_files(_settings(arguments, from_arguments(arguments)), arguments.sources)
     if arguments.output == "json":
         print(as_text(verdict), end="")
     else:
-        terminal.verdict(verdict)
+        terminal.outcome(verdict)
     return int(verdict["status"] == "fail")
 
 
@@ -86,7 +91,9 @@ def _report(arguments: argparse.Namespace) -> int:
     from scripts.dataset import tokenizer
     from scripts.dataset.data_report import report_page
     from scripts.dataset.manifest import MANIFEST, REPORT, is_intact, read_manifest
+    from scripts.dataset.run_plan import run_plan
     from scripts.dataset.writer import room
+    from scripts.values.read import from_arguments
 
     folder = arguments.folder or ROOT / "data" / arguments.env
     manifest = read_manifest(folder)
@@ -95,21 +102,21 @@ def _report(arguments: argparse.Namespace) -> int:
         raise UserError(f"{folder / MANIFEST}: {state}; run `make data ENV={arguments.env}` first", MISSING)
     if not is_intact(manifest, folder, with_report=False):
         raise UserError(f"{folder}: is not what its {MANIFEST} says; `make data ENV={arguments.env}` makes it", MISSING)
-    settings = _settings(arguments)
+    values = from_arguments(arguments)
+    settings = _settings(arguments, values)
     coder, _ = tokenizer.find(settings.tokenizer, settings.model, online=False)
     with room(folder):
-        write(folder / REPORT, report_page(manifest, folder, coder))
+        write(folder / REPORT, report_page(manifest, folder, coder, partial(run_plan, values)))
     print(folder / REPORT)
     return 0
 
 
-def _settings(arguments: argparse.Namespace, **changes: Any) -> Any:
+def _settings(arguments: argparse.Namespace, values: Any, **changes: Any) -> Any:
     from scripts.dataset.settings import from_values
-    from scripts.values.read import from_arguments
 
     if getattr(arguments, "exact", False):
         changes["tokens"] = "exact"
-    return from_values(from_arguments(arguments).data, **changes)
+    return from_values(values.data, **changes)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 from scripts.dataset.checks import shown
 
@@ -40,13 +39,3 @@ class Accounts:
 
 def _sorted(counts: Counter[str]) -> dict[str, int]:
     return dict(sorted((+counts).items(), key=lambda each: (-each[1], each[0])))
-
-
-def said(columns: dict[str, dict[str, Any]]) -> list[str]:
-    """Returns the accounts of a split as lines for a reader, one for each that is not empty."""
-    titles = {"layouts": "layout", "used": "columns used", "ignored": "columns not used", "changed": "changed"}
-    return [
-        f"{title}: {', '.join(f'{name} {count:,}' for name, count in columns[name].items())}"
-        for name, title in titles.items()
-        if columns[name]
-    ]

@@ -50,7 +50,9 @@ def check_files(settings: Settings, sources: list[str], stream: TextIO | None = 
         "status": verdict["status"], "sources": sources, "rows": verdict["rows"], "checks": verdict["checks"],
         "columns": {split: accounts.plain() for split, accounts in result.accounts.items()},
         "unused_files": [{"file": each.label, "reason": each.reason} for source in found for each in source.unused],
-        "tokens": {"counted_with": result.counted_with, "max_seq_length": result.limit, "splits": result.tokens},
+        "files": {task.split: task.plan.files for task in tasks},
+        "tokens": {"counted_with": result.counted_with, "is_own": result.is_own, "max_seq_length": result.limit,
+                   "splits": result.tokens},
     }  # fmt: skip
 
 

@@ -1,67 +1,70 @@
-"""report.html: one self-contained page that shows what will be trained on. No script, no request, no colour alone."""
+"""report.html: one self-contained page that shows what will be trained on, and what will not.
+
+No request, no colour alone. Its script only searches and turns the pages of a list that is whole without it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
 from markupsafe import Markup
 
-from scripts.dataset import terminal
-from scripts.dataset.checks import EVERY_ROW, EXAMPLES, ROLES
+from scripts.dataset import report_rows
+from scripts.dataset.checks import EVERY_ROW, EXAMPLES
 from scripts.dataset.tokenizer import Tokenizer
+from scripts.dataset.verdict import verdict_of
 from scripts.pages import charts, page
 from scripts.pages.charts import Bar, Mark
 
 TEMPLATE = "dataset/data_report.html.j2"
-CONVERSATIONS = 5
-SHOWN_TOKENS = 2000
-SHOWN_CHARACTERS = 4000  # of a message
+SCRIPT = "pages/list.js"
+DONE = {"drop": "left out", "keep": "kept", "fail": "not allowed"}  # what becomes of a row, by the check's policy
 STATES = {"pass": "passed", "warn": "warning", "fail": "failed"}
+MOST_FILES = 100  # not used, that are named
 MOST_BARS = 24  # of messages in a conversation; longer ones share the last
 
 
-@dataclass(frozen=True)
-class Piece:
-    """Some text of a conversation as the model sees it: whether it is learned, and whether it is cut off."""
-
-    text: str
-    learned: bool
-    cut: bool
+Plan = Callable[[Mapping[str, Any]], dict[str, Any]]  # files of a manifest -> what the run takes, as in run_plan
 
 
-@dataclass(frozen=True)
-class Example:
-    """A conversation as the chat template writes it."""
-
-    tokens: int
-    learned: int
-    cut_at: int | None  # where something is cut off
-    pieces: list[Piece]
-    whole: bool
-
-
-def report_page(manifest: dict[str, Any], folder: Path, coder: Tokenizer | None) -> str:
+def report_page(manifest: dict[str, Any], folder: Path, coder: Tokenizer | None, plan: Plan | None = None) -> str:
     """Returns the page for a manifest whose files lie in `folder`."""
-    rows = _first_rows(folder / manifest["files"]["train"]["path"])
-    found = sorted((check for check in manifest["checks"] if check["count"]), key=lambda check: -check["count"])
+    train = manifest["files"]["train"]
+    rows = report_rows.sampled(folder / train["path"])
     said, lengths = _lengths(manifest)
     return page.document(
-        TEMPLATE, title=f"{manifest['name']} {manifest['version']}", manifest=manifest, rows=rows, found=found,
-        clean=[
-            check["title"] + ("" if check["looked_at"] == EVERY_ROW else f" (looked at {check['looked_at']})")
-            for check in manifest["checks"] if not check["count"]
-        ],
-        dropped=sum(sum(split["dropped"].values()) for split in manifest["read"].values()),
-        lengths=lengths, lengths_said=said, shapes=_shapes(manifest["files"]["train"]),
-        example=_example(rows, coder, manifest["max_seq_length"]),
-        most=SHOWN_CHARACTERS, roles=ROLES, examples=EXAMPLES, states=STATES, done=terminal.DONE,
+        TEMPLATE, script=SCRIPT, title=f"{manifest['name']} {manifest['version']}", manifest=manifest,
+        verdict=verdict_of(manifest), checks=_checks(manifest), clean=_clean(manifest),
+        left_out=_left_out(manifest), kept=list(map(report_rows.shown, rows)),
+        lost=report_rows.lost(rows, coder) if coder else [],
+        example=report_rows.example(rows, coder, manifest["max_seq_length"]) if coder else None,
+        is_exact=manifest["tokens"]["is_own"] and train.get("tokens", {}).get("how") == "exact",
+        plan=plan(manifest["files"]) if plan else None,
+        lengths=lengths, lengths_said=said, shapes=_shapes(train), examples=EXAMPLES, most_files=MOST_FILES, states=STATES, done=DONE,
         rounded=rounded, share=share, size=size,
     )  # fmt: skip
+
+
+def _checks(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns the checks that found something, each with the rows that it left out."""
+    reasons = manifest["left_out"]["reasons"]
+    found = ({**check, "left_out": reasons.get(check["name"], 0)} for check in manifest["checks"] if check["count"])
+    return sorted(found, key=lambda check: (check["status"] != "fail", -check["left_out"], -check["count"]))
+
+
+def _clean(manifest: dict[str, Any]) -> list[str]:
+    return [
+        check["title"] + ("" if check["looked_at"] == EVERY_ROW else f" (looked at {check['looked_at']})")
+        for check in manifest["checks"] if not check["count"]
+    ]  # fmt: skip
+
+
+def _left_out(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns the rows that were left out, as far as they were kept to be shown, with the reason in words."""
+    titles = {check["name"]: check["title"] for check in manifest["checks"]}
+    return [{**row, "title": titles.get(row["check"], row["check"])} for row in manifest["shown_rows"]["left_out"]]
 
 
 def size(count: int) -> str:
@@ -135,36 +138,3 @@ def _shapes(train: dict[str, Any]) -> list[Markup]:
                     [Bar(count, f"{role} {charts.short(count)}", f"{role}: {count:,} messages")
                              for role, count in roles.items()]),
     ]  # fmt: skip
-
-
-def _example(rows: list[dict[str, Any]], coder: Tokenizer | None, limit: int | None) -> Example | None:
-    """Returns the shortest of the first conversations as the model sees it; nothing where that cannot be told."""
-    if not rows or coder is None:
-        return None
-    from scripts.conversation import tokens as chat
-
-    row = min(rows, key=lambda row: sum(len(message.get("content") or "") for message in row["messages"]))
-    try:
-        encoded = chat.encode(coder, row["messages"], row.get("tools"))
-        text = chat.text(coder, row["messages"], row.get("tools"))
-    except Exception:  # the template refuses it; the check named `template` says so
-        return None
-    spans = coder(text, return_offsets_mapping=True)["offset_mapping"]
-    pieces = list(_pieces(text, spans[:SHOWN_TOKENS], encoded.trained, limit))
-    cut_at = limit if limit and len(spans) > limit else None
-    return Example(len(encoded.ids), sum(encoded.trained), cut_at, pieces, len(spans) <= SHOWN_TOKENS)
-
-
-def _pieces(text: str, spans: list[tuple[int, int]], trained: list[bool], limit: int | None) -> Iterator[Piece]:
-    """Yields the text under the tokens, those of one kind together; tokens may share a character."""
-    end = 0
-    kinds = [(trained[at], limit is not None and at >= limit) for at in range(len(spans))]
-    for kind, group in groupby(zip(kinds, spans, strict=True), key=lambda each: each[0]):
-        under = [span for _, span in group]
-        begin, end = max(under[0][0], end), max(end, *(last for _, last in under))
-        yield Piece(text[begin:end], *kind)
-
-
-def _first_rows(path: Path) -> list[dict[str, Any]]:
-    with path.open("rb") as stream:
-        return [orjson.loads(line) for _, line in zip(range(CONVERSATIONS), stream, strict=False)]

@@ -16,6 +16,7 @@ from scripts.dataset.survey import Survey
 
 MANIFEST = "manifest.json"
 REPORT = "report.html"
+NOT_READY = "not-ready.html"  # the report of a preparation that put nothing in place
 FORMAT = 2  # of the manifest and of the rows: raised when the same input would give other output
 
 
@@ -49,15 +50,17 @@ def manifest_of(
         "seed": settings.seed,
         "columns": {split: accounts.plain() for split, accounts in result.accounts.items()},
         "splits": bound,
-        "read": {task.split: {"part": task.part, "how": task.plan.how, **verdict["rows"][task.split]}
+        "read": {task.split: {"part": task.part, "how": task.plan.how, "files": task.plan.files,
+                              **verdict["rows"][task.split]}
                  for task in work.tasks},
         "left_out": left_out,
         "unused_files": [{"file": each.label, "reason": each.reason} for each in source.unused],
         "files": {part: _file(part, files, result) for part in PARTS},
         "max_seq_length": result.limit,
-        "tokens": {"counted_with": result.counted_with},
+        "tokens": {"counted_with": result.counted_with, "is_own": result.is_own},
         "policies": result.tally.policies,
         "checks": verdict["checks"],
+        "shown_rows": result.shown.plain(),
         "notes": source.notes,
         "inputs": inputs_of(settings, source),
     }  # fmt: skip

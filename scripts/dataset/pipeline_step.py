@@ -36,7 +36,7 @@ def prepare_in_pipeline(words: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
         code, manifest, _ = prepare(settings, folder, say=lambda line: print(line, flush=True))
-        terminal.manifest(manifest, folder)
+        terminal.outcome(manifest, folder)
         if code:
             return code
         outputs = {f"{part}.jsonl": getattr(given, part) for part in PARTS}

@@ -18,10 +18,11 @@ from scripts.dataset import hub
 from scripts.dataset.bind_splits import Bound, choose
 from scripts.dataset.checks import FAIL
 from scripts.dataset.cuts import moved
-from scripts.dataset.data_report import report_page
+from scripts.dataset.data_report import Plan, report_page
 from scripts.dataset.file import Unused
 from scripts.dataset.manifest import (
     MANIFEST,
+    NOT_READY,
     REPORT,
     as_text,
     inputs_of,
@@ -37,6 +38,7 @@ from scripts.dataset.source import Source, is_hub_id, local
 from scripts.dataset.survey import Survey, book_few_rows, survey
 from scripts.dataset.writer import Writer, alone, recover, room
 from scripts.errors import FAILED, UserError
+from scripts.files import write
 
 
 class Prepared(NamedTuple):
@@ -55,12 +57,14 @@ def prepare(
     say: Callable[[str], None] = print,
     stream: TextIO | None = sys.stderr,
     foreign: bool = False,
+    plan: Plan | None = None,
 ) -> Prepared:
     """Prepares the data in `folder`.
 
     Nothing is done if `folder` already holds what these settings and this source give. Nothing is put in place if a
-    check whose policy is `fail` found something, or if the run is interrupted. `foreign` says that the source is not
-    the one that the values' splits were written for.
+    check whose policy is `fail` found something, or if the run is interrupted; the report of such data lies beside
+    what was there. `foreign` says that the source is not the one that the values' splits were written for; `plan` tells
+    the report what the run on the prepared files takes.
     """
     before = read_manifest(folder)
     if before is None and (folder / MANIFEST).exists():
@@ -86,7 +90,7 @@ def prepare(
         recover(folder, MANIFEST)
         if not force and (done := _up_to_date(inputs, folder, say)):  # another run has done it meanwhile
             return done
-        manifest = _prepare(settings, source, folder, say, stream, foreign)
+        manifest = _prepare(settings, source, folder, say, stream, foreign, plan)
     return Prepared(FAILED if manifest["status"] == FAIL else 0, manifest, True)
 
 
@@ -107,7 +111,7 @@ def find_source(settings: Settings, source: str | None = None) -> Source:
 
 
 def _prepare(settings: Settings, source: Source, folder: Path, say: Callable[[str], None], stream: TextIO | None,
-             foreign: bool) -> dict[str, Any]:  # fmt: skip
+             foreign: bool, plan: Plan | None) -> dict[str, Any]:  # fmt: skip
     """Writes the files of a source, with manifest and report, and puts them in place if nothing forbids it."""
     bound = choose(source, settings.splits, foreign)
     work = work_of(settings, source, bound)
@@ -126,10 +130,13 @@ def _prepare(settings: Settings, source: Source, folder: Path, say: Callable[[st
         _require_rows(settings, source, bound, work, result, files)
         source.unused += beside(source)
         manifest = manifest_of(settings, source, bound, work, files, result)
-        if manifest["status"] != FAIL:
-            page = report_page(manifest, writer.partial, result.coder)
+        page = report_page(manifest, writer.partial, result.coder, plan)
+        if manifest["status"] == FAIL:
+            write(folder / NOT_READY, page)
+        else:
             (writer.partial / REPORT).write_text(page, encoding="utf-8")
             writer.place(MANIFEST, as_text(manifest))
+            (folder / NOT_READY).unlink(missing_ok=True)
     finally:
         writer.abandon()
     return manifest

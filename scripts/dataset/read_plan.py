@@ -18,6 +18,7 @@ from scripts.errors import UserError
 MANY_SHARDS = 32  # above it, whole shards are drawn first, so that not every footer is read
 BLOCKS = 64  # blocks that a percentage of a JSON Lines file is made of, at least
 ORDER = (HELDOUT, TEST, VALIDATION, TRAIN)  # what must not leak is read first, so that training loses the row
+NAMED_FILES = 20
 SMALL = 64 * 2**20  # a local file below this is read whole: its rows can then be drawn one by one
 
 
@@ -63,6 +64,13 @@ class Plan:
     units: list[list[RowGroup] | Stretch] = field(default_factory=list)
     bytes: int = 0
     how: str = "all rows"
+
+    @property
+    def files(self) -> dict[str, Any]:
+        """How many files are read, and the labels of the first."""
+        units = (unit[0] if isinstance(unit, list) else unit for unit in self.units)
+        labels = list(dict.fromkeys(unit.file.label for unit in units))
+        return {"count": len(labels), "first": labels[:NAMED_FILES]}
 
 
 @dataclass(frozen=True)

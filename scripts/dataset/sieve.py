@@ -25,6 +25,7 @@ from scripts.dataset.lengths import SAMPLE, SAMPLE_TRAIN, Length, Sample
 from scripts.dataset.read_plan import Task, Work, scatter
 from scripts.dataset.read_rows import Chunk, Place
 from scripts.dataset.settings import TRAIN
+from scripts.dataset.shown_rows import ShownRows
 from scripts.dataset.text_checks import Texts, digests
 
 MAX_TURNS = 100  # conversations with more messages share the last bar of the report's chart
@@ -104,6 +105,7 @@ class Sieve:
     statistics: dict[str, Statistics] = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
     places: Places = field(default_factory=Places)
+    shown: ShownRows = field(default_factory=ShownRows)
     drawn: Drawn = field(init=False)  # what moves the cuts of a small set
 
     def __post_init__(self) -> None:
@@ -118,8 +120,12 @@ class Sieve:
         self._check_duplicates(batch, prints)
         extras = _dump(batch.rows.extras, "", batch)
         lengths = self._check_lengths(batch)
-        for check in batch.gone.values():
+        for at, check in batch.gone.items():
             self.tally.drop(task.split, check)
+            self.shown.leave_out(chunk, batch.rows.at[at], task.split, check)
+        first = next((at for at in prints.at if at not in batch.gone), None)
+        if first is not None:
+            self.shown.map(chunk, batch.rows.at[first], _line(messages[first], extras[first]))
         yield from self._divide(batch, prints, lengths, messages, extras)
 
     def _open(self, task: Task, mapper: Mapper, chunk: Chunk) -> Batch:
@@ -131,6 +137,7 @@ class Sieve:
         for index, finding in rows.bad:
             self.tally.find(task.split, chunk.place(index), finding)
             self.tally.drop(task.split, finding.check)
+            self.shown.leave_out(chunk, index, task.split, finding.check)
         return Batch(task, start, chunk.place, rows, self.tally)
 
     def _check_duplicates(self, batch: Batch, prints: Prints) -> None:

@@ -18,11 +18,12 @@ from scripts.dataset.checks import SAMPLE_OF_ROWS, Finding, Tally
 from scripts.dataset.control_tokens import ControlTokens
 from scripts.dataset.cuts import Drawn
 from scripts.dataset.layouts.mapper import Mapper
+from scripts.dataset.progress import Progress
 from scripts.dataset.read_plan import Work
 from scripts.dataset.read_rows import ahead, chunks
 from scripts.dataset.settings import BY_TEMPLATE, COUNTED, Settings
+from scripts.dataset.shown_rows import ShownRows
 from scripts.dataset.sieve import Sieve, Statistics
-from scripts.dataset.terminal import Progress
 from scripts.dataset.tokenizer import Tokenizer
 from scripts.errors import UserError
 
@@ -41,6 +42,12 @@ class Survey:
     accounts: dict[str, Accounts]  # by split
     coder: Tokenizer | None
     drawn: Drawn
+    shown: ShownRows
+
+    @property
+    def is_own(self) -> bool:
+        """Whether tokens are told by the model's own tokenizer and chat template."""
+        return self.coder is not None and not self.coder.stands_in
 
 
 def survey(
@@ -85,7 +92,8 @@ def survey(
         tally.looked_at.update(dict.fromkeys(COUNTED, SAMPLE_OF_ROWS))
     if coder is None or coder.stands_in:  # whose template is not the model's
         tally.looked_at.update(dict.fromkeys(BY_TEMPLATE, f"no row: {counted_with}"))
-    return Survey(tally, sieve.statistics, tokens, limit, counted_with, accounts, coder, sieve.drawn)
+    return Survey(tally, sieve.statistics, tokens, limit, counted_with, accounts, coder, sieve.drawn,
+                  sieve.shown)  # fmt: skip
 
 
 def book_few_rows(tally: Tally, split: str, rows: int, read: int, percent: float = 100) -> None:

@@ -1,117 +1,170 @@
-"""What a person reads on the terminal: how far `prepare` and `check` are, and what came out.
+"""What a person reads when `prepare` or `check` is done: one block of at most 80 columns, the verdict last.
 
-Progress is one line that is rewritten on a terminal, with rows/s, MB/s and the time left; elsewhere plain lines.
+What was read, what was left out of it, what stops the run, what was kept all the same, what was not used, what was
+written.
 """
 
 from __future__ import annotations
 
 import math
-import sys
-import time
+import textwrap
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from scripts.dataset.accounts import said
-from scripts.dataset.checks import EVERY_ROW
+from scripts.dataset.checks import EVERY_ROW, FAIL, KEEP
+from scripts.dataset.manifest import NOT_READY, REPORT
+from scripts.dataset.verdict import books, verdict_of
 
-PLAIN_SECONDS = 10.0
-TERMINAL_SECONDS = 0.2
-SHOWN = 5  # examples of a check
-DONE = {"drop": "left out", "keep": "kept", "fail": "not allowed"}  # what becomes of a row, by the check's policy
-_SIGNS = {"pass": "ok  ", "warn": "warn", "fail": "FAIL"}
-
-
-class Progress:
-    """Tells how far a task of `total` bytes is. `stream` None keeps it silent."""
-
-    def __init__(self, total: int, stream: TextIO | None = sys.stderr) -> None:
-        self._total = total
-        self._stream = stream
-        self._terminal = stream is not None and stream.isatty()
-        self._begun = self._told = time.monotonic()
-        self._what = ""
-        self.rows = self.bytes = 0
-
-    def part(self, what: str) -> None:
-        """Names what is worked on from now, in a word or two."""
-        self._what = what
-
-    def advance(self, rows: int, size: int) -> None:
-        """Counts rows and bytes as done, and says so when it is time."""
-        self.rows += rows
-        self.bytes += size
-        now = time.monotonic()
-        if self._stream is not None and now - self._told >= (TERMINAL_SECONDS if self._terminal else PLAIN_SECONDS):
-            self._told = now
-            self._write(f"\r\x1b[K{self.line(now)}" if self._terminal else f"{self.line(now)}\n")
-
-    def line(self, now: float) -> str:
-        """Returns the state as a line: `train 41 %  85,000 rows  24,311 rows/s  139 MB/s  0:05 left`."""
-        seconds = max(now - self._begun, 1e-6)
-        share = min(1.0, self.bytes / self._total) if self._total else 1.0
-        text = f"{self._what} {100 * share:3.0f} %  {self.rows:,} rows  {self.rows / seconds:,.0f} rows/s"
-        text += f"  {self.bytes / seconds / 1e6:,.0f} MB/s"
-        if 0 < share < 1:
-            text += f"  {clock(seconds / share - seconds)} left"
-        return text
-
-    def end(self) -> None:
-        """Clears the line on a terminal, so that what follows stands alone."""
-        if self._terminal:
-            self._write("\r\x1b[K")
-
-    def _write(self, text: str) -> None:
-        if self._stream is not None:
-            self._stream.write(text)
-            self._stream.flush()
+COLUMNS = 80
+SHOWN = 2  # examples of a check
+NAMED = 8  # files for one reason, columns
+_LABEL = 10  # columns that a block's name takes
 
 
-def clock(seconds: float) -> str:
-    """Returns minutes:seconds, or hours:minutes:seconds."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def verdict(result: dict[str, Any]) -> None:
-    """Prints the outcome of `check`."""
-    _unused(result["unused_files"])
-    for split, rows in result["rows"].items():
-        print(f"{split}: {_counts(rows)}")
-        _columns(result, split)
-    _checks(result["checks"])
-    for split, tokens in result["tokens"]["splits"].items():
-        print(f"{split}: {_tokens(tokens)}")
-    _counted_with(result["tokens"])
-    words = {"pass": "passed: nothing was found", "warn": "passed, with warnings", "fail": "failed"}
-    print(words[result["status"]])
-
-
-def manifest(result: dict[str, Any], folder: Path) -> None:
-    """Prints the outcome of `prepare`."""
-    _unused(result["unused_files"])
-    for split, read in result["read"].items():
-        print(f"{split}: {_counts(read)} ({read['how']})")
-        _columns(result, split)
-    _checks(result["checks"])
-    for part, file in result["files"].items():
-        line = f"{part:<10} {file['rows']:>9,} rows {file['bytes'] / 1e6:>9,.1f} MB"
-        print(f"{line}  {_tokens(file['tokens'])}" if "tokens" in file else line)
-    _counted_with(result["tokens"])
-    if result["status"] == "fail":
-        names = ", ".join(check["name"] for check in result["checks"] if check["status"] == "fail")
-        if names:
-            print(f"failed: {names} found rows, and the policy in dataset.checks is fail")
-        if result["left_out"]["stops"]:
-            print(f"failed: {_left_out(result['left_out'])}")
-        print(f"nothing was written to {folder}")
+def outcome(result: dict[str, Any], folder: Path | None = None) -> None:
+    """Prints what `prepare` put into `folder`, or without one what `check` found."""
+    lines = [*_read(result), *_found(result), *_unused(result), *_looked_at(result)]
+    if folder is None:
+        lines += _told("tokens", [f"{split}: {tokens}" for split, tokens in _lengths(result)])
     else:
-        print(f"version {result['version']}; report: {folder / 'report.html'}")
+        lines += _written(result, folder)
+    print("\n".join([*lines, verdict_line(result)]))
 
 
-def _columns(result: dict[str, Any], split: str) -> None:
-    for line in said(result["columns"][split]) if split in result["columns"] else ():
-        print(f"       {line}")
+def wrapped(text: str, label: str = "", indent: int = 0) -> list[str]:
+    """Returns a text as lines of at most 80 columns, the first one behind a label."""
+    first = f"{label:<{_LABEL}}" if label or indent else ""
+    rest = " " * (len(first) + indent)
+    return textwrap.wrap(text, COLUMNS, initial_indent=first + " " * indent, subsequent_indent=rest,
+                         break_on_hyphens=False) or [first.rstrip()]  # fmt: skip
+
+
+def verdict_line(result: dict[str, Any]) -> str:
+    """Returns the verdict with as many of its reasons as a line takes."""
+    verdict = verdict_of(result)
+    line, more = f"{'verdict':<{_LABEL}}{verdict.word}", ": "
+    for reason in verdict.reasons:
+        if len(line + more + reason) > COLUMNS - 3:
+            return line + ("" if more == ": " else ", …")
+        line, more = line + more + reason, ", "
+    return line
+
+
+def _told(label: str, texts: list[str], indent: int = 0) -> list[str]:
+    """Returns texts as a block whose first line has the label."""
+    lines = []
+    for at, text in enumerate(texts):
+        lines += wrapped(text, label if at == 0 else " ", indent)
+    return lines
+
+
+def _read(result: dict[str, Any]) -> list[str]:
+    texts = []
+    for split, rows in books(result).items():
+        files = rows["files"] if "files" in rows else result["files"][split]
+        names = f" ({', '.join(files['first'][:NAMED])}{', …' if files['count'] > NAMED else ''})"
+        how = f", {rows['how']}" if "how" in rows else ""
+        texts.append(
+            f"{split}: {rows['in']:,} rows of {files['count']:,} file{'s' * (files['count'] != 1)}{names}{how}"
+        )
+        columns = result["columns"].get(split, {})
+        for kind, title in (("layouts", "layout"), ("used", "columns used"), ("changed", "changed")):
+            if columns.get(kind):
+                texts.append(f"  {title}: {_counted(columns[kind])}")
+    return _told("read", texts)
+
+
+def _found(result: dict[str, Any]) -> list[str]:
+    """Returns what the checks found: what stops the run, the rows left out, and what was kept all the same."""
+    rows = books(result)
+    read = sum(split["in"] for split in rows.values())
+    dropped: dict[str, int] = {}
+    for split in rows.values():
+        for name, count in split["dropped"].items():
+            dropped[name] = dropped.get(name, 0) + count
+    left = sum(dropped.values())
+    checks = sorted((each for each in result["checks"] if each["count"]), key=lambda each: -each["count"])
+    failing = [each for each in checks if each["status"] == FAIL]
+    kept = [each for each in checks if each not in failing and each["policy"] == KEEP]
+    others = [each for each in checks if each not in failing and each not in kept]
+    lines = _told("left out", [f"{left:,} of {read:,} rows ({_percent(left, read)})"])
+    for label, some in (("", others), ("stops", failing), ("kept", kept)):
+        for at, check in enumerate(some):
+            lines += _check(label if at == 0 else "", check, dropped.get(check["name"], 0), read)
+    return lines
+
+
+def _check(label: str, check: dict[str, Any], left: int, read: int) -> list[str]:
+    about = "about " if check["estimated"] else ""
+    found = f"{about}{check['count']:,}"
+    if left:
+        found = f"{left:,} ({_percent(left, read)})" + (f", found in {found}" if left != check["count"] else "")
+    elif check["policy"] != KEEP:
+        found = f"found in {found}, which other checks left out" if check["status"] != FAIL else found
+    title = "" if check["title"] == check["name"] else f": {check['title']}"
+    lines = wrapped(f"{check['name']} {found}{title}", label or " ")
+    for example in check["examples"][:SHOWN]:
+        path = f" {example['path']}" if example["path"] else ""
+        place = f"{example['file']} {example['row']}{path}"
+        lines += wrapped(f"{place}: found {example['found']}, expected {example['expected']}", " ", 2)
+    return lines + wrapped(f"to fix: {check['examples'][0]['fix']}", " ", 2)
+
+
+def _unused(result: dict[str, Any]) -> list[str]:
+    """Returns what was there and not used: files by reason, and columns with the rows that had a value there."""
+    reasons: dict[str, list[str]] = {}
+    for each in result["unused_files"]:
+        reasons.setdefault(each["reason"], []).append(each["file"])
+    texts = []
+    for reason, names in reasons.items():
+        more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+        texts.append(f"{', '.join(names[:NAMED])}{more}: {reason}")
+    texts += [
+        f"columns of {split}: {_counted(columns['ignored'])}"
+        for split, columns in result["columns"].items() if columns["ignored"]
+    ]  # fmt: skip
+    return _told("not used", texts)
+
+
+def _looked_at(result: dict[str, Any]) -> list[str]:
+    partly: dict[str, list[str]] = {}
+    for check in result["checks"]:
+        if check["looked_at"] != EVERY_ROW:
+            partly.setdefault(check["looked_at"], []).append(check["name"])
+    return _told("note", [f"{', '.join(names)}: looked at {what}" for what, names in partly.items()])
+
+
+def _lengths(result: dict[str, Any]) -> list[tuple[str, str]]:
+    """Returns the tokens of each output file, or split, and what they were told with."""
+    tokens = result["tokens"]
+    if "splits" in tokens:
+        some = tokens["splits"]
+    else:
+        some = {part: file["tokens"] for part, file in result["files"].items() if "tokens" in file}
+    lines = [(name, _tokens(each, tokens["is_own"])) for name, each in some.items()]
+    guessed = all(each["how"] == "characters" for each in some.values())
+    how = "guessed at 4.2 bytes each" if guessed else "counted" if tokens["is_own"] else "estimated"
+    return [*lines, (how, tokens["counted_with"])] if some and tokens["counted_with"] else lines
+
+
+def _written(result: dict[str, Any], folder: Path) -> list[str]:
+    if result["status"] == FAIL:
+        lines = _told("written", [f"nothing to {folder}; what was there is whole"])
+        left = result["left_out"]
+        if left["stops"]:
+            lines += _told("stops", [_left_out(left)])
+        return lines + _told("report", [str(folder / NOT_READY)])
+    lengths = dict(_lengths(result))
+    texts = []
+    for part, file in result["files"].items():
+        told = lengths.pop(part, "")
+        texts.append(f"{part}: {file['rows']:,} rows, {file['bytes'] / 1e6:,.1f} MB{', ' if told else ''}{told}")
+    texts += [f"tokens {how}: {what}" for how, what in lengths.items()]
+    return [
+        *_told("written", texts),
+        *_told("version", [result["version"]]),
+        *_told("report", [str(folder / REPORT)]),
+    ]
 
 
 def _left_out(left: dict[str, Any]) -> str:
@@ -123,54 +176,21 @@ def _left_out(left: dict[str, Any]) -> str:
     )
 
 
-def _unused(files: list[dict[str, str]]) -> None:
-    """Prints what was found and not read, a line for each reason."""
-    reasons: dict[str, list[str]] = {}
-    for each in files:
-        reasons.setdefault(each["reason"], []).append(each["file"])
-    for reason, names in reasons.items():
-        more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-        print(f"not used: {', '.join(names[:SHOWN])}{more}: {reason}")
+def _counted(counts: dict[str, int]) -> str:
+    more = f" and {len(counts) - NAMED:,} more" if len(counts) > NAMED else ""
+    return ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:NAMED]) + more
 
 
-def _counted_with(tokens: dict[str, Any]) -> None:
-    if tokens["counted_with"]:  # nothing is counted where no row is left
-        print(f"lengths counted with: {tokens['counted_with']}")
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / max(whole, 1):.1f} %"
 
 
-def _checks(checks: list[dict[str, Any]]) -> None:
-    partly: dict[str, list[str]] = {}
-    for check in checks:
-        if check["looked_at"] != EVERY_ROW:
-            partly.setdefault(check["looked_at"], []).append(check["name"])
-    for what, names in partly.items():
-        print(f"note {', '.join(names)}: looked at {what}")
-    for check in checks:
-        if not check["count"]:
-            continue
-        about = "about " if check["estimated"] else ""
-        print(
-            f"{_SIGNS[check['status']]} {check['name']}: {check['title']}, {about}{check['count']:,} "
-            f"({DONE[check['policy']]})"
-        )
-        for example in check["examples"][:SHOWN]:
-            path = f" {example['path']}" if example["path"] else ""
-            print(f"       {example['file']} {example['row']}{path}: found {example['found']}, "
-                  f"expected {example['expected']}")  # fmt: skip
-        print(f"       to fix: {check['examples'][0]['fix']}")
-
-
-def _counts(rows: dict[str, Any]) -> str:
-    dropped = ", ".join(f"{name} {count:,}" for name, count in sorted(rows["dropped"].items()))
-    left = sum(rows["dropped"].values())
-    return f"{rows['in']:,} rows in, {rows['kept']:,} kept, {left:,} left out" + (f" ({dropped})" if dropped else "")
-
-
-def _tokens(tokens: dict[str, Any]) -> str:
-    about = "" if tokens["how"] == "exact" else f" ± {tokens['error']:,}"
-    text = f"{tokens['tokens']:,}{about} tokens, {tokens['trained']:,} trained"
+def _tokens(tokens: dict[str, Any], is_own: bool) -> str:
+    about = "about " if tokens["how"] != "exact" or not is_own else ""
+    error = "" if tokens["how"] == "exact" else f" ± {tokens['error']:,}"
+    text = f"{about}{tokens['tokens']:,}{error} tokens, {tokens['trained']:,} trained"
     cut = tokens.get("cut")
     if cut and cut["too_long"]["rows"]:
-        text += f"; {cut['too_long']['rows']:,} rows over {cut['max_seq_length']:,}"
+        text += f"; {about}{cut['too_long']['rows']:,} rows over {cut['max_seq_length']:,}"
         text += f", {cut['trained_lost']:,} trained tokens cut"
     return text

@@ -5,6 +5,7 @@ The checks of memory and cost ask for the sizes of the values, `make gpu` for ev
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -25,6 +26,16 @@ SERVED_TOKENS = 4096  # of one conversation, whose keys and values a server keep
 
 
 @dataclass(frozen=True)
+class Schedule:
+    """How often the rows are passed: epochs, optimizer steps, rows of a step, and the tokens of all epochs."""
+
+    epochs: float
+    steps: int
+    rows_a_step: int
+    tokens: int
+
+
+@dataclass(frozen=True)
 class Training:
     """This run on a size: its step, what that takes, how long it is and what it costs."""
 
@@ -34,6 +45,7 @@ class Training:
     hours: Hours | None  # None where the data are not prepared
     price: Price | None  # of one node and hour
     nodes: int
+    schedule: Schedule | None = None  # None as `hours`
     unsure: bool = False  # whether activations are computed again, as `step` assumes, or kept: nobody knows
 
     @cached_property
@@ -119,8 +131,11 @@ def training_on(run: Run, size: Size | None, all_gpus: bool = False) -> Training
     given = {**run.given, "number_of_gpu_to_use_finetuning": size.gpus_per_node} if all_gpus else run.given
     recomputed = model_types.recomputes(given, run.shape.model_type, run.finetune_config)
     step = training_step.step(given, run.shape, card, longest(run), recomputed is not False)
-    hours, nodes = _hours(run, step, card), run.given["num_nodes_finetune"]
-    return Training(size, card, step, hours, price_of(run, size, "finetune"), nodes, recomputed is None)
+    schedule = _schedule(run, step)
+    return Training(
+        size, card, step, _hours(run, step, card, schedule), price_of(run, size, "finetune"),
+        run.given["num_nodes_finetune"], schedule, recomputed is None,
+    )  # fmt: skip
 
 
 def serving_on(run: Run, size: Size | None) -> Serving | None:
@@ -144,24 +159,31 @@ def longest(run: Run) -> int | None:
     return max(lengths) if lengths and all(lengths) else None
 
 
-def _hours(run: Run, step: Step, card: Card) -> Hours | None:
+def _hours(run: Run, step: Step, card: Card, schedule: Schedule | None) -> Hours | None:
     train, held = run.data.get("train"), run.data.get("validation")
-    if train is None or not train.rows:
+    if train is None or schedule is None:
         return None
     work = time.Work(
         rows=train.rows,
         tokens=train.cut(step.sequence),
-        epochs=_epochs(run, step, train.rows),
+        epochs=schedule.epochs,
         validation_rows=held.rows if held else 0,
         validation_tokens=held.cut(step.sequence) if held else 0,
     )
     return time.hours(step, card, work, run.given["gradient_accumulation_steps"])
 
 
-def _epochs(run: Run, step: Step, rows: int) -> float:
+def _schedule(run: Run, step: Step) -> Schedule | None:
+    train = run.data.get("train")
+    if train is None or not train.rows:
+        return None
     epochs, most = float(run.given["num_train_epochs"]), run.given["max_steps"]
-    per_step = step.batch * step.gpus * run.given["gradient_accumulation_steps"]
-    return min(epochs, most * per_step / rows) if most > 0 else epochs
+    rows_a_step = step.batch * step.gpus * run.given["gradient_accumulation_steps"]
+    if most > 0:
+        epochs = min(epochs, most * rows_a_step / train.rows)
+    steps = math.ceil(epochs * math.ceil(train.rows / rows_a_step))
+    return Schedule(epochs, min(steps, most) if most > 0 else steps, rows_a_step,
+                    round(epochs * train.cut(step.sequence)))  # fmt: skip
 
 
 def _serving_gib(run: Run, shape: Shape) -> float:

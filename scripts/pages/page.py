@@ -14,18 +14,33 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 
-def document(template: str, policy: str = "", **given: object) -> str:
-    """Returns the page that a template in scripts/ makes of `given`, whose texts never become markup."""
-    return _environment().get_template(template).render(style=_style(), policy=policy or content_policy(), **given)
+def document(template: str, policy: str = "", script: str = "", **given: object) -> str:
+    """Returns the page that a template in scripts/ makes of `given`, whose texts never become markup.
 
-
-def content_policy(nonce: str = "") -> str:
-    """Returns what a browser may do with a page: draw it; with a `nonce`, run its script, which asks its server."""
-    digest = base64.b64encode(hashlib.sha256(_style().encode()).digest()).decode()
-    script = f" script-src 'nonce-{nonce}'; connect-src 'self';" if nonce else ""
+    Of scripts, a page without a `policy` of its own runs only the one of this name in scripts/, which asks nobody.
+    """
+    code = (HERE.parent / script).read_text(encoding="utf-8") if script else ""
+    more = {"script": code} if script else {}
     return (
-        f"default-src 'none'; style-src 'sha256-{digest}';{script} img-src data:; base-uri 'none'; form-action 'none'"
+        _environment()
+        .get_template(template)
+        .render(style=_style(), policy=policy or content_policy(script=code), **more, **given)
     )
+
+
+def content_policy(nonce: str = "", script: str = "") -> str:
+    """Returns what a browser may do with a page: draw it; with a `nonce`, run its script, which asks its server.
+
+    A `script` of this text may run too, and ask nobody.
+    """
+    allowed = f" script-src 'nonce-{nonce}'; connect-src 'self';" if nonce else ""
+    if script:
+        allowed = f" script-src '{_digest(script)}';"
+    return f"default-src 'none'; style-src '{_digest(_style())}';{allowed} img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 @functools.cache

@@ -18,8 +18,8 @@ import pytest
 from scripts.dataset import lengths
 from scripts.dataset.duplicates import Seen
 from scripts.dataset.prepare import prepare
+from scripts.dataset.progress import Progress, clock
 from scripts.dataset.settings import from_values
-from scripts.dataset.terminal import Progress, clock
 from scripts.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]

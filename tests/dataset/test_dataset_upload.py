@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
-SUFFIXES = (".j2", ".css", ".json")  # of files that are no modules
+SUFFIXES = (".j2", ".css", ".js", ".json")  # of files that are no modules
 ENTRY = ("dataset/__main__.py", "dataset/pipeline_step.py")
 
 

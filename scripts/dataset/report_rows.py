@@ -1,0 +1,188 @@
+"""The conversations that the report shows: a sample of the training file, and what the chat template makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from scripts.conversation import tokens as chat
+from scripts.dataset.checks import ROLES
+from scripts.dataset.hidden import cut, hidden
+from scripts.dataset.layouts.turns import has_calls
+from scripts.dataset.tokenizer import Tokenizer
+
+CONVERSATIONS = 200
+LINE_BYTES = 200_000  # a longer row is not shown
+CHARACTERS = 3000  # of a conversation, so that the page stays below a megabyte or two
+SHORTEST = 200  # of a message, however many there are
+SHOWN_TOKENS = 2000
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A message as it is shown."""
+
+    role: str
+    kind: str  # of ROLES, for its look
+    text: str
+    calls: list[str] = field(default_factory=list)  # of tools: name(arguments)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A conversation as it is shown, with the tools that it may call."""
+
+    turns: list[Turn]
+    tools: list[str]
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Something that the template does not write: in how many of the sampled conversations, and the first of it."""
+
+    what: str
+    rows: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some text of a conversation as the model sees it: whether it is learned, and whether it is cut off."""
+
+    text: str
+    learned: bool
+    cut: bool
+
+
+@dataclass(frozen=True)
+class Example:
+    """A conversation as the chat template writes it."""
+
+    tokens: int
+    learned: int
+    cut_at: int | None  # where something is cut off
+    pieces: list[Piece]
+    whole: bool
+
+
+def sampled(path: Path, count: int = CONVERSATIONS) -> list[dict[str, Any]]:
+    """Returns rows of a file of lines, spread evenly over it; all of them where there are no more than `count`."""
+    size = path.stat().st_size
+    rows: dict[int, dict[str, Any]] = {}
+    with path.open("rb") as stream:
+        lines = [line for _, line in zip(range(count + 1), stream, strict=False)]
+        if len(lines) <= count:
+            return [orjson.loads(line) for line in lines if len(line) <= LINE_BYTES]
+        for at in range(count):
+            stream.seek(at * size // count)
+            if at:
+                stream.readline()  # the rest of the line that this place divides
+            begin = stream.tell()
+            line = stream.readline(LINE_BYTES + 1)
+            if line.endswith(b"\n") and begin not in rows:
+                rows[begin] = orjson.loads(line)
+    return list(rows.values())
+
+
+def shown(row: dict[str, Any]) -> Shown:
+    """Returns a conversation as it is shown: its secrets hidden, long messages cut."""
+    messages = row["messages"]
+    limit = max(SHORTEST, CHARACTERS // max(len(messages), 1))
+    turns = []
+    for message in messages[: CHARACTERS // 30]:
+        role, text = str(message.get("role")), message.get("content")
+        calls = [cut(f"{name}({arguments})", limit) for name, arguments in _calls(message)]
+        kind = role if role in ROLES else "system"
+        turns.append(Turn(role, kind, cut(text if isinstance(text, str) else "", limit), calls))
+    tools = row.get("tools")
+    return Shown(turns, [cut(_tool(each), SHORTEST) for each in tools[:20]] if isinstance(tools, list) else [])
+
+
+def lost(rows: list[dict[str, Any]], coder: Tokenizer) -> list[Lost]:
+    """Returns the parts of conversations that the chat template leaves out; a row that it refuses is not looked at."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        seen: dict[str, str] = {}
+        for what, text in _unwritten(row, coder):
+            seen.setdefault(what, text)
+        for what, text in seen.items():
+            found.setdefault(what, []).append(text)
+    return [Lost(what, len(texts), cut(texts[0], SHORTEST)) for what, texts in found.items()]
+
+
+def _unwritten(row: dict[str, Any], coder: Tokenizer) -> Iterator[tuple[str, str]]:
+    messages, tools = row["messages"], row.get("tools")
+    try:
+        folded = messages if coder.system_role else chat.fold_system(messages)
+        written = " ".join(chat.text(coder, folded, tools).split())
+    except Exception:  # the template refuses it; the check named `template` says so
+        return
+    for message in messages:
+        content = message.get("content")
+        for line in content.splitlines() if isinstance(content, str) else ():
+            if " ".join(line.split()) not in written:
+                yield f"text of {message['role']}", line.strip()
+                break
+        for name, arguments in _calls(message):
+            if name not in written:
+                yield "tool calls", f"{name}({arguments})"
+    for tool in tools if isinstance(tools, list) else ():
+        if (name := _tool(tool).partition("(")[0].partition(":")[0]) not in written:
+            yield "tools to call", name
+
+
+def example(rows: list[dict[str, Any]], coder: Tokenizer, limit: int | None) -> Example | None:
+    """Returns the shortest of the first conversations as the model sees it; nothing where that cannot be told."""
+    if not rows:
+        return None
+    row = min(rows[:5], key=lambda row: sum(len(message.get("content") or "") for message in row["messages"]))
+    try:
+        messages = row["messages"] if coder.system_role else chat.fold_system(row["messages"])
+        encoded = chat.encode(coder, messages, row.get("tools"))
+        text = chat.text(coder, messages, row.get("tools"))
+    except Exception:  # the template refuses it; the check named `template` says so
+        return None
+    spans = coder(text, return_offsets_mapping=True)["offset_mapping"]
+    pieces = list(_pieces(text, spans[:SHOWN_TOKENS], encoded.trained, limit))
+    cut_at = limit if limit and len(spans) > limit else None
+    return Example(len(encoded.ids), sum(encoded.trained), cut_at, pieces, len(spans) <= SHOWN_TOKENS)
+
+
+def _pieces(text: str, spans: list[tuple[int, int]], trained: list[bool], limit: int | None) -> Iterator[Piece]:
+    """Yields the text under the tokens, those of one kind together; tokens may share a character."""
+    end = 0
+    kinds = [(trained[at], limit is not None and at >= limit) for at in range(len(spans))]
+    for kind, group in groupby(zip(kinds, spans, strict=True), key=lambda each: each[0]):
+        under = [span for _, span in group]
+        begin, end = max(under[0][0], end), max(end, *(last for _, last in under))
+        yield Piece(hidden(text[begin:end]), *kind)
+
+
+def _calls(message: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yields the name and the arguments of each tool call of a message, whatever shape it has."""
+    calls = message.get("tool_calls") if has_calls(message) else None
+    for call in calls if isinstance(calls, list) else ():
+        function = call.get("function", call) if isinstance(call, dict) else {}
+        if isinstance(function, dict):
+            arguments = function.get("arguments")
+            yield str(function.get("name", "")), arguments if isinstance(arguments, str) else _json(arguments)
+
+
+def _tool(tool: Any) -> str:
+    """Returns a tool as a reader takes it: name(parameters): what it does."""
+    function = tool.get("function", tool) if isinstance(tool, dict) else tool
+    if not isinstance(function, dict):
+        return _json(tool)
+    parameters = function.get("parameters")
+    names = parameters.get("properties", {}) if isinstance(parameters, dict) else {}
+    said = f": {function['description']}" if function.get("description") else ""
+    return f"{function.get('name', '')}({', '.join(names) if isinstance(names, dict) else ''}){said}"
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode() if value is not None else ""
