@@ -12,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from scripts.dataset import report_rows
-from scripts.dataset.checks import EVERY_ROW, EXAMPLES
+from scripts.dataset.checks import EVERY_ROW, EXAMPLES, FAIL
 from scripts.dataset.tokenizer import Tokenizer
 from scripts.dataset.verdict import verdict_of
 from scripts.pages import charts, page
@@ -26,7 +26,7 @@ MOST_FILES = 100  # not used, that are named
 MOST_BARS = 24  # of messages in a conversation; longer ones share the last
 
 
-Plan = Callable[[Mapping[str, Any]], dict[str, Any]]  # files of a manifest -> what the run takes, as in run_plan
+Plan = Callable[[Mapping[str, Any]], dict[str, Any]]  # manifest -> what the run takes, as in run_plan
 
 
 def report_page(manifest: dict[str, Any], folder: Path, coder: Tokenizer | None, plan: Plan | None = None) -> str:
@@ -41,9 +41,9 @@ def report_page(manifest: dict[str, Any], folder: Path, coder: Tokenizer | None,
         lost=report_rows.lost(rows, coder) if coder else [],
         example=report_rows.example(rows, coder, manifest["max_seq_length"]) if coder else None,
         is_exact=manifest["tokens"]["is_own"] and train.get("tokens", {}).get("how") == "exact",
-        plan=plan(manifest["files"]) if plan else None,
-        lengths=lengths, lengths_said=said, shapes=_shapes(train), examples=EXAMPLES, most_files=MOST_FILES, states=STATES, done=DONE,
-        rounded=rounded, share=share, size=size,
+        plan=plan(manifest) if plan and manifest["status"] != FAIL else None,
+        lengths=lengths, lengths_said=said, shapes=_shapes(train), examples=EXAMPLES, most_files=MOST_FILES,
+        states=STATES, done=DONE, rounded=rounded, share=share, size=size,
     )  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def _checks(manifest: dict[str, Any]) -> list[dict[str, Any]]:
     """Returns the checks that found something, each with the rows that it left out."""
     reasons = manifest["left_out"]["reasons"]
     found = ({**check, "left_out": reasons.get(check["name"], 0)} for check in manifest["checks"] if check["count"])
-    return sorted(found, key=lambda check: (check["status"] != "fail", -check["left_out"], -check["count"]))
+    return sorted(found, key=lambda check: (check["status"] != FAIL, -check["left_out"], -check["count"]))
 
 
 def _clean(manifest: dict[str, Any]) -> list[str]:

@@ -40,6 +40,11 @@ class Shown:
     turns: list[Turn]
     tools: list[str]
 
+    @property
+    def begins(self) -> str:
+        """How its first question begins."""
+        return next((turn.text[:80] for turn in self.turns if turn.kind == "user"), "")
+
 
 @dataclass(frozen=True)
 class Lost:

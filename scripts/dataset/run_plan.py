@@ -11,10 +11,10 @@ from scripts.estimate.what_if import training_on
 from scripts.values.read import Values
 
 
-def run_plan(values: Values, files: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns what training on these files takes, as plain data; `unknown` says why it cannot be told."""
+def run_plan(values: Values, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what training on the files of a manifest takes, as plain data; `unknown` says why it cannot be told."""
     try:
-        run = build(values, splits_of(files))
+        run = build(values, splits_of(manifest))
         training = training_on(run, run.size("finetune"))
     except UserError as error:
         return {"unknown": str(error)}

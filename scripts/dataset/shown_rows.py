@@ -62,13 +62,19 @@ class ShownRows:
 
 
 def _item(chunk: Chunk, index: int) -> Any:
+    """Returns a row as it was read; None where Python cannot hold it: text that is not UTF-8, a date far away."""
     rows = chunk.rows
-    return rows.slice(index, 1).to_pylist()[0] if hasattr(rows, "num_rows") else rows[index]
+    if not hasattr(rows, "num_rows"):
+        return rows[index]
+    try:
+        return rows.slice(index, 1).to_pylist()[0]
+    except (ValueError, OverflowError):
+        return None
 
 
 def _text(item: Any) -> str:
     """Returns a row as text: as it stands in the file, where a file of lines holds it."""
-    if isinstance(item, Finding):  # too large, or cut off: nothing of it was kept
+    if item is None or isinstance(item, Finding):  # too large, or cut off: nothing of it was kept
         return ""
     if isinstance(item, bytes):
         return cut(item[: 8 * CHARACTERS].decode("utf-8", "replace"), CHARACTERS)

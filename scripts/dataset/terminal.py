@@ -32,11 +32,11 @@ def outcome(result: dict[str, Any], folder: Path | None = None) -> None:
 
 
 def wrapped(text: str, label: str = "", indent: int = 0) -> list[str]:
-    """Returns a text as lines of at most 80 columns, the first one behind a label."""
+    """Returns a text as lines of at most 80 columns, the first behind a label; a path that is longer stays whole."""
     first = f"{label:<{_LABEL}}" if label or indent else ""
     rest = " " * (len(first) + indent)
     return textwrap.wrap(text, COLUMNS, initial_indent=first + " " * indent, subsequent_indent=rest,
-                         break_on_hyphens=False) or [first.rstrip()]  # fmt: skip
+                         break_on_hyphens=False, break_long_words=False) or [first.rstrip()]  # fmt: skip
 
 
 def verdict_line(result: dict[str, Any]) -> str:

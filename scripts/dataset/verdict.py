@@ -44,4 +44,4 @@ def verdict_of(result: dict[str, Any]) -> Verdict:
 
 def _found(check: dict[str, Any]) -> str:
     about = "about " if check["estimated"] else ""
-    return f"{check['name']} {about}{check['count']:,}"
+    return f"{check['title']}: {about}{check['count']:,}"

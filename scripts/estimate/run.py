@@ -28,7 +28,7 @@ class Split:
     tokens: int
     longest: int  # 0 where it is not known for certain
     percentiles: tuple[int, ...]  # 0th to 100th of the lengths
-    how: str  # exact, sample or characters: how the tokens were counted
+    how: str  # exact, sample, characters or another model's tokenizer: how the tokens were counted
     answers_lost: int = 0  # conversations whose every answer is cut away at the length that the data were prepared for
 
     def cut(self, limit: int) -> int:
@@ -113,14 +113,17 @@ def build(values: Values, data: dict[str, Split]) -> Run:
     )
 
 
-def splits_of(files: Mapping[str, Any]) -> dict[str, Split]:
-    """Returns the splits that are trained and tested on, from the files of the data's manifest."""
-    return {name: _split(files[name]) for name in SPLITS if name in files}
+def splits_of(manifest: Mapping[str, Any]) -> dict[str, Split]:
+    """Returns the splits that are trained and tested on, from the data's manifest."""
+    files, is_own = manifest["files"], manifest.get("tokens", {}).get("is_own", True)
+    return {name: _split(files[name], is_own) for name in SPLITS if name in files}
 
 
-def _split(file: Mapping[str, Any]) -> Split:
+def _split(file: Mapping[str, Any], is_own: bool) -> Split:
     tokens = file.get("tokens") or {}
     how = tokens.get("how", "characters")
+    if how == "exact" and not is_own:
+        how = "another model's tokenizer"
     return Split(
         rows=int(file["rows"]),
         tokens=int(tokens.get("tokens", int(file.get("bytes", 0)) // 4)),

@@ -36,7 +36,8 @@ def content_policy(nonce: str = "", script: str = "") -> str:
     allowed = f" script-src 'nonce-{nonce}'; connect-src 'self';" if nonce else ""
     if script:
         allowed = f" script-src '{_digest(script)}';"
-    return f"default-src 'none'; style-src '{_digest(_style())}';{allowed} img-src data:; base-uri 'none'; form-action 'none'"
+    style = f"style-src '{_digest(_style())}';"
+    return f"default-src 'none'; {style}{allowed} img-src data:; base-uri 'none'; form-action 'none'"
 
 
 def _digest(text: str) -> str:

@@ -84,6 +84,8 @@ CHECKS = (
     Check("data-source", data.source),
     Check("data-own", data.own),
     Check("data-content", data.content),
+    Check("data-left-out", data.left_out),
+    Check("data-unused", data.unused),
     Check("gpus-per-node", parameters.gpus_per_node),
     Check("deepspeed", parameters.deepspeed),
     Check("onnx-runtime", parameters.onnx_runtime),

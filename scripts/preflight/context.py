@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scripts.errors import UserError
 from scripts.estimate import run
@@ -20,13 +20,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Rows that are in the prepared files although a check found something in them."""
+
+    check: str
+    rows: int
+    first: str = ""  # file and row of the first
+    is_estimate: bool = False  # from a sample of the rows
+
+
+@dataclass(frozen=True)
 class Prepared:
     """What the data's manifest says of the preparation as a whole."""
 
-    fallback: str = ""  # what took the place of the values' source, and why; empty where nothing did
+    fallback: str = ""  # what took the place of the values' source; empty where nothing did
+    because: str = ""
     rows_in: int = 0
-    left_out: Mapping[str, int] = field(default_factory=dict)  # check -> training rows that it left out
-    kept: Mapping[str, int] = field(default_factory=dict)  # check -> rows that are in the files all the same
+    left_out: Mapping[str, int] = field(default_factory=dict)  # check -> rows that it left out
+    kept: tuple[Kept, ...] = ()
+    unused: Mapping[str, str] = field(default_factory=dict)  # file -> why it was not read
     template: str = ""  # what the model's own chat template was asked to write, where that was not every row
 
 
@@ -59,7 +71,7 @@ def read_data(environment: str, root: Path = ROOT) -> dict[str, Split]:
     if not path.exists():
         return {}
     try:
-        return run.splits_of(json.loads(path.read_text(encoding="utf-8"))["files"])
+        return run.splits_of(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, KeyError, TypeError, AttributeError):
         name = path.relative_to(root).as_posix()
         raise UserError(f"{name}: is not what make data writes; make data ENV={environment} prepares it anew") from None
@@ -71,18 +83,22 @@ def read_prepared(environment: str, root: Path = ROOT) -> Prepared:
 
     try:
         manifest = json.loads((root / "data" / environment / "manifest.json").read_text(encoding="utf-8"))
-        fallback, train = (
-            manifest["fallback"],
-            next(each for each in manifest["read"].values() if each["part"] == "train"),
-        )
+        fallback, checks = manifest["fallback"], manifest["checks"]
         return Prepared(
-            f"{fallback['took']} in place of {fallback['asked']} ({fallback['because']})" if fallback else "",
-            int(train["in"]),
-            {name: int(count) for name, count in train["dropped"].items()},
-            {each["name"]: int(each["count"]) for each in manifest["checks"]
-             if each["count"] and each["policy"] == "keep"},
-            next((each["looked_at"] for each in manifest["checks"] if each["name"] == "template"
-                  and each["looked_at"] != EVERY_ROW), ""),
+            fallback=f"{fallback['took']} in place of {fallback['asked']}" if fallback else "",
+            because=fallback["because"] if fallback else "",
+            rows_in=int(manifest["left_out"]["in"]),
+            left_out={name: int(count) for name, count in manifest["left_out"]["reasons"].items()},
+            kept=tuple(_kept(each) for each in checks if each["count"] and each["policy"] == "keep"),
+            unused={each["file"]: each["reason"] for each in manifest["unused_files"]},
+            template=next((each["looked_at"] for each in checks if each["name"] == "template"
+                           and each["looked_at"] != EVERY_ROW), ""),
         )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Prepared()  # `read_data` says what is wrong with it
+
+
+def _kept(check: Mapping[str, Any]) -> Kept:
+    example = next(iter(check["examples"]), None)
+    first = f"{example['file']} {example['row']}" if example else ""
+    return Kept(check["name"], int(check["count"]), first, bool(check["estimated"]))

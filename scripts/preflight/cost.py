@@ -26,7 +26,8 @@ def time_and_cost(context: Context) -> Finding:
     if context.data["train"].how != "exact":
         details.append(f"tokens estimated ({context.data['train'].how})")
     money, more = _money(context, training)
-    rows = f" for the rows of {context.prepared.fallback}, not your own" if context.prepared.fallback else ""
+    fallback = context.prepared.fallback
+    rows = f", of the rows that stand in ({fallback}), not of your own" if fallback else ""
     sentence = f"{hours.likely:.1f} h ({hours.low:.1f} to {hours.high:.1f}){money}{rows}"
     lines = tuple(f"assumes {each}" for each in details + more)
     if hours.likely > LONG_HOURS:

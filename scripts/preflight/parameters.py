@@ -11,6 +11,7 @@ from scripts.azure.component_rules import FEWEST_ROWS, applies
 from scripts.azure.limits import FAR, far_out, usual
 from scripts.estimate import training_step
 from scripts.preflight.context import Context
+from scripts.preflight.data import lines
 from scripts.preflight.finding import Finding, failed, passed, skipped, warned
 
 
@@ -148,16 +149,19 @@ def sequence_length(context: Context) -> Finding:
     cut = training_step.truncation(context.given, context.shape)
     train = context.data.get("train")
     longest = max(train.percentiles, default=0) if train else 0
+    cut_off = lines([each for each in context.prepared.kept if each.check in ("too_long", "answers_lost")])
     if train and train.answers_lost:
         return warned(
             f"{where}: {train.answers_lost} of {train.rows} training conversations lose every answer to the cut after "
             f"{cut} tokens and teach nothing",
             "raise it, or shorten what precedes the first answer: make data's report names them",
+            *cut_off,
         )
     if longest > cut:
         return warned(
             f"{where}: conversations are cut off after {cut} tokens, the longest training one has {longest}",
             "raise it, or shorten the conversations: make data's report says what is lost",
+            *cut_off,
         )
     return passed(f"cut off after {cut} tokens" + (f", the longest has {longest}" if longest else ""))
 

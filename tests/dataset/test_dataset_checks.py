@@ -81,7 +81,9 @@ def test_a_bad_row_is_found_named_and_treated_by_its_policy(tmp_path: Path, name
         read = manifest["read"]["rows"]
         assert read["in"] == 201
         if policy == "fail":
-            assert code == 1 and found["status"] == "fail" and not list(out.iterdir())
+            assert (
+                code == 1 and found["status"] == "fail" and [each.name for each in out.iterdir()] == ["not-ready.html"]
+            )
         elif policy == "keep":
             others = [each for each in manifest["checks"] if each["count"] and each["policy"] != "keep"]
             assert code == 0 and read["kept"] == 201 - bool(others)

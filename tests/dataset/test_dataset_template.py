@@ -61,7 +61,11 @@ def test_a_row_that_the_template_refuses_stops_even_where_only_a_sample_was_look
     source = write(tmp_path / "rows.jsonl", 300, 1200)
     code, manifest, checks = run(source, coder, tokens=tokens)
     found = checks["template"]
-    assert code == 1 and found["status"] == "fail" and not list((tmp_path / "out").iterdir())
+    assert (
+        code == 1
+        and found["status"] == "fail"
+        and [each.name for each in (tmp_path / "out").iterdir()] == ["not-ready.html"]
+    )
     assert "tool is unknown here" in found["examples"][0]["found"]
     assert found["estimated"] == (tokens == "sample") and 200 < found["count"] < 400
     verdict = check_files(from_values({"dataset": {"tokenizer": coder}}), [str(source)], stream=None)

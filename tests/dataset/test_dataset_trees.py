@@ -167,8 +167,8 @@ def test_unused_files_are_in_the_manifest_and_on_screen(tmp_path: Path, capsys: 
     manifest = run(tmp_path / "set", tmp_path / "out", splits=PLAIN | {"test": "test"})
     assert ids(tmp_path / "out", "train", "validation") == set(range(60))
     assert [each["file"] for each in manifest["unused_files"]] == ["README.md", "train_gen.jsonl"]
-    terminal.manifest(manifest, tmp_path / "out")
-    assert "not used: train_gen.jsonl: no part of dataset.splits takes 'train_gen'" in capsys.readouterr().out
+    terminal.outcome(manifest, tmp_path / "out")
+    assert "train_gen.jsonl: no part of dataset.splits takes 'train_gen'" in capsys.readouterr().out
     verdict = check_files(from_values({"dataset": {}}), [str(tmp_path / "set")], None)
     assert [each["file"] for each in verdict["unused_files"]] == ["README.md"]
 
@@ -209,9 +209,10 @@ def test_too_many_rows_left_out_stop_the_run_unless_allowed(tmp_path: Path, caps
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
     dataset = {"source": str(tmp_path / "a.jsonl"), "splits": PLAIN}
     code, manifest, _ = prepare(from_values({"dataset": dataset}), tmp_path / "out", say=lambda _: None, stream=None)
-    terminal.manifest(manifest, tmp_path / "out")
-    said = capsys.readouterr().out
-    assert code == 1 and list(tmp_path.glob("out/*")) == []
+    terminal.outcome(manifest, tmp_path / "out")
+    said = " ".join(capsys.readouterr().out.split())
+    assert code == 1 and [each.name for each in tmp_path.glob("out/*")] == ["not-ready.html"]
     assert "9 of 69 rows (13.0 %) are left out, more than dataset.max_left_out (10 %): json 7, schema 2;" in said
     assert "SET=dataset.max_left_out=14" in said
     assert run(tmp_path / "a.jsonl", tmp_path / "out", max_left_out=14)["status"] == "warn"
+    assert not (tmp_path / "out" / "not-ready.html").exists()

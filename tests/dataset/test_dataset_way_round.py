@@ -112,7 +112,7 @@ def test_an_own_file_is_told_once_what_is_bound_to_what(tmp_path: Path, capsys: 
     as_jsonl(tmp_path / "a.jsonl", rows(400))
     words = ["prepare", "--env", "demo", "--folder", str(tmp_path / "out"), "--source", str(tmp_path / "a.jsonl")]
     assert command_line(words) == 0
-    said = capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
     assert said.count("takes") == 4 and "train_sft" not in said and "test_sft" not in said
     assert said.startswith(f"{tmp_path / 'a.jsonl'}: train takes every row, validation takes 5 % of train, ")
     assert ids(tmp_path / "out") == set(range(400))

@@ -7,25 +7,34 @@ from pathlib import Path
 
 import pytest
 
-from scripts.preflight.context import Prepared, read_prepared
+from scripts.preflight.context import Kept, Prepared, read_prepared
 from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN
 from tests.preflight.conftest import finding, made
 
-FALLBACK = Prepared("scripts/catalog/demo in place of a/b (the hub does not answer)", 100)
+FALLBACK = Prepared("scripts/catalog/demo in place of a/b", "the hub does not answer", 100)
+FILES = {"b.jsonl": "no part of dataset.splits takes 'b'", "README.md": "its name ends with no format that is read"}
+
+
+def kept(**rows: int) -> Prepared:
+    return Prepared(rows_in=100, kept=tuple(Kept(name, count, "a.jsonl line 7") for name, count in rows.items()))
 
 
 @pytest.mark.parametrize(
     ("check", "prepared", "status", "words"),
     [
         ("data-own", Prepared(rows_in=100), PASS, "own source"),
-        ("data-own", FALLBACK, WARN, "scripts/catalog/demo in place of a/b"),
-        ("data-content", Prepared(rows_in=100, left_out={"order": 10}), PASS, "10 of 100"),
-        ("data-content", Prepared(rows_in=100, left_out={"order": 2, "json": 9}), WARN, "(json 9, order 2)"),
-        ("data-content", Prepared(rows_in=100, kept={"email": 50, "too_long": 3}), PASS, "0 of 100"),
-        ("data-content", Prepared(rows_in=100, kept={"unanswered": 3, "email": 50}), WARN, "unanswered 3"),
-        ("data-content", Prepared(rows_in=100, kept={"weight": 3, "template": 4}), FAIL, "template 4"),
+        ("data-own", FALLBACK, WARN, "scripts/catalog/demo in place of a/b (the hub does not answer)"),
+        ("data-left-out", Prepared(rows_in=100, left_out={"order": 10}), PASS, "10 of 100"),
+        ("data-left-out", Prepared(rows_in=100, left_out={"order": 2, "json": 9}), WARN, "json 9, order 2"),
+        ("data-content", kept(email=50, too_long=3), PASS, "no row was kept"),
+        ("data-content", kept(unanswered=3, email=50), WARN, "unanswered 3"),
+        ("data-content", kept(control_tokens=2), WARN, "control_tokens 2"),
+        ("data-content", kept(weight=3, template=4), FAIL, "template 4"),
+        ("data-content", Prepared(kept=(Kept("calls_lost", 40, "", True),)), WARN, "calls_lost about 40"),
+        ("data-unused", Prepared(unused=FILES), PASS, "dataset.splits says which are"),
+        ("data-unused", Prepared(unused={"README.md": "no format"}), PASS, "1 file of other kinds not"),
         ("time-and-cost", Prepared(rows_in=100), PASS, "USD"),
-        ("time-and-cost", FALLBACK, PASS, "for the rows of scripts/catalog/demo"),
+        ("time-and-cost", FALLBACK, PASS, "of the rows that stand in (scripts/catalog/demo in place of a/b), not"),
     ],
 )
 def test_what_is_said_of_the_prepared_data(check: str, prepared: Prepared, status: str, words: str) -> None:
@@ -33,7 +42,25 @@ def test_what_is_said_of_the_prepared_data(check: str, prepared: Prepared, statu
     assert (found.status, words in found.sentence, bool(found.todo)) == (status, True, status != PASS), found
 
 
-@pytest.mark.parametrize("check", ["data-own", "data-content"])
+def test_a_finding_tells_number_file_and_way_out() -> None:
+    found = finding("data-content", made("reference", prepared=kept(unanswered=3, control_tokens=2)))
+    assert found.details[0] == (
+        "ends without an answer: 3, the first a.jsonl line 7; add the last answer, or remove the last question"
+    )
+    assert len(found.details) == 2
+    found = finding("data-unused", made("reference", "dataset.splits.train=null", prepared=Prepared(unused=FILES)))
+    assert (
+        found.status == WARN
+        and "1 file of it" in found.sentence
+        and found.details == ("b.jsonl: no part of dataset.splits takes 'b'",)
+    )
+    cut = made("reference", "finetune.max_seq_length=500", prepared=kept(too_long=30, email=2))
+    assert [line[:58] for line in finding("sequence-length", cut).details] == [
+        "longer than max_seq_length: 30, the first a.jsonl line 7; "
+    ]
+
+
+@pytest.mark.parametrize("check", ["data-own", "data-content", "data-left-out", "data-unused"])
 def test_nothing_is_said_before_there_are_data(check: str) -> None:
     assert finding(check, made("reference", data={})).status == SKIPPED
 
@@ -52,7 +79,8 @@ def test_the_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert prepare(settings, tmp_path / "data" / "dev", say=lambda line: None, stream=None).code == 0
     found = read_prepared("dev", tmp_path)
     assert (found.fallback, found.rows_in, found.left_out["order"]) == ("", 123, 3)
-    assert found.kept["unanswered"] == 20
+    assert [(each.check, each.rows, each.first) for each in found.kept] == [("unanswered", 20, "rows.jsonl line 101")]
+    assert found.unused == {}
     assert read_prepared("prod", tmp_path) == Prepared()
     (tmp_path / "data" / "dev" / "manifest.json").write_text("{")
     assert read_prepared("dev", tmp_path) == Prepared()
