@@ -100,11 +100,9 @@ def manifest(result: dict[str, Any], folder: Path) -> None:
     _counted_with(result["tokens"])
     if result["status"] == "fail":
         names = ", ".join(check["name"] for check in result["checks"] if check["status"] == "fail")
-        if names:
-            print(f"failed: {names} found rows, and the policy in dataset.checks is fail")
-        if result["left_out"]["stops"]:
-            print(f"failed: {_left_out(result['left_out'])}")
-        print(f"nothing was written to {folder}")
+        why = [f"{names} found rows, and the policy in dataset.checks is fail"] if names else []
+        why += [_left_out(result["left_out"])] if result["left_out"]["stops"] else []
+        print(f"failed: {'; '.join(why)}; nothing was written to {folder}")
     else:
         print(f"version {result['version']}; report: {folder / 'report.html'}")
 
