@@ -125,19 +125,21 @@ class Texts:
                     yield self._finding(row, "garbled", at, what, "text in its own encoding")
 
     def _private(self) -> Iterator[tuple[int, Finding]]:
-        """Looks for secrets and personal data: RE2 tells the rows with a hint of any, without Python's lock."""
+        """Looks for secrets and personal data: RE2 tells, without Python's lock, the lines that hold a hint of any."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        offsets = np.concatenate((self.starts, [len(self.blob)])).astype(np.int32)
-        rows = pa.Array.from_buffers(
-            pa.binary(), len(self.starts), [None, pa.py_buffer(offsets), pa.py_buffer(self.blob)]
-        )
-        hints = np.frombuffer(pc.find_substring_regex(rows, HINT).buffers()[1], np.int32)
-        for row in np.flatnonzero(hints >= 0).tolist():
-            start = int(self.starts[row])
-            for check, at, what in private(self.blob, start + int(hints[row]), start + int(self.lengths[row])):
-                yield self._finding(row, check, at, what, EXPECTED[check])
+        edges = np.concatenate(([0], self._low + 1, [len(self.blob)])).astype(np.int32)
+        lines = pa.Array.from_buffers(pa.binary(), len(edges) - 1, [None, pa.py_buffer(edges), pa.py_buffer(self.blob)])
+        hints = np.frombuffer(pc.find_substring_regex(lines, HINT).buffers()[1], np.int32)
+        seen: set[tuple[int, str]] = set()
+        for line in np.flatnonzero(hints >= 0)[:_PER_CHUNK].tolist():
+            row = int(self.row_of(edges[line]))
+            end = int(self.starts[row] + self.lengths[row])
+            for check, at, what in private(self.blob, int(edges[line] + hints[line]), int(edges[line + 1]), end):
+                if (row, check) not in seen:
+                    seen.add((row, check))
+                    yield self._finding(row, check, at, what, EXPECTED[check])
 
     def _emails(self) -> Iterator[tuple[int, Finding]]:
         if b"@" not in self.blob:
