@@ -226,6 +226,8 @@ def _keys(texts: Texts, alive: list[int], rows: Rows, messages: list[bytes]) -> 
 def _dump(items: list[Any], path: str, batch: Batch) -> list[bytes]:
     """Serialises items; one that cannot be (lone surrogates, bottomless nesting) is named and stands as nothing."""
     dumps = orjson.dumps
+    if not any(items):  # as extras often are
+        return [b"{}"] * len(items)
     try:
         return [dumps(item) for item in items]
     except TypeError:
