@@ -37,6 +37,7 @@ _OTHER = re.compile(  # calls, paths, addresses and dates stand where a password
     rb"[~&]?[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|[.~]{0,2}(?:/[A-Za-z][\w.-]*)+/?|[\w./-]*\.[a-z]{2,4}|.*://.*"
     rb"|\d{4}-\d\d-\d\d.*|[\d.,:_/-]+|[^@]+@[^@]+\.\w+"
 )
+_STRONG_SIGN = re.compile(rb"\d|[!@#$^&*+?][^/]")
 _NAME = re.compile(
     rb"_*[A-Za-z]+\d{0,4}(?:_+[A-Za-z]*\d{0,4})+|[A-Za-z]+\d{0,2}"
 )  # of a variable, where nothing quotes it
@@ -60,7 +61,7 @@ def _is_value(found: Match) -> bool:
         return False
     if before not in (b'"', b"'", b"`") and _NAME.fullmatch(value):
         return False
-    return bool(re.search(rb"\d|[!@#$^&*+?][^/]", value))
+    return bool(_STRONG_SIGN.search(value))
 
 
 def _is_card(found: Match) -> bool:
@@ -100,8 +101,10 @@ _NAMED = (  # what a secret is called where it is assigned
     r"|(?:openai|azure|cognitive|subscription|apim|speech|translator)[a-z0-9_ -]*key)"
 )
 _ASSIGNED = r"[a-z0-9_-]*[\\\"'`]*[ \t]*(?::=|=>|[:=>]|is )[ \t]*[\\\"'`]*(?:bearer |basic )?"
-_VALUE = r"[^\x00-\x20\"'`<>(){}\[\],;\\$%*@][^\x00-\x20\"'`<>(){}\[\],;\\]"
+_VALUE = r"[^\x00-\x20\"'`<>(){}\[\],;\\]"  # a sign of a value; no value begins with $, %, * or @
+_STRONG = r"[0-9!@#$^&*+?]"  # a sign of it that names in code do not have
 _CALLED_SO = f"(?i:{_NAMED}{_ASSIGNED})"
+_HINTED = f"{_CALLED_SO}{_VALUE}*{_STRONG}"
 _CALLED = r"\b(?i:tel|phone|mobil|fax|handy|cell)[a-z]{0,6}[.:]{0,2} {1,2}(?:[a-z]{2,6}[.:]? ){0,2}\(?"
 
 _TOKENS = {  # what services document of their own keys: name -> how it begins, and how it goes on
@@ -149,8 +152,8 @@ FORMS = [
           r"://[A-Za-z0-9][^\x00-\x20/:@\"'<>]*:(?P<value>[^\x00-\x20/@\"'<>]+)@[A-Za-z0-9]"),
     _form("secret", "Bearer token", r"\b(?i:bearer)[ \t]+[A-Za-z0-9._~+/-]",
           r"\b(?i:bearer)[ \t]{1,3}(?P<value>[A-Za-z0-9._~+/-]{16,}=*)", _is_mixed),
-    _form("secret", "key of an Azure service", _CALLED_SO, _CALLED_SO + r"(?P<value>(?:[0-9a-f]{32}){1,2})\b"),
-    _form("secret", "password or key", _CALLED_SO, rf"{_CALLED_SO}(?P<value>{_VALUE}{{7,199}})", _is_value),
+    _form("secret", "key of an Azure service", _HINTED, _CALLED_SO + r"(?P<value>(?:[0-9a-f]{32}){1,2})\b"),
+    _form("secret", "password or key", _HINTED, rf"{_CALLED_SO}(?P<value>(?![$%*@]){_VALUE}{{8,200}})", _is_value),
     _form("personal", "card number", r"\b[2-6]\d{3}[ -]?\d{4}[ -]?\d{2}",
           rf"(?<![\w.,+/=-])(?:{_CARDS})(?![\w-])", _is_card),
     _form("personal", "IBAN", r"\b[A-Z]{2}\d\d ?[0-9A-Z]{4} ?[0-9A-Z]{4}", rf"\b(?:{_IBANS})\b", _is_iban),

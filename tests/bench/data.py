@@ -115,7 +115,7 @@ def _better(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure(task: str, source: Path, base: Path) -> dict[str, Any]:
-    """Runs a task in a process of its own; returns its wall and processor seconds, peak resident MB, and its report."""
+    """Runs a task in a process of its own; returns its wall and processor seconds, and its report."""
     command = [sys.executable, "-m", "tests.bench.data_tasks", task, str(source), str(base)]
     environment = os.environ | {
         "HF_HUB_OFFLINE": "1",
@@ -130,11 +130,7 @@ def measure(task: str, source: Path, base: Path) -> dict[str, Any]:
     seconds = time.perf_counter() - begun
     if process.returncode:
         raise UserError(f"{' '.join(command)}: ended with exit code {process.returncode}; its message is above", FAILED)
-    scale = 1024 if sys.platform != "darwin" else 1024 * 1024
-    return {
-        "seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_mb": usage.ru_maxrss / scale,
-        **json.loads(out.splitlines()[-1]),
-    }  # fmt: skip
+    return {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, **json.loads(out.splitlines()[-1])}
 
 
 def _figure(asked: str, measured: str, met: bool) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import re
+import resource
 import sys
 import tempfile
 from collections.abc import Callable
@@ -132,8 +134,16 @@ TASKS: dict[str, Callable[[Path, Path], dict[str, Any]]] = {
 def run(task: str, source: str, base: str) -> int:
     """Does one task in a folder of its own under `base`."""
     with tempfile.TemporaryDirectory(dir=base) as work:
-        print(json.dumps(TASKS[task](Path(source), Path(work))))
+        print(json.dumps({**TASKS[task](Path(source), Path(work)), "peak_mb": _peak()}))
     return 0
+
+
+def _peak() -> float:
+    """Returns the most memory of this program; `getrusage` would count that of the process that started it, too."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1]) / 1024  # type: ignore[index]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # bytes, on macOS
 
 
 if __name__ == "__main__":
