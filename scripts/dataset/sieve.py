@@ -207,9 +207,11 @@ def _check_texts(batch: Batch, messages: list[bytes]) -> Prints:
     rows, alive = batch.rows, batch.left()
     every = len(alive) == len(rows.at)
     texts = Texts([rows.texts[at] for at in alive], rows.joined if every and alive else None)
-    for index, finding in texts.findings():
+    exact = digests([messages[at] for at in alive])
+    prints = Prints(alive, _keys(texts, alive, rows, messages), exact, texts.lengths)
+    for index, finding in texts.findings():  # last, since a thread looks for secrets meanwhile
         batch.find(alive[index], finding)
-    return Prints(alive, _keys(texts, alive, rows, messages), digests([messages[at] for at in alive]), texts.lengths)
+    return prints
 
 
 def _keys(texts: Texts, alive: list[int], rows: Rows, messages: list[bytes]) -> Any:

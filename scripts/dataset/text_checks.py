@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,9 @@ _NO_BREAK_SPACE = b"\xc2\xa0"
 _REPLACEMENT = "\ufffd".encode()
 _MOJIBAKE = ("\u00e2\u20ac".encode(), "\u00c3\u00a9".encode(), "\u00c3\u00bc".encode(), "\u00c3\u00b6".encode())
 _C1 = re.compile(rb"\xc2[\x80-\x9f]")
-_WINDOW = 128
-_PER_CHUNK = 20_000  # signs looked at in a chunk of ordinary text are a few hundred; this bounds a hostile one
 EXPECTED = {"secret": "no secrets", "personal": "no personal data", "email": "no personal data"}
+
+_SCANNER = ThreadPoolExecutor(1)  # RE2 works without Python's lock
 
 
 class Texts:
@@ -50,6 +51,7 @@ class Texts:
         ends = self._low[self._signs == _ROW[0]]
         self.starts = np.concatenate(([0], ends + 1)) if texts else np.empty(0, np.int64)
         self.lengths = np.diff(np.concatenate((self.starts, [len(self.blob) + 1]))) - 1
+        self._hints = _SCANNER.submit(_hinted, self.blob, self._low)  # the work of a chunk's tenth, while others go on
 
     @staticmethod
     def _join(texts: list[list[str]]) -> bytes:
@@ -125,15 +127,10 @@ class Texts:
                     yield self._finding(row, "garbled", at, what, "text in its own encoding")
 
     def _private(self) -> Iterator[tuple[int, Finding]]:
-        """Looks for secrets and personal data: RE2 tells, without Python's lock, the lines that hold a hint of any."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        edges = np.concatenate(([0], self._low + 1, [len(self.blob)])).astype(np.int32)
-        lines = pa.Array.from_buffers(pa.binary(), len(edges) - 1, [None, pa.py_buffer(edges), pa.py_buffer(self.blob)])
-        hints = np.frombuffer(pc.find_substring_regex(lines, HINT).buffers()[1], np.int32)
+        """Looks for secrets and personal data in the lines that hold a hint of any."""
+        edges, hints = self._hints.result()
         seen: set[tuple[int, str]] = set()
-        for line in np.flatnonzero(hints >= 0)[:_PER_CHUNK].tolist():
+        for line in np.flatnonzero(hints >= 0).tolist():
             row = int(self.row_of(edges[line]))
             end = int(self.starts[row] + self.lengths[row])
             for check, at, what in private(self.blob, int(edges[line] + hints[line]), int(edges[line + 1]), end):
@@ -145,8 +142,8 @@ class Texts:
         if b"@" not in self.blob:
             return
         seen: set[int] = set()
-        for at in np.flatnonzero(self.bytes == 0x40)[:_PER_CHUNK].tolist():
-            row = int(self.row_of(at))
+        signs = np.flatnonzero(self.bytes == 0x40)
+        for at, row in zip(signs.tolist(), self.row_of(signs).tolist(), strict=True):
             if row in seen:
                 continue
             found = address(self.blob, max(int(self.starts[row]), at - 64), at)
@@ -161,6 +158,16 @@ class Texts:
             row = int(self.row_of(at))
             yield row, at
             at = self.blob.find(sign, int(self.starts[row] + self.lengths[row]))
+
+
+def _hinted(blob: bytes, low: Any) -> tuple[Any, Any]:
+    """Returns where the lines of a text begin, and in each where the first hint of private data stands, or -1."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    edges = np.concatenate(([0], low + 1, [len(blob)])).astype(np.int32)
+    lines = pa.Array.from_buffers(pa.binary(), len(edges) - 1, [None, pa.py_buffer(edges), pa.py_buffer(blob)])
+    return edges, np.frombuffer(pc.find_substring_regex(lines, HINT).buffers()[1], np.int32)
 
 
 def digests(rows: list[bytes]) -> Any:
