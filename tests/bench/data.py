@@ -90,7 +90,7 @@ def show(best: Measured, figures: list[dict[str, Any]], rows: int, load: float) 
         print(f"\n{name:<72}{'wall s':>8}{'CPU s':>8}{'peak MB':>9}{'wall':>7}{'CPU':>7}")
         theirs = best[f"datasets_only {kind}"]
         for task, each in ((name.split()[0], each) for name, each in best.items() if name.endswith(f" {kind}")):
-            what = f"This project: {MORE} times the rows." if task == "more" else (TASKS[task].__doc__ or "")
+            what = f"This project, {MORE} times the rows." if task == "more" else (TASKS[task].__doc__ or "")
             wall, cpu = each["seconds"], each["cpu_seconds"]
             print(f"  {what:<70}{wall:8.2f}{cpu:8.2f}{each['peak_mb']:9.0f}"
                   f"{wall / theirs['seconds']:6.2f}x{cpu / theirs['cpu_seconds']:6.2f}x")  # fmt: skip

@@ -77,17 +77,17 @@ def prepare(source: Path, work: Path) -> dict[str, Any]:
 
 
 def tokens(source: Path, work: Path) -> dict[str, Any]:
-    """The same, with token lengths from a sample."""
+    """This project, with token lengths from a sample."""
     return _prepare(work, counting=True, source=str(source))
 
 
 def five(source: Path, work: Path) -> dict[str, Any]:
-    """The same, of 5 % of the rows."""
+    """This project, of 5 % of the rows."""
     return _prepare(work, source=str(source), percent=5)
 
 
 def exact(source: Path, work: Path) -> dict[str, Any]:
-    """The same, of 2,000 rows whose tokens are counted exactly."""
+    """This project, of 2,000 rows whose tokens are counted exactly."""
     import pyarrow.parquet as pq
 
     rows = sum(pq.ParquetFile(path).metadata.num_rows for path in source.glob("*.parquet"))
@@ -95,7 +95,7 @@ def exact(source: Path, work: Path) -> dict[str, Any]:
 
 
 def mutated(source: Path, work: Path) -> dict[str, Any]:
-    """The same, of 10,000 rows in every kind of disrepair, one of 50 MB."""
+    """This project, of 10,000 rows in every kind of disrepair, one of 50 MB."""
     from tests.bench.mutate import conversation, mutate
 
     generator = random.Random(7)
