@@ -72,6 +72,7 @@ CHECKS: dict[str, Check] = {
     "few_rows": Check("too few training rows", FAIL,
                       f"give at least {FEWEST_ROWS} training rows", True, (FAIL, KEEP)),
     "secret": Check("likely secret", KEEP, "remove it, and revoke it if it is real"),
+    "personal": Check("card, account or phone number", KEEP, "remove it, unless it is public"),
     "email": Check("e-mail address", KEEP, "remove it, unless it is public"),
 }  # fmt: skip
 

@@ -49,6 +49,8 @@ class _Row:
 
     def end(self, piece: bytes = b"") -> bytes | Finding | None:
         """Takes the last piece, returns the row (None: a blank one), and begins another."""
+        if not self.length and len(piece) <= MAX_ROW_BYTES:  # nearly every row comes in one piece
+            return None if not piece or piece.isspace() else piece
         self.add(piece)
         row = bytes(self._held)
         found = too_large(self.length) if self.length > MAX_ROW_BYTES else None
