@@ -1,7 +1,6 @@
 """What may be wrong with the text itself, looked for in a whole chunk at once: one pass over its bytes, not one a row.
 
-The texts of a chunk are joined, messages by U+001F and rows by U+001E; what is found is traced back to its row. The
-same bytes, without case, space and punctuation, give the key by which near duplicates are known.
+The texts of a chunk are joined, messages by U+001F and rows by U+001E; what is found is traced back to its row.
 """
 
 from __future__ import annotations
@@ -18,11 +17,8 @@ from scripts.dataset.checks import Finding
 
 ROW, MESSAGE = "\x1e", "\x1f"
 _ROW, _MESSAGE = ROW.encode(), MESSAGE.encode()
-_LOWER = bytes(range(256)).lower()
-# Punctuation that may differ between copies of a text. Operators and brackets stay: 3+5 and 3-5 are not alike.
-_DELETED = bytes(each for each in range(128) if chr(each) in " \t\n\r\v\f.,;:!?'\"`_#*")
-_GENERAL_PUNCTUATION = b"\xe2\x80"  # begins U+2000 to U+203F: dashes, curly quotes, odd spaces; one byte follows
-_NO_BREAK_SPACE = b"\xc2\xa0"
+_LAST_LINES = re.compile(rb"\n+(?=[\x1e\x1f]|\Z)")
+_ACCENTS = (b"\xcc", b"\xcd")  # begin the combining accents, U+0300 to U+036F
 _REPLACEMENT = "\ufffd".encode()
 _MOJIBAKE = ("\u00e2\u20ac".encode(), "\u00c3\u00a9".encode(), "\u00c3\u00bc".encode(), "\u00c3\u00b6".encode())
 _C1 = re.compile(rb"\xc2[\x80-\x9f]")
@@ -81,23 +77,30 @@ class Texts:
     def _count(self, sign: bytes) -> int:
         return int(np.count_nonzero(self._signs == sign[0]))
 
-    def normalised(self) -> list[bytes]:
-        """Returns each row's text without case, space, and sentence punctuation; other alphabets are folded too."""
-        blob = self.blob
-        plain = blob.isascii()
-        if not plain:
-            # Split at one byte, which is searched for twenty times faster than two, and looked at the next.
-            first, *others = blob.split(_GENERAL_PUNCTUATION[:1])
-            second = _GENERAL_PUNCTUATION[1]
-            blob = b"".join([first, *(piece[2:] if piece[0] == second else b"\xe2" + piece for piece in others)])
-            if _NO_BREAK_SPACE[:1] in blob:
-                blob = blob.replace(_NO_BREAK_SPACE, b"")
-        rows = blob.translate(_LOWER, _DELETED).split(_ROW)
-        if not plain and not blob.isascii():
-            for at, row in enumerate(rows):
-                if not row.isascii():
-                    text = unicodedata.normalize("NFKC", row.decode("utf-8", "replace")).casefold()
-                    rows[at] = text.encode().translate(_LOWER, _DELETED)
+    def canonical(self) -> list[bytes]:
+        """Returns each row's text as a reader takes it: without white space that nobody sees, and accents composed.
+
+        That is white space at the end of a line or text, and all but one blank of those between words; indentation
+        stays.
+        """
+        signs = self.bytes
+        blank = (signs == 0x20) | (signs == 0x09) | (signs == 0x0D)
+        before_end = np.append((signs[1:] == 0x0A) | (signs[1:] == 0x1E) | (signs[1:] == 0x1F), True)
+        hidden = blank & (before_end | np.append(blank[1:], False))
+        at, blob = np.flatnonzero(hidden), self.blob
+        if at.size:
+            jumps = np.flatnonzero(np.diff(at) > 1)
+            firsts, lasts = at[np.append(0, jumps + 1)], at[np.append(jumps, at.size - 1)]
+            indented = ~before_end[lasts] & ((firsts == 0) | before_end[firsts - 1])
+            for first, last in zip(firsts[indented].tolist(), lasts[indented].tolist(), strict=True):
+                hidden[first : last + 1] = False
+            blob = signs[~hidden].tobytes()
+        rows = _LAST_LINES.sub(b"", blob).split(_ROW)
+        if _ACCENTS[0] in blob or _ACCENTS[1] in blob:
+            for index, row in enumerate(rows):
+                if _ACCENTS[0] in row or _ACCENTS[1] in row:
+                    text = unicodedata.normalize("NFC", row.decode("utf-8", "surrogatepass"))
+                    rows[index] = text.encode("utf-8", "surrogatepass")
         return rows
 
     def row_of(self, positions: Any) -> Any:

@@ -1,0 +1,253 @@
+"""Whether two conversations are alike: by their first question and its answer, whatever system prompt or turns surround
+them.
+
+Two steps, because comparing every pair is out of the question. `keys` gives each conversation a few hashes such that
+two alike ones share at least one: of the question and of the answer without case and punctuation, of the last exchange
+as it stands, and of the question's words without one of them. What shares a hash is a candidate, and `likeness` looks
+at both texts.
+
+Own code and not datasketch or rensa: @MEASURED@
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import xxhash
+
+SAME, NEAR, QUESTION = "same", "near", "question"  # from strong to weak
+QUESTION_LENGTH, ANSWER_LENGTH = 4000, 400  # characters that are compared
+LITTLE = 8  # bytes without space: shorter questions ("Hi", "Go on") say nothing
+SOME = 24  # bytes without space of an answer, or of a last exchange, that say something
+FEW_WORDS, MANY_WORDS = 12, 11  # up to FEW, every word is left out in turn; from MANY on, a quarter of them
+LONG_ANSWER = 20  # words: a longer answer is hardly the same by chance,
+ALIKE = 0.6  # where this share of the question's words is, too
+
+_GAP = "\x1e"
+_DIGITS_AND_LETTERS = {*b"abcdefghijklmnopqrstuvwxyz0123456789", *range(0x80, 0x100)}
+_NO_TEXT = bytes(sorted({*range(0x80)} - _DIGITS_AND_LETTERS - {ord(_GAP)}))
+_OPERATORS = b"+-*/=<>^%|&~[]{}()\\$@_"
+_DIGITS_AND_SIGNS = bytes(
+    each if each in b"0123456789" + _OPERATORS + _GAP.encode() else ord(" ") for each in range(256)
+)
+_LETTER = np.array([each >= 0x80 or chr(each).isalpha() for each in range(256)])
+_HEAD = np.array([2 ** (8 * length) - 1 for length in range(9)], np.uint64)  # the first bytes of eight
+_TAIL = np.array([(2**64 - 1) ^ (2 ** (64 - 8 * length) - 1) for length in range(9)], np.uint64)
+_FOREIGN_PUNCTUATION = re.compile("[\u00a0-\u00bf\u2000-\u206f\u3000-\u3003\u3008-\u301f]")
+
+# What makes a question code or a formula: there, operators and case count.
+_FORMULA = re.compile(r"[+*=<>^%|&~\[\]{}\\$@_`]|\d\s*[-/(]|[-/(]\s*\d|\b[^\W\d_]\s*[-/]|[-/]\s*[^\W\d_]\b|\w\(|!\w")
+_SIGNS = re.compile(r"[-+*/=<>^%|&~\[\]{}()\\$@_]|!(?=[\w=])")
+_NUMBER = re.compile(r"\d+")
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+
+
+class Exchange(NamedTuple):
+    """A question and its answer."""
+
+    question: str
+    answer: str
+
+
+class Keys(NamedTuple):
+    """The hashes of some exchanges as parallel arrays: `rows` tells whose each of `keys` is.
+
+    `groups` has one for each exchange: those that ask the same belong together.
+    """
+
+    groups: Any
+    rows: Any
+    keys: Any
+
+
+def first_exchange(roles: Sequence[str], texts: Sequence[str]) -> Exchange:
+    """Returns the first question that says something, and what is answered to it."""
+    asked = 0
+    for at, role in enumerate(roles):
+        if role == "user":
+            asked = at
+            if len(texts[at]) > LITTLE:
+                break
+    answer = next((texts[at] for at in range(asked + 1, len(roles)) if roles[at] == "assistant" and texts[at]), "")
+    return Exchange(texts[asked][:QUESTION_LENGTH] if texts else "", answer[:ANSWER_LENGTH])
+
+
+def last_exchange(roles: Sequence[str], texts: Sequence[str]) -> int:
+    """Returns the hash of the last question and its answer as they stand; 0 for one that says little."""
+    asked = len(roles) - 1
+    while asked > 0 and roles[asked] != "user":
+        asked -= 1
+    text = "\x1f".join(texts[asked:])
+    return xxhash.xxh3_64_intdigest(text.encode("utf-8", "surrogatepass")) if len(text) > SOME else 0
+
+
+def keys(exchanges: Sequence[Exchange]) -> Keys:
+    """Returns the hashes under which alike exchanges meet."""
+    hashed = xxhash.xxh3_64_intdigest
+    blob = _joined([each.question for each in exchanges])
+    questions = blob.translate(None, _NO_TEXT).split(_GAP.encode())
+    answers = _joined([each.answer for each in exchanges]).translate(None, _NO_TEXT).split(_GAP.encode())
+    groups, rows, found = [], [], []
+    for at, (question, answer) in enumerate(zip(questions, answers, strict=False)):
+        group = hashed(question if len(question) >= LITTLE else question + b"\x1f" + answer)
+        groups.append(group)
+        rows.append(at)
+        found.append(group)
+        if len(answer) >= SOME:
+            rows.append(at)
+            found.append(hashed(answer, seed=1))
+    signs = blob.translate(_DIGITS_AND_SIGNS).split(_GAP.encode())
+    salts = np.array([hashed(b" ".join(row.split()), seed=2) for row in signs], np.uint64)
+    all_rows, all_keys = zip(
+        (np.array(rows, np.int64), np.array(found, np.uint64)), *_without_a_word(blob, salts), strict=True
+    )
+    return Keys(np.array(groups, np.uint64), np.concatenate(all_rows), np.concatenate(all_keys))
+
+
+def _joined(texts: list[str]) -> bytes:
+    whole = _GAP.join(texts)
+    if whole.count(_GAP) != len(texts) - 1:
+        whole = _GAP.join([text.replace(_GAP, " ") for text in texts])
+    if whole.isascii():
+        return whole.lower().encode()
+    return _GAP.join([_folded(text) for text in whole.split(_GAP)]).encode("utf-8", "surrogatepass")
+
+
+def _folded(text: str) -> str:
+    """Returns a text without case, and without other alphabets' punctuation and compatibility forms."""
+    if text.isascii():
+        return text.lower()
+    return _FOREIGN_PUNCTUATION.sub(" ", unicodedata.normalize("NFKC", text.casefold()))
+
+
+def _without_a_word(blob: bytes, salts: Any) -> list[tuple[Any, Any]]:
+    """Returns (rows, keys) of the bags of words, each without one word or class of words: an added word is left out.
+
+    Numbers and operators are in `salts`, and so in every key: they are never what was added.
+    """
+    words, row = _words(blob)
+    count = np.bincount(row, minlength=len(salts))
+    ends = np.cumsum(count)
+    bags = _sums(words, ends) + salts
+    some = np.flatnonzero(count)
+    few = np.flatnonzero(count[row] <= FEW_WORDS)
+    out = [(some, bags[some]), (row[few], bags[row[few]] - words[few])]
+    many = np.flatnonzero(count >= MANY_WORDS)
+    if many.size:
+        kinds = words >> np.uint64(62)
+        for kind in range(4):
+            part = _sums(np.where(kinds == kind, words, np.uint64(0)), ends)
+            out.append((many, bags[many] - part[many]))
+    return out
+
+
+def _sums(words: Any, ends: Any) -> Any:
+    sums = np.concatenate((np.zeros(1, np.uint64), np.cumsum(words, dtype=np.uint64)))[ends]
+    return np.diff(sums, prepend=np.uint64(0))
+
+
+def _words(blob: bytes) -> tuple[Any, Any]:
+    """Returns the hash of every word, of its first and last eight bytes and its length, and the row it stands in."""
+    whole = b" " * 8 + blob + b" " * 8
+    signs = np.frombuffer(whole, np.uint8)
+    letters = _LETTER[signs]
+    edges = np.flatnonzero(letters[1:] != letters[:-1]) + 1
+    starts, ends = edges[::2], edges[1::2]
+    eights = np.ndarray(len(whole) - 7, "<u8", whole, strides=(1,))
+    length = (ends - starts).astype(np.uint64)
+    part = np.minimum(length, np.uint64(8)).astype(np.int64)
+    head, tail = eights[starts] & _HEAD[part], eights[ends - 8] & _TAIL[part]
+    mixed = (head * np.uint64(0x9E3779B97F4A7C15)) ^ (tail * np.uint64(0xC2B2AE3D27D4EB4F) + length)
+    mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0x94D049BB133111EB)
+    row = np.searchsorted(np.flatnonzero(signs == ord(_GAP)), starts)
+    return mixed ^ (mixed >> np.uint64(31)), row
+
+
+def likeness(one: Exchange, other: Exchange) -> str | None:
+    """Tells whether one exchange is the other with small changes (`NEAR`), or only asks the same (`QUESTION`).
+
+    Numbers have to be equal, in code and formulas operators too, and for `NEAR` also their case.
+    """
+    asked, answered = (_Text(one.question), _Text(other.question)), (_Text(one.answer), _Text(other.answer))
+    same_question, same_answer = asked[0].is_same(asked[1]), answered[0].is_same(answered[1])
+    no_answer = not one.answer or not other.answer
+    if not (asked[0].has_signs_of(asked[1]) and (no_answer or answered[0].has_signs_of(answered[1]))):
+        # Where all punctuation has been removed, signs cannot be compared.
+        bare = asked[0].is_bare or asked[1].is_bare
+        if same_question and (asked[0].has_signs_of(asked[1]) or (same_answer and bare)):
+            return QUESTION
+        return None
+    if asked[0].has_case_of(asked[1]) and (no_answer or answered[0].has_case_of(answered[1])):
+        if (same_question or asked[0].is_within(asked[1])) and (
+            same_answer or no_answer or answered[0].is_within(answered[1])
+        ):
+            return NEAR
+        if same_answer and len(answered[0].words) >= LONG_ANSWER and asked[0].resemblance(asked[1]) >= ALIKE:
+            return NEAR
+    return QUESTION if same_question else None
+
+
+class _Text:
+    """A text, taken apart for comparison."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.folded = _folded(text)
+        self.words = _WORD.findall(self.folded)
+        self.is_formula = _FORMULA.search(text) is not None
+        self.is_bare = _SIGNS.search(text) is None
+
+    def is_same(self, other: _Text) -> bool:
+        """Tells two texts that differ in case, space and punctuation only."""
+        if self.words == other.words:
+            return True
+        return not (self.is_formula or other.is_formula) and _glued(self.folded) == _glued(other.folded)
+
+    def has_signs_of(self, other: _Text) -> bool:
+        """Tells whether two texts have the same numbers, and where they are code or formulas the same operators."""
+        pairs = [(_NUMBER.findall(self.folded), _NUMBER.findall(other.folded))]
+        if self.is_formula or other.is_formula:
+            pairs.append((_SIGNS.findall(self.text), _SIGNS.findall(other.text)))
+        return all(one == two or (self._is_cut(other) and _begins(one, two)) for one, two in pairs)
+
+    def has_case_of(self, other: _Text) -> bool:
+        """Tells whether the common words of code and formulas have the same case; all capitals are a way to shout."""
+        if not (self.is_formula or other.is_formula) or self._is_shouted or other._is_shouted:
+            return True
+        common = {*self.words} & {*other.words}
+        one, two = ({word for word in _WORD.findall(each.text) if word.casefold() in common} for each in (self, other))
+        return one == two
+
+    def is_within(self, other: _Text) -> bool:
+        """Tells whether one of two texts has all words of the other, and few more."""
+        one, two = Counter(self.words), Counter(other.words)
+        more, less = (one - two).total(), (two - one).total()
+        shared = len(self.words) - more
+        return min(more, less) <= 2 * self._is_cut(other) and 0 < max(more, less) <= 1 + shared // 4 and shared > 0
+
+    def resemblance(self, other: _Text) -> float:
+        """Returns the share of words that two texts have in common."""
+        one, two = Counter(self.words), Counter(other.words)
+        return (one & two).total() / max((one | two).total(), 1)
+
+    def _is_cut(self, other: _Text) -> bool:
+        """Tells whether one text was too long, so that a few of the last words may differ."""
+        return max(len(self.text), len(other.text)) >= ANSWER_LENGTH
+
+    @property
+    def _is_shouted(self) -> bool:
+        return self.text == self.text.upper() and sum(map(str.isupper, self.text)) >= LITTLE
+
+
+def _glued(folded: str) -> bytes:
+    return folded.encode("utf-8", "surrogatepass").translate(None, _NO_TEXT)
+
+
+def _begins(one: list[str], two: list[str]) -> bool:
+    return all(first == second for first, second in zip(one, two, strict=False)) and abs(len(one) - len(two)) <= 3
