@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,12 +24,17 @@ import xxhash
 SAME, NEAR, QUESTION = "same", "near", "question"  # from strong to weak
 QUESTION_LENGTH, ANSWER_LENGTH = 4000, 400  # characters that are compared
 LITTLE = 8  # bytes without space: shorter questions ("Hi", "Go on") say nothing
-SOME = 24  # bytes without space of an answer, or of a last exchange, that say something
+SOME = 24  # bytes without space of an answer that says something
+EXCHANGE = 12  # characters of an exchange that does
 FEW_WORDS, MANY_WORDS = 12, 11  # up to FEW, every word is left out in turn; from MANY on, a quarter of them
 LONG_ANSWER = 20  # words: a longer answer is hardly the same by chance,
 ALIKE = 0.6  # where this share of the question's words is, too
 
+MOST_EXCHANGES = 32  # of a conversation, that are compared
+OPENING = 100  # characters of a first exchange: a shorter one may be a greeting
+
 _GAP = "\x1e"
+_MIX = 0x9E3779B97F4A7C15
 _DIGITS_AND_LETTERS = {*b"abcdefghijklmnopqrstuvwxyz0123456789", *range(0x80, 0x100)}
 _NO_TEXT = bytes(sorted({*range(0x80)} - _DIGITS_AND_LETTERS - {ord(_GAP)}))
 _OPERATORS = b"+-*/=<>^%|&~[]{}()\\$@_"
@@ -40,24 +46,48 @@ _HEAD = np.array([2 ** (8 * length) - 1 for length in range(9)], np.uint64)  # t
 _TAIL = np.array([(2**64 - 1) ^ (2 ** (64 - 8 * length) - 1) for length in range(9)], np.uint64)
 _FOREIGN_PUNCTUATION = re.compile("[\u00a0-\u00bf\u2000-\u206f\u3000-\u3003\u3008-\u301f]")
 
-# What makes a question code or a formula: there, operators and case count.
-_FORMULA = re.compile(r"[+*=<>^%|&~\[\]{}\\$@_`]|\d\s*[-/(]|[-/(]\s*\d|\b[^\W\d_]\s*[-/]|[-/]\s*[^\W\d_]\b|\w\(|!\w")
-_SIGNS = re.compile(r"[-+*/=<>^%|&~\[\]{}()\\$@_]|!(?=[\w=])")
+# What makes a text code or a formula, where operators and case count: operators, but no dash or slash between words;
+# x.y, f(x), camelCase, a letter by itself.
+_FORMULA = re.compile(
+    r"[+*=<>^%|&~\[\]{}\\$@_`]|\d\s*[-/(]|[-/(]\s*\d|!=|(?<!\w)!\w|[^\W\d]\.[^\W\d]|\w\(|[a-z][A-Z]"
+    r"|(?<![\w'\u2019])[b-hj-zB-HJ-Z](?![\w'\u2019])"
+)
+_SIGNS = re.compile(r"[-+*/=<>^%|&~\[\]{}()\\$@_]|!=|(?<!\w)!(?=\w)")
 _NUMBER = re.compile(r"\d+")
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 
 
-class Exchange(NamedTuple):
-    """A question and its answer."""
+class Talk(NamedTuple):
+    """What is compared of a conversation: a question, its answer, and hashes of all exchanges (0: too short)."""
 
     question: str
     answer: str
+    exchanges: tuple[int, ...]
+
+    def tails(self) -> list[int]:
+        """Returns hashes of how it ends: by its last exchange, and by its last two."""
+        if not self.exchanges or not self.exchanges[-1]:
+            return []
+        last = self.exchanges[-1] * _MIX % 2**64
+        two = len(self.exchanges) > 1 and self.exchanges[-2]
+        return [last, (last + self.exchanges[-2]) * _MIX % 2**64] if two else [last]
+
+    def continues(self, other: Talk) -> bool:
+        """Tells whether both end alike: by two exchanges, since the last may be a farewell, or by all that there is."""
+        one, two = self.exchanges[-2:], other.exchanges[-2:]
+        length = min(len(one), len(two))
+        return length > 0 and one[-length:] == two[-length:] and all(one[-length:])
+
+    def goes_on_as(self, other: Talk) -> bool:
+        """Tells whether half of the shorter one's exchanges, but for the first, are in the longer one too."""
+        short, long = sorted((self.exchanges, other.exchanges), key=len)
+        return 2 * sum(each in long[1:] for each in short[1:]) >= len(short) - 1
 
 
 class Keys(NamedTuple):
-    """The hashes of some exchanges as parallel arrays: `rows` tells whose each of `keys` is.
+    """The hashes of some conversations as parallel arrays: `rows` tells whose each of `keys` is.
 
-    `groups` has one for each exchange: those that ask the same belong together.
+    `groups` has one for each conversation: those that ask the same belong together.
     """
 
     groups: Any
@@ -65,33 +95,26 @@ class Keys(NamedTuple):
     keys: Any
 
 
-def first_exchange(roles: Sequence[str], texts: Sequence[str]) -> Exchange:
-    """Returns the first question that says something, and what is answered to it."""
-    asked = 0
-    for at, role in enumerate(roles):
-        if role == "user":
-            asked = at
-            if len(texts[at]) > LITTLE:
-                break
-    answer = next((texts[at] for at in range(asked + 1, len(roles)) if roles[at] == "assistant" and texts[at]), "")
-    return Exchange(texts[asked][:QUESTION_LENGTH] if texts else "", answer[:ANSWER_LENGTH])
+def talk(roles: Sequence[str], texts: Sequence[str]) -> Talk:
+    """Returns of a conversation the first question that says something, and its answer; and all exchanges as hashes."""
+    asked = [at for at, role in enumerate(roles) if role == "user"]
+    if not asked:
+        return Talk("", "", ())
+    first = next((at for at in asked if len(texts[at]) > LITTLE), asked[0])
+    answer = next((texts[at] for at in range(first + 1, len(roles)) if roles[at] == "assistant" and texts[at]), "")
+    whole = ["\x1f".join(texts[at:end]) for at, end in pairwise([*asked[:MOST_EXCHANGES], len(texts)])]
+    hashes = [
+        xxhash.xxh32_intdigest(each.encode("utf-8", "surrogatepass")) if len(each) > SOME else 0 for each in whole
+    ]
+    return Talk(texts[first][:QUESTION_LENGTH], answer[:ANSWER_LENGTH], tuple(hashes))
 
 
-def last_exchange(roles: Sequence[str], texts: Sequence[str]) -> int:
-    """Returns the hash of the last question and its answer as they stand; 0 for one that says little."""
-    asked = len(roles) - 1
-    while asked > 0 and roles[asked] != "user":
-        asked -= 1
-    text = "\x1f".join(texts[asked:])
-    return xxhash.xxh3_64_intdigest(text.encode("utf-8", "surrogatepass")) if len(text) > SOME else 0
-
-
-def keys(exchanges: Sequence[Exchange]) -> Keys:
-    """Returns the hashes under which alike exchanges meet."""
+def keys(talks: Sequence[Talk]) -> Keys:
+    """Returns the hashes under which alike conversations meet."""
     hashed = xxhash.xxh3_64_intdigest
-    blob = _joined([each.question for each in exchanges])
+    blob = _joined([each.question for each in talks])
     questions = blob.translate(None, _NO_TEXT).split(_GAP.encode())
-    answers = _joined([each.answer for each in exchanges]).translate(None, _NO_TEXT).split(_GAP.encode())
+    answers = _joined([each.answer for each in talks]).translate(None, _NO_TEXT).split(_GAP.encode())
     groups, rows, found = [], [], []
     for at, (question, answer) in enumerate(zip(questions, answers, strict=False)):
         group = hashed(question if len(question) >= LITTLE else question + b"\x1f" + answer)
@@ -101,6 +124,9 @@ def keys(exchanges: Sequence[Exchange]) -> Keys:
         if len(answer) >= SOME:
             rows.append(at)
             found.append(hashed(answer, seed=1))
+        for tail in talks[at].tails():
+            rows.append(at)
+            found.append(tail)
     signs = blob.translate(_DIGITS_AND_SIGNS).split(_GAP.encode())
     salts = np.array([hashed(b" ".join(row.split()), seed=2) for row in signs], np.uint64)
     all_rows, all_keys = zip(
@@ -115,7 +141,11 @@ def _joined(texts: list[str]) -> bytes:
         whole = _GAP.join([text.replace(_GAP, " ") for text in texts])
     if whole.isascii():
         return whole.lower().encode()
-    return _GAP.join([_folded(text) for text in whole.split(_GAP)]).encode("utf-8", "surrogatepass")
+    return _bytes(_GAP.join([_folded(text) for text in whole.split(_GAP)]))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _folded(text: str) -> str:
@@ -169,20 +199,29 @@ def _words(blob: bytes) -> tuple[Any, Any]:
     return mixed ^ (mixed >> np.uint64(31)), row
 
 
-def likeness(one: Exchange, other: Exchange) -> str | None:
-    """Tells whether one exchange is the other with small changes (`NEAR`), or only asks the same (`QUESTION`).
+def likeness(one: Talk, other: Talk) -> str | None:
+    """Tells whether one conversation is the other with small changes (`NEAR`), or only asks the same (`QUESTION`).
 
     Numbers have to be equal, in code and formulas operators too, and for `NEAR` also their case.
     """
+    if one.continues(other):
+        return NEAR
+    found = _likeness(one, other)
+    if found == NEAR and len(one.question) + len(one.answer) < OPENING and not one.goes_on_as(other):
+        return QUESTION
+    return found
+
+
+def _likeness(one: Talk, other: Talk) -> str | None:
     asked, answered = (_Text(one.question), _Text(other.question)), (_Text(one.answer), _Text(other.answer))
     same_question, same_answer = asked[0].is_same(asked[1]), answered[0].is_same(answered[1])
+    one_letters, two_letters = (_glued(asked[at].folded + answered[at].folded) for at in (0, 1))
     no_answer = not one.answer or not other.answer
     if not (asked[0].has_signs_of(asked[1]) and (no_answer or answered[0].has_signs_of(answered[1]))):
         # Where all punctuation has been removed, signs cannot be compared.
-        bare = asked[0].is_bare or asked[1].is_bare
-        if same_question and (asked[0].has_signs_of(asked[1]) or (same_answer and bare)):
-            return QUESTION
-        return None
+        if (asked[0].is_bare or asked[1].is_bare) and one_letters == two_letters:
+            return NEAR if len(one_letters) >= OPENING else QUESTION
+        return QUESTION if same_question and asked[0].has_signs_of(asked[1]) else None
     if asked[0].has_case_of(asked[1]) and (no_answer or answered[0].has_case_of(answered[1])):
         if (same_question or asked[0].is_within(asked[1])) and (
             same_answer or no_answer or answered[0].is_within(answered[1])
@@ -217,12 +256,20 @@ class _Text:
         return all(one == two or (self._is_cut(other) and _begins(one, two)) for one, two in pairs)
 
     def has_case_of(self, other: _Text) -> bool:
-        """Tells whether the common words of code and formulas have the same case; all capitals are a way to shout."""
-        if not (self.is_formula or other.is_formula) or self._is_shouted or other._is_shouted:
+        """Tells whether common words have the same case: all in code and formulas, most elsewhere.
+
+        A text that is all of one case is one that somebody has changed.
+        """
+        is_formula = self.is_formula or other.is_formula
+        if self._is_of_one_case(is_formula) or other._is_of_one_case(is_formula):
             return True
         common = {*self.words} & {*other.words}
-        one, two = ({word for word in _WORD.findall(each.text) if word.casefold() in common} for each in (self, other))
-        return one == two
+        one, two = ([word for word in _WORD.findall(each.text) if _folded(word) in common] for each in (self, other))
+        if len(one) == len(two):
+            differ = sum(first != second for first, second in zip(one, two, strict=True))
+        else:
+            differ = min((Counter(one) - Counter(two)).total(), (Counter(two) - Counter(one)).total())
+        return differ <= (0 if is_formula else len(common) // 8)
 
     def is_within(self, other: _Text) -> bool:
         """Tells whether one of two texts has all words of the other, and few more."""
@@ -232,21 +279,25 @@ class _Text:
         return min(more, less) <= 2 * self._is_cut(other) and 0 < max(more, less) <= 1 + shared // 4 and shared > 0
 
     def resemblance(self, other: _Text) -> float:
-        """Returns the share of words that two texts have in common."""
+        """Returns the share of words that two texts have in common; 1 where one has all words of the other."""
         one, two = Counter(self.words), Counter(other.words)
-        return (one & two).total() / max((one | two).total(), 1)
+        shared = (one & two).total()
+        return 1.0 if shared == min(one.total(), two.total()) else shared / (one | two).total()
 
     def _is_cut(self, other: _Text) -> bool:
-        """Tells whether one text was too long, so that a few of the last words may differ."""
-        return max(len(self.text), len(other.text)) >= ANSWER_LENGTH
+        """Tells whether one text may have been cut, so that a few of the last words may differ."""
+        return max(len(self.text), len(other.text)) > ANSWER_LENGTH - 50
 
-    @property
-    def _is_shouted(self) -> bool:
-        return self.text == self.text.upper() and sum(map(str.isupper, self.text)) >= LITTLE
+    def _is_of_one_case(self, is_formula: bool) -> bool:
+        if len([word for word in self.words if len(word) > 1]) < 2:
+            return False
+        return self.text == self.text.upper() or (
+            not is_formula and self.text in (self.text.lower(), self.text.title())
+        )
 
 
 def _glued(folded: str) -> bytes:
-    return folded.encode("utf-8", "surrogatepass").translate(None, _NO_TEXT)
+    return _bytes(folded).translate(None, _NO_TEXT)
 
 
 def _begins(one: list[str], two: list[str]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import struct
 import tempfile
 from array import array
 from bisect import bisect_right
@@ -18,14 +19,13 @@ from typing import Any
 import numpy as np
 
 from scripts.dataset import alike
-from scripts.dataset.alike import NEAR, QUESTION, SAME, Exchange
+from scripts.dataset.alike import NEAR, QUESTION, SAME, Talk
 
 BUCKET = 8  # slots that are looked at together: 64 bytes
 FIRST_SLOTS = 2**17
 FILE_BYTES = 2**24  # a table of more bytes is a file's
 HELD_BYTES = 2**22  # of which so much may be in memory at once
 _STRENGTH = {SAME: 0, NEAR: 1, QUESTION: 2}
-_HEAD = 24  # bytes of a record before the texts
 
 
 @dataclass(frozen=True)
@@ -43,65 +43,69 @@ class Seen:
     def __init__(self) -> None:
         self._table = Table()
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # lives as long as this does
-        self._size = 0
         self._offsets = array("Q", [0])
         self._numbers = array("Q")
 
-    def add(self, numbers: Sequence[int], exact: Sequence[int], last: Sequence[int], exchanges: Sequence[Exchange],
-            ) -> tuple[list[Earlier], Any]:  # fmt: skip
+    def add(self, numbers: Sequence[int], exact: Sequence[int], talks: Sequence[Talk]) -> tuple[list[Earlier], Any]:
         """Enters conversations in their order; returns what was there before, and the group of each.
 
-        `exact` are hashes of what makes two the same, `last` of their last exchange (0: says little). What asks the
-        same is of one group, and what is alike joins the group of the earlier one.
+        `numbers` are those of their rows, `exact` hashes of what makes two the same. What asks the same is of one
+        group, and what is alike joins the group of the earlier one.
         """
         first = len(self._numbers)
-        made = alike.keys(exchanges)
+        made = alike.keys(talks)
         ids = np.arange(first, first + len(numbers), dtype=np.uint64)
-        lasts, exacts = np.array(last, np.uint64), np.array(exact, np.uint64)
-        told = np.flatnonzero(lasts)
-        rows = np.concatenate((np.arange(len(ids)), told, made.rows))
-        owners = self._table.first(np.concatenate((exacts, lasts[told], made.keys)), ids[rows])
+        rows = np.concatenate((np.arange(len(ids)), made.rows))
+        order = np.argsort(rows, kind="stable")  # of two alike ones in a chunk, the first is the owner
+        rows, keys = rows[order], np.concatenate((np.array(exact, np.uint64), made.keys))[order]
+        owners = self._table.first(keys, ids[rows])
         hits = np.flatnonzero(owners != ids[rows])
         pairs = sorted({*zip(rows[hits].tolist(), owners[hits].tolist(), strict=True)})
-        records = [
-            b"".join((exact_.to_bytes(8, "little"), last_.to_bytes(8, "little"), group.to_bytes(8, "little"),
-                      "\x1e".join(exchange).encode("utf-8", "surrogatepass")))
-            for exact_, last_, group, exchange in zip(exact, last, made.groups.tolist(), exchanges, strict=True)
-        ]  # fmt: skip
+        self._numbers.extend(numbers)
+        records = [_Record(*each) for each in zip(exact, made.groups.tolist(), talks, strict=True)]
         best: dict[int, Earlier] = {}
         for index, owner in pairs:
-            record = records[owner - first] if owner >= first else self._record(owner)
-            likeness = _likeness(records[index], record)
+            record, other = records[index], records[owner - first] if owner >= first else self._record(owner)
+            likeness = SAME if record.exact == other.exact else alike.likeness(record.talk, other.talk)
             known = best.get(index)
             if likeness and (known is None or _STRENGTH[likeness] < _STRENGTH[known.likeness]):
-                number = numbers[owner - first] if owner >= first else self._numbers[owner]
-                best[index] = Earlier(index, number, likeness)
-                records[index] = records[index][:16] + record[16:_HEAD] + records[index][_HEAD:]
-        self._keep(numbers, records)
-        groups = np.array([int.from_bytes(record[16:_HEAD], "little") for record in records], np.uint64)
-        return [*best.values()], groups
+                best[index] = Earlier(index, self._numbers[owner], likeness)
+                record.group = other.group
+        self._keep(records)
+        return [*best.values()], np.array([record.group for record in records], np.uint64)
 
-    def _record(self, owner: int) -> bytes:
+    def _record(self, owner: int) -> _Record:
         start, end = self._offsets[owner], self._offsets[owner + 1]
-        return os.pread(self._file.fileno(), end - start, start)
+        return _Record.read(os.pread(self._file.fileno(), end - start, start))
 
-    def _keep(self, numbers: Sequence[int], records: list[bytes]) -> None:
-        self._numbers.extend(numbers)
-        for record in records:
-            self._size += len(record)
-            self._offsets.append(self._size)
-        data = memoryview(b"".join(records))
+    def _keep(self, records: list[_Record]) -> None:
+        written = [record.written() for record in records]
+        for each in written:
+            self._offsets.append(self._offsets[-1] + len(each))
+        data = memoryview(b"".join(written))
         while data:
             data = data[self._file.write(data) :]
 
 
-def _likeness(record: bytes, other: bytes) -> str | None:
-    if record[:8] == other[:8]:
-        return SAME
-    if record[8:16] == other[8:16] != bytes(8):
-        return NEAR
-    one, two = (Exchange(*each[_HEAD:].decode("utf-8", "surrogatepass").split("\x1e", 1)) for each in (record, other))
-    return alike.likeness(one, two)
+@dataclass
+class _Record:
+    """What is kept of a conversation, in a file."""
+
+    exact: int
+    group: int
+    talk: Talk
+
+    def written(self) -> bytes:
+        texts = "\x1e".join(self.talk[:2]).encode("utf-8", "surrogatepass")
+        exchanges = self.talk.exchanges
+        return struct.pack(f"<QQB{len(exchanges)}I", self.exact, self.group, len(exchanges), *exchanges) + texts
+
+    @classmethod
+    def read(cls, data: bytes) -> _Record:
+        exact, group, count = struct.unpack_from("<QQB", data)
+        exchanges = struct.unpack_from(f"<{count}I", data, 17)
+        question, _, answer = data[17 + 4 * count :].decode("utf-8", "surrogatepass").partition("\x1e")
+        return cls(exact, group, Talk(question, answer, exchanges))
 
 
 class Table:

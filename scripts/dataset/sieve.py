@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 import xxhash
 
-from scripts.dataset.alike import NEAR, QUESTION, SAME, first_exchange, last_exchange
+from scripts.dataset.alike import NEAR, QUESTION, SAME, talk
 from scripts.dataset.checks import Finding, Tally, role_findings
 from scripts.dataset.duplicates import Earlier, Places, Seen
 from scripts.dataset.layout import Mapper, Rows, has_calls
@@ -134,12 +134,10 @@ class Sieve:
         if not kept:
             return
         rows, places = batch.rows, [prints.at[index] for index in kept]
-        said = [(rows.roles[at], _said(rows, at)) for at in places]
         earlier, groups = self.seen.add(
             [batch.start + rows.at[at] for at in places],
             [prints.same[index] for index in kept],
-            [last_exchange(*each) for each in said],
-            [first_exchange(*each) for each in said],
+            [talk(rows.roles[at], _said(rows, at)) for at in places],
         )
         prints.groups[kept] = groups
         for each in earlier:
