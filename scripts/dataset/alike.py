@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -31,6 +32,7 @@ LONG_ANSWER = 20  # words: a longer answer is hardly the same by chance,
 ALIKE = 0.6  # where this share of the question's words is, too
 
 MOST_EXCHANGES = 32  # of a conversation, that are compared
+EXCHANGE_LENGTH = 200  # characters of each of their messages
 OPENING = 100  # characters of a first exchange: a shorter one may be a greeting
 
 _GAP = "\x1e"
@@ -87,26 +89,42 @@ class Talk(NamedTuple):
 class Keys(NamedTuple):
     """The hashes of some conversations as parallel arrays: `rows` tells whose each of `keys` is.
 
-    `groups` has one for each conversation: those that ask the same belong together.
+    `groups` and `words` are for each conversation: those that ask the same are of one group; words of the question.
+    `is_bag` tells keys that are of the question's words without one.
     """
 
     groups: Any
+    words: Any
     rows: Any
     keys: Any
+    is_bag: Any
 
 
-def talk(roles: Sequence[str], texts: Sequence[str]) -> Talk:
+def talk(roles: tuple[str, ...], texts: Sequence[str]) -> Talk:
     """Returns of a conversation the first question that says something, and its answer; and all exchanges as hashes."""
-    asked = [at for at, role in enumerate(roles) if role == "user"]
+    asked = _asked(roles)
     if not asked:
         return Talk("", "", ())
     first = next((at for at in asked if len(texts[at]) > LITTLE), asked[0])
     answer = next((texts[at] for at in range(first + 1, len(roles)) if roles[at] == "assistant" and texts[at]), "")
-    whole = ["\x1f".join(texts[at:end]) for at, end in pairwise([*asked[:MOST_EXCHANGES], len(texts)])]
-    hashes = [
-        xxhash.xxh32_intdigest(each.encode("utf-8", "surrogatepass")) if len(each) > SOME else 0 for each in whole
-    ]
-    return Talk(texts[first][:QUESTION_LENGTH], answer[:ANSWER_LENGTH], tuple(hashes))
+    begun = [text[:EXCHANGE_LENGTH] for text in texts]
+    exchanges = ["\x1f".join(begun[at:end]) for at, end in pairwise([*asked[-MOST_EXCHANGES:], len(texts)])]
+    hashes = tuple([xxhash.xxh32_intdigest(_bytes(each)) if len(each) >= EXCHANGE else 0 for each in exchanges])
+    return Talk(_cut(texts[first], QUESTION_LENGTH), _cut(answer, ANSWER_LENGTH), hashes)
+
+
+@lru_cache(maxsize=4096)  # few sequences of roles make up most of a data set
+def _asked(roles: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(at for at, role in enumerate(roles) if role == "user")
+
+
+def _cut(text: str, length: int) -> str:
+    """Returns the beginning of a text, in whole words."""
+    return text if len(text) <= length else text[:length].rpartition(" ")[0] or text[:length]
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def keys(talks: Sequence[Talk]) -> Keys:
@@ -129,10 +147,16 @@ def keys(talks: Sequence[Talk]) -> Keys:
             found.append(tail)
     signs = blob.translate(_DIGITS_AND_SIGNS).split(_GAP.encode())
     salts = np.array([hashed(b" ".join(row.split()), seed=2) for row in signs], np.uint64)
-    all_rows, all_keys = zip(
-        (np.array(rows, np.int64), np.array(found, np.uint64)), *_without_a_word(blob, salts), strict=True
+    words, row = _words(blob)
+    count = np.bincount(row, minlength=len(talks))
+    bags = _without_a_word(words, row, count, salts)
+    return Keys(
+        np.array(groups, np.uint64),
+        count,
+        np.concatenate([np.array(rows, np.int64), *[each for each, _ in bags]]),
+        np.concatenate([np.array(found, np.uint64), *[each for _, each in bags]]),
+        np.arange(len(rows) + sum(len(each) for each, _ in bags)) >= len(rows),
     )
-    return Keys(np.array(groups, np.uint64), np.concatenate(all_rows), np.concatenate(all_keys))
 
 
 def _joined(texts: list[str]) -> bytes:
@@ -144,10 +168,6 @@ def _joined(texts: list[str]) -> bytes:
     return _bytes(_GAP.join([_folded(text) for text in whole.split(_GAP)]))
 
 
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
-
-
 def _folded(text: str) -> str:
     """Returns a text without case, and without other alphabets' punctuation and compatibility forms."""
     if text.isascii():
@@ -155,13 +175,11 @@ def _folded(text: str) -> str:
     return _FOREIGN_PUNCTUATION.sub(" ", unicodedata.normalize("NFKC", text.casefold()))
 
 
-def _without_a_word(blob: bytes, salts: Any) -> list[tuple[Any, Any]]:
+def _without_a_word(words: Any, row: Any, count: Any, salts: Any) -> list[tuple[Any, Any]]:
     """Returns (rows, keys) of the bags of words, each without one word or class of words: an added word is left out.
 
     Numbers and operators are in `salts`, and so in every key: they are never what was added.
     """
-    words, row = _words(blob)
-    count = np.bincount(row, minlength=len(salts))
     ends = np.cumsum(count)
     bags = _sums(words, ends) + salts
     some = np.flatnonzero(count)
@@ -213,70 +231,105 @@ def likeness(one: Talk, other: Talk) -> str | None:
 
 
 def _likeness(one: Talk, other: Talk) -> str | None:
-    asked, answered = (_Text(one.question), _Text(other.question)), (_Text(one.answer), _Text(other.answer))
-    same_question, same_answer = asked[0].is_same(asked[1]), answered[0].is_same(answered[1])
-    one_letters, two_letters = (_glued(asked[at].folded + answered[at].folded) for at in (0, 1))
-    no_answer = not one.answer or not other.answer
-    if not (asked[0].has_signs_of(asked[1]) and (no_answer or answered[0].has_signs_of(answered[1]))):
-        # Where all punctuation has been removed, signs cannot be compared.
-        if (asked[0].is_bare or asked[1].is_bare) and one_letters == two_letters:
-            return NEAR if len(one_letters) >= OPENING else QUESTION
-        return QUESTION if same_question and asked[0].has_signs_of(asked[1]) else None
-    if asked[0].has_case_of(asked[1]) and (no_answer or answered[0].has_case_of(answered[1])):
-        if (same_question or asked[0].is_within(asked[1])) and (
-            same_answer or no_answer or answered[0].is_within(answered[1])
-        ):
+    asked = (_Text(one.question), _Text(other.question))
+    same_letters = asked[0].glued == asked[1].glued
+    same_question = same_letters and asked[0].is_same(asked[1])
+    near = same_question or asked[0].is_within(asked[1])
+    shorter, longer = sorted((len(one.answer), len(other.answer)))
+    if not (near or same_letters or (longer > LONG_ANSWER and shorter > 0.7 * longer)):
+        return None
+    answered = (_Text(one.answer), _Text(other.answer))
+    same_answer, no_answer = answered[0].is_same(answered[1]), not shorter
+    if same_answer and len(answered[0].words) >= LONG_ANSWER:
+        near = near or asked[0].resemblance(asked[1]) >= ALIKE
+    if not (near or same_letters):
+        return None
+    near = near and (same_answer or no_answer or answered[0].is_within(answered[1]))
+    same_signs = asked[0].has_signs_of(asked[1]) and (no_answer or answered[0].has_signs_of(answered[1]))
+    if near and same_signs and asked[0].has_case_of(asked[1]):
+        shouted = any(text.is_of_one_case(True) for text in asked)
+        if no_answer or shouted or answered[0].has_case_of(answered[1]):
             return NEAR
-        if same_answer and len(answered[0].words) >= LONG_ANSWER and asked[0].resemblance(asked[1]) >= ALIKE:
-            return NEAR
-    return QUESTION if same_question else None
+    bare = any(text.is_bare for text in asked)  # without punctuation, signs cannot be compared
+    if bare and not same_signs and same_letters and answered[0].glued == answered[1].glued:
+        return NEAR if len(asked[0].glued + answered[0].glued) >= OPENING else QUESTION
+    return QUESTION if same_question and asked[0].has_signs_of(asked[1]) else None
 
 
 class _Text:
-    """A text, taken apart for comparison."""
+    """A text, taken apart for comparison as far as that is asked for."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.folded = _folded(text)
-        self.words = _WORD.findall(self.folded)
-        self.is_formula = _FORMULA.search(text) is not None
-        self.is_bare = _SIGNS.search(text) is None
+
+    @cached_property
+    def glued(self) -> bytes:
+        """The letters and digits, without case."""
+        return _bytes(self.folded).translate(None, _NO_TEXT)
+
+    @cached_property
+    def words(self) -> list[str]:
+        """The words and numbers, without case."""
+        return _WORD.findall(self.folded)
+
+    @cached_property
+    def is_formula(self) -> bool:
+        """Whether operators and case count."""
+        return _FORMULA.search(self.text) is not None
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether there is no operator."""
+        return _SIGNS.search(self.text) is None
 
     def is_same(self, other: _Text) -> bool:
         """Tells two texts that differ in case, space and punctuation only."""
-        if self.words == other.words:
+        if self.text == other.text:
             return True
-        return not (self.is_formula or other.is_formula) and _glued(self.folded) == _glued(other.folded)
+        return self.glued == other.glued and (self.words == other.words or not (self.is_formula or other.is_formula))
 
     def has_signs_of(self, other: _Text) -> bool:
         """Tells whether two texts have the same numbers, and where they are code or formulas the same operators."""
-        pairs = [(_NUMBER.findall(self.folded), _NUMBER.findall(other.folded))]
-        if self.is_formula or other.is_formula:
-            pairs.append((_SIGNS.findall(self.text), _SIGNS.findall(other.text)))
-        return all(one == two or (self._is_cut(other) and _begins(one, two)) for one, two in pairs)
+        if self.text == other.text:
+            return True
+        return self._agrees(other, _NUMBER.findall(self.text), _NUMBER.findall(other.text)) and (
+            self._agrees(other, _SIGNS.findall(self.text), _SIGNS.findall(other.text))
+            or not (self.is_formula or other.is_formula)
+        )
+
+    def _agrees(self, other: _Text, mine: list[str], others: list[str]) -> bool:
+        if mine == others:
+            return True
+        same = all(one == two for one, two in zip(mine, others, strict=False))
+        return same and abs(len(mine) - len(others)) <= 3 and self._is_cut(other)
 
     def has_case_of(self, other: _Text) -> bool:
         """Tells whether common words have the same case: all in code and formulas, most elsewhere.
 
         A text that is all of one case is one that somebody has changed.
         """
-        is_formula = self.is_formula or other.is_formula
-        if self._is_of_one_case(is_formula) or other._is_of_one_case(is_formula):
-            return True
         common = {*self.words} & {*other.words}
         one, two = ([word for word in _WORD.findall(each.text) if _folded(word) in common] for each in (self, other))
         if len(one) == len(two):
             differ = sum(first != second for first, second in zip(one, two, strict=True))
         else:
             differ = min((Counter(one) - Counter(two)).total(), (Counter(two) - Counter(one)).total())
-        return differ <= (0 if is_formula else len(common) // 8)
+        if not differ:
+            return True
+        is_formula = self.is_formula or other.is_formula
+        changed = self.is_of_one_case(is_formula) or other.is_of_one_case(is_formula)
+        return changed or differ <= (0 if is_formula else len(common) // 8)
 
     def is_within(self, other: _Text) -> bool:
         """Tells whether one of two texts has all words of the other, and few more."""
+        few = 1 + min(len(self.words), len(other.words)) // 4
+        added = abs(len(self.words) - len(other.words))
+        if added > few or (not added and not self._is_cut(other)):
+            return False
         one, two = Counter(self.words), Counter(other.words)
         more, less = (one - two).total(), (two - one).total()
-        shared = len(self.words) - more
-        return min(more, less) <= 2 * self._is_cut(other) and 0 < max(more, less) <= 1 + shared // 4 and shared > 0
+        return min(more, less) <= 2 * self._is_cut(other) and 0 < max(more, less) <= few
 
     def resemblance(self, other: _Text) -> float:
         """Returns the share of words that two texts have in common; 1 where one has all words of the other."""
@@ -288,17 +341,10 @@ class _Text:
         """Tells whether one text may have been cut, so that a few of the last words may differ."""
         return max(len(self.text), len(other.text)) > ANSWER_LENGTH - 50
 
-    def _is_of_one_case(self, is_formula: bool) -> bool:
+    def is_of_one_case(self, is_formula: bool) -> bool:
+        """Tells a text whose case somebody has changed: some words, all capitals; or all small, but not in formulas."""
         if len([word for word in self.words if len(word) > 1]) < 2:
             return False
         return self.text == self.text.upper() or (
             not is_formula and self.text in (self.text.lower(), self.text.title())
         )
-
-
-def _glued(folded: str) -> bytes:
-    return _bytes(folded).translate(None, _NO_TEXT)
-
-
-def _begins(one: list[str], two: list[str]) -> bool:
-    return all(first == second for first, second in zip(one, two, strict=False)) and abs(len(one) - len(two)) <= 3

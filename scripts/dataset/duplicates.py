@@ -25,6 +25,7 @@ BUCKET = 8  # slots that are looked at together: 64 bytes
 FIRST_SLOTS = 2**17
 FILE_BYTES = 2**24  # a table of more bytes is a file's
 HELD_BYTES = 2**22  # of which so much may be in memory at once
+MANY_WORDS = 500  # a question with more may have been cut: how many there were is not known
 _STRENGTH = {SAME: 0, NEAR: 1, QUESTION: 2}
 
 
@@ -45,6 +46,7 @@ class Seen:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # lives as long as this does
         self._offsets = array("Q", [0])
         self._numbers = array("Q")
+        self._words = array("H")
 
     def add(self, numbers: Sequence[int], exact: Sequence[int], talks: Sequence[Talk]) -> tuple[list[Earlier], Any]:
         """Enters conversations in their order; returns what was there before, and the group of each.
@@ -59,9 +61,14 @@ class Seen:
         order = np.argsort(rows, kind="stable")  # of two alike ones in a chunk, the first is the owner
         rows, keys = rows[order], np.concatenate((np.array(exact, np.uint64), made.keys))[order]
         owners = self._table.first(keys, ids[rows])
-        hits = np.flatnonzero(owners != ids[rows])
-        pairs = sorted({*zip(rows[hits].tolist(), owners[hits].tolist(), strict=True)})
         self._numbers.extend(numbers)
+        self._words.extend(np.minimum(made.words, MANY_WORDS).tolist())
+        is_bag = np.concatenate((np.zeros(len(ids), bool), made.is_bag))[order]
+        pairs = sorted({
+            (row, owner)
+            for row, owner, bag in zip(*(each[owners != ids[rows]].tolist() for each in (rows, owners, is_bag)), strict=True)
+            if not bag or self._words[first + row] != self._words[owner] or self._words[owner] == MANY_WORDS
+        })  # fmt: skip  # bags that are equal without a word, and with as many words, differ in a word
         records = [_Record(*each) for each in zip(exact, made.groups.tolist(), talks, strict=True)]
         best: dict[int, Earlier] = {}
         for index, owner in pairs:

@@ -17,7 +17,8 @@ from scripts.dataset.checks import Finding
 
 ROW, MESSAGE = "\x1e", "\x1f"
 _ROW, _MESSAGE = ROW.encode(), MESSAGE.encode()
-_LAST_LINES = re.compile(rb"\n+(?=[\x1e\x1f]|\Z)")
+_BLANKS, _ENDS = (0x20, 0x09, 0x0D), (0x0A, 0x1E, 0x1F)  # of a line or text
+_MOST_LAST = 64  # white space signs at the end of a text that are looked at
 _ACCENTS = (b"\xcc", b"\xcd")  # begin the combining accents, U+0300 to U+036F
 _REPLACEMENT = "\ufffd".encode()
 _MOJIBAKE = ("\u00e2\u20ac".encode(), "\u00c3\u00a9".encode(), "\u00c3\u00bc".encode(), "\u00c3\u00b6".encode())
@@ -83,25 +84,39 @@ class Texts:
         That is white space at the end of a line or text, and all but one blank of those between words; indentation
         stays.
         """
-        signs = self.bytes
-        blank = (signs == 0x20) | (signs == 0x09) | (signs == 0x0D)
-        before_end = np.append((signs[1:] == 0x0A) | (signs[1:] == 0x1E) | (signs[1:] == 0x1F), True)
-        hidden = blank & (before_end | np.append(blank[1:], False))
-        at, blob = np.flatnonzero(hidden), self.blob
+        signs, blob = self.bytes, self.blob
+        white = signs <= 0x20
+        at = np.flatnonzero(white[:-1] & white[1:])  # white space before white space, or before the end of a text
+        at = at[np.isin(signs[at], _BLANKS)]
+        before_end = np.isin(signs[at + 1], _ENDS)
         if at.size:
-            jumps = np.flatnonzero(np.diff(at) > 1)
-            firsts, lasts = at[np.append(0, jumps + 1)], at[np.append(jumps, at.size - 1)]
-            indented = ~before_end[lasts] & ((firsts == 0) | before_end[firsts - 1])
-            for first, last in zip(firsts[indented].tolist(), lasts[indented].tolist(), strict=True):
-                hidden[first : last + 1] = False
-            blob = signs[~hidden].tobytes()
-        rows = _LAST_LINES.sub(b"", blob).split(_ROW)
+            firsts = np.flatnonzero(np.diff(at, prepend=-2) > 1)
+            lasts = np.append(firsts[1:], at.size) - 1
+            begins_line = (at[firsts] == 0) | np.isin(signs[at[firsts] - 1], _ENDS)
+            indentation = np.repeat(begins_line & ~before_end[lasts], lasts - firsts + 1)
+            at = at[~indentation]
+        at = np.union1d(at, self._last_lines())
+        if at.size:
+            ends = [*at.tolist(), len(blob)]
+            blob = b"".join([blob[start:end] for start, end in zip([0, *(at + 1).tolist()], ends, strict=True)])
+        rows = blob.split(_ROW)
         if _ACCENTS[0] in blob or _ACCENTS[1] in blob:
             for index, row in enumerate(rows):
                 if _ACCENTS[0] in row or _ACCENTS[1] in row:
                     text = unicodedata.normalize("NFC", row.decode("utf-8", "surrogatepass"))
                     rows[index] = text.encode("utf-8", "surrogatepass")
         return rows
+
+    def _last_lines(self) -> Any:
+        """Returns the positions of white space that ends a text."""
+        found, at = [], np.append(self._low[self._signs >= 0x1E], len(self.blob)) - 1
+        for _ in range(_MOST_LAST):
+            at = at[(at >= 0) & np.isin(self.bytes[at], (*_BLANKS, 0x0A))]
+            found.append(at)
+            if not at.size:
+                break
+            at = at - 1
+        return np.concatenate(found)
 
     def row_of(self, positions: Any) -> Any:
         """Returns the row of each byte position."""
