@@ -1,12 +1,13 @@
 """Which conversations were seen before: the same ones, alike ones, and those that ask the same.
 
-Memory stays small at any size: an open table of hashes, 8 bytes a slot, and a temporary file with the beginnings of the
-conversations, which are read again when two of them may be alike. Tables above some megabytes are in files too.
+Hashes are in open tables of 8 bytes a slot; the beginnings of the conversations are in a temporary file, and are read
+again when two of them may be alike. A conversation takes some 20 bytes. The table of alike ones ends at 133 MB, or some
+14 million hashes, 5 to 16 a conversation: what comes later is still compared with all that is there, so that a row of
+training never misses one of test, which is read first; rows that are cut from training are compared as far as it goes.
 """
 
 from __future__ import annotations
 
-import mmap
 import os
 import struct
 import tempfile
@@ -23,9 +24,8 @@ from scripts.dataset.alike import NEAR, QUESTION, SAME, Talk
 
 BUCKET = 8  # slots that are looked at together: 64 bytes
 FIRST_SLOTS = 2**17
-FILE_BYTES = 2**24  # a table of more bytes is a file's
-HELD_BYTES = 2**22  # of which so much may be in memory at once
-MANY_WORDS = 500  # a question with more may have been cut: how many there were is not known
+MOST_GENERATIONS = 7  # of the table of alike conversations
+_UNIT = 16
 _STRENGTH = {SAME: 0, NEAR: 1, QUESTION: 2}
 
 
@@ -42,10 +42,10 @@ class Seen:
     """Remembers conversations, and finds those that were there before."""
 
     def __init__(self) -> None:
-        self._table = Table()
+        self._same, self._alike = Table(), Table(MOST_GENERATIONS)
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # lives as long as this does
-        self._offsets = array("Q", [0])
-        self._numbers = array("Q")
+        self._offsets = array("I", [0])  # in units of `_UNIT` bytes
+        self._numbers = array("I")
         self._words = array("H")
 
     def add(self, numbers: Sequence[int], exact: Sequence[int], talks: Sequence[Talk]) -> tuple[list[Earlier], Any]:
@@ -57,18 +57,17 @@ class Seen:
         first = len(self._numbers)
         made = alike.keys(talks)
         ids = np.arange(first, first + len(numbers), dtype=np.uint64)
-        rows = np.concatenate((np.arange(len(ids)), made.rows))
-        order = np.argsort(rows, kind="stable")  # of two alike ones in a chunk, the first is the owner
-        rows, keys = rows[order], np.concatenate((np.array(exact, np.uint64), made.keys))[order]
-        owners = self._table.first(keys, ids[rows])
+        order = np.argsort(made.rows, kind="stable")  # of two alike ones in a chunk, the first is the owner
+        rows, keys, is_bag = made.rows[order], made.keys[order], made.is_bag[order]
+        owners, twins = self._alike.first(keys, ids[rows]), self._same.first(np.array(exact, np.uint64), ids)
         self._numbers.extend(numbers)
-        self._words.extend(np.minimum(made.words, MANY_WORDS).tolist())
-        is_bag = np.concatenate((np.zeros(len(ids), bool), made.is_bag))[order]
+        self._words.extend(made.words.tolist())
+        hits, same = np.flatnonzero(owners != ids[rows]), np.flatnonzero(twins != ids)
         pairs = sorted({
             (row, owner)
-            for row, owner, bag in zip(*(each[owners != ids[rows]].tolist() for each in (rows, owners, is_bag)), strict=True)
-            if not bag or self._words[first + row] != self._words[owner] or self._words[owner] == MANY_WORDS
-        })  # fmt: skip  # bags that are equal without a word, and with as many words, differ in a word
+            for row, owner, bag in zip(*(each[hits].tolist() for each in (rows, owners, is_bag)), strict=True)
+            if not bag or alike.may_be_within(self._words[first + row], self._words[owner])
+        }.union(zip(same.tolist(), twins[same].tolist(), strict=True)))  # fmt: skip
         records = [_Record(*each) for each in zip(exact, made.groups.tolist(), talks, strict=True)]
         best: dict[int, Earlier] = {}
         for index, owner in pairs:
@@ -83,12 +82,12 @@ class Seen:
 
     def _record(self, owner: int) -> _Record:
         start, end = self._offsets[owner], self._offsets[owner + 1]
-        return _Record.read(os.pread(self._file.fileno(), end - start, start))
+        return _Record.read(os.pread(self._file.fileno(), (end - start) * _UNIT, start * _UNIT).rstrip(b"\0"))
 
     def _keep(self, records: list[_Record]) -> None:
         written = [record.written() for record in records]
         for each in written:
-            self._offsets.append(self._offsets[-1] + len(each))
+            self._offsets.append(self._offsets[-1] + len(each) // _UNIT)
         data = memoryview(b"".join(written))
         while data:
             data = data[self._file.write(data) :]
@@ -103,15 +102,18 @@ class _Record:
     talk: Talk
 
     def written(self) -> bytes:
-        texts = "\x1e".join(self.talk[:2]).encode("utf-8", "surrogatepass")
+        texts = "\x1e".join([text.replace("\x1e", " ") for text in self.talk[:2]]).encode("utf-8", "surrogatepass")
         exchanges = self.talk.exchanges
-        return struct.pack(f"<QQB{len(exchanges)}I", self.exact, self.group, len(exchanges), *exchanges) + texts
+        data = (
+            struct.pack(f"<QQB{len(exchanges)}I", self.exact, self.group, len(exchanges), *exchanges) + texts + b"\x1e"
+        )
+        return data + bytes(-len(data) % _UNIT)
 
     @classmethod
     def read(cls, data: bytes) -> _Record:
         exact, group, count = struct.unpack_from("<QQB", data)
         exchanges = struct.unpack_from(f"<{count}I", data, 17)
-        question, _, answer = data[17 + 4 * count :].decode("utf-8", "surrogatepass").partition("\x1e")
+        question, answer, *_ = data[17 + 4 * count :].decode("utf-8", "surrogatepass").split("\x1e")
         return cls(exact, group, Talk(question, answer, exchanges))
 
 
@@ -119,26 +121,20 @@ class Table:
     """Maps 64-bit keys to the small number that each was entered with first.
 
     A slot has 32 bits of the key and the number. A key belongs to one bucket of every generation; where that bucket
-    is full, a later and larger generation has it: nothing is ever moved.
+    is full, a later and larger generation has it: nothing is ever moved. With `most` generations, a key for which no
+    bucket has room is not entered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
         self._generations: list[tuple[Any, Any]] = []  # slots by bucket, and how many of a bucket are filled
-        self._maps: list[mmap.mmap] = []
 
     def first(self, keys: Any, numbers: Any) -> Any:
         """Enters keys that are new with their numbers; returns the number of every key."""
-        out = np.empty(len(keys), np.uint64)
-        step = HELD_BYTES // mmap.PAGESIZE if self._maps else max(len(keys), 1)
-        for start in range(0, len(keys), step):
-            part = slice(start, start + step)
-            unique, at, back = np.unique(keys[part], return_index=True, return_inverse=True)
-            out[part] = self._enter(unique, numbers[part][at])[back]
-            for each in self._maps:
-                each.madvise(mmap.MADV_DONTNEED)
-        return out
+        unique, at, back = np.unique(keys, return_index=True, return_inverse=True)
+        return self._first(unique, numbers[at])[back]
 
-    def _enter(self, keys: Any, numbers: Any) -> Any:
+    def _first(self, keys: Any, numbers: Any) -> Any:
         found = numbers.copy()
         marks = keys >> np.uint64(32) << np.uint64(32)
         left = np.arange(len(keys))
@@ -149,9 +145,10 @@ class Table:
             found[left[which]] = (bucket[which, hit[which].argmax(axis=1)] & np.uint64(2**32 - 1)) - np.uint64(1)
             left = np.delete(left, which)
         generation = 0
-        while left.size:
+        while left.size and generation != self._most:
             if generation == len(self._generations):
-                self._grow()
+                buckets = (FIRST_SLOTS << generation) // BUCKET
+                self._generations.append((np.zeros((buckets, BUCKET), np.uint64), np.zeros(buckets, np.uint8)))
             slots, filled = self._generations[generation]
             left = self._put(slots, filled, keys[left], marks[left] | (numbers[left] + np.uint64(1)), left)
             generation += 1
@@ -173,20 +170,6 @@ class Table:
         slots[bucket[fits], slot[fits]] = entries[order[fits]]
         np.maximum.at(filled, bucket[fits], (slot[fits] + 1).astype(np.uint8))
         return left[order[~fits]]
-
-    def _grow(self) -> None:
-        buckets = (FIRST_SLOTS << len(self._generations)) // BUCKET
-        size = buckets * BUCKET * 8
-        if size > FILE_BYTES:
-            with tempfile.TemporaryFile() as file:
-                if hasattr(os, "posix_fallocate"):  # a full disk is an error now, not a signal later
-                    os.posix_fallocate(file.fileno(), 0, size)
-                file.truncate(size)
-                self._maps.append(mmap.mmap(file.fileno(), size))
-            slots = np.frombuffer(self._maps[-1], np.uint64).reshape(-1, BUCKET)
-        else:
-            slots = np.zeros((buckets, BUCKET), np.uint64)
-        self._generations.append((slots, np.zeros(buckets, np.uint8)))
 
 
 class Places:
