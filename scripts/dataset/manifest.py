@@ -16,7 +16,7 @@ from scripts.dataset.survey import Survey
 
 MANIFEST = "manifest.json"
 REPORT = "report.html"
-FORMAT = 2  # of the manifest and of the rows: raised when the same input would give other output
+FORMAT = 3  # of the manifest and of the rows: raised when the same input would give other output
 
 
 def inputs_of(settings: Settings, source: Source) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """What may be wrong with the text itself, looked for in a whole chunk at once: one pass over its bytes, not one a row.
 
-The texts of a chunk are joined, messages by U+001F and rows by U+001E; what is found is traced back to its row. The
-same bytes, without case, space and punctuation, give the key by which near duplicates are known.
+The texts of a chunk are joined, messages by U+001F and rows by U+001E; what is found is traced back to its row.
 """
 
 from __future__ import annotations
@@ -20,11 +19,9 @@ from scripts.dataset.private_data import HINT, address, private
 
 ROW, MESSAGE = "\x1e", "\x1f"
 _ROW, _MESSAGE = ROW.encode(), MESSAGE.encode()
-_LOWER = bytes(range(256)).lower()
-# Punctuation that may differ between copies of a text. Operators and brackets stay: 3+5 and 3-5 are not alike.
-_DELETED = bytes(each for each in range(128) if chr(each) in " \t\n\r\v\f.,;:!?'\"`_#*")
-_GENERAL_PUNCTUATION = b"\xe2\x80"  # begins U+2000 to U+203F: dashes, curly quotes, odd spaces; one byte follows
-_NO_BREAK_SPACE = b"\xc2\xa0"
+_BLANKS, _ENDS = (0x20, 0x09, 0x0D), (0x0A, 0x1E, 0x1F)  # of a line or text
+_MOST_LAST = 64  # white space signs at the end of a text that are looked at
+_ACCENTS = (b"\xcc", b"\xcd")  # begin the combining accents, U+0300 to U+036F
 _REPLACEMENT = "\ufffd".encode()
 _MOJIBAKE = ("\u00e2\u20ac".encode(), "\u00c3\u00a9".encode(), "\u00c3\u00bc".encode(), "\u00c3\u00b6".encode())
 _C1 = re.compile(rb"\xc2[\x80-\x9f]")
@@ -66,24 +63,45 @@ class Texts:
     def _count(self, sign: bytes) -> int:
         return int(np.count_nonzero(self._signs == sign[0]))
 
-    def normalised(self) -> list[bytes]:
-        """Returns each row's text without case, space, and sentence punctuation; other alphabets are folded too."""
-        blob = self.blob
-        plain = blob.isascii()
-        if not plain:
-            # Split at one byte, which is searched for twenty times faster than two, and looked at the next.
-            first, *others = blob.split(_GENERAL_PUNCTUATION[:1])
-            second = _GENERAL_PUNCTUATION[1]
-            blob = b"".join([first, *(piece[2:] if piece[0] == second else b"\xe2" + piece for piece in others)])
-            if _NO_BREAK_SPACE[:1] in blob:
-                blob = blob.replace(_NO_BREAK_SPACE, b"")
-        rows = blob.translate(_LOWER, _DELETED).split(_ROW)
-        if not plain and not blob.isascii():
-            for at, row in enumerate(rows):
-                if not row.isascii():
-                    text = unicodedata.normalize("NFKC", row.decode("utf-8", "replace")).casefold()
-                    rows[at] = text.encode().translate(_LOWER, _DELETED)
+    def canonical(self) -> list[bytes]:
+        """Returns each row's text as a reader takes it: without white space that nobody sees, and accents composed.
+
+        That is white space at the end of a line or text, and all but one blank of those between words; indentation
+        stays.
+        """
+        signs, blob = self.bytes, self.blob
+        white = signs <= 0x20
+        at = np.flatnonzero(white[:-1] & white[1:])  # white space before white space, or before the end of a text
+        at = at[np.isin(signs[at], _BLANKS)]
+        before_end = np.isin(signs[at + 1], _ENDS)
+        if at.size:
+            firsts = np.flatnonzero(np.diff(at, prepend=-2) > 1)
+            lasts = np.append(firsts[1:], at.size) - 1
+            begins_line = (at[firsts] == 0) | np.isin(signs[at[firsts] - 1], _ENDS)
+            indentation = np.repeat(begins_line & ~before_end[lasts], lasts - firsts + 1)
+            at = at[~indentation]
+        at = np.union1d(at, self._last_lines())
+        if at.size:
+            ends = [*at.tolist(), len(blob)]
+            blob = b"".join([blob[start:end] for start, end in zip([0, *(at + 1).tolist()], ends, strict=True)])
+        rows = blob.split(_ROW)
+        if _ACCENTS[0] in blob or _ACCENTS[1] in blob:
+            for index, row in enumerate(rows):
+                if _ACCENTS[0] in row or _ACCENTS[1] in row:
+                    text = unicodedata.normalize("NFC", row.decode("utf-8", "surrogatepass"))
+                    rows[index] = text.encode("utf-8", "surrogatepass")
         return rows
+
+    def _last_lines(self) -> Any:
+        """Returns the positions of white space that ends a text."""
+        found, at = [], np.append(self._low[self._signs >= 0x1E], len(self.blob)) - 1
+        for _ in range(_MOST_LAST):
+            at = at[(at >= 0) & np.isin(self.bytes[at], (*_BLANKS, 0x0A))]
+            found.append(at)
+            if not at.size:
+                break
+            at = at - 1
+        return np.concatenate(found)
 
     def row_of(self, positions: Any) -> Any:
         """Returns the row of each byte position."""

@@ -103,7 +103,7 @@ def mutated(source: Path, work: Path) -> dict[str, Any]:
     rows.insert(MUTATED // 2, b'{"messages": [{"role": "user", "content": "' + b"a word " * (50 * 2**20 // 7) + b'"}]}')
     path = work / "rows.jsonl"
     path.write_bytes(b"\n".join(rows))
-    return _prepare(work, source=str(path))
+    return _prepare(work, source=str(path), max_left_out=100)
 
 
 def _prepare(work: Path, counting: bool = False, **dataset: Any) -> dict[str, Any]:

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from scripts.dataset import lengths
-from scripts.dataset.duplicates import Seen
 from scripts.dataset.prepare import prepare
 from scripts.dataset.settings import from_values
 from scripts.dataset.terminal import Progress, clock
@@ -176,24 +175,6 @@ def test_estimates_are_exact_where_everything_was_counted() -> None:
     total, error = lengths.estimate(values, sizes, 1200, 20)
     assert (total, error) == (300, 0)  # every row of the sample has the same ratio
     assert lengths.proportion(1, 2, 2)["low"] == 1 and lengths.proportion(0, 100, 1000)["high"] > 10
-
-
-def test_an_earlier_conversation_is_found_with_its_place() -> None:
-    generator = np.random.default_rng(1)
-    keys = generator.integers(0, 2**63, (50_000, 2), dtype=np.uint64)
-    drawn = generator.integers(0, len(keys), 120_000)
-    seen, first = Seen(), {}
-    for start in range(0, len(drawn), 997):
-        part = drawn[start : start + 997]
-        numbers = np.arange(start, start + len(part))
-        exact = part.astype(np.uint64) * np.uint64(0x9E37) + np.uint64(start > 60_000)  # later copies only look alike
-        expected = []
-        for at, key in enumerate(part.tolist()):
-            number, is_late = first.setdefault(key, (start + at, start > 60_000))
-            if number != start + at:
-                expected.append((at, number, is_late == (start > 60_000)))
-        found = [(each.index, each.number, each.is_same) for each in seen.add(keys[part], exact, numbers)]
-        assert found == expected
 
 
 def test_the_report_shows_the_data_as_text(tmp_path: Path, small_tokenizer: Path) -> None:
