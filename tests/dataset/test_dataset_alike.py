@@ -33,7 +33,8 @@ def said(*texts: str) -> Messages:
 
 def prepared(source: Path, folder: Path, splits: dict[str, Any]) -> tuple[dict[str, int], dict[str, set[str]]]:
     """Returns what was found, by check, and the conversations of every output file."""
-    settings = from_values({"dataset": {"source": str(source), "splits": splits, "max_left_out": 100, "checks": {"few_rows": "keep"}}})
+    given = {"source": str(source), "splits": splits, "max_left_out": 100, "checks": {"few_rows": "keep"}}
+    settings = from_values({"dataset": given})
     code, manifest, _ = prepare(settings, folder, say=lambda line: None, stream=None)
     assert code == 0
     found = {each["name"]: each["count"] for each in manifest["checks"] if each["name"] in LOOKED_FOR and each["count"]}
