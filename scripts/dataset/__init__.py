@@ -11,7 +11,7 @@ The way of a row, and the module of each station:
     plan          read_plan                which part of the files is read, in which order, for which output file
     read          read_rows, text_formats
     convert       layout                   a row becomes a conversation, whatever its columns are called
-    check         sieve, with checks (what may be wrong, and the books), text_checks, duplicates, lengths
+    check         sieve, with checks (what may be wrong, and the books), text_checks, duplicates and alike, lengths
     divide        sieve                    into train, validation, test and heldout
     write         writer
     report        manifest, data_report, terminal
