@@ -44,6 +44,7 @@ _GAP = "\x1e"
 _MIX = 0x9E3779B97F4A7C15
 _DIGITS_AND_LETTERS = {*b"abcdefghijklmnopqrstuvwxyz0123456789", *range(0x80, 0x100)}
 _NO_TEXT = bytes(sorted({*range(0x80)} - _DIGITS_AND_LETTERS - {ord(_GAP)}))
+_SPACED = bytes(each if each >= 0x80 or chr(each).isalnum() else ord(" ") for each in range(256))
 _OPERATORS = b"+-*/=<>^%|&~[]{}()\\$@_"
 _DIGITS_AND_SIGNS = bytes(
     each if each in b"0123456789" + _OPERATORS + _GAP.encode() else ord(" ") for each in range(256)
@@ -61,7 +62,6 @@ _FORMULA = re.compile(
 )
 _SIGNS = re.compile(r"[-+*/=<>^%|&~\[\]{}()\\$@_]|!=|(?<!\w)!(?=\w)")
 _NUMBER = re.compile(r"\d+")
-_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 
 
 class Talk(NamedTuple):
@@ -281,9 +281,9 @@ class _Text:
         return _bytes(self.folded).translate(None, _NO_TEXT)
 
     @cached_property
-    def words(self) -> list[str]:
+    def words(self) -> list[bytes]:
         """The words and numbers, without case."""
-        return _WORD.findall(self.folded)
+        return _bytes(self.folded).translate(_SPACED, b"'").split()
 
     @cached_property
     def is_formula(self) -> bool:
@@ -327,12 +327,15 @@ class _Text:
         if self.is_of_one_case(is_formula) or other.is_of_one_case(is_formula):
             return True
         common = {word for word in {*self.words} & {*other.words} if is_formula or len(word) <= SHORT_WORD}
-        one, two = ([word for word in _WORD.findall(each.text) if _folded(word) in common] for each in (self, other))
+        one, two = ([word for word in each._cased() if word.lower() in common] for each in (self, other))
         if len(one) == len(two):
             differ = sum(first != second for first, second in zip(one, two, strict=True))
         else:
             differ = min((Counter(one) - Counter(two)).total(), (Counter(two) - Counter(one)).total())
         return differ <= (0 if is_formula else len(self.words) // 8)
+
+    def _cased(self) -> list[bytes]:
+        return _bytes(self.text).translate(_SPACED, b"'").split()
 
     def is_within(self, other: _Text) -> bool:
         """Tells whether one of two texts has all words of the other, and few more."""
