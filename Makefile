@@ -18,6 +18,7 @@ INSTALLED_core    := $(VENV)/.installed-core
 INSTALLED_observe := $(VENV)/.installed-observe
 INSTALLED_local   := $(VENV)/.installed-local
 INSTALLED_dev     := $(VENV)/.installed-dev
+INSTALLED_bench   := $(VENV)/.installed-bench
 VALUES := --env $(ENV) $(if $(SET),--set $(SET))
 
 # Only programs that talk to Azure run behind $(online): the environment of the local Azure ML, or nothing.
@@ -223,8 +224,8 @@ conformance: $(INSTALLED_dev)  ## Ask the local Azure ML what the real one was r
 docs: $(INSTALLED_dev)  ## Write scripts/local/AZURE.md: what of Azure ML is emulated, refused, unverified
 	@$(PY) -m tests.azure.service.coverage --write
 
-bench-data: $(INSTALLED_dev)  ## Data preparation against the datasets library alone: time and memory
-	@$(PY) -m tests.bench.data
+bench-data: $(INSTALLED_bench)  ## Data preparation beside datasets, polars and duckdb: time and memory (ROWS=50000 ROW_BYTES=6000)
+	@$(PY) -m tests.bench.data $(if $(ROWS),--rows $(ROWS)) $(if $(ROW_BYTES),--row-bytes $(ROW_BYTES))
 
 bench-engine: $(INSTALLED_dev)  ## Training and serving against plain transformers and PEFT
 	@$(PY) -m tests.bench.engine

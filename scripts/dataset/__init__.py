@@ -11,9 +11,9 @@ The way of a row, and the module of each station:
     sort          split_names, bind_splits what their names tell of splits, and which output file takes which
     plan          read_plan, cuts          which part of the files is read, in which order, for which output file
     read          read_rows, text_formats, json_shape
-    convert       layouts                  a row becomes a conversation, whatever its columns are called
-    check         sieve, with checks (what may be wrong, and the books), text_checks, control_tokens, duplicates;
-                  written, lengths         what the chat template and the cut make of it
+    convert       layouts                  a row becomes a conversation, whatever its columns are called; accounts
+    check         sieve, with checks (what may be wrong, and the books), text_checks, private_data, control_tokens,
+                  duplicates and alike; written, lengths: what the chat template and the cut make of it
     divide        sieve                    into train, validation, test and heldout
     write         writer
     report        shown_rows (kept on the way, their secrets hidden), manifest, verdict, terminal;

@@ -55,12 +55,14 @@ CHECKS: dict[str, Check] = {
     "control_tokens": Check("the template's control tokens in a text", DROP, "remove or rewrite them: the model "
                             "reads them as the beginning or the end of a turn", True),
     "garbled": Check("garbled characters", KEEP, "read the original with its own encoding and write UTF-8"),
-    "duplicate": Check("duplicate", DROP, "remove one of the two"),
-    "near_duplicate": Check("near duplicate", DROP,
-                            "remove one of the two; they differ in case, space and punctuation only"),
+    "duplicate": Check("duplicate", DROP, "remove one of the two; to a reader they are the same"),
+    "near_duplicate": Check("near duplicate", KEEP, "remove one of the two, unless both are meant: they differ in an "
+                            "added word, case, punctuation, system prompt or number of turns only"),
     "leak": Check("leak across splits", DROP, "remove it from one split: a test must not know the training data"),
-    "near_leak": Check("near leak across splits", DROP,
-                       "remove it from one split; they differ in case, space and punctuation only"),
+    "near_leak": Check("near leak across splits", DROP, "remove it from one split: they differ in an added word, case, "
+                       "punctuation, system prompt or number of turns only"),
+    "shared_question": Check("question of another split", KEEP, "remove it from one split, unless the question means "
+                             "something else there: the answers differ"),
     "too_long": Check("longer than max_seq_length", KEEP,
                       "raise finetune.max_seq_length, or shorten: the end is cut off"),
     "answers_lost": Check("no answer left after the cut", KEEP,
@@ -72,6 +74,7 @@ CHECKS: dict[str, Check] = {
     "few_rows": Check("too few training rows", FAIL,
                       f"give at least {FEWEST_ROWS} training rows", True, (FAIL, KEEP)),
     "secret": Check("likely secret", KEEP, "remove it, and revoke it if it is real"),
+    "personal": Check("card, account or phone number", KEEP, "remove it, unless it is public"),
     "email": Check("e-mail address", KEEP, "remove it, unless it is public"),
 }  # fmt: skip
 

@@ -83,7 +83,7 @@ def not_read(name: str) -> str:
     if path.suffix in COMPRESSIONS:
         path = path.with_suffix("")
     what = _BY_NAME.get(path.suffix)
-    return what or f"its name ends with no format that is read ({READ})"
+    return what or "its name ends with no format that is read"
 
 
 def told(label: str, head: bytes, form: str | None, compression: str | None) -> tuple[str, str | None]:

@@ -46,11 +46,12 @@ def shape_of(file: File) -> Shape:
         head = stream.read(HEAD_BYTES)
         text = head.removeprefix(codecs.BOM_UTF8).lstrip()
         # Whether a line that fills the head is the whole file or the first of many, only its end can tell.
-        while text[:1] in (b"[", b"{") and b"\n" not in text and len(text) < MAX_ROW_BYTES and (
-            more := stream.read(HEAD_BYTES)
-        ):  # fmt: skip
+        while text[:1] in (b"[", b"{") and b"\n" not in text and len(text) < MAX_ROW_BYTES:
+            more = stream.read(len(text))
             head += more
             text += more
+            if not more:
+                break
         is_all = len(head) < MAX_ROW_BYTES and not stream.read(1)
     return _shape(text, len(head) - len(text), is_all)
 
@@ -61,12 +62,13 @@ def _shape(text: bytes, skipped: int, is_all: bool) -> Shape:
     if not lines or (any(line.startswith(first[:1]) and _is_json(line) for line in lines[1:])):
         return Shape()
     alone = is_all and not rest.strip()
+    is_whole = is_all or b"\n" in text  # the first line
     if first.startswith(b"["):
-        whole = _json(first)
+        whole = _json(first) if is_whole else None
         if whole is not None and (not alone or _is_talk(whole)):
             return Shape()
         return Shape(False, 1, skipped)
-    if not alone and _is_json(first):
+    if not alone and is_whole and _is_json(first):
         return Shape()
     keys = top_keys(text)
     wrapper = next((each for each in keys if each[0] in WRAPPERS and _holds_rows(text[each[1] :])), None)

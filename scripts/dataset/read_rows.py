@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from scripts.dataset.file import File, unreadable
+from scripts.dataset.json_shape import shape_of
 from scripts.dataset.read_plan import Plan, RowGroup, Stretch
 from scripts.dataset.text_formats import csv_rows, json_rows, lines
 from scripts.errors import UserError
@@ -183,13 +184,15 @@ def _picked(file: File, batch: Any, first: int, picked: np.ndarray | None, size:
 def _stretch(unit: Stretch) -> Iterator[Chunk]:
     """Reads a text file from the start, or a block of it, and of its rows those that the plan's seeded draw takes."""
     file, base, note = unit.file, None, ""
-    name = "line" if file.format == "jsonl" else "row"
+    name = "row"
     if file.format == "csv":
         source = csv_rows(file, CHUNK_BYTES)
     elif unit.end is None:
-        source = json_rows(file, CHUNK_BYTES)
+        shape = shape_of(file)
+        name = "line" if shape.is_lines else "row"
+        source = json_rows(file, CHUNK_BYTES, shape)
     else:
-        source = lines(file, CHUNK_BYTES, unit.start, unit.end)
+        name, source = "line", lines(file, CHUNK_BYTES, unit.start, unit.end)
     if unit.end is not None:
         base = None if file.remote else partial(_lines_before, file, unit.start)
         note = f" of the block at byte {unit.start}" if file.remote else ""

@@ -1,6 +1,6 @@
 """The hot path: chunks of rows through all checks, without duplicates and leaks, into lines of the output files.
 
-Nothing here grows with the data but a hash and four bytes a conversation. Reading and writing run in threads beside it:
+Nothing here grows with the data but a few hashes a conversation. Reading and writing run in threads beside it:
 decoding Parquet, hashing and writing files leave Python's lock alone.
 """
 
@@ -10,15 +10,18 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import orjson
+import xxhash
 
+from scripts.dataset.alike import NEAR, QUESTION, SAME, talk
 from scripts.dataset.checks import Finding, Tally, role_findings
 from scripts.dataset.control_tokens import ControlTokens
 from scripts.dataset.cuts import Drawn
-from scripts.dataset.duplicates import Places, Seen
+from scripts.dataset.duplicates import Earlier, Places, Seen
 from scripts.dataset.layouts.mapper import Mapper, Rows
 from scripts.dataset.layouts.turns import has_calls
 from scripts.dataset.lengths import SAMPLE, SAMPLE_TRAIN, Length, Sample
@@ -79,14 +82,15 @@ class Batch:
         return [at for at in range(len(self.rows.at)) if at not in self.gone]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Prints:
-    """What tells conversations apart, as parallel arrays: the key of the normalised text, the hash of the exact row."""
+    """What tells conversations apart, as parallel arrays; those of a group ask the same and go to the same file."""
 
     at: list[int]  # positions in the batch
-    keys: Any
+    same: list[int]  # hashes of what a reader takes for the same
     exact: Any
     sizes: Any  # bytes of text
+    groups: Any
 
 
 @dataclass
@@ -116,9 +120,9 @@ class Sieve:
         batch = self._open(task, mapper, chunk)
         _check_form(batch)
         messages = _dump(batch.rows.messages, "messages", batch)
+        extras = _dump(batch.rows.extras, "", batch)
         prints = _check_texts(batch, messages, self.control)
         self._check_duplicates(batch, prints)
-        extras = _dump(batch.rows.extras, "", batch)
         lengths = self._check_lengths(batch)
         for at, check in batch.gone.items():
             self.tally.drop(task.split, check)
@@ -142,21 +146,35 @@ class Sieve:
 
     def _check_duplicates(self, batch: Batch, prints: Prints) -> None:
         """Finds conversations that were there before, in this split or in another one."""
-        kept = np.flatnonzero(np.array([at not in batch.gone for at in prints.at], dtype=bool))
-        if not kept.size:
+        kept = [index for index, at in enumerate(prints.at) if at not in batch.gone]
+        if not kept:
             return
-        numbers = batch.start + np.array(batch.rows.at, dtype=np.int64)[np.array(prints.at)[kept]]
+        rows, places = batch.rows, [prints.at[index] for index in kept]
+        earlier, groups = self.seen.add(
+            [batch.start + rows.at[at] for at in places],
+            [prints.same[index] for index in kept],
+            [talk(rows.roles[at], _said(rows, at)) for at in places],
+        )
+        prints.groups[kept] = groups
+        for each in earlier:
+            self._find_earlier(batch, places[each.index], each)
+
+    def _find_earlier(self, batch: Batch, at: int, earlier: Earlier) -> None:
+        """Books a conversation that is like an earlier one."""
         split = batch.task.split
-        for earlier in self.seen.add(prints.keys[kept], prints.exact[kept, 0], numbers):
-            at = prints.at[kept[earlier.index]]
-            other, row = self.places(earlier.number)
-            place = f"the conversation of {row}"
-            near = "" if earlier.is_same else "near_"
-            if other == split:
-                batch.find(at, Finding(f"{near}duplicate", "messages", place, "a conversation once"))
-            elif not {split, other} <= self.work.questions:
-                what = f"{place}, of {other}"
-                batch.find(at, Finding(f"{near}leak", "messages", what, "a conversation in one split"))
+        other, row = self.places(earlier.number)
+        if other == split:
+            check = {SAME: "duplicate", NEAR: "near_duplicate"}.get(earlier.likeness)
+            place, expected = f"the conversation of {row}", "a conversation once"
+        else:
+            allowed = {split, other} <= self.work.questions
+            check = (
+                None if allowed else {SAME: "leak", NEAR: "near_leak", QUESTION: "shared_question"}[earlier.likeness]
+            )
+            what = "question" if earlier.likeness == QUESTION else "conversation"
+            place, expected = f"the {what} of {row}, of {other}", f"a {what} in one split"
+        if check:
+            batch.find(at, Finding(check, "messages", place, expected))
 
     def _check_lengths(self, batch: Batch) -> dict[int, Length]:
         """Counts the tokens of what is left, where that is asked for; returns the lengths by position."""
@@ -177,8 +195,8 @@ class Sieve:
         side = np.zeros(len(prints.at), dtype=np.int64)
         cuts = self.work.cuts if batch.task.part == TRAIN else ()
         if cuts:
-            # The key of the text decides, so a row keeps its side when the data grows, and its near twin comes along.
-            drawn = scatter(prints.keys[:, 0], self.seed)
+            # The question decides, so a row keeps its side when the data grows, and what is like it comes along.
+            drawn = scatter(prints.groups, self.seed)
             side = np.searchsorted(np.cumsum([share for _, share in cuts]), drawn, side="right")
             side = np.where(side < len(cuts), side + 1, 0)
             self.drawn.add(drawn[taken], side[taken])
@@ -228,25 +246,44 @@ def _check_texts(batch: Batch, messages: list[bytes], control: ControlTokens) ->
     rows, alive = batch.rows, batch.left()
     every = len(alive) == len(rows.at)
     texts = Texts([rows.texts[at] for at in alive], rows.joined if every and alive else None)
-    for index, finding in (*texts.findings(), *control.findings(texts)):
+    canonical = texts.canonical() if alive else []
+    same = [_same(text, rows, at, messages[at]) for text, at in zip(canonical, alive, strict=True)]
+    exact = digests([messages[at] for at in alive])
+    prints = Prints(alive, same, exact, texts.lengths, np.zeros(len(alive), np.uint64))
+    for index, finding in (*control.findings(texts), *texts.findings()):  # a thread looks for secrets meanwhile
         batch.find(alive[index], finding)
-    return Prints(alive, _keys(texts, alive, rows, messages), digests([messages[at] for at in alive]), texts.lengths)
+    return prints
 
 
-def _keys(texts: Texts, alive: list[int], rows: Rows, messages: list[bytes]) -> Any:
-    """Returns the 128-bit key of every normalised text; of rows with little text or tool calls, the whole row's."""
-    normal = texts.normalised()
-    if len(normal) != len(alive):  # no rows at all
-        return np.empty((0, 2), dtype="<u8")
-    for at, row in enumerate(normal):
-        if len(row) < 24 or not (rows.plain or all(len(message) <= 2 for message in rows.messages[alive[at]])):
-            normal[at] = messages[alive[at]]
-    return digests(normal)
+def _same(text: bytes, rows: Rows, at: int, message: bytes) -> int:
+    """Returns the hash of what makes two conversations the same: who says what, calls which tools, and has which."""
+    tools = rows.extras[at].get("tools")
+    if tools is not None:
+        text += b"\x1e" + orjson.dumps(tools)
+    if not rows.plain and any(len(each) > 2 for each in rows.messages[at]):
+        text += b"\x1e" + message
+    return xxhash.xxh3_64_intdigest(text, seed=_seed(rows.roles[at]))
+
+
+@lru_cache(maxsize=4096)
+def _seed(roles: tuple[str, ...]) -> int:
+    return xxhash.xxh3_64_intdigest(" ".join(roles).encode("utf-8", "surrogatepass"))
+
+
+def _said(rows: Rows, at: int) -> list[str]:
+    """Returns the texts of a conversation; a message without any says which tools it calls."""
+    texts = rows.texts[at]
+    if all(texts):
+        return texts
+    calls = [message.get("tool_calls") or message.get("function_call") for message in rows.messages[at]]
+    return [text or (repr(call) if call else "") for text, call in zip(texts, calls, strict=True)]
 
 
 def _dump(items: list[Any], path: str, batch: Batch) -> list[bytes]:
     """Serialises items; one that cannot be (lone surrogates, bottomless nesting) is named and stands as nothing."""
     dumps = orjson.dumps
+    if not any(items):  # as extras often are
+        return [b"{}"] * len(items)
     try:
         return [dumps(item) for item in items]
     except TypeError:

@@ -16,7 +16,7 @@ from typing import Any
 from scripts.dataset.archives import opened
 from scripts.dataset.checks import MAX_ROW_BYTES, Finding, shown
 from scripts.dataset.file import COMPRESSIONS, File
-from scripts.dataset.json_shape import shape_of, top_keys
+from scripts.dataset.json_shape import Shape, top_keys
 from scripts.errors import UserError
 
 LINE_BYTES = 2**14
@@ -49,6 +49,8 @@ class _Row:
 
     def end(self, piece: bytes = b"") -> bytes | Finding | None:
         """Takes the last piece, returns the row (None: a blank one), and begins another."""
+        if not self.length and len(piece) <= MAX_ROW_BYTES:  # nearly every row comes in one piece
+            return None if not piece or piece.isspace() else piece
         self.add(piece)
         row = bytes(self._held)
         found = too_large(self.length) if self.length > MAX_ROW_BYTES else None
@@ -145,9 +147,8 @@ def _is_tsv(name: str) -> bool:
     return path.suffix == ".tsv"
 
 
-def json_rows(file: File, size: int) -> Rows:
-    """Yields the rows of a file of JSON, in whatever shape they lie in it; never read whole."""
-    shape = shape_of(file)
+def json_rows(file: File, size: int, shape: Shape) -> Rows:
+    """Yields the rows of a file of JSON, in the shape in which they lie in it; never read whole."""
     if shape.is_lines:
         yield from lines(file, size)
         return

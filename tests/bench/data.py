@@ -1,16 +1,16 @@
-"""Speed and peak memory of the preparation against `datasets` alone, on a set shaped like ultrachat_200k's train_sft.
+"""Speed and memory of the data preparation beside `datasets`, polars and duckdb, from Parquet and from JSON Lines.
 
-Every measurement is a process of its own, so that its memory is its own; alternating, and the best of two is taken.
+Every figure comes from a process of its own, so that its memory is its own; the tasks take turns, and the best of each
+counts. On a machine that others use, compare the ratios, and the processor time more than the clock.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import hashlib
+import importlib.util
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
@@ -20,86 +20,103 @@ from typing import Any
 
 from scripts.errors import FAILED, UserError, main
 from scripts.files import ROOT
+from tests.bench.data_sets import ROW_BYTES, generate
+from tests.bench.data_tasks import EXACT_ROWS, MUTATED, TASKS
 
-ROUNDS = 2
-MUTATED = 10_000
-EXACT_ROWS = 2_000
-MODEL = {"huggingface_id": "HuggingFaceTB/SmolLM2-135M-Instruct"}
+FORMS = {"parquet": "Parquet", "jsonl": "JSON Lines"}
+BESIDE = ("datasets_only", "prepare", "datasets_unique", "polars_unique", "duckdb_unique")  # for either form
+MORE = 5  # times the rows, for the memory
+MOST_MB = 300
+Measured = dict[str, dict[str, Any]]
 
 
-def bench(rows: int, folder: Path | None, form: str = "text") -> int:
+def bench(rows: int, folder: Path | None, row_bytes: int = ROW_BYTES, rounds: int = 2, form: str = "text") -> int:
     """Generates the data in `folder` (or a temporary one), measures, prints; 1 if a target is missed."""
+    load = os.getloadavg()[0]
     with contextlib.ExitStack() as stack:
         base = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-data-")))
-        base.mkdir(parents=True, exist_ok=True)
-        once, twice = base / "once", base / "twice"
-        for at, where in enumerate((once, twice)):
-            where.mkdir(exist_ok=True)
-            generate(rows, where / f"train-0000{at}-of-00002.parquet", seed=at + 1)
-        link = twice / "train-00000-of-00002.parquet"
-        if not link.exists():
-            os.link(once / link.name, link)
-        best: dict[str, dict[str, Any]] = {}
-        for _ in range(ROUNDS):
-            for what in ("datasets", "prepare", "tokens", "five"):
-                result = measure(what, once, base)
-                if what not in best or result["seconds"] < best[what]["seconds"]:
-                    best[what] = result
-        best["twice"] = measure("twice", twice, base)
-        best["exact"] = measure("exact", once, base)
-        best["mutated"] = measure("mutated", once, base)
-    figures = judge(best, rows)
+        generate(rows, base / "once", 1, row_bytes)
+        generate(rows, base / "more", MORE, row_bytes)
+        best: Measured = {}
+        tasks = [(task, kind) for kind in FORMS for task in BESIDE if _is_there(task)]
+        for _ in range(rounds):
+            for task, kind in (*tasks, ("tokens", "parquet"), ("five", "parquet")):
+                result = measure(task, base / "once" / kind, base)
+                best[f"{task} {kind}"] = _better(best.get(f"{task} {kind}", result), result)
+        for kind in FORMS:
+            best[f"more {kind}"] = measure("prepare", base / "more" / kind, base)
+        for task in ("exact", "mutated"):
+            best[f"{task} parquet"] = measure(task, base / "once" / "parquet", base)
+    figures = judge(best)
     if form == "json":
-        print(json.dumps({"rows": rows, "measured": best, "targets": figures}, indent=2))
+        print(json.dumps({"rows": rows, "load": [load, os.getloadavg()[0]], "measured": best, "targets": figures}))
     else:
-        show(best, figures, rows)
+        show(best, figures, rows, load)
     return int(not all(each["met"] for each in figures))
 
 
-def judge(best: dict[str, dict[str, Any]], rows: int) -> list[dict[str, Any]]:
+def judge(best: Measured) -> list[dict[str, Any]]:
     """Compares the measurements with what is asked of them."""
-    seconds = {name: each["seconds"] for name, each in best.items()}
-    memory = max(best[name]["peak_mb"] for name in ("prepare", "tokens", "five", "twice"))
-    growth = best["twice"]["peak_mb"] / best["prepare"]["peak_mb"] - 1
-    tokens = seconds["tokens"] / seconds["prepare"] - 1
-    mutated = best["mutated"]
+    figures = []
+    for kind, name in FORMS.items():
+        ours, theirs = best[f"prepare {kind}"], best[f"datasets_only {kind}"]
+        for key, what in (("seconds", "time"), ("cpu_seconds", "CPU")):
+            told = f"{ours[key]:.2f} s against {theirs[key]:.2f} s"
+            figures.append(_figure(f"{name}: no more {what} than datasets alone", told, ours[key] <= theirs[key]))
+        more = best[f"more {kind}"]["peak_mb"]
+        peak = max(more, ours["peak_mb"])
+        told = f"{peak:.0f} MB; {MORE} times the rows {100 * (more / ours['peak_mb'] - 1):+.0f} %"
+        figures.append(_figure(f"{name}: under {MOST_MB} MB at any size", told, peak < MOST_MB))
+    whole, part, counted = (best[f"{task} parquet"] for task in ("prepare", "five", "tokens"))
+    slower = counted["seconds"] - whole["seconds"]
+    exact, mutated = best["exact parquet"], best["mutated parquet"]
     return [
-        _figure("no slower than datasets alone", f"{seconds['prepare']:.1f} s against {seconds['datasets']:.1f} s",
-                seconds["prepare"] <= seconds["datasets"]),
-        _figure("under 400 MB at any size", f"{memory:.0f} MB, twice the rows {100 * growth:+.0f} %", memory < 400),
-        _figure("5 % in a tenth of the time", f"{seconds['five']:.2f} s of {seconds['prepare']:.1f} s, "
-                f"{100 * seconds['five'] / seconds['prepare']:.1f} %", seconds["five"] <= seconds["prepare"] / 10),
-        _figure("token lengths within 20 %", f"{100 * tokens:+.0f} %, error ± {best['tokens']['error']:.2f} %; exactly "
-                f"{EXACT_ROWS / best['exact']['seconds']:,.0f} rows/s", tokens <= 0.2),
+        *figures,
+        _figure("5 % in a tenth of the time, and a second to start",
+                f"{part['seconds']:.2f} s of {whole['seconds']:.2f} s", part["seconds"] <= whole["seconds"] / 10 + 1),
+        _figure("token lengths within 20 %, or 5 s", f"{slower:+.1f} s, error ± {counted['error']:.2f} %; exactly "
+                f"{EXACT_ROWS / exact['seconds']:,.0f} rows/s", slower <= max(5, whole["seconds"] / 5)),
         _figure(f"{MUTATED:,} mutated rows add up", f"{mutated['in']:,} in, {mutated['kept']:,} kept, "
                 f"{mutated['dropped']:,} named", mutated["in"] == mutated["kept"] + mutated["dropped"] == MUTATED),
     ]  # fmt: skip
 
 
-def show(best: dict[str, dict[str, Any]], figures: list[dict[str, Any]], rows: int) -> None:
-    """Prints the measurements as a table, and what was asked beside what was measured."""
-    names = {
-        "datasets": "datasets: load_dataset().to_json(), checks nothing",
-        "prepare": "prepare: checked, de-duplicated, leak-checked",
-        "tokens": "prepare, with token lengths from a sample",
-        "five": "prepare, 5 %",
-        "twice": "prepare, twice the rows",
-        "exact": f"prepare, {EXACT_ROWS:,} rows, tokens counted exactly",
-        "mutated": f"prepare, {MUTATED:,} mutated rows",
-    }
-    print(f"{rows:,} conversations, {best['datasets']['bytes'] / 1e9:.2f} GB as JSON Lines; best of {ROUNDS}")
-    for name, each in best.items():
-        print(
-            f"  {names[name]:<52} {each['seconds']:7.2f} s  {each['cpu_seconds']:7.2f} s of CPU  "
-            f"{each['peak_mb']:5.0f} MB at most"
-        )
+def show(best: Measured, figures: list[dict[str, Any]], rows: int, load: float) -> None:
+    """Prints the measurements as a table beside `datasets`, and what was asked beside what was measured."""
+    size = best["prepare jsonl"]["bytes"] / 1e6
+    print(f"{rows:,} conversations, {size:,.0f} MB as JSON Lines; {os.cpu_count()} cores, load {load:.1f} at the start "
+          f"and {os.getloadavg()[0]:.1f} at the end")  # fmt: skip
+    for kind, name in FORMS.items():
+        print(f"\n{name:<72}{'wall s':>8}{'CPU s':>8}{'peak MB':>9}{'wall':>7}{'CPU':>7}")
+        theirs = best[f"datasets_only {kind}"]
+        for task, each in ((name.split()[0], each) for name, each in best.items() if name.endswith(f" {kind}")):
+            what = f"This project, {MORE} times the rows." if task == "more" else (TASKS[task].__doc__ or "")
+            wall, cpu = each["seconds"], each["cpu_seconds"]
+            print(f"  {what:<70}{wall:8.2f}{cpu:8.2f}{each['peak_mb']:9.0f}"
+                  f"{wall / theirs['seconds']:6.2f}x{cpu / theirs['cpu_seconds']:6.2f}x")  # fmt: skip
+    for tool in ("polars", "duckdb"):
+        if not _is_there(tool):
+            print(f"\n{tool} is not installed: `make bench-data` brings it")
+    print()
     for each in figures:
         print(f"{'ok  ' if each['met'] else 'MISS'} {each['asked']}: {each['measured']}")
 
 
-def measure(what: str, source: Path, base: Path) -> dict[str, Any]:
-    """Runs one measurement in a process of its own; returns its wall seconds, peak resident MB and what it reports."""
-    command = [sys.executable, "-m", "tests.bench.data", what, str(source), str(base)]
+def _is_there(task: str) -> bool:
+    """Tells whether the package of a task is installed; without polars and duckdb the others are measured."""
+    package = task.partition("_")[0]
+    return package not in ("polars", "duckdb") or importlib.util.find_spec(package) is not None
+
+
+def _better(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Returns a measurement with the lower times of two, and the higher memory."""
+    times = {key: min(one[key], other[key]) for key in ("seconds", "cpu_seconds")}
+    return {**other, **times, "peak_mb": max(one["peak_mb"], other["peak_mb"])}
+
+
+def measure(task: str, source: Path, base: Path) -> dict[str, Any]:
+    """Runs a task in a process of its own; returns its wall and processor seconds, and its report."""
+    command = [sys.executable, "-m", "tests.bench.data_tasks", task, str(source), str(base)]
     environment = os.environ | {
         "HF_HUB_OFFLINE": "1",
         "PYTHONPATH": str(ROOT),
@@ -113,138 +130,25 @@ def measure(what: str, source: Path, base: Path) -> dict[str, Any]:
     seconds = time.perf_counter() - begun
     if process.returncode:
         raise UserError(f"{' '.join(command)}: ended with exit code {process.returncode}; its message is above", FAILED)
-    scale = 1024 if sys.platform != "darwin" else 1024 * 1024
-    cpu = usage.ru_utime + usage.ru_stime
-    return {
-        "seconds": seconds,
-        "cpu_seconds": cpu,
-        "peak_mb": usage.ru_maxrss / scale,
-        **json.loads(out.splitlines()[-1]),
-    }
-
-
-def generate(rows: int, path: Path, seed: int) -> None:
-    """Writes made-up conversations as Parquet, in row groups of a thousand as on the hub; keeps what is there."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if path.exists() and pq.ParquetFile(path).metadata.num_rows == rows:
-        return
-    generator = random.Random(seed)
-    sentences = _sentences(generator)
-    message = pa.struct([("content", pa.string()), ("role", pa.string())])
-    schema = pa.schema([("prompt", pa.string()), ("prompt_id", pa.string()), ("messages", pa.list_(message))])
-    partial = path.with_suffix(".partial")
-    with pq.ParquetWriter(partial, schema) as writer:
-        for start in range(0, rows, 1000):
-            conversations = [_conversation(generator, sentences) for _ in range(min(1000, rows - start))]
-            columns = [
-                [each[0]["content"] for each in conversations],
-                [hashlib.sha256(f"{seed} {start + at}".encode()).hexdigest() for at in range(len(conversations))],
-                conversations,
-            ]
-            arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-            writer.write_table(pa.table(arrays, schema=schema))
-    partial.rename(path)
-
-
-def _sentences(generator: random.Random) -> list[str]:
-    """Makes sentences of words by Zipf's law, with the punctuation, quotes and paragraphs of chat text."""
-    syllables = [first + last for first in "bcdfghklmnprstvw" for last in ("a", "e", "i", "o", "u", "ai", "ou")]
-    words = ["".join(generator.choices(syllables, k=generator.choice((1, 2, 2, 3, 3, 4)))) for _ in range(20_000)]
-    ends = (". ", ". ", "? ", "! ", ".\n\n", '." ', ", ")
-    sentences = []
-    for _ in range(20_000):
-        some = [words[int(generator.paretovariate(1.0)) % len(words)] for _ in range(generator.randint(6, 22))]
-        quoted = generator.random() < 0.01
-        sentences.append((" ".join(some).capitalize() + generator.choice(ends)).replace(" ", " “so” ", int(quoted)))
-    return sentences
-
-
-def _conversation(generator: random.Random, sentences: list[str]) -> list[dict[str, str]]:
-    messages = []
-    for turn in range(generator.choice((4, 6, 6, 8))):
-        count = generator.randint(1, 3) if turn % 2 == 0 else generator.randint(15, 36)
-        role = "assistant" if turn % 2 else "user"
-        messages.append({"content": "".join(generator.choices(sentences, k=count)), "role": role})
-    return messages
-
-
-def child(what: str, source: str, base: str) -> int:
-    """Does one measurement; the last line of its output is what it has to report."""
-    with tempfile.TemporaryDirectory(dir=base) as work:
-        report = _datasets(source, Path(work)) if what == "datasets" else _prepare(what, source, Path(work))
-    print(json.dumps(report))
-    return 0
-
-
-def _datasets(source: str, work: Path) -> dict[str, Any]:
-    import datasets
-
-    files = [str(path) for path in sorted(Path(source).glob("*.parquet"))]
-    datasets.disable_progress_bars()
-    rows = datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=str(work / "cache"))
-    return {"bytes": rows.to_json(str(work / "out.jsonl"))}
-
-
-def _prepare(what: str, source: str, work: Path) -> dict[str, Any]:
-    from unittest import mock
-
-    from scripts.dataset import tokenizer
-    from scripts.dataset.prepare import prepare
-    from scripts.dataset.settings import from_values
-
-    given: dict[str, Any] = {"source": source, "splits": {"train": None, "validation": 0.05, "test": 0.05}}
-    if what == "five":
-        given["percent"] = 5
-    if what == "mutated":
-        given |= {"source": str(_mutated(work / "rows.jsonl")), "max_left_out": 100}
-    if what == "exact":
-        given["tokens"] = "exact"
-        given["percent"] = 100 * EXACT_ROWS / _rows_in(Path(source))
-    settings = from_values({"dataset": given, "model": MODEL, "finetune": {"max_seq_length": 2048}})
-    counting = what in ("tokens", "exact")
-    none = mock.patch.object(tokenizer, "find", lambda *_: (None, "nothing: lengths are measured apart"))
-    with contextlib.nullcontext() if counting else none:
-        code, manifest, _ = prepare(settings, work / "out", say=lambda line: None, stream=None)
-    read = list(manifest["read"].values())
-    tokens = manifest["files"]["train"]["tokens"]
-    return {
-        "code": code, "in": sum(each["in"] for each in read), "kept": sum(each["kept"] for each in read),
-        "dropped": sum(sum(each["dropped"].values()) for each in read),
-        "error": 100 * tokens["error"] / max(tokens["tokens"], 1), "counted_with": manifest["tokens"]["counted_with"],
-    }  # fmt: skip
-
-
-def _mutated(path: Path) -> Path:
-    from tests.bench.mutate import conversation, mutate
-
-    generator = random.Random(7)
-    rows = [mutate(conversation(generator), generator) for _ in range(MUTATED - 1)]
-    rows.insert(MUTATED // 2, b'{"messages": [{"role": "user", "content": "' + b"a word " * (50 * 2**20 // 7) + b'"}]}')
-    path.write_bytes(b"\n".join(rows))
-    return path
-
-
-def _rows_in(folder: Path) -> int:
-    import pyarrow.parquet as pq
-
-    return sum(pq.ParquetFile(path).metadata.num_rows for path in folder.glob("*.parquet"))
+    return {"seconds": seconds, "cpu_seconds": usage.ru_utime + usage.ru_stime, **json.loads(out.splitlines()[-1])}
 
 
 def _figure(asked: str, measured: str, met: bool) -> dict[str, Any]:
     return {"asked": asked, "measured": measured, "met": bool(met)}
 
 
-def _arguments() -> tuple[int, Path | None]:
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.data", description=__doc__)
-    parser.add_argument("--rows", type=int, default=207_865, help="conversations to generate (default 207865)")
+    parser.add_argument(
+        "--rows", type=int, default=50_000, help="conversations (default 50,000 of ultrachat's 207,865)"
+    )
+    parser.add_argument("--row-bytes", type=int, default=ROW_BYTES, help=f"of one, about (default {ROW_BYTES})")
+    parser.add_argument("--rounds", type=int, default=2, help="measurements of each task, the best counts (default 2)")
     parser.add_argument("--folder", type=Path, help="where to generate (default: a temporary folder)")
-    arguments = parser.parse_args()
-    return arguments.rows, arguments.folder
+    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] and sys.argv[1] in ("datasets", "prepare", "tokens", "five", "twice", "exact", "mutated"):
-        main(lambda: child(*sys.argv[1:4]))
-    main(lambda: bench(*_arguments()))
+    options = _arguments()
+    main(lambda: bench(options.rows, options.folder, options.row_bytes, options.rounds, options.output))

@@ -112,7 +112,7 @@ def test_secrets_and_addresses_are_never_shown_in_full(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("secret", "name"),
     [
-        ("AKIAIOSFODNN7EXAMPLE", "AWS"),
+        ("AKIA" + "Q3EG" * 4, "AWS"),
         ("ghp_" + "a1B2" * 9, "GitHub"),
         ("sk-proj-" + "a1B2" * 8, "OpenAI"),
         ("AIza" + "a" * 35, "Google"),

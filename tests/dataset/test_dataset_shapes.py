@@ -65,7 +65,7 @@ SHAPES: dict[str, tuple[str, list[Any], list[str]]] = {  # text, the rows in it,
 
 def read(path: Path, size: int) -> tuple[list[Any], list[str]]:
     file = next(iter(local(str(path)).splits.values()))[0]
-    found = [row for part, _ in json_rows(file, size) for row in part if row is not None]
+    found = [row for part, _ in json_rows(file, size, json_shape.shape_of(file)) for row in part if row is not None]
     return [row if isinstance(row, Finding) else as_json(row) for row in found], sorted(file.beside)
 
 
@@ -110,6 +110,17 @@ def test_what_stands_beside_a_list_is_in_the_manifest_and_never_trained(tmp_path
     manifest = run(tmp_path / "a.jsonl", tmp_path / "out")
     assert ids(tmp_path / "out") == set(range(60))
     assert manifest["unused_files"] == [{"file": "a.jsonl: about, test", "reason": "stands beside the list of rows"}]
+
+
+def test_a_bad_row_is_named_by_its_line_or_its_place_in_the_list(tmp_path: Path) -> None:
+    some = rows(60)
+    some[7]["messages"] = []
+    for text, place in ((by_line(some), "line 8"), (json.dumps(some, indent=1), "row 8")):
+        for name in ("a.jsonl", "a.json"):
+            (tmp_path / name).write_text(text)
+            manifest = run(tmp_path / name, tmp_path / "out")
+            found = next(each for each in manifest["checks"] if each["name"] == "schema")
+            assert [each["row"] for each in found["examples"]] == [place]
 
 
 def test_a_percentage_of_a_large_list_is_of_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
