@@ -124,21 +124,22 @@ def _unwritten(row: dict[str, Any], coder: Tokenizer) -> Iterator[tuple[str, str
     messages, tools = row["messages"], row.get("tools")
     try:
         folded = messages if coder.system_role else chat.fold_system(messages)
-        written = " ".join(chat.text(coder, folded, tools).split())
+        written = chat.text(coder, folded, tools)
+        if tools and chat.text(coder, folded) == written:
+            yield "tools to call", _tool(tools[0]) if isinstance(tools, list) else ""
+        calls = [call for message in messages for call in _calls(message)]
+        silent = [{key: value for key, value in message.items() if key != "tool_calls"} for message in folded]
+        if calls and chat.text(coder, silent, tools) == written:
+            yield "tool calls", "{}({})".format(*calls[0])
     except Exception:  # the template refuses it; the check named `template` says so
         return
+    plain = " ".join(written.split())
     for message in messages:
         content = message.get("content")
         for line in content.splitlines() if isinstance(content, str) else ():
-            if " ".join(line.split()) not in written:
+            if " ".join(line.split()) not in plain:
                 yield f"text of {message['role']}", line.strip()
                 break
-        for name, arguments in _calls(message):
-            if name not in written:
-                yield "tool calls", f"{name}({arguments})"
-    for tool in tools if isinstance(tools, list) else ():
-        if (name := _tool(tool).partition("(")[0].partition(":")[0]) not in written:
-            yield "tools to call", name
 
 
 def example(rows: list[dict[str, Any]], coder: Tokenizer, limit: int | None) -> Example | None:

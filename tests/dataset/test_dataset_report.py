@@ -62,7 +62,7 @@ def test_the_page_accounts_for_everything(tmp_path: Path, small_tokenizer: Path)
     assert json.loads(shown["mapped"][0]["after"])["messages"][0] == {"role": "user", "content": "Question number 0?"}
     for words in (
         ">ready with warnings</span>", "10 of 110 rows left out (9.1 %)", "notes.txt", "<code>source</code> 60",
-        "weather(city): Tells the weather", "weather({&#34;city&#34;: &#34;T60&#34;})", "tool calls", "tools to call",
+        "weather(city): Tells the weather", "weather({&#34;city&#34;: &#34;T", "tool calls", "tools to call",
         "optimizer steps", "make preflight says it anew", "Before and after", "{&#34;broken&#34;: ",
     ):  # fmt: skip
         assert words in page, words
@@ -70,7 +70,7 @@ def test_the_page_accounts_for_everything(tmp_path: Path, small_tokenizer: Path)
 
 
 def test_data_that_are_not_ready_have_a_report_and_no_price(tmp_path: Path) -> None:
-    manifest, page = prepared(tmp_path, [*map(talk, range(100)), "{"], checks={"json": "fail"})
+    _, page = prepared(tmp_path, [*map(talk, range(100)), "{"], checks={"json": "fail"})
     assert ">not ready</span>" in page and "Nothing was put in place." in page and "The run on these data" not in page
     assert [each.name for each in (tmp_path / "out").iterdir()] == ["not-ready.html"]
     prepared(tmp_path, list(map(talk, range(100))), checks={"json": "fail"})
@@ -98,11 +98,11 @@ def test_guesses_are_not_called_counts(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_what_the_template_leaves_out_is_found(small_tokenizer: Path) -> None:
     coder = Tokenizer(small_tokenizer, "small")
-    assert (
-        report_rows.lost([{"messages": [{"role": "user", "content": "A  question\n\n that is written."}]}], coder) == []
-    )
+    row = {"messages": [{"role": "user", "content": "A  question\n\n that is written."}]}
+    assert report_rows.lost([row], coder) == []
     found = report_rows.lost([calls(1), calls(2)], coder)
-    assert [(each.what, each.rows) for each in found] == [("tool calls", 2), ("tools to call", 2)]
+    assert [(each.what, each.rows) for each in found] == [("tools to call", 2), ("tool calls", 2)]
+    coder = Tokenizer(small_tokenizer, "small")
     coder.chat_template = "{% for each in messages if each.role != 'system' %}{{ each.content }}{% endfor %}"
     talks = [{"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}]}]
     assert report_rows.lost(talks, coder) == [report_rows.Lost("text of system", 1, "Be brief.")]
@@ -124,7 +124,7 @@ def test_the_sample_is_spread_over_the_file(tmp_path: Path, count: int) -> None:
         "jane.doe@corp.example.org",
         "-----BEGIN RSA PRIVATE KEY-----\\nMIIEow" + "IBAAKCAQEA7" * 30 + "\\n-----END RSA PRIVATE KEY-----",
         "ghp_" + "a1B2" * 30,
-        "4111 1111 1111 1111",
+        "4532 0151 1283 0366",
     ],
 )
 def test_secrets_are_hidden_whole_wherever_the_text_is_cut(secret: str) -> None:
