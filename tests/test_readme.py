@@ -201,7 +201,7 @@ def test_the_transcript_of_the_demo_is_of_todays_demo(tmp_path):
     model, endpoint = (re.search(r"^name: (.*)$", text, re.M)[1] for text in files.values())
     transcript = README.read_text(encoding="utf-8").split("[…]` stands:")[1].split("\n\n")[1]
     for said in (
-        re.search(r"^train  .*trained$", shown, re.M)[0], f"data asset azureml-chat-train:{version}",
+        re.search(r"^written +train: .*trained$", shown, re.M)[0], f"data asset azureml-chat-train:{version}",
         *re.findall(r"^pass +(?:gpu-memory|time-and-cost|endpoint-cost) .*$", shown, re.M),
         f"job {job}: Completed", f"model {model}:1", f"endpoint {endpoint}: all traffic to demo",
         f"question:  {question}", f"no endpoint {endpoint}: nothing is billed",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from scripts.dataset.private_data import spans
 
 MASK = "[hidden]"
+EDGE = 400  # characters that tell a secret that begins before a cut for what it is
 
 
 def hidden(text: str) -> str:
@@ -20,5 +21,5 @@ def hidden(text: str) -> str:
 
 def cut(text: str, limit: int) -> str:
     """Returns a text without its secrets, cut at `limit` characters; of a secret at the edge no half is left."""
-    text = hidden(text[: 2 * limit + 1000])
+    text = hidden(text[: limit + EDGE])
     return text if len(text) <= limit else f"{text[:limit]} …"
