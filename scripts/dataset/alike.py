@@ -31,6 +31,7 @@ LITTLE = 8  # bytes without space: shorter questions ("Hi", "Go on") say nothing
 SOME = 24  # bytes without space of an answer that says something
 EXCHANGE = 12  # characters of an exchange that does
 FEW_WORDS, MANY_WORDS = 12, 11  # up to FEW, every word is left out in turn; from MANY on, a quarter of them
+LONG_TEXT = 350  # characters: of two longer ones, that may have been cut, two words may differ
 CUT_WORDS = 500  # a question with more may have been cut, so that its words cannot be counted
 SHORT_WORD = 2  # letters: may be a name in code, whose case counts
 LONG_ANSWER = 20  # words: a longer answer is hardly the same by chance,
@@ -52,6 +53,10 @@ _DIGITS_AND_SIGNS = bytes(
 _LETTER = np.array([each >= 0x80 or chr(each).isalpha() for each in range(256)])
 _HEAD = np.array([2 ** (8 * length) - 1 for length in range(9)], np.uint64)  # the first bytes of eight
 _TAIL = np.array([(2**64 - 1) ^ (2 ** (64 - 8 * length) - 1) for length in range(9)], np.uint64)
+_KINDS, _MOST_OF_A_KIND = 12, 7  # of words in an outline: three bits each, and one to borrow from
+_SHIFTS = np.arange(0, 4 * _KINDS, 4, dtype=np.uint64)
+_GUARDS = np.uint64(0x888888888888)
+_LONG = 2**15  # marks the outline of a long text
 _FOREIGN_PUNCTUATION = re.compile("[\u00a0-\u00bf\u2000-\u206f\u3000-\u3003\u3008-\u301f]")
 
 # What makes a text code or a formula, where operators and case count: operators, but no dash or slash between words;
@@ -94,12 +99,13 @@ class Talk(NamedTuple):
 class Keys(NamedTuple):
     """The hashes of some conversations as parallel arrays: `rows` tells whose each of `keys` is.
 
-    `groups` and `words` are for each conversation: those that ask the same are of one group; words of the question.
-    `is_bag` tells keys that are of the question's words without one.
+    `groups` and `outlines` are for each conversation: those that ask the same are of one group, whose hash is also the
+    first key of each; the outline tells what `may_be_within` asks. `is_bag` tells keys that are of the question's words
+    without one.
     """
 
     groups: Any
-    words: Any
+    outlines: Any
     rows: Any
     keys: Any
     is_bag: Any
@@ -157,7 +163,7 @@ def keys(talks: Sequence[Talk]) -> Keys:
     bags = _without_a_word(words, row, count, salts)
     return Keys(
         np.array(groups, np.uint64),
-        count,
+        _outlines(words, row, count, [len(each.question) > LONG_TEXT for each in talks]),
         np.concatenate([np.array(rows, np.int64), *[each for each, _ in bags]]),
         np.concatenate([np.array(found, np.uint64), *[each for _, each in bags]]),
         np.arange(len(rows) + sum(len(each) for each, _ in bags)) >= len(rows),
@@ -247,25 +253,44 @@ def _likeness(one: Talk, other: Talk) -> str | None:
     same_answer, no_answer = answered[0].is_same(answered[1]), not shorter
     if same_answer and len(answered[0].words) >= LONG_ANSWER:
         near = near or asked[0].resemblance(asked[1]) >= ALIKE
-    if not (near or same_letters):
-        return None
     near = near and (same_answer or no_answer or answered[0].is_within(answered[1]))
-    same_signs = asked[0].has_signs_of(asked[1]) and (no_answer or answered[0].has_signs_of(answered[1]))
-    if near and same_signs and asked[0].has_case_of(asked[1]):
-        shouted = any(text.is_of_one_case(True) for text in asked)
-        is_formula = answered[0].is_formula or answered[1].is_formula
-        if no_answer or shouted or not is_formula or answered[0].has_case_of(answered[1]):
-            return NEAR
-    bare = any(text.is_bare for text in asked)  # without punctuation, signs cannot be compared
-    if bare and not same_signs and same_letters and answered[0].glued == answered[1].glued:
-        return NEAR if len(asked[0].glued + answered[0].glued) >= OPENING else QUESTION
+    same_letters = same_letters and answered[0].glued == answered[1].glued
+    if near or same_letters:
+        same_signs = asked[0].has_signs_of(asked[1]) and (no_answer or answered[0].has_signs_of(answered[1]))
+        if near and same_signs and asked[0].has_case_of(asked[1]):
+            shouted = any(text.is_of_one_case(True) for text in asked)
+            is_formula = answered[0].is_formula or answered[1].is_formula
+            if no_answer or shouted or not is_formula or answered[0].has_case_of(answered[1]):
+                return NEAR
+        bare = any(text.is_bare for text in asked)  # without punctuation, signs cannot be compared
+        if bare and not same_signs and same_letters:
+            return NEAR if len(asked[0].glued + answered[0].glued) >= OPENING else QUESTION
     asks_something = len(asked[0].glued) >= LITTLE
     return QUESTION if same_question and asks_something and asked[0].has_signs_of(asked[1]) else None
 
 
-def may_be_within(words: int, others: int) -> bool:
-    """Tells by the number of their words whether one text may be the other with few words added."""
-    return 0 < abs(words - others) <= 1 + min(words, others) // 4 or min(words, others) >= CUT_WORDS
+def _outlines(words: Any, row: Any, count: Any, is_long: list[bool]) -> Any:
+    """Returns of every question, in 64 bits, how many words of each of twelve classes it has, and how many words."""
+    kind = (words >> np.uint64(16)) % np.uint64(_KINDS)
+    counts = np.bincount(row * _KINDS + kind.astype(np.int64), minlength=len(count) * _KINDS).reshape(-1, _KINDS)
+    classes = (np.minimum(counts, _MOST_OF_A_KIND).astype(np.uint64) << _SHIFTS).sum(axis=1, dtype=np.uint64)
+    total = np.where(is_long, _LONG, 0) + np.minimum(count, _LONG - 1)
+    return classes << np.uint64(16) | total.astype(np.uint64)
+
+
+def may_be_within(ones: Any, others: Any) -> Any:
+    """Tells by the outlines of questions, pair by pair, whether one may be the other with few words added.
+
+    Most that share a bag of words are no such pair.
+    """
+    totals = [(each & np.uint64(2 * _LONG - 1)).astype(np.int64) for each in (ones, others)]
+    is_long = np.maximum(*totals) >= _LONG
+    one, other = (each % _LONG for each in totals)
+    fewer, more = np.minimum(one, other), np.abs(one - other)
+    ones, others = ones >> np.uint64(16), others >> np.uint64(16)
+    holds = (ones | _GUARDS) - others & _GUARDS == _GUARDS  # no class has more words in the other
+    is_held = (others | _GUARDS) - ones & _GUARDS == _GUARDS
+    return (fewer >= CUT_WORDS) | (0 < more) & (more <= 1 + fewer // 4) & (holds | is_held | is_long)
 
 
 class _Text:
@@ -321,9 +346,11 @@ class _Text:
 
         A text that is all of one case is one that somebody has changed.
         """
+        if self.text == other.text:
+            return True
         is_formula = self.is_formula or other.is_formula
         if not is_formula and len(self.words) == 1:
-            return self.text == other.text or len(self.text) > SHORT_WORD
+            return len(self.text) > SHORT_WORD
         if self.is_of_one_case(is_formula) or other.is_of_one_case(is_formula):
             return True
         common = {word for word in {*self.words} & {*other.words} if is_formula or len(word) <= SHORT_WORD}
@@ -339,11 +366,16 @@ class _Text:
 
     def is_within(self, other: _Text) -> bool:
         """Tells whether one of two texts has all words of the other, and few more."""
-        if not (may_be_within(len(self.words), len(other.words)) or self._is_cut(other)):
+        is_cut = self._is_cut(other)
+        fewer, most = sorted((len(self.words), len(other.words)))
+        if not (0 < most - fewer <= 1 + fewer // 4 or is_cut):
+            return False
+        mine, others = {*self.words}, {*other.words}
+        if min(len(mine - others), len(others - mine)) > 2 * is_cut:  # told much faster than by counting
             return False
         one, two = Counter(self.words), Counter(other.words)
         more, less = (one - two).total(), (two - one).total()
-        return min(more, less) <= 2 * self._is_cut(other) and 0 < max(more, less) <= 1 + (len(self.words) - more) // 4
+        return min(more, less) <= 2 * is_cut and 0 < max(more, less) <= 1 + (len(self.words) - more) // 4
 
     def resemblance(self, other: _Text) -> float:
         """Returns the share of words that two texts have in common; 1 where one has all words of the other."""
@@ -353,7 +385,7 @@ class _Text:
 
     def _is_cut(self, other: _Text) -> bool:
         """Tells whether one text may have been cut, so that a few of the last words may differ."""
-        return max(len(self.text), len(other.text)) > ANSWER_LENGTH - 50
+        return max(len(self.text), len(other.text)) > LONG_TEXT
 
     def is_of_one_case(self, is_formula: bool) -> bool:
         """Tells a text whose case somebody has changed: some words, all capitals; or all small, but not in formulas."""

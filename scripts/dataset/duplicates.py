@@ -46,7 +46,7 @@ class Seen:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # lives as long as this does
         self._offsets = array("I", [0])  # in units of `_UNIT` bytes
         self._numbers = array("I")
-        self._words = array("H")
+        self._outlines = array("Q")
 
     def add(self, numbers: Sequence[int], exact: Sequence[int], talks: Sequence[Talk]) -> tuple[list[Earlier], Any]:
         """Enters conversations in their order; returns what was there before, and the group of each.
@@ -61,24 +61,33 @@ class Seen:
         rows, keys, is_bag = made.rows[order], made.keys[order], made.is_bag[order]
         owners, twins = self._alike.first(keys, ids[rows]), self._same.first(np.array(exact, np.uint64), ids)
         self._numbers.extend(numbers)
-        self._words.extend(made.words.tolist())
-        hits, same = np.flatnonzero(owners != ids[rows]), np.flatnonzero(twins != ids)
-        pairs = sorted({
-            (row, owner)
-            for row, owner, bag in zip(*(each[hits].tolist() for each in (rows, owners, is_bag)), strict=True)
-            if not bag or alike.may_be_within(self._words[first + row], self._words[owner])
-        }.union(zip(same.tolist(), twins[same].tolist(), strict=True)))  # fmt: skip
+        self._outlines.frombytes(made.outlines.tobytes())
+        asked_by = owners[np.searchsorted(rows, np.arange(len(numbers)))].tolist()  # the first key of each is of its question
         records = [_Record(*each) for each in zip(exact, made.groups.tolist(), talks, strict=True)]
         best: dict[int, Earlier] = {}
-        for index, owner in pairs:
+        claims: dict[int, int] = {}
+        for index, owner in self._candidates(rows, owners, is_bag, twins, first):
             record, other = records[index], records[owner - first] if owner >= first else self._record(owner)
             likeness = SAME if record.exact == other.exact else alike.likeness(record.talk, other.talk)
             known = best.get(index)
             if likeness and (known is None or _STRENGTH[likeness] < _STRENGTH[known.likeness]):
                 best[index] = Earlier(index, self._numbers[owner], likeness)
-                record.group = other.group
+            # What goes on as another is of its group, whatever its greeting; else who asks the same comes first.
+            claim = 3 * record.talk.continues(other.talk) or 2 * (owner == asked_by[index]) or bool(likeness)
+            if claim > claims.get(index, 0):
+                claims[index], record.group = claim, other.group
         self._keep(records)
         return [*best.values()], np.array([record.group for record in records], np.uint64)
+
+    def _candidates(self, rows: Any, owners: Any, is_bag: Any, twins: Any, first: int) -> list[tuple[int, int]]:
+        """Returns the pairs (index, earlier conversation) that are worth a look at their texts, in order."""
+        outlines = np.frombuffer(self._outlines, np.uint64)
+        hits = np.flatnonzero(owners != rows + first)
+        mine, theirs = rows[hits], owners[hits].astype(np.int64)
+        worth = ~is_bag[hits] | alike.may_be_within(outlines[first + mine], outlines[theirs])
+        same = np.flatnonzero(twins != np.arange(first, first + len(twins)))
+        pairs = [*zip(mine[worth].tolist(), theirs[worth].tolist(), strict=True)]
+        return sorted({*pairs, *zip(same.tolist(), twins[same].tolist(), strict=True)})
 
     def _record(self, owner: int) -> _Record:
         start, end = self._offsets[owner], self._offsets[owner + 1]
