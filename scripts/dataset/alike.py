@@ -112,21 +112,29 @@ class Keys(NamedTuple):
 
 
 def talk(roles: tuple[str, ...], texts: Sequence[str]) -> Talk:
-    """Returns of a conversation the first question that says something, and its answer; and all exchanges as hashes."""
-    asked = _asked(roles)
+    """Returns of a conversation the first question that says something, and its answer; and exchanges as hashes.
+
+    These are the last two, or all where the first one may be a mere greeting.
+    """
+    asked, answered = _turns(roles)
     if not asked:
         return Talk("", "", ())
-    first = next((at for at in asked if len(texts[at]) > LITTLE), asked[0])
-    answer = next((texts[at] for at in range(first + 1, len(roles)) if roles[at] == "assistant" and texts[at]), "")
-    begun = [text[:EXCHANGE_LENGTH] for text in texts]
-    exchanges = ["\x1f".join(begun[at:end]) for at, end in pairwise([*asked[-MOST_EXCHANGES:], len(texts)])]
+    first = asked[0]
+    if len(texts[first]) <= LITTLE:
+        first = next((at for at in asked if len(texts[at]) > LITTLE), first)
+    answer = next((texts[at] for at in answered if at > first and texts[at]), "")
+    is_short = len(texts[first]) + len(answer) < 2 * OPENING
+    last = asked[-MOST_EXCHANGES:] if is_short else asked[-2:]
+    exchanges = ["\x1f".join([text[:EXCHANGE_LENGTH] for text in texts[at:end]])
+                 for at, end in pairwise((*last, len(texts)))]  # fmt: skip
     hashes = tuple([xxhash.xxh32_intdigest(_bytes(each)) if len(each) >= EXCHANGE else 0 for each in exchanges])
     return Talk(_cut(texts[first], QUESTION_LENGTH), _cut(answer, ANSWER_LENGTH), hashes)
 
 
 @lru_cache(maxsize=4096)  # few sequences of roles make up most of a data set
-def _asked(roles: tuple[str, ...]) -> tuple[int, ...]:
-    return tuple(at for at, role in enumerate(roles) if role == "user")
+def _turns(roles: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    asked, answered = (tuple(at for at, role in enumerate(roles) if role == who) for who in ("user", "assistant"))
+    return asked, answered
 
 
 def _cut(text: str, length: int) -> str:
@@ -144,29 +152,25 @@ def keys(talks: Sequence[Talk]) -> Keys:
     blob = _joined([each.question for each in talks])
     questions = blob.translate(None, _NO_TEXT).split(_GAP.encode())
     answers = _joined([each.answer for each in talks]).translate(None, _NO_TEXT).split(_GAP.encode())
-    groups, rows, found = [], [], []
-    for at, (question, answer) in enumerate(zip(questions, answers, strict=False)):
-        group = hashed(question if len(question) >= LITTLE else question + b"\x1f" + answer)
-        groups.append(group)
-        rows.append(at)
-        found.append(group)
-        if len(answer) >= SOME:
-            rows.append(at)
-            found.append(hashed(answer, seed=1))
-        for tail in talks[at].tails():
-            rows.append(at)
-            found.append(tail)
+    groups = [
+        hashed(question if len(question) >= LITTLE else question + b"\x1f" + answer)
+        for question, answer in zip(questions, answers, strict=True)
+    ]
+    told = [(at, hashed(answer, seed=1)) for at, answer in enumerate(answers) if len(answer) >= SOME]
+    tails = [(at, tail) for at, each in enumerate(talks) for tail in each.tails()]
+    others = np.array([*told, *tails], np.uint64).reshape(-1, 2)
     signs = blob.translate(_DIGITS_AND_SIGNS).split(_GAP.encode())
     salts = np.array([hashed(b" ".join(row.split()), seed=2) for row in signs], np.uint64)
     words, row = _words(blob)
     count = np.bincount(row, minlength=len(talks))
     bags = _without_a_word(words, row, count, salts)
+    rows = np.concatenate([np.arange(len(talks)), others[:, 0].astype(np.int64), *[each for each, _ in bags]])
     return Keys(
         np.array(groups, np.uint64),
         _outlines(words, row, count, [len(each.question) > LONG_TEXT for each in talks]),
-        np.concatenate([np.array(rows, np.int64), *[each for each, _ in bags]]),
-        np.concatenate([np.array(found, np.uint64), *[each for _, each in bags]]),
-        np.arange(len(rows) + sum(len(each) for each, _ in bags)) >= len(rows),
+        rows,
+        np.concatenate([np.array(groups, np.uint64), others[:, 1], *[each for _, each in bags]]),
+        np.arange(len(rows)) >= len(talks) + len(others),
     )
 
 
@@ -242,14 +246,14 @@ def likeness(one: Talk, other: Talk) -> str | None:
 
 
 def _likeness(one: Talk, other: Talk) -> str | None:
-    asked = (_Text(one.question), _Text(other.question))
+    asked = (_taken_apart(one.question), _taken_apart(other.question))
     same_letters = asked[0].glued == asked[1].glued
     same_question = same_letters and asked[0].is_same(asked[1])
     near = same_question or asked[0].is_within(asked[1])
     shorter, longer = sorted((len(one.answer), len(other.answer)))
     if not (near or same_letters or (longer > LONG_ANSWER and shorter > 0.7 * longer)):
         return None
-    answered = (_Text(one.answer), _Text(other.answer))
+    answered = (_taken_apart(one.answer), _taken_apart(other.answer))
     same_answer, no_answer = answered[0].is_same(answered[1]), not shorter
     if same_answer and len(answered[0].words) >= LONG_ANSWER:
         near = near or asked[0].resemblance(asked[1]) >= ALIKE
@@ -290,7 +294,7 @@ def may_be_within(ones: Any, others: Any) -> Any:
     ones, others = ones >> np.uint64(16), others >> np.uint64(16)
     holds = (ones | _GUARDS) - others & _GUARDS == _GUARDS  # no class has more words in the other
     is_held = (others | _GUARDS) - ones & _GUARDS == _GUARDS
-    return (fewer >= CUT_WORDS) | (0 < more) & (more <= 1 + fewer // 4) & (holds | is_held | is_long)
+    return (fewer >= CUT_WORDS) | (more > 0) & (more <= 1 + fewer // 4) & (holds | is_held | is_long)
 
 
 class _Text:
@@ -298,17 +302,18 @@ class _Text:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.folded = _folded(text)
-
-    @cached_property
-    def glued(self) -> bytes:
-        """The letters and digits, without case."""
-        return _bytes(self.folded).translate(None, _NO_TEXT)
+        self.folded = _bytes(_folded(text))
+        self.glued = self.folded.translate(None, _NO_TEXT)  # the letters and digits, without case
 
     @cached_property
     def words(self) -> list[bytes]:
         """The words and numbers, without case."""
-        return _bytes(self.folded).translate(_SPACED, b"'").split()
+        return self.folded.translate(_SPACED, b"'").split()
+
+    @cached_property
+    def vocabulary(self) -> set[bytes]:
+        """The different words."""
+        return {*self.words}
 
     @cached_property
     def is_formula(self) -> bool:
@@ -370,7 +375,7 @@ class _Text:
         fewer, most = sorted((len(self.words), len(other.words)))
         if not (0 < most - fewer <= 1 + fewer // 4 or is_cut):
             return False
-        mine, others = {*self.words}, {*other.words}
+        mine, others = self.vocabulary, other.vocabulary
         if min(len(mine - others), len(others - mine)) > 2 * is_cut:  # told much faster than by counting
             return False
         one, two = Counter(self.words), Counter(other.words)
@@ -394,3 +399,6 @@ class _Text:
         return self.text == self.text.upper() or (
             not is_formula and self.text in (self.text.lower(), self.text.title())
         )
+
+
+_taken_apart = lru_cache(maxsize=1024)(_Text)  # what is asked often is compared often
