@@ -41,15 +41,13 @@ MOST_EXCHANGES = 32  # of a conversation, that are compared
 EXCHANGE_LENGTH = 200  # characters of each of their messages
 OPENING = 100  # characters of a first exchange: a shorter one may be a greeting
 
-_GAP = "\x1e"
+_SEPARATOR = b"\x1e"
 _MIX = 0x9E3779B97F4A7C15
 _DIGITS_AND_LETTERS = {*b"abcdefghijklmnopqrstuvwxyz0123456789", *range(0x80, 0x100)}
-_NO_TEXT = bytes(sorted({*range(0x80)} - _DIGITS_AND_LETTERS - {ord(_GAP)}))
+_NO_TEXT = bytes(sorted({*range(0x80)} - _DIGITS_AND_LETTERS - {_SEPARATOR[0]}))
 _SPACED = bytes(each if each >= 0x80 or chr(each).isalnum() else ord(" ") for each in range(256))
 _OPERATORS = b"+-*/=<>^%|&~[]{}()\\$@_"
-_DIGITS_AND_SIGNS = bytes(
-    each if each in b"0123456789" + _OPERATORS + _GAP.encode() else ord(" ") for each in range(256)
-)
+_DIGITS_AND_SIGNS = bytes(each if each in b"0123456789" + _OPERATORS + _SEPARATOR else ord(" ") for each in range(256))
 _LETTER = np.array([each >= 0x80 or chr(each).isalpha() for each in range(256)])
 _HEAD = np.array([2 ** (8 * length) - 1 for length in range(9)], np.uint64)  # the first bytes of eight
 _TAIL = np.array([(2**64 - 1) ^ (2 ** (64 - 8 * length) - 1) for length in range(9)], np.uint64)
@@ -150,8 +148,8 @@ def keys(talks: Sequence[Talk]) -> Keys:
     """Returns the hashes under which alike conversations meet."""
     hashed = xxhash.xxh3_64_intdigest
     blob = _joined([each.question for each in talks])
-    questions = blob.translate(None, _NO_TEXT).split(_GAP.encode())
-    answers = _joined([each.answer for each in talks]).translate(None, _NO_TEXT).split(_GAP.encode())
+    questions = blob.translate(None, _NO_TEXT).split(_SEPARATOR)
+    answers = _joined([each.answer for each in talks]).translate(None, _NO_TEXT).split(_SEPARATOR)
     groups = [
         hashed(question if len(question) >= LITTLE else question + b"\x1f" + answer)
         for question, answer in zip(questions, answers, strict=True)
@@ -159,8 +157,8 @@ def keys(talks: Sequence[Talk]) -> Keys:
     told = [(at, hashed(answer, seed=1)) for at, answer in enumerate(answers) if len(answer) >= SOME]
     tails = [(at, tail) for at, each in enumerate(talks) for tail in each.tails()]
     others = np.array([*told, *tails], np.uint64).reshape(-1, 2)
-    signs = blob.translate(_DIGITS_AND_SIGNS).split(_GAP.encode())
-    salts = np.array([hashed(b" ".join(row.split()), seed=2) for row in signs], np.uint64)
+    signs = blob.translate(_DIGITS_AND_SIGNS).split(_SEPARATOR)
+    salts = np.array([hashed(b" ".join(some), seed=2) if (some := row.split()) else 0 for row in signs], np.uint64)
     words, row = _words(blob)
     count = np.bincount(row, minlength=len(talks))
     bags = _without_a_word(words, row, count, salts)
@@ -175,12 +173,11 @@ def keys(talks: Sequence[Talk]) -> Keys:
 
 
 def _joined(texts: list[str]) -> bytes:
-    whole = _GAP.join(texts)
-    if whole.count(_GAP) != len(texts) - 1:
-        whole = _GAP.join([text.replace(_GAP, " ") for text in texts])
-    if whole.isascii():
-        return whole.lower().encode()
-    return _bytes(_GAP.join([_folded(text) for text in whole.split(_GAP)]))
+    pieces = [text.encode() if text.isascii() else _bytes(_folded(text)) for text in texts]
+    whole = _SEPARATOR.join(pieces)
+    if whole.count(_SEPARATOR) != len(texts) - 1:
+        whole = _SEPARATOR.join([piece.replace(_SEPARATOR, b" ") for piece in pieces])
+    return whole.lower()
 
 
 def _folded(text: str) -> str:
@@ -228,7 +225,7 @@ def _words(blob: bytes) -> tuple[Any, Any]:
     mixed = (head * np.uint64(0x9E3779B97F4A7C15)) ^ (tail * np.uint64(0xC2B2AE3D27D4EB4F) + length)
     mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0x94D049BB133111EB)
-    row = np.searchsorted(np.flatnonzero(signs == ord(_GAP)), starts)
+    row = np.searchsorted(np.flatnonzero(signs == _SEPARATOR[0]), starts)
     return mixed ^ (mixed >> np.uint64(31)), row
 
 
@@ -247,17 +244,16 @@ def likeness(one: Talk, other: Talk) -> str | None:
 
 def _likeness(one: Talk, other: Talk) -> str | None:
     asked = (_taken_apart(one.question), _taken_apart(other.question))
-    same_letters = asked[0].glued == asked[1].glued
-    same_question = same_letters and asked[0].is_same(asked[1])
-    near = same_question or asked[0].is_within(asked[1])
-    shorter, longer = sorted((len(one.answer), len(other.answer)))
-    if not (near or same_letters or (longer > LONG_ANSWER and shorter > 0.7 * longer)):
-        return None
     answered = (_taken_apart(one.answer), _taken_apart(other.answer))
-    same_answer, no_answer = answered[0].is_same(answered[1]), not shorter
-    if same_answer and len(answered[0].words) >= LONG_ANSWER:
-        near = near or asked[0].resemblance(asked[1]) >= ALIKE
-    near = near and (same_answer or no_answer or answered[0].is_within(answered[1]))
+    same_letters, same_answer = asked[0].glued == asked[1].glued, answered[0].is_same(answered[1])
+    no_answer = not (one.answer and other.answer)
+    near_answer = same_answer or no_answer or answered[0].is_within(answered[1])
+    if not (same_letters or near_answer):
+        return None
+    same_question = same_letters and asked[0].is_same(asked[1])
+    near = near_answer and (same_question or asked[0].is_within(asked[1]))
+    if same_answer and not near and len(answered[0].words) >= LONG_ANSWER:
+        near = asked[0].resemblance(asked[1]) >= ALIKE
     same_letters = same_letters and answered[0].glued == answered[1].glued
     if near or same_letters:
         same_signs = asked[0].has_signs_of(asked[1]) and (no_answer or answered[0].has_signs_of(answered[1]))
