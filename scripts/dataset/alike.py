@@ -31,6 +31,7 @@ LITTLE = 8  # bytes without space: shorter questions ("Hi", "Go on") say nothing
 SOME = 24  # bytes without space of an answer that says something
 EXCHANGE = 12  # characters of an exchange that does
 FEW_WORDS, MANY_WORDS = 12, 11  # up to FEW, every word is left out in turn; from MANY on, a quarter of them
+LONG_TEXT = 350  # characters: of two longer ones, that may have been cut, two words may differ
 CUT_WORDS = 500  # a question with more may have been cut, so that its words cannot be counted
 SHORT_WORD = 2  # letters: may be a name in code, whose case counts
 LONG_ANSWER = 20  # words: a longer answer is hardly the same by chance,
@@ -40,18 +41,20 @@ MOST_EXCHANGES = 32  # of a conversation, that are compared
 EXCHANGE_LENGTH = 200  # characters of each of their messages
 OPENING = 100  # characters of a first exchange: a shorter one may be a greeting
 
-_GAP = "\x1e"
+_SEPARATOR = b"\x1e"
 _MIX = 0x9E3779B97F4A7C15
 _DIGITS_AND_LETTERS = {*b"abcdefghijklmnopqrstuvwxyz0123456789", *range(0x80, 0x100)}
-_NO_TEXT = bytes(sorted({*range(0x80)} - _DIGITS_AND_LETTERS - {ord(_GAP)}))
+_NO_TEXT = bytes(sorted({*range(0x80)} - _DIGITS_AND_LETTERS - {_SEPARATOR[0]}))
 _SPACED = bytes(each if each >= 0x80 or chr(each).isalnum() else ord(" ") for each in range(256))
 _OPERATORS = b"+-*/=<>^%|&~[]{}()\\$@_"
-_DIGITS_AND_SIGNS = bytes(
-    each if each in b"0123456789" + _OPERATORS + _GAP.encode() else ord(" ") for each in range(256)
-)
+_DIGITS_AND_SIGNS = bytes(each if each in b"0123456789" + _OPERATORS + _SEPARATOR else ord(" ") for each in range(256))
 _LETTER = np.array([each >= 0x80 or chr(each).isalpha() for each in range(256)])
 _HEAD = np.array([2 ** (8 * length) - 1 for length in range(9)], np.uint64)  # the first bytes of eight
 _TAIL = np.array([(2**64 - 1) ^ (2 ** (64 - 8 * length) - 1) for length in range(9)], np.uint64)
+_KINDS, _MOST_OF_A_KIND = 12, 7  # of words in an outline: three bits each, and one to borrow from
+_SHIFTS = np.arange(0, 4 * _KINDS, 4, dtype=np.uint64)
+_GUARDS = np.uint64(0x888888888888)
+_LONG = 2**15  # marks the outline of a long text
 _FOREIGN_PUNCTUATION = re.compile("[\u00a0-\u00bf\u2000-\u206f\u3000-\u3003\u3008-\u301f]")
 
 # What makes a text code or a formula, where operators and case count: operators, but no dash or slash between words;
@@ -94,33 +97,42 @@ class Talk(NamedTuple):
 class Keys(NamedTuple):
     """The hashes of some conversations as parallel arrays: `rows` tells whose each of `keys` is.
 
-    `groups` and `words` are for each conversation: those that ask the same are of one group; words of the question.
-    `is_bag` tells keys that are of the question's words without one.
+    `groups` and `outlines` are for each conversation: those that ask the same are of one group, whose hash is also the
+    first key of each; the outline tells what `may_be_within` asks. `is_bag` tells keys that are of the question's words
+    without one.
     """
 
     groups: Any
-    words: Any
+    outlines: Any
     rows: Any
     keys: Any
     is_bag: Any
 
 
 def talk(roles: tuple[str, ...], texts: Sequence[str]) -> Talk:
-    """Returns of a conversation the first question that says something, and its answer; and all exchanges as hashes."""
-    asked = _asked(roles)
+    """Returns of a conversation the first question that says something, and its answer; and exchanges as hashes.
+
+    These are the last two, or all where the first one may be a mere greeting.
+    """
+    asked, answered = _turns(roles)
     if not asked:
         return Talk("", "", ())
-    first = next((at for at in asked if len(texts[at]) > LITTLE), asked[0])
-    answer = next((texts[at] for at in range(first + 1, len(roles)) if roles[at] == "assistant" and texts[at]), "")
-    begun = [text[:EXCHANGE_LENGTH] for text in texts]
-    exchanges = ["\x1f".join(begun[at:end]) for at, end in pairwise([*asked[-MOST_EXCHANGES:], len(texts)])]
+    first = asked[0]
+    if len(texts[first]) <= LITTLE:
+        first = next((at for at in asked if len(texts[at]) > LITTLE), first)
+    answer = next((texts[at] for at in answered if at > first and texts[at]), "")
+    is_short = len(texts[first]) + len(answer) < 2 * OPENING
+    last = asked[-MOST_EXCHANGES:] if is_short else asked[-2:]
+    exchanges = ["\x1f".join([text[:EXCHANGE_LENGTH] for text in texts[at:end]])
+                 for at, end in pairwise((*last, len(texts)))]  # fmt: skip
     hashes = tuple([xxhash.xxh32_intdigest(_bytes(each)) if len(each) >= EXCHANGE else 0 for each in exchanges])
     return Talk(_cut(texts[first], QUESTION_LENGTH), _cut(answer, ANSWER_LENGTH), hashes)
 
 
 @lru_cache(maxsize=4096)  # few sequences of roles make up most of a data set
-def _asked(roles: tuple[str, ...]) -> tuple[int, ...]:
-    return tuple(at for at, role in enumerate(roles) if role == "user")
+def _turns(roles: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    asked, answered = (tuple(at for at, role in enumerate(roles) if role == who) for who in ("user", "assistant"))
+    return asked, answered
 
 
 def _cut(text: str, length: int) -> str:
@@ -136,41 +148,36 @@ def keys(talks: Sequence[Talk]) -> Keys:
     """Returns the hashes under which alike conversations meet."""
     hashed = xxhash.xxh3_64_intdigest
     blob = _joined([each.question for each in talks])
-    questions = blob.translate(None, _NO_TEXT).split(_GAP.encode())
-    answers = _joined([each.answer for each in talks]).translate(None, _NO_TEXT).split(_GAP.encode())
-    groups, rows, found = [], [], []
-    for at, (question, answer) in enumerate(zip(questions, answers, strict=False)):
-        group = hashed(question if len(question) >= LITTLE else question + b"\x1f" + answer)
-        groups.append(group)
-        rows.append(at)
-        found.append(group)
-        if len(answer) >= SOME:
-            rows.append(at)
-            found.append(hashed(answer, seed=1))
-        for tail in talks[at].tails():
-            rows.append(at)
-            found.append(tail)
-    signs = blob.translate(_DIGITS_AND_SIGNS).split(_GAP.encode())
-    salts = np.array([hashed(b" ".join(row.split()), seed=2) for row in signs], np.uint64)
+    questions = blob.translate(None, _NO_TEXT).split(_SEPARATOR)
+    answers = _joined([each.answer for each in talks]).translate(None, _NO_TEXT).split(_SEPARATOR)
+    groups = [
+        hashed(question if len(question) >= LITTLE else question + b"\x1f" + answer)
+        for question, answer in zip(questions, answers, strict=True)
+    ]
+    told = [(at, hashed(answer, seed=1)) for at, answer in enumerate(answers) if len(answer) >= SOME]
+    tails = [(at, tail) for at, each in enumerate(talks) for tail in each.tails()]
+    others = np.array([*told, *tails], np.uint64).reshape(-1, 2)
+    signs = blob.translate(_DIGITS_AND_SIGNS).split(_SEPARATOR)
+    salts = np.array([hashed(b" ".join(some), seed=2) if (some := row.split()) else 0 for row in signs], np.uint64)
     words, row = _words(blob)
     count = np.bincount(row, minlength=len(talks))
     bags = _without_a_word(words, row, count, salts)
+    rows = np.concatenate([np.arange(len(talks)), others[:, 0].astype(np.int64), *[each for each, _ in bags]])
     return Keys(
         np.array(groups, np.uint64),
-        count,
-        np.concatenate([np.array(rows, np.int64), *[each for each, _ in bags]]),
-        np.concatenate([np.array(found, np.uint64), *[each for _, each in bags]]),
-        np.arange(len(rows) + sum(len(each) for each, _ in bags)) >= len(rows),
+        _outlines(words, row, count, [len(each.question) > LONG_TEXT for each in talks]),
+        rows,
+        np.concatenate([np.array(groups, np.uint64), others[:, 1], *[each for _, each in bags]]),
+        np.arange(len(rows)) >= len(talks) + len(others),
     )
 
 
 def _joined(texts: list[str]) -> bytes:
-    whole = _GAP.join(texts)
-    if whole.count(_GAP) != len(texts) - 1:
-        whole = _GAP.join([text.replace(_GAP, " ") for text in texts])
-    if whole.isascii():
-        return whole.lower().encode()
-    return _bytes(_GAP.join([_folded(text) for text in whole.split(_GAP)]))
+    pieces = [text.encode() if text.isascii() else _bytes(_folded(text)) for text in texts]
+    whole = _SEPARATOR.join(pieces)
+    if whole.count(_SEPARATOR) != len(texts) - 1:
+        whole = _SEPARATOR.join([piece.replace(_SEPARATOR, b" ") for piece in pieces])
+    return whole.lower()
 
 
 def _folded(text: str) -> str:
@@ -218,7 +225,7 @@ def _words(blob: bytes) -> tuple[Any, Any]:
     mixed = (head * np.uint64(0x9E3779B97F4A7C15)) ^ (tail * np.uint64(0xC2B2AE3D27D4EB4F) + length)
     mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0x94D049BB133111EB)
-    row = np.searchsorted(np.flatnonzero(signs == ord(_GAP)), starts)
+    row = np.searchsorted(np.flatnonzero(signs == _SEPARATOR[0]), starts)
     return mixed ^ (mixed >> np.uint64(31)), row
 
 
@@ -236,36 +243,54 @@ def likeness(one: Talk, other: Talk) -> str | None:
 
 
 def _likeness(one: Talk, other: Talk) -> str | None:
-    asked = (_Text(one.question), _Text(other.question))
-    same_letters = asked[0].glued == asked[1].glued
+    asked = (_taken_apart(one.question), _taken_apart(other.question))
+    answered = (_taken_apart(one.answer), _taken_apart(other.answer))
+    same_letters, same_answer = asked[0].glued == asked[1].glued, answered[0].is_same(answered[1])
+    no_answer = not (one.answer and other.answer)
+    near_answer = same_answer or no_answer or answered[0].is_within(answered[1])
+    if not (same_letters or near_answer):
+        return None
     same_question = same_letters and asked[0].is_same(asked[1])
-    near = same_question or asked[0].is_within(asked[1])
-    shorter, longer = sorted((len(one.answer), len(other.answer)))
-    if not (near or same_letters or (longer > LONG_ANSWER and shorter > 0.7 * longer)):
-        return None
-    answered = (_Text(one.answer), _Text(other.answer))
-    same_answer, no_answer = answered[0].is_same(answered[1]), not shorter
-    if same_answer and len(answered[0].words) >= LONG_ANSWER:
-        near = near or asked[0].resemblance(asked[1]) >= ALIKE
-    if not (near or same_letters):
-        return None
-    near = near and (same_answer or no_answer or answered[0].is_within(answered[1]))
-    same_signs = asked[0].has_signs_of(asked[1]) and (no_answer or answered[0].has_signs_of(answered[1]))
-    if near and same_signs and asked[0].has_case_of(asked[1]):
-        shouted = any(text.is_of_one_case(True) for text in asked)
-        is_formula = answered[0].is_formula or answered[1].is_formula
-        if no_answer or shouted or not is_formula or answered[0].has_case_of(answered[1]):
-            return NEAR
-    bare = any(text.is_bare for text in asked)  # without punctuation, signs cannot be compared
-    if bare and not same_signs and same_letters and answered[0].glued == answered[1].glued:
-        return NEAR if len(asked[0].glued + answered[0].glued) >= OPENING else QUESTION
+    near = near_answer and (same_question or asked[0].is_within(asked[1]))
+    if same_answer and not near and len(answered[0].words) >= LONG_ANSWER:
+        near = asked[0].resemblance(asked[1]) >= ALIKE
+    same_letters = same_letters and answered[0].glued == answered[1].glued
+    if near or same_letters:
+        same_signs = asked[0].has_signs_of(asked[1]) and (no_answer or answered[0].has_signs_of(answered[1]))
+        if near and same_signs and asked[0].has_case_of(asked[1]):
+            shouted = any(text.is_of_one_case(True) for text in asked)
+            is_formula = answered[0].is_formula or answered[1].is_formula
+            if no_answer or shouted or not is_formula or answered[0].has_case_of(answered[1]):
+                return NEAR
+        bare = any(text.is_bare for text in asked)  # without punctuation, signs cannot be compared
+        if bare and not same_signs and same_letters:
+            return NEAR if len(asked[0].glued + answered[0].glued) >= OPENING else QUESTION
     asks_something = len(asked[0].glued) >= LITTLE
     return QUESTION if same_question and asks_something and asked[0].has_signs_of(asked[1]) else None
 
 
-def may_be_within(words: int, others: int) -> bool:
-    """Tells by the number of their words whether one text may be the other with few words added."""
-    return 0 < abs(words - others) <= 1 + min(words, others) // 4 or min(words, others) >= CUT_WORDS
+def _outlines(words: Any, row: Any, count: Any, is_long: list[bool]) -> Any:
+    """Returns of every question, in 64 bits, how many words of each of twelve classes it has, and how many words."""
+    kind = (words >> np.uint64(16)) % np.uint64(_KINDS)
+    counts = np.bincount(row * _KINDS + kind.astype(np.int64), minlength=len(count) * _KINDS).reshape(-1, _KINDS)
+    classes = (np.minimum(counts, _MOST_OF_A_KIND).astype(np.uint64) << _SHIFTS).sum(axis=1, dtype=np.uint64)
+    total = np.where(is_long, _LONG, 0) + np.minimum(count, _LONG - 1)
+    return classes << np.uint64(16) | total.astype(np.uint64)
+
+
+def may_be_within(ones: Any, others: Any) -> Any:
+    """Tells by the outlines of questions, pair by pair, whether one may be the other with few words added.
+
+    Most that share a bag of words are no such pair.
+    """
+    totals = [(each & np.uint64(2 * _LONG - 1)).astype(np.int64) for each in (ones, others)]
+    is_long = np.maximum(*totals) >= _LONG
+    one, other = (each % _LONG for each in totals)
+    fewer, more = np.minimum(one, other), np.abs(one - other)
+    ones, others = ones >> np.uint64(16), others >> np.uint64(16)
+    holds = (ones | _GUARDS) - others & _GUARDS == _GUARDS  # no class has more words in the other
+    is_held = (others | _GUARDS) - ones & _GUARDS == _GUARDS
+    return (fewer >= CUT_WORDS) | (more > 0) & (more <= 1 + fewer // 4) & (holds | is_held | is_long)
 
 
 class _Text:
@@ -273,17 +298,18 @@ class _Text:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.folded = _folded(text)
-
-    @cached_property
-    def glued(self) -> bytes:
-        """The letters and digits, without case."""
-        return _bytes(self.folded).translate(None, _NO_TEXT)
+        self.folded = _bytes(_folded(text))
+        self.glued = self.folded.translate(None, _NO_TEXT)  # the letters and digits, without case
 
     @cached_property
     def words(self) -> list[bytes]:
         """The words and numbers, without case."""
-        return _bytes(self.folded).translate(_SPACED, b"'").split()
+        return self.folded.translate(_SPACED, b"'").split()
+
+    @cached_property
+    def vocabulary(self) -> set[bytes]:
+        """The different words."""
+        return {*self.words}
 
     @cached_property
     def is_formula(self) -> bool:
@@ -321,9 +347,11 @@ class _Text:
 
         A text that is all of one case is one that somebody has changed.
         """
+        if self.text == other.text:
+            return True
         is_formula = self.is_formula or other.is_formula
         if not is_formula and len(self.words) == 1:
-            return self.text == other.text or len(self.text) > SHORT_WORD
+            return len(self.text) > SHORT_WORD
         if self.is_of_one_case(is_formula) or other.is_of_one_case(is_formula):
             return True
         common = {word for word in {*self.words} & {*other.words} if is_formula or len(word) <= SHORT_WORD}
@@ -339,11 +367,16 @@ class _Text:
 
     def is_within(self, other: _Text) -> bool:
         """Tells whether one of two texts has all words of the other, and few more."""
-        if not (may_be_within(len(self.words), len(other.words)) or self._is_cut(other)):
+        is_cut = self._is_cut(other)
+        fewer, most = sorted((len(self.words), len(other.words)))
+        if not (0 < most - fewer <= 1 + fewer // 4 or is_cut):
+            return False
+        mine, others = self.vocabulary, other.vocabulary
+        if min(len(mine - others), len(others - mine)) > 2 * is_cut:  # told much faster than by counting
             return False
         one, two = Counter(self.words), Counter(other.words)
         more, less = (one - two).total(), (two - one).total()
-        return min(more, less) <= 2 * self._is_cut(other) and 0 < max(more, less) <= 1 + (len(self.words) - more) // 4
+        return min(more, less) <= 2 * is_cut and 0 < max(more, less) <= 1 + (len(self.words) - more) // 4
 
     def resemblance(self, other: _Text) -> float:
         """Returns the share of words that two texts have in common; 1 where one has all words of the other."""
@@ -353,7 +386,7 @@ class _Text:
 
     def _is_cut(self, other: _Text) -> bool:
         """Tells whether one text may have been cut, so that a few of the last words may differ."""
-        return max(len(self.text), len(other.text)) > ANSWER_LENGTH - 50
+        return max(len(self.text), len(other.text)) > LONG_TEXT
 
     def is_of_one_case(self, is_formula: bool) -> bool:
         """Tells a text whose case somebody has changed: some words, all capitals; or all small, but not in formulas."""
@@ -362,3 +395,6 @@ class _Text:
         return self.text == self.text.upper() or (
             not is_formula and self.text in (self.text.lower(), self.text.title())
         )
+
+
+_taken_apart = lru_cache(maxsize=1024)(_Text)  # what is asked often is compared often

@@ -1,8 +1,8 @@
 """Which conversations were seen before: the same ones, alike ones, and those that ask the same.
 
 Hashes are in open tables of 8 bytes a slot; the beginnings of the conversations are in a temporary file, and are read
-again when two of them may be alike. A conversation takes some 20 bytes. The table of alike ones ends at 133 MB, or some
-14 million hashes, 5 to 16 a conversation: what comes later is still compared with all that is there, so that a row of
+again when two of them may be alike. A conversation takes some 30 bytes. The table of alike ones ends at 149 MB, or some
+16 million hashes, 5 to 16 a conversation: what comes later is still compared with all that is there, so that a row of
 training never misses one of test, which is read first; rows that are cut from training are compared as far as it goes.
 """
 
@@ -23,9 +23,11 @@ from scripts.dataset import alike
 from scripts.dataset.alike import NEAR, QUESTION, SAME, Talk
 
 BUCKET = 8  # slots that are looked at together: 64 bytes
-FIRST_SLOTS = 2**17
-MOST_GENERATIONS = 7  # of the table of alike conversations
+FIRST_SLOTS, GROWTH, LAST_SLOTS = 2**17, 4, 2**23  # of a table's generations: 1, 4, 16, 64, 64 … MB
+MOST_GENERATIONS = 5  # of the table of alike conversations
 _UNIT = 16
+_HEAD = struct.Struct("<QQB")
+_END = "\x1e"
 _STRENGTH = {SAME: 0, NEAR: 1, QUESTION: 2}
 
 
@@ -46,7 +48,7 @@ class Seen:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # lives as long as this does
         self._offsets = array("I", [0])  # in units of `_UNIT` bytes
         self._numbers = array("I")
-        self._words = array("H")
+        self._outlines = array("Q")
 
     def add(self, numbers: Sequence[int], exact: Sequence[int], talks: Sequence[Talk]) -> tuple[list[Earlier], Any]:
         """Enters conversations in their order; returns what was there before, and the group of each.
@@ -61,24 +63,35 @@ class Seen:
         rows, keys, is_bag = made.rows[order], made.keys[order], made.is_bag[order]
         owners, twins = self._alike.first(keys, ids[rows]), self._same.first(np.array(exact, np.uint64), ids)
         self._numbers.extend(numbers)
-        self._words.extend(made.words.tolist())
-        hits, same = np.flatnonzero(owners != ids[rows]), np.flatnonzero(twins != ids)
-        pairs = sorted({
-            (row, owner)
-            for row, owner, bag in zip(*(each[hits].tolist() for each in (rows, owners, is_bag)), strict=True)
-            if not bag or alike.may_be_within(self._words[first + row], self._words[owner])
-        }.union(zip(same.tolist(), twins[same].tolist(), strict=True)))  # fmt: skip
+        self._outlines.frombytes(made.outlines.tobytes())
+        asked_by = owners[
+            np.searchsorted(rows, np.arange(len(numbers)))
+        ].tolist()  # the first key of each is of its question
         records = [_Record(*each) for each in zip(exact, made.groups.tolist(), talks, strict=True)]
         best: dict[int, Earlier] = {}
-        for index, owner in pairs:
+        claims: dict[int, int] = {}
+        for index, owner in self._candidates(rows, owners, is_bag, twins, first):
             record, other = records[index], records[owner - first] if owner >= first else self._record(owner)
             likeness = SAME if record.exact == other.exact else alike.likeness(record.talk, other.talk)
             known = best.get(index)
             if likeness and (known is None or _STRENGTH[likeness] < _STRENGTH[known.likeness]):
                 best[index] = Earlier(index, self._numbers[owner], likeness)
-                record.group = other.group
+            # What goes on as another is of its group, whatever its greeting; else who asks the same comes first.
+            claim = 3 * record.talk.continues(other.talk) or 2 * (owner == asked_by[index]) or bool(likeness)
+            if claim > claims.get(index, 0):
+                claims[index], record.group = claim, other.group
         self._keep(records)
         return [*best.values()], np.array([record.group for record in records], np.uint64)
+
+    def _candidates(self, rows: Any, owners: Any, is_bag: Any, twins: Any, first: int) -> list[tuple[int, int]]:
+        """Returns the pairs (index, earlier conversation) that are worth a look at their texts, in order."""
+        outlines = np.frombuffer(self._outlines, np.uint64)
+        hits = np.flatnonzero(owners != rows + first)
+        mine, theirs = rows[hits], owners[hits].astype(np.int64)
+        worth = ~is_bag[hits] | alike.may_be_within(outlines[first + mine], outlines[theirs])
+        same = np.flatnonzero(twins != np.arange(first, first + len(twins)))
+        pairs = [*zip(mine[worth].tolist(), theirs[worth].tolist(), strict=True)]
+        return sorted({*pairs, *zip(same.tolist(), twins[same].tolist(), strict=True)})
 
     def _record(self, owner: int) -> _Record:
         start, end = self._offsets[owner], self._offsets[owner + 1]
@@ -102,18 +115,18 @@ class _Record:
     talk: Talk
 
     def written(self) -> bytes:
-        texts = "\x1e".join([text.replace("\x1e", " ") for text in self.talk[:2]]).encode("utf-8", "surrogatepass")
-        exchanges = self.talk.exchanges
-        data = (
-            struct.pack(f"<QQB{len(exchanges)}I", self.exact, self.group, len(exchanges), *exchanges) + texts + b"\x1e"
-        )
+        question, answer, exchanges = self.talk
+        texts = f"{question.replace(_END, ' ')}{_END}{answer.replace(_END, ' ')}{_END}"
+        data = _HEAD.pack(self.exact, self.group, len(exchanges)) + array("I", exchanges).tobytes()
+        data += texts.encode("utf-8", "surrogatepass")
         return data + bytes(-len(data) % _UNIT)
 
     @classmethod
     def read(cls, data: bytes) -> _Record:
-        exact, group, count = struct.unpack_from("<QQB", data)
-        exchanges = struct.unpack_from(f"<{count}I", data, 17)
-        question, answer, *_ = data[17 + 4 * count :].decode("utf-8", "surrogatepass").split("\x1e")
+        exact, group, count = _HEAD.unpack_from(data)
+        end = _HEAD.size + 4 * count
+        exchanges = tuple(array("I", data[_HEAD.size : end]))
+        question, answer, *_ = data[end:].decode("utf-8", "surrogatepass").split(_END)
         return cls(exact, group, Talk(question, answer, exchanges))
 
 
@@ -127,6 +140,7 @@ class Table:
 
     def __init__(self, most: int | None = None) -> None:
         self._most = most
+        self.left_out = 0  # keys that found no room
         self._generations: list[tuple[Any, Any]] = []  # slots by bucket, and how many of a bucket are filled
 
     def first(self, keys: Any, numbers: Any) -> Any:
@@ -135,41 +149,42 @@ class Table:
         return self._first(unique, numbers[at])[back]
 
     def _first(self, keys: Any, numbers: Any) -> Any:
+        """Does so for different keys in their order, which is that of the buckets."""
         found = numbers.copy()
-        marks = keys >> np.uint64(32) << np.uint64(32)
+        marks = keys << np.uint64(32)
         left = np.arange(len(keys))
         for slots, _ in self._generations:
-            bucket = slots[self._bucket(keys[left], slots)]
+            bucket = slots[_bucket(keys[left], slots)]
             hit = ((bucket ^ marks[left, None]) >> np.uint64(32) == 0) & (bucket != 0)
-            which = np.flatnonzero(hit.any(axis=1))
-            found[left[which]] = (bucket[which, hit[which].argmax(axis=1)] & np.uint64(2**32 - 1)) - np.uint64(1)
+            which, slot = np.nonzero(hit)
+            found[left[which]] = (bucket[which, slot] & np.uint64(2**32 - 1)) - np.uint64(1)
             left = np.delete(left, which)
         generation = 0
         while left.size and generation != self._most:
             if generation == len(self._generations):
-                buckets = (FIRST_SLOTS << generation) // BUCKET
+                buckets = min(FIRST_SLOTS * GROWTH**generation, LAST_SLOTS) // BUCKET
                 self._generations.append((np.zeros((buckets, BUCKET), np.uint64), np.zeros(buckets, np.uint8)))
             slots, filled = self._generations[generation]
-            left = self._put(slots, filled, keys[left], marks[left] | (numbers[left] + np.uint64(1)), left)
+            left = _put(slots, filled, keys[left], marks[left] | (numbers[left] + np.uint64(1)), left)
             generation += 1
+        self.left_out += left.size
         return found
 
-    @staticmethod
-    def _bucket(keys: Any, slots: Any) -> Any:
-        return (keys & np.uint64(len(slots) - 1)).astype(np.int64)
 
-    def _put(self, slots: Any, filled: Any, keys: Any, entries: Any, left: Any) -> Any:
-        """Puts entries into the buckets that have room; returns those of `left` that found none."""
-        bucket = self._bucket(keys, slots)
-        order = np.argsort(bucket, kind="stable")
-        bucket = bucket[order]
-        begins = np.flatnonzero(np.diff(bucket, prepend=-1))
-        rank = np.arange(len(bucket)) - np.repeat(begins, np.diff(np.append(begins, len(bucket))))
-        slot = filled[bucket] + rank
-        fits = slot < BUCKET
-        slots[bucket[fits], slot[fits]] = entries[order[fits]]
-        np.maximum.at(filled, bucket[fits], (slot[fits] + 1).astype(np.uint8))
-        return left[order[~fits]]
+def _bucket(keys: Any, slots: Any) -> Any:
+    return (keys >> np.uint64(65 - len(slots).bit_length())).astype(np.int64)
+
+
+def _put(slots: Any, filled: Any, keys: Any, entries: Any, left: Any) -> Any:
+    """Puts entries, whose keys are sorted, into the buckets that have room; returns those of `left` that found none."""
+    bucket = _bucket(keys, slots)
+    begins = np.flatnonzero(np.diff(bucket, prepend=-1))
+    rank = np.arange(len(bucket)) - np.repeat(begins, np.diff(np.append(begins, len(bucket))))
+    slot = filled[bucket] + rank
+    fits = slot < BUCKET
+    slots[bucket[fits], slot[fits]] = entries[fits]
+    np.maximum.at(filled, bucket[fits], (slot[fits] + 1).astype(np.uint8))
+    return left[~fits]
 
 
 class Places:

@@ -244,8 +244,7 @@ def _check_form(batch: Batch) -> None:
 def _check_texts(batch: Batch, messages: list[bytes], control: ControlTokens) -> Prints:
     """Checks the texts of what is left, and returns what tells those conversations apart."""
     rows, alive = batch.rows, batch.left()
-    every = len(alive) == len(rows.at)
-    texts = Texts([rows.texts[at] for at in alive], rows.joined if every and alive else None)
+    texts = Texts([rows.texts[at] for at in alive])
     canonical = texts.canonical() if alive else []
     same = [_same(text, rows, at, messages[at]) for text, at in zip(canonical, alive, strict=True)]
     exact = digests([messages[at] for at in alive])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -33,9 +33,9 @@ _SCANNER = ThreadPoolExecutor(1)  # RE2 works without Python's lock
 class Texts:
     """The texts of some conversations as one piece of bytes, and where each row's begin."""
 
-    def __init__(self, texts: list[list[str]], joined: Callable[[], bytes] | None = None) -> None:
+    def __init__(self, texts: list[list[str]]) -> None:
         self.marked: set[int] = set()  # rows that hold the separators themselves
-        self._take(joined() if joined else self._join(texts))
+        self._take(self._join(texts))
         marks = (len(texts) - 1 if texts else 0, sum(map(len, texts)) - sum(map(bool, texts)))
         if (self._count(_ROW), self._count(_MESSAGE)) != marks:
             clean = []
@@ -52,7 +52,7 @@ class Texts:
 
     @staticmethod
     def _join(texts: list[list[str]]) -> bytes:
-        return ROW.join([MESSAGE.join(row) for row in texts]).encode("utf-8", "surrogatepass")
+        return _ROW.join([MESSAGE.join(row).encode("utf-8", "surrogatepass") for row in texts])
 
     def _take(self, blob: bytes) -> None:
         self.blob = blob

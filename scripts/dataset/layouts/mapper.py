@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -34,7 +33,6 @@ class Rows:
     bad: list[tuple[int, Finding]] = field(default_factory=list)  # rows that are no conversation, by their index
     doubtful: list[tuple[int, Finding]] = field(default_factory=list)  # of conversations, by their position here
     plain: bool = False  # no message holds more than role and content
-    joined: Callable[[], bytes] | None = None  # all texts as one piece of bytes, where Arrow can join them
 
 
 class Mapper:
@@ -72,6 +70,7 @@ class Mapper:
                 self._count_all(several[0], items)
                 return rows
             items = columnar.plain(items, self._accounts)
+        rows.plain = True
         for at, item in enumerate(items):
             self._row(at, item, rows)
         return rows
@@ -125,6 +124,7 @@ class Mapper:
         for name in way.ignored:
             if row[name] not in NOTHING:
                 self._accounts.ignore(name)
+        rows.plain = rows.plain and plain is not None and not way.beside
         rows.at.append(at)
         rows.messages.append(messages)
         rows.roles.append(plain[1] if plain else tuple([message["role"] for message in messages]))

@@ -7,7 +7,6 @@ observation turns), and whatever keys and speakers the values name.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -65,7 +64,6 @@ class Turns:
         self._role_keys = (layout.role,) if layout.role else ROLE_KEYS
         self._content_keys = (layout.content,) if layout.content else CONTENT_KEYS
         self.dialects = [(role, content) for role in self._role_keys for content in self._content_keys]
-        self._getters = [(*keys, itemgetter(*keys)) for keys in self.dialects]
         self._own = layout.roles
         self.roles = SPEAKERS | {role: role for role in ROLES} | layout.roles
         self._plain = {name: role for name, role in self.roles.items() if name not in RENAMED}
@@ -79,20 +77,18 @@ class Turns:
 
         Nearly every row is so, and three times as fast; None for the others, which `read` looks at one by one.
         """
-        if type(given) is not list:
+        if type(given) is not list or not given:
             return None
-        try:
-            if set(map(len, given)) != {2}:
+        for role_key, content_key in self.dialects:
+            try:
+                texts = [turn[content_key] for turn in given if len(turn) == 2]
+                roles = tuple([self._plain[turn[role_key]] for turn in given])
+            except (TypeError, KeyError):
+                continue
+            if len(texts) != len(given) or {*map(type, texts)} != {str}:
                 return None
-            get = next(get for role, text, get in self._getters if role in given[0] and text in given[0])
-            speakers, texts = zip(*map(get, given), strict=True)
-            roles = tuple([self._plain[speaker] for speaker in speakers])
-        except (TypeError, KeyError, ValueError, StopIteration):
-            return None
-        if set(map(type, texts)) != {str}:
-            return None
-        messages = [{"role": role, "content": text} for role, text in zip(roles, texts, strict=True)]
-        return messages, roles, list(texts)
+            return [{"role": role, "content": text} for role, text in zip(roles, texts, strict=True)], roles, texts
+        return None
 
     def read(self, given: Any, path: str, remarks: Remarks) -> list[dict[str, Any]]:
         """Returns the messages of a list of turns, its JSON text, or one turn; `Unreadable` where there are none."""
