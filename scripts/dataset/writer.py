@@ -102,6 +102,11 @@ def _move(partial: Path, folder: Path, manifest: str) -> None:
     partial.rmdir()
 
 
+def is_littered(folder: Path) -> bool:
+    """Tells whether something lies there that a run works on, or has left behind."""
+    return any(folder.glob(f"{PARTIAL}*"))
+
+
 def recover(folder: Path, manifest: str) -> None:
     """Puts in place what a run had ready that was killed while it moved it, and removes what others have left."""
     for path in sorted(folder.glob(f"{PARTIAL}*")):
