@@ -81,6 +81,8 @@ def _here(source: str) -> Path | None:
         try:
             if source and path.exists():
                 return path
+        except PermissionError as error:
+            _unreadable(error)
         except (OSError, ValueError):  # too long a name, a null in it
             return None
     return None

@@ -211,6 +211,15 @@ def test_one_word_may_name_several_files(tmp_path: Path, monkeypatch: pytest.Mon
         check_files(from_values({"dataset": {}}), ["a.jsonl gone.jsonl"], None)
 
 
+def test_a_file_behind_a_closed_door_is_not_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(self: Path, **_: object) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "exists", closed)
+    with pytest.raises(UserError, match=r"/closed/a.jsonl: cannot be read \(Permission denied\)"):
+        local("/closed/a.jsonl")
+
+
 def test_a_subset_of_a_local_folder_is_refused(tmp_path: Path) -> None:
     as_jsonl(tmp_path / "a.jsonl", rows(20))
     with pytest.raises(UserError, match=r"dataset.subset: 'en' is for data sets of the hub"):
