@@ -7,6 +7,7 @@ so every entry point wraps its work in `main`.
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -78,10 +79,10 @@ def main(work: Callable[[], int | None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as error:
-        if error.filename is None:  # the network's and the like: who asks has to say what that means
+        if error.filename is None and error.errno != errno.ENOSPC:  # the network's: who asks has to say what that means
             raise
         said = error.strerror or str(error)
         reason = said[:1].lower() + said[1:]
-        print(f"error: {error.filename}: {reason}; put that right and run this again", file=sys.stderr)
+        print(f"error: {error.filename or 'output'}: {reason}; put that right and run this again", file=sys.stderr)
         code = FILE
     sys.exit(code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,15 +20,16 @@ def write(path: Path, content: str | bytes, mode: int = 0o666) -> None:
         path.write_bytes(data)
         return
     part = path.with_name(f".{path.name[:60]}.{os.getpid()}.part")
-    part.unlink(missing_ok=True)
     try:
+        part.unlink(missing_ok=True)
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(data)
         part.replace(path)
     except OSError as error:  # the user knows the file, not what lies beside it
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # on a disk that can only be read
+            part.unlink(missing_ok=True)
 
 
 def write_private(path: Path, content: str | bytes) -> None:

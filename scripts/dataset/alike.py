@@ -389,12 +389,12 @@ class _Text:
         return max(len(self.text), len(other.text)) > LONG_TEXT
 
     def is_of_one_case(self, is_formula: bool) -> bool:
-        """Tells a text whose case somebody has changed: some words, all capitals; or all small, but not in formulas."""
+        """Tells a text whose case somebody has changed: all capitals, or all small, but not in a short formula."""
         if len([word for word in self.words if len(word) > 1]) < 2:
             return False
-        return self.text == self.text.upper() or (
-            not is_formula and self.text in (self.text.lower(), self.text.title())
-        )
+        if self.text == self.text.upper():
+            return True
+        return (not is_formula or len(self.words) > FEW_WORDS) and self.text in (self.text.lower(), self.text.title())
 
 
 _taken_apart = lru_cache(maxsize=1024)(_Text)  # what is asked often is compared often

@@ -15,9 +15,10 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO
 
+from scripts.dataset.checks import printable
 from scripts.dataset.file import HEAD_BYTES, ZIP, File, Unused, damaged, kind_of, not_read, told
 from scripts.errors import FILE, UserError
 
@@ -124,17 +125,16 @@ def zipped(path: Path, label: str) -> tuple[list[File], list[Unused]]:
     if any(member.filename == "[Content_Types].xml" for member in members):
         raise UserError(f"{label}: is an Office document; save the sheet as CSV (UTF-8)")
     for member in members:
-        name = f"{label}/{member.filename}"
+        name = f"{label}/{printable(member.filename)}"
         form, compression = kind_of(member.filename)
-        parts = PurePosixPath(member.filename).parts
-        if form is None or parts[0] == "__MACOSX" or parts[-1].startswith("."):
-            unused.append(Unused(name, not_read(member.filename) if form is None else "what an archiver keeps"))
+        if reason := not_read(member.filename):
+            unused.append(Unused(name, reason))
         elif member.flag_bits & 1:
             raise UserError(f"{name}: is locked with a password; unpack the archive, and give the folder")
         elif member.compress_type not in _ZIP_METHODS:
             raise UserError(f"{name}: is packed in a way that is not read; unpack the archive, and give the folder")
         else:
-            files.append(_member(path, name, member, form, compression))
+            files.append(_member(path, name, member, str(form), compression))
     if not files:
         raise UserError(f"{label}: this zip holds no file of rows; unpack it, and give what is in it")
     return files, unused

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from shlex import quote
 from typing import Any
 
 from scripts.dataset.file import File, Unused, stem_of
@@ -89,10 +90,13 @@ def _training(source: Source, names: list[str], others: list[str]) -> str | None
             f"some files tell their split ({_some(told)}), others do not ({_some(strange)})"
         )  # fmt: skip
     else:
-        why = f"several splits could be trained on ({_some(rows)})" if rows else f"it has {_some(names)}, and no train"
+        why = (
+            f"several splits could be trained on ({_some(rows)})" if rows else
+            f"it has {_some(names or others)}, and no train"
+        )  # fmt: skip
     raise UserError(
         f"dataset.splits.train: {source.asked}: {why}; say which to train on, by name or pattern, in the values or as "
-        f'SET="dataset.splits.train={(rows or strange or names or ["train"])[0]}"; what is not named is left out'
+        f'SET="dataset.splits.train={quote((rows or strange or names or others)[0])}"; what is not named is left out'
     )
 
 

@@ -12,7 +12,8 @@ from scripts.dataset.lengths import SAMPLE_TRAIN
 from scripts.dataset.prepare import beside, find_source
 from scripts.dataset.read_plan import Task, Work, plan_reading
 from scripts.dataset.settings import Settings
-from scripts.dataset.source import Source
+from scripts.dataset.source import Source, is_there
+from scripts.dataset.split_names import evidence
 from scripts.dataset.survey import book_few_rows, survey
 from scripts.errors import UserError
 
@@ -29,6 +30,7 @@ def check_files(settings: Settings, sources: list[str], stream: TextIO | None = 
     Every file name is a split of its own, and a conversation in two of them is a leak. A row that `prepare` would leave
     out as invalid is a failure here.
     """
+    sources = [word for source in sources for word in _words(source)]
     found = [find_source(settings, source) for source in sources]
     splits = _merged(found)
     tasks = [
@@ -42,9 +44,11 @@ def check_files(settings: Settings, sources: list[str], stream: TextIO | None = 
     result = survey(settings, work, lambda part, lines: None, online, stream)
     for source in found:
         source.unused += beside(source)
-    for name in splits:
-        if not _SMALL.match(name) and not _asks(name):
-            book_few_rows(result.tally, name, result.tally.kept[name], result.tally.rows_in[name])
+    large = [name for name in splits if not _SMALL.match(name) and not _asks(name)]
+    together = [name for name in large if len(found) == 1 and not evidence(name)]  # as `prepare` takes them
+    for some in [[name] for name in large if name not in together] + [together] * bool(together):
+        kept, read = (sum(count[name] for name in some) for count in (result.tally.kept, result.tally.rows_in))
+        book_few_rows(result.tally, some[0] if len(some) == 1 else "all files", kept, read)
     verdict = result.tally.verdict(strict=True)
     return {
         "status": verdict["status"], "sources": sources, "rows": verdict["rows"], "checks": verdict["checks"],
@@ -54,6 +58,12 @@ def check_files(settings: Settings, sources: list[str], stream: TextIO | None = 
         "tokens": {"counted_with": result.counted_with, "is_own": result.is_own, "max_seq_length": result.limit,
                    "splits": result.tokens},
     }  # fmt: skip
+
+
+def _words(source: str) -> list[str]:
+    """Returns the files that one word names, as FILE="a.jsonl b.jsonl" does; a name may have blanks itself."""
+    words = source.split()
+    return words if not is_there(source) and all(map(is_there, words)) else [source]
 
 
 def _asks(name: str) -> bool:

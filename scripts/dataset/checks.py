@@ -137,11 +137,15 @@ def _order(roles: tuple[str, ...]) -> list[Finding]:
     return []
 
 
+def printable(text: str) -> str:
+    """Returns a text of which every sign can be seen, on one line; the others are written as in JSON."""
+    return "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text)
+
+
 def shown(value: object, limit: int = 60) -> str:
     """Returns a value as a reader may see it: one line, printable, cut at `limit` characters."""
     if isinstance(value, str):
-        text = value[: limit * 4]
-        text = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text)
+        text = printable(value[: limit * 4])
         return f"'{text[:limit]}…'" if len(text) > limit or len(value) > limit * 4 else f"'{text}'"
     if isinstance(value, dict):
         keys = ", ".join(shown(str(key), 24)[1:-1] for key in list(value)[:6])

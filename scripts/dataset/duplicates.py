@@ -15,12 +15,14 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scripts.dataset import alike
 from scripts.dataset.alike import NEAR, QUESTION, SAME, Talk
+from scripts.dataset.writer import room
 
 BUCKET = 8  # slots that are looked at together: 64 bytes
 FIRST_SLOTS, GROWTH, LAST_SLOTS = 2**17, 4, 2**23  # of a table's generations: 1, 4, 16, 64, 64 … MB
@@ -102,8 +104,9 @@ class Seen:
         for each in written:
             self._offsets.append(self._offsets[-1] + len(each) // _UNIT)
         data = memoryview(b"".join(written))
-        while data:
-            data = data[self._file.write(data) :]
+        with room(Path(tempfile.gettempdir())):
+            while data:
+                data = data[self._file.write(data) :]
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -36,6 +37,10 @@ _BY_NAME = {  # endings of what is known and not read
     ".rar": "a RAR archive: unpack it", ".xlsx": "a workbook: save the sheet as CSV (UTF-8)",
     ".xls": "a workbook: save the sheet as CSV (UTF-8)",
 }  # fmt: skip
+_NOT_ROWS = re.compile(  # what libraries lay beside the rows
+    r"(?:dataset_infos?|dataset_dict|state|manifest|metadata|package|package-lock|\w*config|tokenizer|special_tokens_map)"
+    r"\.json"
+)
 
 
 @dataclass(frozen=True)
@@ -77,13 +82,23 @@ def stem_of(name: str) -> str:
     return path.name
 
 
-def not_read(name: str) -> str:
-    """Returns why a file is not read whose name tells no format."""
+def not_read(name: str, with_zips: bool = False) -> str | None:
+    """Returns why a file that was found among others is not read, by its name; None where it is."""
     path = PurePosixPath(name.lower())
-    if path.suffix in COMPRESSIONS:
-        path = path.with_suffix("")
-    what = _BY_NAME.get(path.suffix)
-    return what or "its name ends with no format that is read"
+    form, compression = kind_of(name)
+    if path.name.startswith(".") or "__macosx" in path.parts:
+        return "a hidden file"
+    if _NOT_ROWS.fullmatch(path.name):
+        return "describes the data, holds no rows"
+    if form is not None or (with_zips and compression == ZIP):
+        return None
+    other = "an archive in an archive: unpack it" if compression == ZIP else "its name ends with no format that is read"
+    return _by_name(name) or other
+
+
+def _by_name(name: str) -> str | None:
+    path = PurePosixPath(name.lower())
+    return _BY_NAME.get(path.with_suffix("").suffix if path.suffix in COMPRESSIONS else path.suffix)
 
 
 def told(label: str, head: bytes, form: str | None, compression: str | None) -> tuple[str, str | None]:
@@ -104,8 +119,8 @@ def told(label: str, head: bytes, form: str | None, compression: str | None) -> 
         raise damaged(label, f"it does not begin as a {compression} archive does")
     if packed is not None and form not in (*_TEXT, None):
         raise UserError(f"{label}: is a {form} file inside a {packed} archive; unpack it: such a file is read in parts")
-    if form is None and (what := not_read(label)) in _BY_NAME.values():
-        raise UserError(f"{label}: is {what.replace(':', ';')}, and give what was in it")
+    if form is None and (other := _by_name(label)):
+        raise UserError(f"{label}: is {other.replace(':', ';')}, and give what was in it")
     return form or "jsonl", packed
 
 

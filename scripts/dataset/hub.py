@@ -82,16 +82,14 @@ def _splits(repository: str, info: Any, subset: str | None) -> tuple[dict[str, l
     for sibling in info.siblings:
         label = sibling.rfilename
         form, compression = kind_of(label)
-        *folders, name = label.split("/")
-        if not form:
-            unused.append(Unused(label, not_read(label)))
-        elif label.startswith(".") or name.startswith(("dataset_info", "state", "config")):
-            unused.append(Unused(label, "describes the data, holds no rows"))
-        elif subset and subset not in folders:
-            unused.append(Unused(label, f"not of dataset.subset '{subset}'"))
+        reason = not_read(label)
+        if not reason and subset and subset not in label.split("/")[:-1]:
+            reason = f"not of dataset.subset '{subset}'"
+        if reason:
+            unused.append(Unused(label, reason))
         else:
             opener: Any = partial(RangeFile, repository, label, info.sha, sibling.size)
-            file = File(label, label, sibling.size, form, compression, opener, remote=True)
+            file = File(label, label, sibling.size, str(form), compression, opener, remote=True)
             splits.setdefault(split_of(label), []).append(file)
     for split, files in splits.items():  # subsets are not read as one: the same split in several folders
         folders = {folder_of(file.label) for file in files}

@@ -36,7 +36,7 @@ from scripts.dataset.read_plan import Work, work_of
 from scripts.dataset.settings import HELDOUT, PARTS, TEST, TRAIN, VALIDATION, Settings
 from scripts.dataset.source import Source, is_hub_id, local
 from scripts.dataset.survey import Survey, book_few_rows, survey
-from scripts.dataset.writer import Writer, alone, recover, room
+from scripts.dataset.writer import Writer, alone, is_littered, recover, room
 from scripts.errors import FAILED, UserError
 from scripts.files import write
 
@@ -83,7 +83,7 @@ def prepare(
             "leave it out, and give the folder itself as dataset.source"
         )
     inputs = inputs_of(settings, source)
-    if not force and (done := _up_to_date(inputs, folder, say)):
+    if not force and not is_littered(folder) and (done := _up_to_date(inputs, folder, say)):
         return done
     _spare(source, folder)
     with room(folder), alone(folder, say):
@@ -218,7 +218,9 @@ def _require_rows(settings: Settings, source: Source, bound: Bound, work: Work, 
             why = f"'{split}' holds no row" if percent == 100 else f"{percent:g} % of '{split}' are none"
         else:
             why = f"{tally.kept[train]:,} rows, or as few different ones, cannot be cut"
-        todo = "raise dataset.percent" if percent < 100 else "give it rows, or cut it from train"
+        todo = "raise dataset.percent" if percent < 100 else "give it rows"
+        if isinstance(split, str) and percent == 100:
+            todo += f", or take it away and cut a fraction from train (dataset.splits.{part}=0.1)"
         raise UserError(
             f"dataset.splits.{part}: no row is left for {part}: {why}; {todo}, because without it the component cuts a "
             "fifth off the training rows"

@@ -221,7 +221,7 @@ def _others(files: list[File], share: float, sample: str, seed: int, result: Pla
         left = math.ceil(share * sum(file.size for file in files))
         for file in files:
             if left > 0:
-                result.units.append(Stretch(file, until=min(left, file.size)))
+                result.units.append(Stretch(file, until=left if left < file.size else None))
                 result.bytes += min(left, file.size)
                 left -= file.size
         return f"the first {100 * share:g} % of the bytes"

@@ -6,6 +6,7 @@ A chunk is an Arrow record batch (Parquet), or a list whose items are the bytes 
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -148,24 +149,30 @@ def _arrow(unit: Stretch) -> Iterator[Chunk]:
     """Reads an Arrow stream as `datasets` saves it, batch by batch, and of its rows those that are drawn."""
     import pyarrow as pa
 
-    file, number, used = unit.file, 0, 0
+    file, number = unit.file, 0
     try:
         _require_end(file)
         with file.open() as raw, pa.ipc.open_stream(raw) as stream:
-            for whole in stream:
-                whole.validate(full=True)  # a damaged file's offsets would be followed out of its memory
+            for whole, size in _head(_batches(stream, raw), unit.until):
                 rows = max(1, CHUNK_BYTES * whole.num_rows // max(whole.nbytes, 1))
                 for start in range(0, whole.num_rows, rows):
                     batch = whole.slice(start, rows)
                     drawn = unit.draw(unit.ordinal + number, batch.num_rows)
-                    now = raw.tell()
-                    yield _picked(file, batch, number, None if drawn is None else np.flatnonzero(drawn), now - used)
-                    used = now
+                    used = size * batch.num_rows // whole.num_rows
+                    yield _picked(file, batch, number, None if drawn is None else np.flatnonzero(drawn), used)
                     number += batch.num_rows
-                if unit.until is not None and used >= unit.until:
-                    return
     except Exception as error:  # of a damaged file pyarrow raises whatever its parts do
         raise unreadable(file, "Arrow", error) from None
+
+
+def _batches(stream: Any, raw: Any) -> Iterator[tuple[Any, int]]:
+    """Yields record batches, and the bytes that reading each took."""
+    used = 0
+    for batch in stream:
+        batch.validate(full=True)  # a damaged file's offsets would be followed out of its memory
+        now = raw.tell()
+        yield batch, now - used
+        used = now
 
 
 def _require_end(file: File) -> None:
@@ -198,8 +205,8 @@ def _stretch(unit: Stretch) -> Iterator[Chunk]:
     if unit.end is not None:
         base = None if file.remote else partial(_lines_before, file, unit.start)
         note = f" of the block at byte {unit.start}" if file.remote else ""
-    number = used = 0
-    for rows, size in source:
+    number = 0
+    for rows, size in _head(source, unit.until):
         drawn = unit.draw(unit.ordinal + number, len(rows))
         numbers: range | np.ndarray = range(number + 1, number + len(rows) + 1)
         number += len(rows)
@@ -208,9 +215,17 @@ def _stretch(unit: Stretch) -> Iterator[Chunk]:
             numbers = np.array([numbers[at] for at in picked], dtype=np.int64)
             rows = [rows[at] for at in picked]
         yield Chunk(Place(file.label, name, numbers, base, note), rows, size)
-        used += size
-        if unit.until is not None and used >= unit.until:
+
+
+def _head(source: Iterable[tuple[Any, int]], until: int | None) -> Iterator[tuple[Any, int]]:
+    """Yields the rows before byte `until`; of those that it divides, as large a share."""
+    used = 0
+    for rows, size in source:
+        if until is not None and used + size >= until:
+            yield rows[: math.ceil(len(rows) * (until - used) / max(size, 1))], size
             return
+        yield rows, size
+        used += size
 
 
 def _lines_before(file: File, start: int) -> int:

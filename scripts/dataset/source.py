@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from scripts.dataset.archives import zipped
+from scripts.dataset.checks import printable
 from scripts.dataset.file import HEAD_BYTES, READ, ZIP, File, Unused, kind_of, not_read, told
 from scripts.dataset.split_names import split_of
 from scripts.errors import FILE, MISSING, UserError
@@ -19,7 +20,6 @@ from scripts.files import ROOT
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _ADDRESS = re.compile(r"([a-z][a-z0-9+]+):(?://)?(.*)", re.DOTALL)
 _ON_HUB = re.compile(r"(?:huggingface\.co/)?datasets/([\w.-]+/[\w.-]+)")
-_NOT_ROWS = re.compile(r"^(?:dataset_infos?|dataset_dict|state|manifest|package|package-lock|config)\.json$")
 
 
 @dataclass
@@ -42,12 +42,14 @@ def is_hub_id(source: str) -> bool:
 
 def local(source: str) -> Source:
     """Finds the files of a folder, a file or a glob; a `UserError` says what is missing."""
+    if source != source.encode("utf-8", "replace").decode():
+        raise UserError(f"dataset.source: {printable(source)}: a path that is not UTF-8; rename it", FILE)
     path = _here(source)
     unused: list[Unused] = []
     if path is not None and path.is_dir():
         found = list(_walk(path, unused))
     elif path is not None:
-        found = [(path, path.name)]
+        found = [(path, printable(path.name))]
     else:
         found = _matching(source, unused)
     files: list[File] = []
@@ -59,9 +61,18 @@ def local(source: str) -> Source:
     splits: dict[str, list[File]] = {}
     for file in files:
         splits.setdefault(split_of(file.label), []).append(file)
+    for name, some in splits.items():  # an empty shard; what is a split of its own is checked for its rows
+        if empty := [file for file in some if not file.size]:
+            splits[name] = [file for file in some if file.size] or empty
+            unused += [Unused(file.label, "it is empty") for file in empty if file not in splits[name]]
     kind = "folder" if path is not None and path.is_dir() else "files"
     stamps = {file.label: [file.size, Path(file.path).stat().st_mtime_ns] for file in files}
     return Source(source, kind, splits, {"kind": kind, "asked": source, "files": stamps}, unused=unused)
+
+
+def is_there(source: str) -> bool:
+    """Tells whether a path is that of something, or a glob matches."""
+    return _here(source) is not None or bool(_glob(source))
 
 
 def _here(source: str) -> Path | None:
@@ -70,6 +81,8 @@ def _here(source: str) -> Path | None:
         try:
             if source and path.exists():
                 return path
+        except PermissionError as error:
+            _unreadable(error)
         except (OSError, ValueError):  # too long a name, a null in it
             return None
     return None
@@ -79,7 +92,7 @@ def _nothing(source: str, path: Path | None, unused: list[Unused]) -> UserError:
     if path is not None and not path.is_dir():
         return UserError(f"dataset.source: {source}: is neither a file nor a folder; save its rows in one", MISSING)
     if path is not None:
-        seen = f"there is {unused[0].label}, but {unused[0].reason}" if unused else f"expected {READ}"
+        seen = f"there is {unused[0].label}: {unused[0].reason}" if unused else f"expected {READ}"
         return UserError(f"dataset.source: {source}: no data file in this folder; {seen}", MISSING)
     what = "no file matches it" if glob.has_magic(source) else "there is no such file or folder"
     return UserError(
@@ -91,7 +104,7 @@ def _walk(top: Path, unused: list[Unused]) -> Iterator[tuple[Path, str]]:
     """Yields the files below a folder that may hold rows, links followed, each once; the others go to `unused`."""
 
     def label_of(path: str | Path) -> str:
-        return Path(path).relative_to(top).as_posix()
+        return printable(Path(path).relative_to(top).as_posix())
 
     folders, files = {top.resolve(): "."}, dict[Path, str]()
     for at, below, names in os.walk(top, followlinks=True, onerror=_unreadable):
@@ -110,13 +123,8 @@ def _walk(top: Path, unused: list[Unused]) -> Iterator[tuple[Path, str]]:
         for name in sorted(names):
             path = Path(at, name)
             label = label_of(path)
-            form, compression = kind_of(name)
-            if name.startswith("."):
-                unused.append(Unused(label, "a hidden file"))
-            elif form is None and compression != ZIP:
-                unused.append(Unused(label, not_read(name)))
-            elif _NOT_ROWS.match(name):
-                unused.append(Unused(label, "describes the data, holds no rows"))
+            if reason := not_read(name, with_zips=True):
+                unused.append(Unused(label, reason))
             elif not path.is_file():
                 unused.append(Unused(label, "no file" if path.exists() else "a link to what is not there"))
             elif path.resolve() in files:
@@ -131,21 +139,25 @@ def _matching(source: str, unused: list[Unused]) -> list[tuple[Path, str]]:
     _refuse_address(source)
     if not glob.has_magic(source):
         return []
-    pattern = os.path.expanduser(source)  # noqa: PTH111
-    paths = sorted(Path(each) for each in glob.glob(pattern, recursive=True))  # noqa: PTH207
-    parts = Path(pattern).parts
+    paths = _glob(source)
+    parts = Path(os.path.expanduser(source)).parts  # noqa: PTH111
     fixed = Path(*parts[: next(at for at, part in enumerate(parts) if glob.has_magic(part))])
     found = []
-    is_any_known = any(kind_of(path.name) != (None, None) for path in paths)
+    is_any_known = any(not_read(path.name, with_zips=True) is None for path in paths)
     for path in paths:
-        label = path.relative_to(fixed).as_posix()
+        label = printable(path.relative_to(fixed).as_posix())
         if path.is_dir():
             unused += [] if "**" in source else [Unused(f"{label}/", "a folder, and the glob asks for files")]
-        elif is_any_known and kind_of(path.name) == (None, None):
-            unused.append(Unused(label, not_read(path.name)))
+        elif is_any_known and (reason := not_read(path.name, with_zips=True)):
+            unused.append(Unused(label, reason))
         else:
             found.append((path, label))
     return found
+
+
+def _glob(source: str) -> list[Path]:
+    pattern = os.path.expanduser(source)  # noqa: PTH111
+    return sorted(Path(each) for each in glob.glob(pattern, recursive=True))  # noqa: PTH207
 
 
 def _unreadable(error: OSError) -> NoReturn:

@@ -63,8 +63,8 @@ def _without_numbers(stem: str) -> str:
     for pattern in (_OF, _SPARK):
         if shard := pattern.match(stem):
             stem = shard[1]
-    stem = _FIRST_NUMBERS.sub("", stem)
     while (shorter := _LAST_NUMBERS.sub("", stem)) != stem:
         stem = shorter
+    stem = _FIRST_NUMBERS.sub("", stem)
     word = stem.rstrip("0123456789")
     return word if not word or evidence(re.split(r"[-_. ]", word)[-1]) else stem  # train1, but not train_v1

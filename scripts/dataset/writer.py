@@ -39,7 +39,10 @@ class Writer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=folder))
+        try:
+            self.partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=folder))
+        except OSError as error:  # the user knows the folder, not what is made in it
+            raise OSError(error.errno, error.strerror, str(folder)) from None
         self._files: dict[str, _File] = {}
         self._thread = ThreadPoolExecutor(1)
         self._waiting: deque[Future[None]] = deque()
@@ -96,10 +99,19 @@ class Writer:
 
 def _move(partial: Path, folder: Path, manifest: str) -> None:
     """The old manifest goes first and the new one comes last: with a manifest, all files are of one run."""
+    paths = sorted(partial.iterdir(), key=lambda path: path.name == manifest)
+    for path in paths:
+        if (folder / path.name).is_dir():
+            raise UserError(f"{folder / path.name}: is a folder, and a file belongs there; move it away", FILE)
     (folder / manifest).unlink(missing_ok=True)
-    for path in sorted(partial.iterdir(), key=lambda path: path.name == manifest):
+    for path in paths:
         path.replace(folder / path.name)
     partial.rmdir()
+
+
+def is_littered(folder: Path) -> bool:
+    """Tells whether something lies there that a run works on, or has left behind."""
+    return any(folder.glob(f"{PARTIAL}*"))
 
 
 def recover(folder: Path, manifest: str) -> None:

@@ -155,6 +155,10 @@ MANUAL = (
     "First open the lid, then take out the tray, clean it with a dry cloth, put it back until it clicks, and close the "
     "lid again before you start.",
 )
+DOCS = (
+    "What does the method `Decimal.normalize()` do with a number that ends with zeros, and is the result always equal?",
+    "`Decimal.normalize()` strips the zeros on the right, so that equal numbers of a Context are written alike.",
+)
 
 
 @pytest.mark.parametrize(
@@ -170,6 +174,7 @@ MANUAL = (
         (("What is 3 + 5?", "8"), ("What is 3 - 5?", "-2"), None),
         (("Explain a*b to me.", "A product."), ("Explain A*b to me.", "A product."), QUESTION),
         (("EXPLAIN A*B TO ME.", "A product."), ("Explain a*b to me.", "A product."), NEAR),
+        (DOCS, (DOCS[0].lower(), DOCS[1].lower()), NEAR),
         (("Hello, how are you?", "Fine.", "What is two and two?", "It is four."),
          ("Hello, how are you?", "Fine.", "Who wrote Faust?", "It was Goethe."), QUESTION),
         (("Who wrote Faust?", "It was Goethe.", "Thank you!", "You are welcome."),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from tests.dataset.samples import PLAIN, as_gzip, as_jsonl, ids, parquet, rows, run
+from tests.dataset.samples import PLAIN, as_csv, as_gzip, as_jsonl, as_list, as_objects, ids, parquet, rows, run
 
 
 def test_rows_keep_their_side_when_the_data_grows(tmp_path: Path) -> None:
@@ -48,8 +51,38 @@ def test_percent_of_json_lines(tmp_path: Path, name: str) -> None:
     run(tmp_path / name, tmp_path / "out", percent=10)
     taken = ids(tmp_path / "out")
     assert 240 < len(taken) < 360 and max(taken) > 2500
-    run(tmp_path / name, tmp_path / "head", percent=10, sample="head")
-    assert max(ids(tmp_path / "head")) < 3000 and 0 in ids(tmp_path / "head")
+
+
+def as_arrow(path: Path, some: list[dict[str, Any]]) -> None:
+    table = pa.Table.from_pylist(some)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as stream:
+        stream.write_table(table, max_chunksize=250)
+
+
+HEADS: dict[str, Callable[[Path, list[dict[str, Any]]], object]] = {
+    "a.jsonl": as_jsonl, "a.jsonl.gz": as_gzip, "list.json": as_list, "objects.json": as_objects, "a.csv": as_csv,
+    "a.arrow": as_arrow, "a.parquet": parquet,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_the_head_of_a_file_is_its_first_rows_and_of_several_files_of_the_first(tmp_path: Path, name: str) -> None:
+    (tmp_path / "set").mkdir()
+    HEADS[name](tmp_path / "set" / name, rows(600))
+    run(tmp_path / "set", tmp_path / "one", percent=10, sample="head")
+    assert ids(tmp_path / "one") == set(range(len(ids(tmp_path / "one")))) and 50 <= len(ids(tmp_path / "one")) <= 70
+    HEADS[name](tmp_path / "set" / f"z{name}", rows(600, 600))
+    manifest = run(tmp_path / "set", tmp_path / "two", percent=75, sample="head")
+    taken = ids(tmp_path / "two")
+    assert taken >= set(range(600)) and taken == set(range(len(taken))) and 850 <= len(taken) <= 950
+    assert sum(read["in"] for read in manifest["read"].values()) == len(taken)
+
+
+def test_a_file_that_is_taken_whole_by_the_head_keeps_a_last_line_without_an_end(tmp_path: Path) -> None:
+    for name, start in (("a", 0), ("b", 100)):
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(json.dumps(row) for row in rows(100, start)))
+    run(f"{tmp_path}/*.jsonl", tmp_path / "out", percent=75, sample="head")
+    assert set(range(140)) <= ids(tmp_path / "out") <= set(range(160))
 
 
 def test_blocks_of_a_large_file_name_the_right_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,9 @@ TREES: dict[str, dict[str, str]] = {
     "held out": {"train.jsonl": "train", "held-out.jsonl": "heldout"},
     "with what is no data": {"train.jsonl": "train", "README.md": "unused", "dataset_info.json": "unused",
                              "notes.txt": "unused", ".hidden.jsonl": "unused", "old.tar.gz": "unused"},
+    "beside a model": {"chats.jsonl": "train", "tokenizer.json": "unused", "generation_config.json": "unused"},
+    "a name that only begins like a description": {"state_of_play.jsonl": "train", "config-help.json": "train"},
+    "times": {"20240101.jsonl": "train", "20240102T030405Z.jsonl": "train"},
     "two tests": {"train.jsonl": "train", "test_a.jsonl": "test", "test_b.jsonl": "unused"},
 }  # fmt: skip
 
@@ -90,6 +93,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "two to train on": (["train_v1.jsonl", "train_v2.jsonl"],
                         r"several splits could be trained on \(train_v1, train_v2\)"),
     "nothing to train on": (["test.jsonl", "dev.jsonl"], r"no train"),
+    "a name with blanks": (["My Train.jsonl", "Train.jsonl"], r"""SET="dataset.splits.train='My Train'\""""),
 }  # fmt: skip
 
 
@@ -149,6 +153,71 @@ def test_a_glob_and_a_pipe_leave_nothing_unnamed(tmp_path: Path) -> None:
     assert files_of(tmp_path) == {"a.jsonl": "train", "README.md": "unused", "pipe.jsonl": "unused"}
     with pytest.raises(UserError, match="is neither a file nor a folder"):
         local(str(tmp_path / "pipe.jsonl"))
+
+
+def test_a_folder_with_nothing_but_test_is_told_so(tmp_path: Path) -> None:
+    as_jsonl(tmp_path / "test.jsonl", rows(1))
+    with pytest.raises(UserError, match=r'it has test, and no train; .*SET="dataset.splits.train=test"'):
+        files_of(tmp_path)
+
+
+def test_names_are_shown_in_signs_that_can_be_seen(tmp_path: Path) -> None:
+    """A file's name may hold line breaks, escape sequences, and bytes that are not UTF-8."""
+    folder = tmp_path / "set"
+    folder.mkdir()
+    names = [b"a\xff.jsonl", b"b\nc.jsonl", b"d\x1b[2J.jsonl", b"e\xfe.txt"]
+    for number, name in enumerate(names):
+        as_jsonl(folder / os.fsdecode(name), rows(5, 5 * number))
+    manifest = run(folder, tmp_path / "out")
+    assert [each["file"] for each in manifest["unused_files"]] == ["e\\udcfe.txt"]
+    assert list(local(str(folder)).splits) == ["a\\udcff", "b\\u000ac", "d\\u001b[2J"]
+    assert ids(tmp_path / "out") == set(range(15))
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["version"] == manifest["version"]
+    with pytest.raises(UserError, match=r"a\\udcff.jsonl: a path that is not UTF-8; rename it"):
+        run(os.fsdecode(bytes(folder / "a") + b"\xff.jsonl"), tmp_path / "other")
+
+
+def test_an_empty_shard_is_named_and_an_empty_split_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    as_jsonl(folder / "train-0.jsonl", rows(20))
+    (folder / "train-1.jsonl").touch()
+    manifest = run(folder, tmp_path / "out", splits=PLAIN | {"train": "train"})
+    assert manifest["unused_files"] == [{"file": "train-1.jsonl", "reason": "it is empty"}]
+    (folder / "test.jsonl").touch()
+    with pytest.raises(UserError, match=r"'test' holds no row; .*\(dataset.splits.test=0.1\)"):
+        run(folder, tmp_path / "out", splits=PLAIN | {"train": "train", "test": "test"})
+
+
+def test_a_conversation_a_file_is_enough_where_the_files_are(tmp_path: Path) -> None:
+    for number in range(12):
+        as_jsonl(tmp_path / f"{chr(97 + number)}x.jsonl", rows(1, number))
+    assert check_files(from_values({"dataset": {}}), [str(tmp_path)], None)["status"] == "pass"
+    for number in range(3):
+        (tmp_path / f"{chr(97 + number)}x.jsonl").unlink()
+    verdict = check_files(from_values({"dataset": {}}), [str(tmp_path)], None)
+    few = next(each for each in verdict["checks"] if each["name"] == "few_rows")
+    assert few["status"] == "fail" and few["examples"][0]["found"] == "9 rows"
+
+
+def test_one_word_may_name_several_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b", "c c"):
+        as_jsonl(tmp_path / f"{name}.jsonl", rows(12, ord(name[0])))
+    verdict = check_files(from_values({"dataset": {}}), ["a.jsonl b.jsonl"], None)
+    assert verdict["rows"].keys() == {"a", "b"} and verdict["sources"] == ["a.jsonl", "b.jsonl"]
+    assert check_files(from_values({"dataset": {}}), ["c c.jsonl"], None)["rows"].keys() == {"c c"}
+    with pytest.raises(UserError, match=r"a.jsonl gone.jsonl: there is no such file"):
+        check_files(from_values({"dataset": {}}), ["a.jsonl gone.jsonl"], None)
+
+
+def test_a_file_behind_a_closed_door_is_not_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(self: Path, **_: object) -> bool:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "exists", closed)
+    with pytest.raises(UserError, match=r"/closed/a.jsonl: cannot be read \(Permission denied\)"):
+        local("/closed/a.jsonl")
 
 
 def test_a_subset_of_a_local_folder_is_refused(tmp_path: Path) -> None:

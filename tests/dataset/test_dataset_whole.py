@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -117,7 +118,9 @@ def test_a_full_disk_is_a_sentence(
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounts a small file system")
-def test_a_disk_that_is_really_full(two: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_disk_that_is_really_full_or_can_only_be_read(
+    two: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(disk)], capture_output=True).returncode:
@@ -128,8 +131,44 @@ def test_a_disk_that_is_really_full(two: tuple[Path, Path], tmp_path: Path) -> N
         with pytest.raises(UserError, match="no space is left on the disk; make room"):
             run(tmp_path / "large.jsonl", disk / "out")
         assert whole(disk / "out") == version and not list(disk.glob("out/.partial-*"))
+        monkeypatch.setattr(tempfile, "tempdir", str(disk))  # where what was seen is kept meanwhile
+        with pytest.raises(UserError, match=f"{disk}: no space is left on the disk"):
+            run(tmp_path / "large.jsonl", tmp_path / "out")
+        monkeypatch.undo()
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        for command in (["prepare", "--source", str(two[1]), "--env", "demo"], ["report", "--env", "demo"]):
+            with pytest.raises(OSError, match="Read-only") as caught:
+                command_line([*command, "--folder", str(disk / "out")])
+            assert caught.value.filename in (str(disk / "out"), str(disk / "out" / REPORT))
     finally:
         subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("name", ["train.jsonl", REPORT])
+def test_a_folder_where_a_file_belongs_leaves_the_old_version(
+    two: tuple[Path, Path], tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "out" / name).unlink()
+    (tmp_path / "out" / name).mkdir()
+    before = (tmp_path / "out" / MANIFEST).read_bytes()
+    with pytest.raises(UserError, match=f"out/{name}: is a folder, and a file belongs there") as caught:
+        run(two[1], tmp_path / "out")
+    assert caught.value.code == FILE and (tmp_path / "out" / MANIFEST).read_bytes() == before
+
+
+def test_a_device_without_room_is_a_sentence(two: tuple[Path, Path]) -> None:
+    words = [sys.executable, "-m", "scripts.dataset", "check", "--env", "demo", str(two[0])]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
+    assert done.returncode == FILE
+    assert done.stderr.splitlines() == ["error: output: no space left on device; put that right and run this again"]
+
+
+def test_a_run_cleans_up_after_a_killed_one_even_where_nothing_is_to_do(two: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "out" / ".partial-killed").mkdir()
+    version = whole(tmp_path / "out")
+    assert run(two[0], tmp_path / "out")["version"] == version
+    assert not list(tmp_path.glob("out/.partial-*"))
 
 
 def test_a_second_run_waits_for_the_first_and_says_so(
