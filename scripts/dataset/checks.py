@@ -40,8 +40,8 @@ CHECKS: dict[str, Check] = {
                     (FAIL, DROP)),
     "media": Check("a part that is no text", DROP, "leave the row out, or keep its text alone: the component trains "
                    "on text"),
-    "label": Check("answer labelled as bad", DROP, "leave it out: every answer is trained as one to give", True,
-                   (FAIL, DROP)),
+    "label": Check("answer labelled as bad", DROP, "leave it out: every answer is trained as one to give; rename the "
+                   "column if it says something else", True, (FAIL, DROP)),
     "weight": Check("answer with weight 0", DROP, "cut the conversation before that answer: the component trains every "
                     "answer, whatever its weight", True),
     "role": Check("unknown role", DROP, "rename the role, or map it under dataset.layout.roles", True),

@@ -14,7 +14,7 @@ from scripts.dataset.accounts import Accounts
 from scripts.dataset.checks import Finding, shown
 from scripts.dataset.layouts import beside, columnar, pairs
 from scripts.dataset.layouts.beside import NOTHING
-from scripts.dataset.layouts.turns import Remarks, Said, Turns, Unreadable, as_json
+from scripts.dataset.layouts.turns import Remarks, Said, Turns, Unreadable, as_json, exact, is_rounded
 from scripts.dataset.layouts.ways import Way, hint, ways
 from scripts.dataset.read_rows import Chunk
 from scripts.dataset.settings import Layout
@@ -109,6 +109,9 @@ class Mapper:
             if way is self._bare:
                 row = {"messages": row}
             plain = self._turns.plain(row.get(way.messages)) if way.messages and not way.beside else None
+            if not plain and isinstance(item, bytes) and is_rounded(item.decode()):
+                self._row(at, exact(item), rows)
+                return
             messages = plain[0] if plain else self._conversation(row, way)
             extras = self._extras(row, way) if way.kept or way.tools or way.functions else {}
             if way.beside:
@@ -119,7 +122,7 @@ class Mapper:
             return
         way.rows += 1
         if remarks.changed or remarks.findings:
-            self._accounts.changed.update(remarks.changed)
+            self._accounts.change(remarks.changed)
             rows.doubtful += [(len(rows.at), finding) for finding in remarks.findings]
             remarks.clear()
         for name in way.ignored:
@@ -191,7 +194,10 @@ class Mapper:
                 extras[name] = row[name]
         for column in filter(None, (way.tools, way.functions)):
             value = row.get(column)
-            if value is None or value == "" or "tools" in extras:
+            if value is None or value == "":
+                continue
+            if "tools" in extras:
+                self._accounts.ignore(column)
                 continue
             if isinstance(value, str):
                 value = as_json(value, column, "a list of tools")
