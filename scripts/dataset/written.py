@@ -8,7 +8,7 @@ from typing import Any
 from scripts.conversation import tokens as chat
 from scripts.dataset import lengths
 from scripts.dataset.checks import shown
-from scripts.dataset.layouts.turns import has_calls
+from scripts.dataset.layouts.turns import has_calls, name_of
 from scripts.dataset.tokenizer import Tokenizer
 
 
@@ -37,14 +37,8 @@ def _unwritten(coder: Tokenizer, messages: list[dict[str, Any]], tools: Any) -> 
         before = chat.text(coder, messages[:turn], tools, answer=True)
         answer = chat.text(coder, messages[: turn + 1], tools)[len(before) :]
         for call in message["tool_calls"]:
-            name = _name(call)
+            name = name_of(call)
             if name and name not in answer:
                 then = "" if str(message.get("content") or "").strip() else ", which leaves an empty answer"
                 return f"the call of {shown(name)} in messages[{turn}] is not written{then}"
     return ""
-
-
-def _name(call: Any) -> str:
-    function = call.get("function", call) if isinstance(call, dict) else None
-    name = function.get("name") if isinstance(function, dict) else None
-    return name if isinstance(name, str) else ""

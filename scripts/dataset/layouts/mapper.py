@@ -205,6 +205,8 @@ class Mapper:
             if column == way.functions and isinstance(value, list):
                 value = [{"type": "function", "function": each} for each in value]
                 self._remarks.changed.add(f"{column} written as tools")
+            if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+                raise Unreadable(column, value, "a list of tools, each an object")
             extras["tools"] = value
             self._accounts.used[column] += 1
         return extras

@@ -122,7 +122,7 @@ class Turns:
         message: dict[str, Any] = {"role": self.known(speaker)}
         if speaker.lower() in RENAMED and message["role"] != speaker:
             remarks.changed.add(f"role {speaker.lower()} written as {message['role']}")
-        calls = _calls(turn, remarks)
+        calls = _calls(turn, path, remarks)
         if speaker.lower() in CALLERS and speaker not in self._own:
             message["role"], calls = "assistant", _written_calls(content, f"{path}.{content_key}")
             remarks.changed.add(f"turns of {speaker.lower()} written as tool_calls")
@@ -177,13 +177,26 @@ def exact(text: str | bytes) -> Any:
         raise Unreadable("", Said("a number of thousands of digits"), "at most 64 bits, or text") from None
 
 
-def _calls(turn: dict[str, Any], remarks: Remarks) -> Any:
+def name_of(call: Any) -> str:
+    """Returns the name of what a tool call calls; an empty text for what is no call."""
+    function = call.get("function", call) if isinstance(call, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _calls(turn: dict[str, Any], path: str, remarks: Remarks) -> Any:
     """Returns the calls of a turn, one of the older kind written as templates read it."""
     older = turn.get("function_call")
     if isinstance(older, dict) and older and not turn.get("tool_calls"):
         remarks.changed.add("function_call written as tool_calls")
         return [{"type": "function", "function": older}]
-    return turn.get("tool_calls")
+    calls = turn.get("tool_calls")
+    if isinstance(calls, str) and calls:
+        calls = as_json(calls, f"{path}.tool_calls", "a list of calls")
+        remarks.changed.add("tool_calls read from JSON text")
+    if calls and not (isinstance(calls, list) and all(map(name_of, calls))):
+        raise Unreadable(f"{path}.tool_calls", calls, "a list of calls, each with the name of its function")
+    return calls
 
 
 def _written_calls(text: Any, path: str) -> list[dict[str, Any]]:
@@ -191,7 +204,7 @@ def _written_calls(text: Any, path: str) -> list[dict[str, Any]]:
     expected = "a call as JSON: {name, arguments}"
     calls = as_json(text, path, expected) if isinstance(text, str) else text
     calls = calls if isinstance(calls, list) else [calls]
-    if not calls or not all(isinstance(call, dict) and isinstance(call.get("name"), str) for call in calls):
+    if not calls or not all(isinstance(call, dict) and "function" not in call and name_of(call) for call in calls):
         raise Unreadable(path, text, expected)
     return [{"type": "function", "function": call} for call in calls]
 
