@@ -71,6 +71,8 @@ CHECKS: dict[str, Check] = {
                       "template can write: the job fails on such a row", True),
     "calls_lost": Check("tool calls that the template does not write", FAIL, "take a model whose template knows tools, "
                         "or write the calls as text: the model would learn an empty answer", True),
+    "text_lost": Check("messages or tools that the template does not write", FAIL, "take a model whose template writes "
+                       "them, or move the text into a message that it writes: the model would never see it", True),
     "few_rows": Check("too few training rows", FAIL,
                       f"give at least {FEWEST_ROWS} training rows", True, (FAIL, KEEP)),
     "secret": Check("likely secret", KEEP, "remove it, and revoke it if it is real"),

@@ -99,6 +99,39 @@ def test_tool_calls_that_the_template_leaves_out_stop(
     assert not words or words in found["examples"][0]["found"]
 
 
+@pytest.mark.parametrize(
+    ("row", "path"),
+    [
+        ([{"role": "system", "content": "You are a helpful assistant."}], "messages[0]"),
+        ([], "tools"),
+    ],
+)
+def test_what_the_template_leaves_out_stops(
+    tmp_path: Path, small_tokenizer: Path, row: list[dict[str, str]], path: str
+) -> None:
+    template = TEMPLATE.replace(
+        "{% for message in messages %}", "{% for message in messages if message.role != 'system' %}"
+    )
+    coder = with_template(small_tokenizer, tmp_path / "coder", template)
+    more = {} if row else {"tools": [{"name": "add"}]}
+    rows = [
+        {
+            "messages": [*row, {"role": "user", "content": f" Is {at}? "}, {"role": "assistant", "content": f"A {at}"}],
+            **more,
+        }
+        for at in range(100, 150)
+    ]
+    source = tmp_path / "rows.jsonl"
+    source.write_text("\n".join(map(json.dumps, rows)))
+    code, _, checks = run(source, coder)
+    found = checks["text_lost"]
+    assert (code, found["status"], found["count"]) == (1, "fail", 50)
+    assert found["examples"][0]["path"] == path
+    assert run(source, coder, checks={"text_lost": "keep"})[0] == 0
+    folded = run(source, coder, model={"finetune_config": {"system_role_supported": "false"}})
+    assert folded[2]["text_lost"]["count"] == (0 if row else 50)
+
+
 def test_the_components_settings_of_the_template_hold(tmp_path: Path, small_tokenizer: Path) -> None:
     coder = with_template(small_tokenizer, tmp_path / "coder", REFUSES_SYSTEM)
     source = write(tmp_path / "rows.jsonl", 0, 100, system=True)
