@@ -16,6 +16,7 @@ from scripts.dataset.prepare import prepare
 from scripts.dataset.settings import from_values
 from scripts.dataset.text_checks import Texts
 from tests.dataset.conftest import TEMPLATE
+from tests.dataset.layout_cases import numbered
 
 CALL = {"type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
 CONTENT = "{{ message.content }}"
@@ -114,13 +115,8 @@ def test_what_the_template_leaves_out_stops(
     )
     coder = with_template(small_tokenizer, tmp_path / "coder", template)
     more = {} if row else {"tools": [{"name": "add"}]}
-    rows = [
-        {
-            "messages": [*row, {"role": "user", "content": f" Is {at}? "}, {"role": "assistant", "content": f"A {at}"}],
-            **more,
-        }
-        for at in range(100, 150)
-    ]
+    talk = [{"role": "user", "content": " Is {i}? "}, {"role": "assistant", "content": "It is {i}."}]
+    rows = [numbered({"messages": [*row, *talk], **more}, at) for at in range(100, 150)]
     source = tmp_path / "rows.jsonl"
     source.write_text("\n".join(map(json.dumps, rows)))
     code, _, checks = run(source, coder)
