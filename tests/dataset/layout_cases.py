@@ -126,6 +126,8 @@ CASES = {
                       [user("Hi."), assistant("Hello."), *PLAIN], "input output chat_history"),
     "TRL": Case("prompt/completion", {"prompt": [system(), user()], "completion": [assistant()]}, [system(), *PLAIN],
                 "prompt completion"),
+    "TRL, as text": Case("prompt/completion", {"prompt": f'[{{"role": "user", "content": "{Q}"}}]', "completion": A},
+                         PLAIN, "prompt completion"),
     "query/response": Case("query/response", {"query": Q, "response": A, "history": [["Hi.", "Hello."]]},
                            [user("Hi."), assistant("Hello."), *PLAIN], "query response history"),
     "OpenOrca": Case("question/response", {"id": "{i}", "system_prompt": "Be brief.", "question": Q, "response": A},
@@ -211,6 +213,8 @@ ODD = {
         {"function": {"name": "add", "arguments": {"a": 12345678901234567890123}}}]}]}, "schema", "messages", "64-bit"),
     "number in text": Odd({"messages": PLAIN, "tools": '[{"name": "f", "parameters": {"a": 12345678901234567890123}}]'},
                           "schema", "", "64-bit"),
+    "Python's turns": Odd({"prompt": "[{'content': 'Hi.', 'role': 'user'}]", "completion": A}, "schema", "prompt",
+                          "json.dumps"),
     "Python's": Odd({"messages": "[{'role': 'user'}]"}, "schema", "messages", "json.dumps"),
     "unknown": Odd({"frage": Q, "antwort": A}, "schema", "", "'frage', 'antwort'"),
 }  # fmt: skip

@@ -217,6 +217,15 @@ def test_no_mixture_of_columns_and_values_raises() -> None:
         assert all(isinstance(text, str) for texts in mapped.texts for text in texts)
 
 
+def test_layouts_joined_in_one_csv_file_go_by_the_columns_that_hold_something(tmp_path: Path) -> None:
+    lines = ["messages,instruction,output"]
+    for at in range(100, 148):
+        talk = json.dumps(numbered(PLAIN, at)).replace('"', '""')
+        lines += [f'"{talk}",,', f",Who is {at * 7}?,Nobody {at}."]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    assert prepared(tmp_path / "a.csv")["columns"]["a"]["layouts"] == {"Alpaca": 48, "messages": 48}
+
+
 MAPS = "dataset.layout: {format: "
 
 

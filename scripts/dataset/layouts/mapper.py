@@ -166,7 +166,7 @@ class Mapper:
             raise Unreadable("", row, "an object with `messages`")
         several = self._of(tuple(row))
         for way in several:
-            if row.get(way.main[0]) is not None and row.get(way.main[-1]) is not None:
+            if row.get(way.main[0]) not in NOTHING and row.get(way.main[-1]) not in NOTHING:
                 return way
         if several:
             return several[0]

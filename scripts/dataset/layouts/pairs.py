@@ -10,6 +10,7 @@ from scripts.dataset.layouts.ways import ASKED_ABOUT, Way
 
 # A conversation in one text, as in Anthropic's hh-rlhf.
 _SPEAKER = re.compile(r"\n\n(Human|Assistant):")
+_TURNS = re.compile(r"""\s*\[\s*\{\s*["'](role|content|from|value)["']\s*:""")  # the text of a list of messages
 _ASKS, _ANSWERS = "\n\nHuman:", "\n\nAssistant:"
 
 
@@ -44,10 +45,10 @@ def _asked(value: Any, column: str, turns: Turns, remarks: Remarks) -> list[dict
 
 
 def _part(value: Any, column: str, role: str, turns: Turns, remarks: Remarks) -> list[dict[str, Any]]:
-    """Returns the messages of one side: a text, a list of messages, or an object with one."""
-    if isinstance(value, str):
+    """Returns the messages of one side: a text, a list of messages (in CSV as text), or an object with one."""
+    if isinstance(value, str) and not _TURNS.match(value):
         return [{"role": role, "content": value}]
-    if not isinstance(value, list | dict):
+    if not isinstance(value, list | dict | str):
         raise Unreadable(column, value, "text, or a list of {role, content}")
     return turns.read(value, column, remarks)
 

@@ -31,7 +31,7 @@ CALLERS = ("function_call", "tool_call", "tool_calls")  # speakers whose text is
 TEXT_PARTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
 WEIGHTS = ("weight", "loss", "train", "training")  # 0 or false: not to be trained; the component does it all the same
 _LONG = re.compile(r"\d{20}")
-OF_A_CALL = ("tool_calls", "tool_call_id", "name")  # keys that templates read
+OF_A_CALL = ("tool_call_id", "name")  # keys that templates read
 
 
 @dataclass
@@ -139,6 +139,8 @@ class Turns:
                 _weigh(value, f"{path}.{name}", message["role"], remarks)
             elif value is None:
                 remarks.changed.add("keys of messages with null left out")
+            elif name == "tool_calls":
+                message[name] = calls or []
             else:
                 message[name] = value
                 if name not in OF_A_CALL:
