@@ -166,7 +166,9 @@ class Mapper:
             raise Unreadable("", row, "an object with `messages`")
         several = self._of(tuple(row))
         for way in several:
-            if row.get(way.main[0]) not in NOTHING and row.get(way.main[-1]) not in NOTHING:
+            value = row.get(way.main[0])
+            is_prose = way.messages and isinstance(value, str) and value.lstrip()[:1] not in ("[", "{")
+            if value not in NOTHING and row.get(way.main[-1]) not in NOTHING and not is_prose:
                 return way
         if several:
             return several[0]

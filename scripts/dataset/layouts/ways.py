@@ -23,7 +23,7 @@ ASKED_ABOUT = ("instruction", "question", "query", "problem")
 LABELS = ("label", "kto_tag")  # true for an answer to learn, false for one to avoid
 MEDIA = ("images", "image", "videos", "video", "audios", "audio")
 KEPT = ("prompt", "prompt_id")  # what the output keeps beside `messages` of a set that has both; nobody trains on it
-SPEAKERS_KEYS = ("role", "from", "speaker", "author", "sender", "who")
+SPEAKER_KEYS = ("role", "from", "speaker", "author", "sender", "who")
 _SAID = re.compile("answer|response|completion|output|target|reply|solution")  # in the names of answers
 _BESIDE = re.compile("(^|_)id$|^tools$|^system|reject|^source$|^title$|^category$|^model$")  # what is neither
 LISTS = {"messages": "messages", "contents": "Gemini"}
@@ -137,7 +137,7 @@ def hint(row: dict[str, Any]) -> str:
     answers = [name for name in texts if _SAID.search(name.lower())]
     asked = [name for name in texts if name.lower() in QUESTIONS]
     others = [name for name in texts if name not in (*answers, *asked)]
-    if any(name.lower() in SPEAKERS_KEYS for name in texts):
+    if any(name.lower() in SPEAKER_KEYS for name in texts):
         return "a conversation a row: here a row is one message of it"
     if len(answers) > 1:
         return f"one answer: of {', '.join(map(shown, answers[:4]))} name the one to train as dataset.layout.response"
@@ -158,7 +158,7 @@ def turn_hint(column: str, turn: Any) -> str:
     if isinstance(turn, str):
         return f"dataset.layout: {{format: messages, messages: {_yaml(column)}}}"
     keys = [key for key, value in turn.items() if isinstance(value, str) and not _BESIDE.search(key.lower())]
-    role = next((key for key in keys if key.lower() in SPEAKERS_KEYS), None)
+    role = next((key for key in keys if key.lower() in SPEAKER_KEYS), None)
     content = max((key for key in keys if key != role), key=lambda key: len(turn[key]), default=None)
     if role is None or content is None:
         return "turns of {role, content} or {from, value}"
