@@ -164,7 +164,7 @@ CASES = {
     "text/ground_truth": Case("text/ground_truth", {"text": Q, "ground_truth": A}, PLAIN, "text ground_truth"),
     "Question/Answer": Case("question/answer", {"Question": Q, "Answer": A, "score": 1}, PLAIN, "Question Answer",
                             "score"),
-    "beside a talk in prose": Case("question/answer", {"dialogue": "A: Hi. B: Hello.", "question": Q, "answer": A}, PLAIN,
+    "beside a talk in prose": Case("question/answer", {"dialogue": "A: Hi. B: Hi.", "question": Q, "answer": A}, PLAIN,
                                    "question answer", "dialogue"),
     "user/assistant": Case("user/assistant", {"user": Q, "assistant": A}, PLAIN, "user assistant"),
 }  # fmt: skip
