@@ -31,6 +31,11 @@ class Accounts:
         name = shown(column)[1:-1]
         self.ignored[name if name in self.ignored or len(self.ignored) < COLUMNS else "further columns"] += rows
 
+    def change(self, phrases: set[str]) -> None:
+        """Enters what was done to one row; phrases may name its keys, so their number is limited too."""
+        for phrase in phrases:
+            self.changed[phrase if phrase in self.changed or len(self.changed) < COLUMNS else "further changes"] += 1
+
     def plain(self) -> dict[str, dict[str, int]]:
         """Returns the accounts as plain data, the largest first."""
         kinds = {"layouts": self.layouts, "used": self.used, "ignored": self.ignored, "changed": self.changed}

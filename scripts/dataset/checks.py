@@ -40,8 +40,8 @@ CHECKS: dict[str, Check] = {
                     (FAIL, DROP)),
     "media": Check("a part that is no text", DROP, "leave the row out, or keep its text alone: the component trains "
                    "on text"),
-    "label": Check("answer labelled as bad", DROP, "leave it out: every answer is trained as one to give", True,
-                   (FAIL, DROP)),
+    "label": Check("answer labelled as bad", DROP, "leave it out: every answer is trained as one to give; rename the "
+                   "column if it says something else", True, (FAIL, DROP)),
     "weight": Check("answer with weight 0", DROP, "cut the conversation before that answer: the component trains every "
                     "answer, whatever its weight", True),
     "role": Check("unknown role", DROP, "rename the role, or map it under dataset.layout.roles", True),
@@ -71,6 +71,8 @@ CHECKS: dict[str, Check] = {
                       "template can write: the job fails on such a row", True),
     "calls_lost": Check("tool calls that the template does not write", FAIL, "take a model whose template knows tools, "
                         "or write the calls as text: the model would learn an empty answer", True),
+    "text_lost": Check("messages or tools that the template does not write", FAIL, "take a model whose template writes "
+                       "them, or move the text into a message that it writes: the model would never see it", True),
     "few_rows": Check("too few training rows", FAIL,
                       f"give at least {FEWEST_ROWS} training rows", True, (FAIL, KEEP)),
     "secret": Check("likely secret", KEEP, "remove it, and revoke it if it is real"),

@@ -33,7 +33,7 @@ class Length:
     answers: int
     answers_lost: int
     refused: str = ""  # what the chat template said instead of writing the conversation
-    unwritten: str = ""  # tool calls that it left out
+    unwritten: Finding | None = None  # what it left out
     is_guess: bool = False  # told by characters, not by tokens
 
     def numbers(self) -> tuple[int, int, int, int, int]:
@@ -44,10 +44,7 @@ class Length:
         """Returns what the template and the cut at `limit` tokens do to the conversation."""
         if self.refused:
             return [Finding("template", "messages", self.refused, "a conversation that the template can write")]
-        if self.unwritten:
-            expected = "a template that writes tool calls"
-            return [Finding("calls_lost", "messages", self.unwritten, expected), *self._cut(limit)]
-        return self._cut(limit)
+        return [*([self.unwritten] if self.unwritten else []), *self._cut(limit)]
 
     def _cut(self, limit: int | None) -> list[Finding]:
         if limit is None or self.tokens <= limit:

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 from scripts.dataset.checks import CHECKS
 from scripts.errors import UserError, suggest
 
-BY_TEMPLATE = ("template", "calls_lost")  # checks that ask the model's own chat template
+BY_TEMPLATE = ("template", "calls_lost", "text_lost")  # checks that ask the model's own chat template
 COUNTED = ("too_long", "answers_lost", *BY_TEMPLATE)  # checks that need every row's tokens to drop it
 TRAIN, VALIDATION, TEST, HELDOUT = PARTS = ("train", "validation", "test", "heldout")  # the output files
 CUT = 0.05  # the share of train that stands in for a split that a plain file does not have

@@ -246,22 +246,27 @@ def _check_texts(batch: Batch, messages: list[bytes], control: ControlTokens) ->
     rows, alive = batch.rows, batch.left()
     texts = Texts([rows.texts[at] for at in alive])
     canonical = texts.canonical() if alive else []
-    same = [_same(text, rows, at, messages[at]) for text, at in zip(canonical, alive, strict=True)]
+    beside = [_beside(rows, at, messages[at]) for at in alive]
+    same = [_same(text, more, rows.roles[at]) for text, more, at in zip(canonical, beside, alive, strict=True)]
     exact = digests([messages[at] for at in alive])
     prints = Prints(alive, same, exact, texts.lengths, np.zeros(len(alive), np.uint64))
-    for index, finding in (*control.findings(texts), *texts.findings()):  # a thread looks for secrets meanwhile
+    for index, finding in (*control.findings(texts, beside), *texts.findings()):  # a thread looks for secrets meanwhile
         batch.find(alive[index], finding)
     return prints
 
 
-def _same(text: bytes, rows: Rows, at: int, message: bytes) -> int:
-    """Returns the hash of what makes two conversations the same: who says what, calls which tools, and has which."""
+def _beside(rows: Rows, at: int, messages: bytes) -> bytes:
+    """Returns what a conversation holds beside its texts: which tools it has, and calls."""
     tools = rows.extras[at].get("tools")
-    if tools is not None:
-        text += b"\x1e" + orjson.dumps(tools)
+    beside = b"" if tools is None else b"\x1e" + orjson.dumps(tools)
     if not rows.plain and any(len(each) > 2 for each in rows.messages[at]):
-        text += b"\x1e" + message
-    return xxhash.xxh3_64_intdigest(text, seed=_seed(rows.roles[at]))
+        beside += b"\x1e" + messages
+    return beside
+
+
+def _same(text: bytes, beside: bytes, roles: tuple[str, ...]) -> int:
+    """Returns the hash of what makes two conversations the same: who says what, calls which tools, and has which."""
+    return xxhash.xxh3_64_intdigest(text + beside, seed=_seed(roles))
 
 
 @lru_cache(maxsize=4096)
@@ -296,8 +301,8 @@ def _dump(items: list[Any], path: str, batch: Batch) -> list[bytes]:
             if "surrogates" in str(error) or "UTF-8" in str(error):
                 batch.find(at, Finding("encoding", path, "a lone surrogate or bytes that are not UTF-8", "UTF-8"))
             else:
-                what = f"what JSON cannot hold ({str(error)[:60]})"
-                batch.find(at, Finding("schema", path, what, "text, numbers, lists"))
+                what, expected = f"what JSON cannot hold ({str(error)[:60]})", "text, lists, numbers of 64 bits"
+                batch.find(at, Finding("schema", path, what, expected, "write it as text"))
             batch.gone.setdefault(at, "schema")
     return out
 

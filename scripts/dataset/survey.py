@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -154,15 +155,14 @@ def _sampled_tokens(
     how = "tokenizer" if coder else "characters"
     guesses = sum(length.is_guess for length in counted)
     out = lengths.summary(counts, np.array(sizes, dtype=np.float64), books.characters, books.rows, limit, how, guesses)
+    hits = Counter[str]()
     for length, (place, at) in zip(counted, places, strict=True):
         for finding in length.findings(limit):
             tally.find(part, place(at), finding)
+            hits[finding.check] += 1
     if len(counted) < books.rows:  # from the sample to all rows
-        for check, hits in (
-            ("template", sum(bool(each.refused) for each in counted)),
-            ("calls_lost", sum(bool(each.unwritten) for each in counted)),
-        ):
-            tally.estimate(check, part, round(hits * books.rows / max(len(counted), 1)))
+        for check in BY_TEMPLATE:
+            tally.estimate(check, part, round(hits[check] * books.rows / max(len(counted), 1)))
         for check in ("too_long", "answers_lost") if "cut" in out else ():
             tally.estimate(check, part, out["cut"][check]["rows"])
     return out

@@ -7,8 +7,8 @@ from typing import Any
 
 from scripts.conversation import tokens as chat
 from scripts.dataset import lengths
-from scripts.dataset.checks import shown
-from scripts.dataset.layouts.turns import has_calls
+from scripts.dataset.checks import Finding, shown
+from scripts.dataset.layouts.turns import has_calls, name_of
 from scripts.dataset.tokenizer import Tokenizer
 
 
@@ -19,32 +19,41 @@ def length(coder: Tokenizer, messages: list[dict[str, Any]], tools: Any, limit: 
     """
     try:
         found = lengths.measured(chat.encode(coder, messages, tools, coder.system_role), limit)
-        unwritten = _unwritten(coder, messages, tools) if any(map(has_calls, messages)) else ""
+        if coder.stands_in:
+            return found
+        messages = messages if coder.system_role else chat.fold_system(messages)
+        return replace(found, unwritten=_lost_call(coder, messages, tools) or _lost_text(coder, messages, tools))
     except Exception as error:  # a template is a program of the model's: whatever it raises, the row is still counted
-        found, unwritten = lengths.guessed(messages, limit), ""
-        if not coder.stands_in:
-            found = replace(found, refused=shown(f"{error}", 100)[1:-1])
-    return replace(found, unwritten=unwritten) if unwritten and not coder.stands_in else found
+        refused = "" if coder.stands_in else shown(f"{error}", 100)[1:-1]
+        return replace(lengths.guessed(messages, limit), refused=refused)
 
 
-def _unwritten(coder: Tokenizer, messages: list[dict[str, Any]], tools: Any) -> str:
-    """Returns which tool call the template leaves out of its answer; an empty text where it writes them all."""
-    if not coder.system_role:
-        messages = chat.fold_system(messages)
+def _lost_call(coder: Tokenizer, messages: list[dict[str, Any]], tools: Any) -> Finding | None:
+    """Returns which tool call the template leaves out of its answer, if it does."""
     for turn, message in enumerate(messages):
         if message["role"] != "assistant" or not has_calls(message):
             continue
         before = chat.text(coder, messages[:turn], tools, answer=True)
         answer = chat.text(coder, messages[: turn + 1], tools)[len(before) :]
-        for call in message["tool_calls"]:
-            name = _name(call)
-            if name and name not in answer:
+        for name in map(name_of, message["tool_calls"]):
+            if name not in answer:
                 then = "" if str(message.get("content") or "").strip() else ", which leaves an empty answer"
-                return f"the call of {shown(name)} in messages[{turn}] is not written{then}"
-    return ""
+                found = f"the call of {shown(name)} in messages[{turn}] is not written{then}"
+                return Finding("calls_lost", "messages", found, "a template that writes tool calls")
+    return None
 
 
-def _name(call: Any) -> str:
-    function = call.get("function", call) if isinstance(call, dict) else None
-    name = function.get("name") if isinstance(function, dict) else None
-    return name if isinstance(name, str) else ""
+def _lost_text(coder: Tokenizer, messages: list[dict[str, Any]], tools: Any) -> Finding | None:
+    """Returns which message the template leaves out, or that it leaves out the tools: it writes the same without."""
+    written = chat.text(coder, messages, tools)
+    for turn, message in enumerate(messages):
+        text = str(message.get("content") or "")
+        if text.strip() in written:
+            continue
+        other = [*messages[:turn], {**message, "content": f"{text}#"}, *messages[turn + 1 :]]
+        if chat.text(coder, other, tools) == written:
+            found = f"the {message['role']} message is not written"
+            return Finding("text_lost", f"messages[{turn}]", found, "a template that writes every message")
+    if tools and chat.text(coder, messages) == written:
+        return Finding("text_lost", "tools", "no tool is written", "a template that writes tools")
+    return None

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from scripts.dataset.layouts.mapper import Mapper
+from scripts.dataset.layouts.ways import hint
 from scripts.dataset.prepare import prepare
 from scripts.dataset.read_rows import Chunk
 from scripts.dataset.settings import Layout, from_values
@@ -212,3 +213,35 @@ def test_no_mixture_of_columns_and_values_raises() -> None:
         mapped = Mapper(layout).rows(Chunk(None, [json.dumps(row).encode() for row in rows], 0))
         assert sorted([*mapped.at, *(at for at, _ in mapped.bad)]) == list(range(len(rows)))
         assert all(isinstance(text, str) for texts in mapped.texts for text in texts)
+
+
+def test_layouts_joined_in_one_csv_file_go_by_the_columns_that_hold_something(tmp_path: Path) -> None:
+    lines = ["messages,instruction,output"]
+    for at in range(100, 148):
+        talk = json.dumps(numbered(PLAIN, at)).replace('"', '""')
+        lines += [f'"{talk}",,', f",Who is {at * 7}?,Nobody {at}."]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    assert prepared(tmp_path / "a.csv")["columns"]["a"]["layouts"] == {"Alpaca": 48, "messages": 48}
+
+
+MAPS = "dataset.layout: {format: "
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"id": "7", "query": Q, "tools": "[]", "answers": "[]"}, "prompt: query, response: answers}"),
+        ({"inputs": Q, "targets": "A."}, MAPS + "prompt_response, prompt: inputs, response: targets}"),
+        ({"frage": Q, "antwort": "A."}, MAPS + "prompt_response, prompt: frage, response: antwort}"),
+        ({"prompt": Q, "response_0": "A.", "response_1": "Bad."}, "of 'response_0', 'response_1' name the one"),
+        ({"instruction": Q, "chosen_response": "A.", "rejected_response": "Bad."}, "response: chosen_response}"),
+        ({"id": "7", "title": "T", "question": Q, "answers": {"text": ["A."]}}, "an answer as text beside 'question'"),
+        ({"message_id": "7", "parent_id": "6", "role": "prompter", "text": Q}, "here a row is one message of it"),
+        ({"id": "7", "data": [Q, "A."]}, MAPS + "messages, messages: data}"),
+        ({"talk": [{"Sender": "Bob", "Body": Q, "id": "x"}]}, "messages: talk, role: Sender, content: Body}"),
+        ({"talk": [{"human": Q, "assistant": "A."}]}, "turns of {role, content} or {from, value}"),
+        ({"mapping": {}, "title": "T"}, "messages, or a question and an answer as text"),
+    ],
+)  # fmt: skip
+def test_a_refusal_shows_what_would_map_the_columns_at_hand(row: dict[str, Any], words: str) -> None:
+    assert words in hint(row)

@@ -16,6 +16,7 @@ from scripts.dataset.prepare import prepare
 from scripts.dataset.settings import from_values
 from scripts.dataset.text_checks import Texts
 from tests.dataset.conftest import TEMPLATE
+from tests.dataset.layout_cases import numbered
 
 CALL = {"type": "function", "function": {"name": "add", "arguments": {"a": 1}}}
 CONTENT = "{{ message.content }}"
@@ -101,6 +102,34 @@ def test_tool_calls_that_the_template_leaves_out_stop(
     found = checks["calls_lost"]
     assert (code, found["status"]) == ((1, "fail") if words else (0, "pass"))
     assert not words or words in found["examples"][0]["found"]
+
+
+@pytest.mark.parametrize(
+    ("row", "path"),
+    [
+        ([{"role": "system", "content": "You are a helpful assistant."}], "messages[0]"),
+        ([], "tools"),
+    ],
+)
+def test_what_the_template_leaves_out_stops(
+    tmp_path: Path, small_tokenizer: Path, row: list[dict[str, str]], path: str
+) -> None:
+    template = TEMPLATE.replace(
+        "{% for message in messages %}", "{% for message in messages if message.role != 'system' %}"
+    )
+    coder = with_template(small_tokenizer, tmp_path / "coder", template)
+    more = {} if row else {"tools": [{"name": "add"}]}
+    talk = [{"role": "user", "content": " Is {i}? "}, {"role": "assistant", "content": "It is {i}."}]
+    rows = [numbered({"messages": [*row, *talk], **more}, at) for at in range(100, 150)]
+    source = tmp_path / "rows.jsonl"
+    source.write_text("\n".join(map(json.dumps, rows)))
+    code, _, checks = run(source, coder)
+    found = checks["text_lost"]
+    assert (code, found["status"], found["count"]) == (1, "fail", 50)
+    assert found["examples"][0]["path"] == path
+    assert run(source, coder, checks={"text_lost": "keep"})[0] == 0
+    folded = run(source, coder, model={"finetune_config": {"system_role_supported": "false"}})
+    assert folded[2]["text_lost"]["count"] == (0 if row else 50)
 
 
 def test_the_components_settings_of_the_template_hold(tmp_path: Path, small_tokenizer: Path) -> None:

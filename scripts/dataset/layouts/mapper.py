@@ -13,7 +13,7 @@ from scripts.dataset.accounts import Accounts
 from scripts.dataset.checks import Finding, shown
 from scripts.dataset.layouts import beside, columnar, pairs
 from scripts.dataset.layouts.beside import NOTHING
-from scripts.dataset.layouts.turns import Remarks, Said, Turns, Unreadable, as_json
+from scripts.dataset.layouts.turns import Remarks, Said, Turns, Unreadable, as_json, exact, is_rounded
 from scripts.dataset.layouts.ways import Way, hint, ways
 from scripts.dataset.read_rows import Chunk
 from scripts.dataset.settings import Layout
@@ -108,6 +108,9 @@ class Mapper:
             if way is self._bare:
                 row = {"messages": row}
             plain = self._turns.plain(row.get(way.messages)) if way.messages and not way.beside else None
+            if not plain and isinstance(item, bytes) and is_rounded(item.decode()):
+                self._row(at, exact(item), rows)
+                return
             messages = plain[0] if plain else self._conversation(row, way)
             extras = self._extras(row, way) if way.kept or way.tools or way.functions else {}
             if way.beside:
@@ -118,7 +121,7 @@ class Mapper:
             return
         way.rows += 1
         if remarks.changed or remarks.findings:
-            self._accounts.changed.update(remarks.changed)
+            self._accounts.change(remarks.changed)
             rows.doubtful += [(len(rows.at), finding) for finding in remarks.findings]
             remarks.clear()
         for name in way.ignored:
@@ -163,7 +166,9 @@ class Mapper:
             raise Unreadable("", row, "an object with `messages`")
         several = self._of(tuple(row))
         for way in several:
-            if row.get(way.main[0]) is not None and row.get(way.main[-1]) is not None:
+            value = row.get(way.main[0])
+            is_prose = way.messages and isinstance(value, str) and value.lstrip()[:1] not in ("[", "{")
+            if value not in NOTHING and row.get(way.main[-1]) not in NOTHING and not is_prose:
                 return way
         if several:
             return several[0]
@@ -191,7 +196,10 @@ class Mapper:
                 extras[name] = row[name]
         for column in filter(None, (way.tools, way.functions)):
             value = row.get(column)
-            if value is None or value == "" or "tools" in extras:
+            if value is None or value == "":
+                continue
+            if "tools" in extras:
+                self._accounts.ignore(column)
                 continue
             if isinstance(value, str):
                 value = as_json(value, column, "a list of tools")
@@ -199,6 +207,8 @@ class Mapper:
             if column == way.functions and isinstance(value, list):
                 value = [{"type": "function", "function": each} for each in value]
                 self._remarks.changed.add(f"{column} written as tools")
+            if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+                raise Unreadable(column, value, "a list of tools, each an object")
             extras["tools"] = value
             self._accounts.used[column] += 1
         return extras

@@ -6,10 +6,12 @@ import re
 from typing import Any
 
 from scripts.dataset.layouts.turns import Remarks, Turns, Unreadable, as_json
-from scripts.dataset.layouts.ways import Way
+from scripts.dataset.layouts.ways import ASKED_ABOUT, Way
 
 # A conversation in one text, as in Anthropic's hh-rlhf.
 _SPEAKER = re.compile(r"\n\n(Human|Assistant):")
+_TURNS = re.compile(r"""\s*\[\s*\{\s*["'](role|content|from|value)["']\s*:""")  # the text of a list of messages
+_ASKS, _ANSWERS = "\n\nHuman:", "\n\nAssistant:"
 
 
 def read(row: dict[str, Any], way: Way, turns: Turns, remarks: Remarks) -> list[dict[str, Any]]:
@@ -17,25 +19,36 @@ def read(row: dict[str, Any], way: Way, turns: Turns, remarks: Remarks) -> list[
     assert way.answer
     if way.question is None:
         return _transcript(row.get(way.answer), way.answer, turns, remarks)
-    asked = _part(row.get(way.question), way.question, "user", turns, remarks)
+    asked = _asked(row.get(way.question), way.question, turns, remarks)
     about = row.get(way.about) if way.about else None
-    if isinstance(about, str) and about.strip() and isinstance(row[way.question], str):
-        text = asked[0]["content"]
-        asked[0]["content"] = f"{text}\n\n{about}" if text.strip() else about
+    if isinstance(about, str) and about.strip() and asked and asked[-1]["role"] == "user":
+        text = asked[-1].get("content", "")
+        if about not in text or way.question.lower() in ASKED_ABOUT:  # other prompts often hold their context already
+            asked[-1]["content"] = f"{text}\n\n{about}" if text.strip() else about
     earlier = _history(row.get(way.history), way.history, turns, remarks) if way.history else []
     return answered(earlier + asked, _part(row.get(way.answer), way.answer, "assistant", turns, remarks))
 
 
 def answered(before: list[dict[str, Any]], answer: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns a conversation with its answer; one that is a whole conversation itself holds what was before."""
-    return answer if any(message["role"] in ("user", "system") for message in answer) else before + answer
+    """Returns a conversation with its answer; one that is a whole conversation itself holds what was asked before."""
+    if not any(message["role"] in ("user", "system") for message in answer):
+        return before + answer
+    is_led = answer[0]["role"] == "system"
+    return [message for message in before[:1] if message["role"] == "system" and not is_led] + answer
+
+
+def _asked(value: Any, column: str, turns: Turns, remarks: Remarks) -> list[dict[str, Any]]:
+    """Returns what the answer answers: a text is a question, or all that was said before."""
+    if isinstance(value, str) and value.startswith(_ASKS) and value.rstrip().endswith(_ANSWERS):
+        return _transcript(value.rstrip().removesuffix(_ANSWERS), column, turns, remarks)
+    return _part(value, column, "user", turns, remarks)
 
 
 def _part(value: Any, column: str, role: str, turns: Turns, remarks: Remarks) -> list[dict[str, Any]]:
-    """Returns the messages of one side: a text, a list of messages, or an object with one."""
-    if isinstance(value, str):
+    """Returns the messages of one side: a text, a list of messages (in CSV as text), or an object with one."""
+    if isinstance(value, str) and not _TURNS.match(value):
         return [{"role": role, "content": value}]
-    if not isinstance(value, list | dict):
+    if not isinstance(value, list | dict | str):
         raise Unreadable(column, value, "text, or a list of {role, content}")
     return turns.read(value, column, remarks)
 

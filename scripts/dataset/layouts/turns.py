@@ -1,35 +1,36 @@
 """A list of turns in any dialect becomes a list of messages: {role, content}, and what the template reads beside them.
 
 OpenAI's (role, content, content parts, tool_calls, function_call), ShareGPT's (from, value, function_call and
-observation turns), and whatever keys and speakers the values name.
+observation turns), Gemini's (role, parts), plain texts in turn, and whatever keys and speakers the values name.
 """
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from scripts.dataset.checks import ROLES, Finding, shown
+from scripts.dataset.layouts.ways import turn_hint
 from scripts.dataset.settings import Layout
 
-ROLE_KEYS, CONTENT_KEYS = ("role", "from"), ("content", "value")
+ROLE_KEYS, CONTENT_KEYS = ("role", "from", "speaker"), ("content", "value", "text", "message", "parts")
 SPEAKERS = {  # names of speakers that sets use
     "human": "user", "user": "user", "gpt": "assistant", "chatgpt": "assistant", "assistant": "assistant",
     "bing": "assistant", "bard": "assistant", "bot": "assistant", "model": "assistant", "system": "system",
+    "chatbot": "assistant", "ai": "assistant", "prompter": "user",
     "tool": "tool", "observation": "tool", "function_response": "tool", "tool_response": "tool",
     "developer": "system", "function": "tool", "ipython": "tool",
 }  # fmt: skip
 RENAMED = ("developer", "function")  # OpenAI's names: worth a word, since they meant something else there
 CALLERS = ("function_call", "tool_call", "tool_calls")  # speakers whose text is a call, written as JSON
 TEXT_PARTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
-WEIGHTS = (
-    "weight",
-    "loss",
-    "train",
-    "training",
-)  # 0 or false: not to be trained, which the component does all the same
+WEIGHTS = ("weight", "loss", "train", "training")  # 0 or false: not to be trained; the component does it all the same
+_LONG = re.compile(r"\d{20}")
+OF_A_CALL = ("tool_call_id", "name")  # keys that templates read
 
 
 @dataclass
@@ -98,6 +99,9 @@ class Turns:
             given = given.get("messages", [given])
         if not isinstance(given, list):
             raise Unreadable(path, given, "a list of {role, content}")
+        if len(given) > 1 and all(isinstance(turn, str) for turn in given):
+            remarks.changed.add("list of texts taken as question and answer in turn")
+            return [{"role": ("user", "assistant")[at % 2], "content": text} for at, text in enumerate(given)]
         first = given[0] if given and isinstance(given[0], dict) else {}
         keys = next((each for each in self.dialects if each[0] in first and each[1] in first), self.dialects[0])
         return [self._message(turn, f"{path}[{at}]", keys, remarks) for at, turn in enumerate(given)]
@@ -110,11 +114,11 @@ class Turns:
         content_key = next((key for key in (keys[1], *self._content_keys) if turn.get(key) is not None), keys[1])
         speaker, content = turn.get(role_key), turn.get(content_key)
         if not isinstance(speaker, str):
-            raise Unreadable(f"{path}.{role_key}", speaker, "the name of a role")
+            raise Unreadable(f"{path}.{role_key}", speaker, turn_hint(path.partition("[")[0], turn))
         message: dict[str, Any] = {"role": self.known(speaker)}
         if speaker.lower() in RENAMED and message["role"] != speaker:
             remarks.changed.add(f"role {speaker.lower()} written as {message['role']}")
-        calls = _calls(turn, remarks)
+        calls = _calls(turn, path, remarks)
         if speaker.lower() in CALLERS and speaker not in self._own:
             message["role"], calls = "assistant", _written_calls(content, f"{path}.{content_key}")
             remarks.changed.add(f"turns of {speaker.lower()} written as tool_calls")
@@ -131,8 +135,12 @@ class Turns:
                 _weigh(value, f"{path}.{name}", message["role"], remarks)
             elif value is None:
                 remarks.changed.add("keys of messages with null left out")
+            elif name == "tool_calls":
+                message[name] = calls or []
             else:
                 message[name] = value
+                if name not in OF_A_CALL:
+                    remarks.changed.add(f"key {shown(name, 24)[1:-1]} of messages kept, for templates that read it")
         if calls:
             message["tool_calls"] = calls
         return message
@@ -146,18 +154,47 @@ def has_calls(message: dict[str, Any]) -> bool:
 def as_json(text: str, path: str, expected: str) -> Any:
     """Returns what a text says in JSON."""
     try:
-        return orjson.loads(text)
+        return exact(text) if is_rounded(text) else orjson.loads(text)
     except orjson.JSONDecodeError:
-        raise Unreadable(path, Said("text that is not JSON"), expected) from None
+        found = "text that is not JSON"
+        if text.startswith(("[{'", "{'")):
+            found = "what Python prints, which is not JSON (write it with json.dumps)"
+        raise Unreadable(path, Said(found), expected) from None
 
 
-def _calls(turn: dict[str, Any], remarks: Remarks) -> Any:
+def is_rounded(text: str) -> bool:
+    """Tells JSON in which a call may hold a whole number of more than 64 bits, which orjson makes a float of."""
+    return ("arguments" in text or "parameters" in text) and bool(_LONG.search(text))
+
+
+def exact(text: str | bytes) -> Any:
+    """Returns JSON with every whole number as it stands there."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise Unreadable("", Said("a number of thousands of digits"), "at most 64 bits, or text") from None
+
+
+def name_of(call: Any) -> str:
+    """Returns the name of what a tool call calls; an empty text for what is no call."""
+    function = call.get("function", call) if isinstance(call, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _calls(turn: dict[str, Any], path: str, remarks: Remarks) -> Any:
     """Returns the calls of a turn, one of the older kind written as templates read it."""
     older = turn.get("function_call")
     if isinstance(older, dict) and older and not turn.get("tool_calls"):
         remarks.changed.add("function_call written as tool_calls")
         return [{"type": "function", "function": older}]
-    return turn.get("tool_calls")
+    calls = turn.get("tool_calls")
+    if isinstance(calls, str) and calls:
+        calls = as_json(calls, f"{path}.tool_calls", "a list of calls")
+        remarks.changed.add("tool_calls read from JSON text")
+    if calls and not (isinstance(calls, list) and all(map(name_of, calls))):
+        raise Unreadable(f"{path}.tool_calls", calls, "a list of calls, each with the name of its function")
+    return calls
 
 
 def _written_calls(text: Any, path: str) -> list[dict[str, Any]]:
@@ -165,7 +202,7 @@ def _written_calls(text: Any, path: str) -> list[dict[str, Any]]:
     expected = "a call as JSON: {name, arguments}"
     calls = as_json(text, path, expected) if isinstance(text, str) else text
     calls = calls if isinstance(calls, list) else [calls]
-    if not calls or not all(isinstance(call, dict) and isinstance(call.get("name"), str) for call in calls):
+    if not calls or not all(isinstance(call, dict) and "function" not in call and name_of(call) for call in calls):
         raise Unreadable(path, text, expected)
     return [{"type": "function", "function": call} for call in calls]
 
@@ -189,10 +226,20 @@ def _joined(parts: list[Any], path: str, remarks: Remarks) -> str:
     return "\n".join(texts)
 
 
+def text_of(value: Any, path: str, remarks: Remarks) -> str | None:
+    """Returns the text of a message's content: text, or a list of parts; None for what is neither."""
+    if isinstance(value, dict):
+        key = next((key for key in CONTENT_KEYS if value.get(key) is not None), "")
+        return text_of(value.get(key), f"{path}.{key}", remarks)
+    if isinstance(value, list) and value:
+        return _joined(value, path, remarks)
+    return value if isinstance(value, str) else None
+
+
 def _weigh(value: Any, path: str, role: str, remarks: Remarks) -> None:
     """Takes the weight out of a message; the component would train on an answer of weight 0 too."""
     if value is not None:
         remarks.changed.add(f"{path.rpartition('.')[2]} of messages left out, as the component does not read it")
-    if role == "assistant" and isinstance(value, bool | int | float) and not value:
+    if role == "assistant" and str(value).lower() in ("0", "0.0", "false"):  # as text too
         found = f"{shown(value)}: an answer that is not to be trained"
         remarks.findings.append(Finding("weight", path, found, "1, or no weight: the component trains every answer"))
