@@ -268,12 +268,13 @@ def test_a_question_stays_on_one_side_where_one_row_that_asks_it_is_like_another
     rows = []
     for at in range(100):
         name = "".join("abcdefghij"[int(digit)] for digit in f"{at:03}")
+        tell = f"Tell me which steps does the manual of {name} ask for, in order and without any others"
         rows += [
             said(f"Which steps does the manual of {name} ask for?", f"Of {name}: {answer}"),
-            said(f"Tell me the steps that the manual of {name} asks for", "None that I would know of."),
-            said(f"Tell me the steps that the manual of {name} asks for", f"Of {name}: {answer}"),
+            said(tell, "None that I would know of."),
+            said(tell, f"Of {name}: {answer}"),
         ]
     _, files = prepared(write(tmp_path / "a.jsonl", rows), tmp_path / "out", CUT)
     asked = [{json.loads(row)[0]["content"] for row in kept} for kept in files.values()]
-    tell = [{question for question in some if question.startswith("Tell")} for some in asked]
-    assert sum(map(len, tell)) == len(set.union(*tell)) == 100
+    told = [{question for question in some if question.startswith("Tell")} for some in asked]
+    assert sum(map(len, told)) == len(set.union(*told)) == 100
