@@ -42,7 +42,7 @@ EXCHANGE_LENGTH = 200  # characters of each of their messages
 OPENING = 100  # characters of a first exchange: a shorter one may be a greeting
 
 _SEPARATOR = b"\x1e"
-_MIX = 0x9E3779B97F4A7C15
+_MIX = np.uint64(0x9E3779B97F4A7C15)
 _DIGITS_AND_LETTERS = {*b"abcdefghijklmnopqrstuvwxyz0123456789", *range(0x80, 0x100)}
 _NO_TEXT = bytes(sorted({*range(0x80)} - _DIGITS_AND_LETTERS - {_SEPARATOR[0]}))
 _SPACED = bytes(each if each >= 0x80 or chr(each).isalnum() else ord(" ") for each in range(256))
@@ -73,14 +73,6 @@ class Talk(NamedTuple):
     question: str
     answer: str
     exchanges: tuple[int, ...]
-
-    def tails(self) -> list[int]:
-        """Returns hashes of how it ends: by its last exchange, and by its last two."""
-        if not self.exchanges or not self.exchanges[-1]:
-            return []
-        last = self.exchanges[-1] * _MIX % 2**64
-        two = len(self.exchanges) > 1 and self.exchanges[-2]
-        return [last, (last + self.exchanges[-2]) * _MIX % 2**64] if two else [last]
 
     def continues(self, other: Talk) -> bool:
         """Tells whether both end alike: by two exchanges, since the last may be a farewell, or by all that there is."""
@@ -154,22 +146,29 @@ def keys(talks: Sequence[Talk]) -> Keys:
         hashed(question if len(question) >= LITTLE else question + b"\x1f" + answer)
         for question, answer in zip(questions, answers, strict=True)
     ]
-    told = [(at, hashed(answer, seed=1)) for at, answer in enumerate(answers) if len(answer) >= SOME]
-    tails = [(at, tail) for at, each in enumerate(talks) for tail in each.tails()]
-    others = np.array([*told, *tails], np.uint64).reshape(-1, 2)
+    answered = np.array([hashed(answer, seed=1) if len(answer) >= SOME else 0 for answer in answers], np.uint64)
     signs = blob.translate(_DIGITS_AND_SIGNS).split(_SEPARATOR)
-    salts = np.array([hashed(b" ".join(some), seed=2) if (some := row.split()) else 0 for row in signs], np.uint64)
+    salts = np.array([hashed(b" ".join(told), seed=2) if (told := row.split()) else 0 for row in signs], np.uint64)
     words, row = _words(blob)
     count = np.bincount(row, minlength=len(talks))
     bags = _without_a_word(words, row, count, salts)
-    rows = np.concatenate([np.arange(len(talks)), others[:, 0].astype(np.int64), *[each for each, _ in bags]])
+    whole = [(some, each[some]) for each in (answered, *_tails(talks)) if (some := np.flatnonzero(each)).size]
+    rows = np.concatenate([np.arange(len(talks)), *[each for each, _ in (*whole, *bags)]])
     return Keys(
         np.array(groups, np.uint64),
         _outlines(words, row, count, [len(each.question) > LONG_TEXT for each in talks]),
         rows,
-        np.concatenate([np.array(groups, np.uint64), others[:, 1], *[each for _, each in bags]]),
-        np.arange(len(rows)) >= len(talks) + len(others),
+        np.concatenate([np.array(groups, np.uint64), *[each for _, each in (*whole, *bags)]]),
+        np.arange(len(rows)) >= len(rows) - sum(len(each) for each, _ in bags),
     )
+
+
+def _tails(talks: Sequence[Talk]) -> tuple[Any, Any]:
+    """Returns hashes of how conversations end: by the last exchange, and by the last two; 0 where one is too short."""
+    exchanges = [each.exchanges for each in talks]
+    last = np.array([each[-1] if each else 0 for each in exchanges], np.uint64) * _MIX
+    before = np.array([each[-2] if len(each) > 1 else 0 for each in exchanges], np.uint64)
+    return last, np.where((last != 0) & (before != 0), (last + before) * _MIX, np.uint64(0))
 
 
 def _joined(texts: list[str]) -> bytes:
@@ -222,7 +221,7 @@ def _words(blob: bytes) -> tuple[Any, Any]:
     length = (ends - starts).astype(np.uint64)
     part = np.minimum(length, np.uint64(8)).astype(np.int64)
     head, tail = eights[starts] & _HEAD[part], eights[ends - 8] & _TAIL[part]
-    mixed = (head * np.uint64(0x9E3779B97F4A7C15)) ^ (tail * np.uint64(0xC2B2AE3D27D4EB4F) + length)
+    mixed = (head * _MIX) ^ (tail * np.uint64(0xC2B2AE3D27D4EB4F) + length)
     mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0x94D049BB133111EB)
     row = np.searchsorted(np.flatnonzero(signs == _SEPARATOR[0]), starts)

@@ -47,10 +47,16 @@ class Seen:
 
     def __init__(self) -> None:
         self._same, self._alike = Table(), Table(MOST_GENERATIONS)
-        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # lives as long as this does
+        self._folder = Path(tempfile.gettempdir())
+        self._file = tempfile.TemporaryFile(buffering=0, dir=self._folder)  # noqa: SIM115  # lives as long as this does
         self._offsets = array("I", [0])  # in units of `_UNIT` bytes
         self._numbers = array("I")
         self._outlines = array("Q")
+
+    @property
+    def left_out(self) -> int:
+        """How many conversations later ones cannot be compared with in every way, because the table was full."""
+        return self._alike.left_out
 
     def add(self, numbers: Sequence[int], exact: Sequence[int], talks: Sequence[Talk]) -> tuple[list[Earlier], Any]:
         """Enters conversations in their order; returns what was there before, and the group of each.
@@ -104,7 +110,7 @@ class Seen:
         for each in written:
             self._offsets.append(self._offsets[-1] + len(each) // _UNIT)
         data = memoryview(b"".join(written))
-        with room(Path(tempfile.gettempdir())):
+        with room(self._folder):
             while data:
                 data = data[self._file.write(data) :]
 
@@ -143,7 +149,7 @@ class Table:
 
     def __init__(self, most: int | None = None) -> None:
         self._most = most
-        self.left_out = 0  # keys that found no room
+        self.left_out = 0  # numbers of which a key found no room
         self._generations: list[tuple[Any, Any]] = []  # slots by bucket, and how many of a bucket are filled
 
     def first(self, keys: Any, numbers: Any) -> Any:
@@ -170,7 +176,7 @@ class Table:
             slots, filled = self._generations[generation]
             left = _put(slots, filled, keys[left], marks[left] | (numbers[left] + np.uint64(1)), left)
             generation += 1
-        self.left_out += left.size
+        self.left_out += len({*numbers[left].tolist()})
         return found
 
 

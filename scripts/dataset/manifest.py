@@ -17,7 +17,7 @@ from scripts.dataset.survey import Survey
 MANIFEST = "manifest.json"
 REPORT = "report.html"
 NOT_READY = "not-ready.html"  # the report of a preparation that put nothing in place
-FORMAT = 3  # of the manifest and of the rows: raised when the same input would give other output
+FORMAT = 4  # of the manifest and of the rows: raised when the same input would give other output
 
 
 def inputs_of(settings: Settings, source: Source) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from scripts.dataset.checks import CHECKS
 from scripts.errors import UserError, suggest
 
 BY_TEMPLATE = ("template", "calls_lost", "text_lost")  # checks that ask the model's own chat template
+ALIKE = ("near_duplicate", "near_leak", "shared_question")  # checks that compare texts
 COUNTED = ("too_long", "answers_lost", *BY_TEMPLATE)  # checks that need every row's tokens to drop it
 TRAIN, VALIDATION, TEST, HELDOUT = PARTS = ("train", "validation", "test", "heldout")  # the output files
 CUT = 0.05  # the share of train that stands in for a split that a plain file does not have

@@ -308,4 +308,4 @@ def _dump(items: list[Any], path: str, batch: Batch) -> list[bytes]:
 
 
 def _line(messages: bytes, extras: bytes) -> bytes:
-    return b'{"messages":' + messages + (b"," + extras[1:] if len(extras) > 2 else b"}") + b"\n"
+    return b"".join((b'{"messages":', messages, b"," + extras[1:] if len(extras) > 2 else b"}", b"\n"))

@@ -15,7 +15,7 @@ from typing import Any
 from scripts.dataset import alike
 from scripts.dataset.duplicates import Seen
 from scripts.dataset.text_checks import Texts
-from tests.bench.data import _conversation, _sentences
+from tests.bench.data_sets import ROW_BYTES, _conversation, _sentences
 
 LARGE = 20_000  # conversations of 6 KB
 CHUNK = 170
@@ -25,7 +25,7 @@ def costs(many: int) -> None:
     """Prints the CPU of the parts on large conversations, then memory as many short ones are entered."""
     generator = random.Random(1)
     sentences = _sentences(generator)
-    rows = [_conversation(generator, sentences) for _ in range(LARGE)]
+    rows = [_conversation(generator, sentences, ROW_BYTES) for _ in range(LARGE)]
     texts = [[each["content"] for each in row] for row in rows]
     roles = [tuple(each["role"] for each in row) for row in rows]
     size = sum(len(text) for row in texts for text in row) / 1e6

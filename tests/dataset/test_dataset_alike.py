@@ -17,6 +17,7 @@ from scripts.dataset.alike import NEAR, QUESTION, likeness, talk
 from scripts.dataset.duplicates import Table
 from scripts.dataset.prepare import prepare
 from scripts.dataset.settings import from_values
+from scripts.errors import UserError
 
 Messages = list[dict[str, str]]
 TESTED = 40
@@ -246,3 +247,39 @@ def test_a_table_of_any_size_knows_the_first_of_every_key(monkeypatch: pytest.Mo
         some = bounded.first(drawn, numbers)
         assert np.all((some == np.array(expected, np.uint64)) | (some > np.array(expected, np.uint64)))
     assert np.mean(bounded.first(keys, np.full(len(keys), 2**31, np.uint64)) < 20_000) > 0.3
+
+
+def test_a_full_table_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path / "a.jsonl", products(300))
+    monkeypatch.setattr(duplicates, "FIRST_SLOTS", 256)
+    for most, is_full in ((1, True), (5, False)):
+        monkeypatch.setattr(duplicates, "MOST_GENERATIONS", most)
+        settings = from_values({"dataset": {"source": str(path), "splits": CUT}})
+        _, manifest, _ = prepare(settings, tmp_path / str(most), say=lambda line: None, stream=None)
+        told = {each["name"] for each in manifest["checks"] if "the table of these was full" in each["looked_at"]}
+        assert told == ({"near_duplicate", "near_leak", "shared_question"} if is_full else set())
+
+
+def test_a_disk_without_room_for_the_texts_that_are_compared_is_a_sentence(tmp_path: Path) -> None:
+    talks = [talk(("user", "assistant"), FRANCE)]
+    seen = duplicates.Seen()
+    full = "no space is left on the disk; make room and run this again"
+    with Path("/dev/full").open("wb", buffering=0) as seen._file, pytest.raises(UserError, match=full):
+        seen.add([0], [1], talks)
+
+
+def test_a_question_stays_on_one_side_where_one_row_that_asks_it_is_like_another(tmp_path: Path) -> None:
+    answer = "First open the lid, then take out the tray, clean it with a dry cloth, and put it back until it clicks."
+    rows = []
+    for at in range(100):
+        name = "".join("abcdefghij"[int(digit)] for digit in f"{at:03}")
+        tell = f"Tell me which steps does the manual of {name} ask for, in order and without any others"
+        rows += [
+            said(f"Which steps does the manual of {name} ask for?", f"Of {name}: {answer}"),
+            said(tell, "None that I would know of."),
+            said(tell, f"Of {name}: {answer}"),
+        ]
+    _, files = prepared(write(tmp_path / "a.jsonl", rows), tmp_path / "out", CUT)
+    asked = [{json.loads(row)[0]["content"] for row in kept} for kept in files.values()]
+    told = [{question for question in some if question.startswith("Tell")} for some in asked]
+    assert sum(map(len, told)) == len(set.union(*told)) == 100
