@@ -170,8 +170,9 @@ cluster-%: $(READY)
 
 # Where the pipeline prepared the data, the questions to ask (and the report) come from its output.
 data-report: $(READY)
-	@$(az) ml job download $(WORKSPACE) -n $(JOB) --output-name data_report -p $(RUN)
-	@mkdir -p data/$(ENV) && cp $(RUN)/named-outputs/data_report/* data/$(ENV)/
+	@if [ ! -e pipelines/$(ENV)/prepare ]; then $(PY) -m scripts.dataset report $(VALUES); else $(state) completed > /dev/null && \
+	$(az) ml job download $(WORKSPACE) -n $(JOB) --output-name data_report -p $(RUN) && \
+	mkdir -p data/$(ENV) && cp $(RUN)/named-outputs/data_report/* data/$(ENV)/; fi
 
 submit: gate
 	@$(chain) submit $(if $(AGAIN),--again)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
-from scripts.dataset.file import ZIP, File, stem_of
+from scripts.dataset.file import File, stem_of
 from scripts.dataset.lengths import SAMPLE_TRAIN
 from scripts.dataset.prepare import beside, find_source
 from scripts.dataset.read_plan import Task, Work, plan_reading
@@ -76,13 +76,19 @@ def _merged(sources: list[Source]) -> dict[str, list[File]]:
     splits: dict[str, list[File]] = {}
     seen: set[str] = set()
     for source in sources:
+        mine = {_place(source, file) for files in source.splits.values() for file in files}
+        if mine & seen:
+            raise UserError(f"{source.asked}: given twice; name every file once")
+        seen |= mine
         for name, files in source.splits.items():
             own = stem_of(files[0].label) if len(sources) > 1 and len(files) == 1 else name
             label = own if own not in splits else f"{Path(source.asked).parent.name}/{own}"
             if label in splits:
-                label = source.asked
-            if label in splits or any(file.path in seen and file.compression != ZIP for file in files):
-                raise UserError(f"{source.asked}: given twice; name every file once")
+                label = f"{source.asked}: {name}"
             splits[label] = files
-            seen.update(file.path for file in files)
     return splits
+
+
+def _place(source: Source, file: File) -> str:
+    """Returns where a file lies, whatever it was called by: on the hub, names are those of a repository."""
+    return f"{source.asked} {file.path}" if file.remote else str(Path(file.path).resolve())

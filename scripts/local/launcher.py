@@ -7,6 +7,7 @@ import fcntl
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from scripts.errors import FAILED, UNREACHABLE, UserError
 from scripts.files import ROOT, write
 from scripts.local.core.home import Home, credentials
 
+LITTLE_BYTES = 2**16  # free on a disk that is as good as full
 START_SECONDS = 60.0
 STOP_SECONDS = 40.0
 
@@ -107,7 +109,13 @@ def up(home: Home) -> bool:
         with home.log.open("rb") as log:
             log.seek(start)
             lines = log.read().decode(errors="replace").strip().splitlines()
-        reason = lines[-1].removeprefix("error: ") if lines else f"it did not answer within {START_SECONDS:g} s"
+        if shutil.disk_usage(home.root).free < LITTLE_BYTES:  # the log holds what the disk took of it
+            reason = f"no space is left on the disk of {home.root};"
+        elif lines:
+            reason = lines[-1].removeprefix("error: ")
+        else:
+            ended = process.returncode is not None
+            reason = f"it ended with exit code {process.returncode}." if ended else "it did not answer in time."
         raise UserError(f"The local Azure ML did not start: {reason} Its log is {home.log}.", UNREACHABLE)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -215,3 +217,16 @@ def test_a_check_as_it_stands_fails_where_prepare_would_drop(tmp_path: Path) -> 
     assert check_files(from_values({}), [str(bad)], stream=None)["status"] == "fail"
     both = check_files(from_values({}), [str(good), str(bad)], stream=None)
     assert outcome(both, "leak")["count"] == 100
+
+
+def test_a_file_is_checked_once_whatever_it_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "good.jsonl", GOOD)
+    for again in ("./good.jsonl", str(tmp_path), str(tmp_path / "good.jsonl")):
+        with pytest.raises(UserError, match="given twice"):
+            check_files(from_values({}), ["good.jsonl", again], stream=None)
+    with zipfile.ZipFile("both.zip", "w") as archive:  # two files at one path
+        for name, rows in (("train.jsonl.gz", GOOD[:50]), ("test.jsonl.gz", GOOD[50:])):
+            archive.writestr(name, gzip.compress(b"".join(json.dumps(row).encode() + b"\n" for row in rows)))
+    verdict = check_files(from_values({}), ["both.zip"], stream=None)
+    assert {split: rows["kept"] for split, rows in verdict["rows"].items()} == {"test": len(GOOD) - 50, "train": 50}

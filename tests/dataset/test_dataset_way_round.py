@@ -55,6 +55,11 @@ def test_make_data_obeys_the_percentage(tmp_path: Path, capsys: pytest.CaptureFi
         assert json.loads(capsys.readouterr().out)["read"]["a"]["in"] in count
 
 
+def test_make_data_report_writes_the_report_again_where_no_job_has_prepared_the_data() -> None:
+    done = make("-o", str(Path(sys.prefix) / ".installed-local"), "data-report", "ENV=demo", "PY=echo run")
+    assert (done.returncode, done.stdout) == (0, "run -m scripts.dataset report --env demo\n")
+
+
 def test_make_data_refuses_another_source_where_the_pipeline_prepares() -> None:
     done = make("-n", "data", "ENV=demo", "DATASET=a.jsonl", "IN_PIPELINE=x")
     assert done.returncode == 2 and "DATASET is for data that is prepared here" in done.stderr

@@ -16,6 +16,9 @@ import psutil
 import pytest
 import requests
 
+from scripts.errors import UserError
+from scripts.local.core.home import Home, credentials
+from scripts.local.launcher import up
 from tests.conftest import REPOSITORY, WORKSPACE
 from tests.local.conftest import gone
 
@@ -49,6 +52,26 @@ def test_it_listens_on_the_loopback_only_and_keeps_its_secrets(local):
     home = local.emulated.home
     for name in ("ca.pem", "ca-key.pem", "credentials.json", "emulator.json"):
         assert stat.S_IMODE((home / name).stat().st_mode) == 0o600, name
+
+
+@pytest.mark.parametrize("text", ["", "x", "null", "[1", '{"tenant_id": "a"}', "{}"])
+def test_damaged_credentials_are_a_sentence(tmp_path, text):
+    (tmp_path / "credentials.json").write_text(text)
+    with pytest.raises(UserError, match=r"credentials.json: is damaged; .*make local-down.* delete this file"):
+        credentials(Home(tmp_path))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
+def test_a_start_without_room_on_the_disk_says_so(tmp_path):
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)], capture_output=True
+    ).returncode:
+        pytest.skip("may not mount")
+    try:
+        with pytest.raises(UserError, match="did not start: no space is left on the disk"):
+            up(Home(tmp_path / "home"))
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)
 
 
 def test_the_plain_listener_answers_the_loopback_and_the_key_only(local):

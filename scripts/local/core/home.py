@@ -9,7 +9,7 @@ import secrets
 import uuid
 from pathlib import Path
 
-from scripts.errors import UserError
+from scripts.errors import FILE, UserError
 from scripts.files import ROOT, write_private
 
 
@@ -88,4 +88,11 @@ def credentials(home: Home) -> Credentials:
         tenant, client, principal = (str(uuid.uuid4()) for _ in range(3))
         made = Credentials(tenant, client, secrets.token_urlsafe(24), principal, secrets.token_hex(16))
         write_private(home.credentials, json.dumps(dataclasses.asdict(made), indent=2) + "\n")
-    return Credentials(**json.loads(home.credentials.read_text()))
+    try:
+        return Credentials(**json.loads(home.credentials.read_text()))
+    except (ValueError, TypeError):
+        raise UserError(
+            f"{home.credentials}: is damaged; end the local Azure ML (make local-down) and delete this file: new "
+            "credentials are made",
+            FILE,
+        ) from None
