@@ -140,7 +140,7 @@ class _Record:
 
 
 class Table:
-    """Maps 64-bit keys to the small number that each was entered with first.
+    """Maps 64-bit hashes to the small number that each was entered with first.
 
     A slot has 32 bits of the key and the number. A key belongs to one bucket of every generation; where that bucket
     is full, a later and larger generation has it: nothing is ever moved. With `most` generations, a key for which no

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import xxhash
+
 from scripts.dataset import alike
 from scripts.dataset.duplicates import Seen
 from scripts.dataset.text_checks import Texts
@@ -53,7 +55,7 @@ def _short(generator: random.Random, number: int) -> alike.Talk:
 
 def _enter(seen: Seen, at: int, talks: list[alike.Talk]) -> list[Any]:
     numbers = list(range(at, at + len(talks)))
-    return seen.add(numbers, [hash(number * 1.1) % 2**64 for number in numbers], talks)[0]
+    return seen.add(numbers, [xxhash.xxh3_64_intdigest(b"%d" % number) for number in numbers], talks)[0]
 
 
 def _seconds(work: Callable[[], object]) -> float:
