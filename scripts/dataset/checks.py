@@ -17,6 +17,7 @@ PASS, WARN = "pass", "warn"
 ROLES = ("system", "user", "assistant", "tool")
 MAX_ROW_BYTES = 8 * 2**20  # far above any context window; what is larger is not a conversation but an accident
 EVERY_ROW, SAMPLE_OF_ROWS = "every row", "a sample of the rows"
+OF_THE_SET = ("few_rows",)  # checks whose count is one of splits, and says nothing about rows
 EXAMPLES = 5  # how many bad rows of a check and split are named
 
 

@@ -11,7 +11,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from scripts.dataset.checks import EVERY_ROW, FAIL, KEEP
+from scripts.dataset.checks import EVERY_ROW, FAIL, KEEP, OF_THE_SET
 from scripts.dataset.manifest import NOT_READY, REPORT
 from scripts.dataset.verdict import books, verdict_of
 
@@ -102,7 +102,8 @@ def _check(label: str, check: dict[str, Any], left: int, read: int) -> list[str]
     elif check["policy"] != KEEP:
         found = f"found in {found}, which other checks left out" if check["status"] != FAIL else found
     title = "" if check["title"] == check["name"] else f": {check['title']}"
-    lines = wrapped(f"{check['name']} {found}{title}", label or " ")
+    number = "" if check["name"] in OF_THE_SET else f" {found}"
+    lines = wrapped(f"{check['name']}{number}{title}", label or " ")
     for example in check["examples"][:SHOWN]:
         path = f" {example['path']}" if example["path"] else ""
         place = f"{example['file']} {example['row']}{path}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.dataset.checks import FAIL, KEEP, PASS, WARN
+from scripts.dataset.checks import FAIL, KEEP, OF_THE_SET, PASS, WARN
 
 WORDS = {PASS: "ready", WARN: "ready with warnings", FAIL: "not ready"}
 
@@ -43,5 +43,7 @@ def verdict_of(result: dict[str, Any]) -> Verdict:
 
 
 def _found(check: dict[str, Any]) -> str:
+    if check["name"] in OF_THE_SET:
+        return f"{check['title']}: {check['examples'][0]['found']}"
     about = "about " if check["estimated"] else ""
     return f"{check['title']}: {about}{check['count']:,}"

@@ -33,6 +33,7 @@ class Kept:
 class Prepared:
     """What the data's manifest says of the preparation as a whole."""
 
+    source: str = ""  # what it was made of; empty where there is none, or one of an older kind
     fallback: str = ""  # what took the place of the values' source; empty where nothing did
     because: str = ""
     rows_in: int = 0
@@ -85,6 +86,7 @@ def read_prepared(environment: str, root: Path = ROOT) -> Prepared:
         manifest = json.loads((root / "data" / environment / "manifest.json").read_text(encoding="utf-8"))
         fallback, checks = manifest["fallback"], manifest["checks"]
         return Prepared(
+            source=str(manifest["source"]["asked"]),
             fallback=f"{fallback['took']} in place of {fallback['asked']}" if fallback else "",
             because=fallback["because"] if fallback else "",
             rows_in=int(manifest["left_out"]["in"]),

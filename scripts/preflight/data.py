@@ -37,14 +37,20 @@ def source(context: Context) -> Finding:
 
 
 def own(context: Context) -> Finding:
-    """Warns where a stand-in was prepared: the run would train on it, and every figure here is its."""
-    if not context.data:
-        return _nothing(context)
+    """Warns where a stand-in or another source was prepared: the run would train on it, and every figure is its."""
+    if missing := _nothing(context):
+        return missing
     if context.prepared.fallback:
         return warned(
             f"data/{context.environment}: what was prepared is {context.prepared.fallback} "
             f"({context.prepared.because}): a rehearsal, not your data",
             f"make data ENV={context.environment} where the source can be reached, before anything is paid for",
+        )
+    asked = str(context.value("dataset.source"))
+    if context.prepared.source != asked:
+        return warned(
+            f"{context.at('dataset.source')}: what was prepared is {context.prepared.source}, not {asked}",
+            f"make data ENV={context.environment} prepares {asked}; or write the other one into the values",
         )
     return passed("the prepared data are of the values' own source")
 
@@ -53,8 +59,8 @@ def content(context: Context) -> Finding:
     """Fails for prepared rows that would stop the job, warns for those that spoil it."""
     from scripts.dataset.checks import CHECKS
 
-    if not context.data:
-        return _nothing(context)
+    if missing := _nothing(context):
+        return missing
     spoilt = [each for each in context.prepared.kept if each.check in CHECKS and CHECKS[each.check].invalid]
     if not spoilt:
         asked = (f"the chat template looked at {context.prepared.template}",) if context.prepared.template else ()
@@ -71,8 +77,8 @@ def left_out(context: Context) -> Finding:
     """Warns where more rows were left out than the values allow."""
     from scripts.dataset.settings import Settings
 
-    if not context.data:
-        return _nothing(context)
+    if missing := _nothing(context):
+        return missing
     data = context.prepared
     left, most = sum(data.left_out.values()), context.value("dataset.max_left_out", Settings.max_left_out)
     share = 100 * left / max(data.rows_in, 1)
@@ -90,8 +96,8 @@ def unused(context: Context) -> Finding:
     """Warns about data files of the source that were not read, where no value says which are to be."""
     from scripts.dataset.file import kind_of
 
-    if not context.data:
-        return _nothing(context)
+    if missing := _nothing(context):
+        return missing
     named = isinstance(context.value("dataset.splits.train"), str)
     files = {file: why for file, why in context.prepared.unused.items() if kind_of(file) != (None, None)}
     told = [f"{file}: {why}" for file, why in list(files.items())[:MOST_FILES]]
@@ -128,8 +134,13 @@ def _files(count: int) -> str:
     return f"{count:,} file{'' if count == 1 else 's'}"
 
 
-def _nothing(context: Context) -> Finding:
-    return skipped("no data yet", f"make data ENV={context.environment} prepares them")
+def _nothing(context: Context) -> Finding | None:
+    """Returns what is said where nothing was prepared, or by an older version of this project."""
+    if not context.data:
+        return skipped("no data yet", f"make data ENV={context.environment} prepares them")
+    if not context.prepared.source:
+        return skipped(f"the manifest is of an older kind; make data ENV={context.environment} writes it anew")
+    return None
 
 
 def prepared_from(environment: str, root: Path = ROOT) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,29 +12,35 @@ from scripts.preflight.context import Kept, Prepared, read_prepared
 from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN
 from tests.preflight.conftest import finding, made
 
-FALLBACK = Prepared("scripts/catalog/demo in place of a/b", "the hub does not answer", 100)
+OWN = "HuggingFaceH4/ultrachat_200k"
+FALLBACK = Prepared(OWN, "scripts/catalog/demo in place of a/b", "the hub does not answer", 100)
 FILES = {"b.jsonl": "no part of dataset.splits takes 'b'", "README.md": "its name ends with no format that is read"}
 
 
+def of(**words: Any) -> Prepared:
+    return Prepared(OWN, **words)
+
+
 def kept(**rows: int) -> Prepared:
-    return Prepared(rows_in=100, kept=tuple(Kept(name, count, "a.jsonl line 7") for name, count in rows.items()))
+    return of(rows_in=100, kept=tuple(Kept(name, count, "a.jsonl line 7") for name, count in rows.items()))
 
 
 @pytest.mark.parametrize(
     ("check", "prepared", "status", "words"),
     [
-        ("data-own", Prepared(rows_in=100), PASS, "own source"),
+        ("data-own", of(rows_in=100), PASS, "own source"),
+        ("data-own", Prepared("my.jsonl", rows_in=100), WARN, "what was prepared is my.jsonl, not HuggingFaceH4/"),
         ("data-own", FALLBACK, WARN, "scripts/catalog/demo in place of a/b (the hub does not answer)"),
-        ("data-left-out", Prepared(rows_in=100, left_out={"order": 10}), PASS, "10 of 100"),
-        ("data-left-out", Prepared(rows_in=100, left_out={"order": 2, "json": 9}), WARN, "json 9, order 2"),
+        ("data-left-out", of(rows_in=100, left_out={"order": 10}), PASS, "10 of 100"),
+        ("data-left-out", of(rows_in=100, left_out={"order": 2, "json": 9}), WARN, "json 9, order 2"),
         ("data-content", kept(email=50, too_long=3), PASS, "no row was kept"),
         ("data-content", kept(unanswered=3, email=50), WARN, "unanswered 3"),
         ("data-content", kept(control_tokens=2), WARN, "control_tokens 2"),
         ("data-content", kept(weight=3, template=4), FAIL, "template 4"),
-        ("data-content", Prepared(kept=(Kept("calls_lost", 40, "", True),)), WARN, "calls_lost about 40"),
-        ("data-unused", Prepared(unused=FILES), PASS, "dataset.splits says which are"),
-        ("data-unused", Prepared(unused={"README.md": "no format"}), PASS, "1 file of other kinds not"),
-        ("time-and-cost", Prepared(rows_in=100), PASS, "USD"),
+        ("data-content", of(kept=(Kept("calls_lost", 40, "", True),)), WARN, "calls_lost about 40"),
+        ("data-unused", of(unused=FILES), PASS, "dataset.splits says which are"),
+        ("data-unused", of(unused={"README.md": "no format"}), PASS, "1 file of other kinds not"),
+        ("time-and-cost", of(rows_in=100), PASS, "USD"),
         ("time-and-cost", FALLBACK, PASS, "of the rows that stand in (scripts/catalog/demo in place of a/b), not"),
     ],
 )
@@ -48,7 +55,7 @@ def test_a_finding_tells_number_file_and_way_out() -> None:
         "ends without an answer: 3, the first a.jsonl line 7; add the last answer, or remove the last question"
     )
     assert len(found.details) == 2
-    found = finding("data-unused", made("reference", "dataset.splits.train=null", prepared=Prepared(unused=FILES)))
+    found = finding("data-unused", made("reference", "dataset.splits.train=null", prepared=of(unused=FILES)))
     assert (
         found.status == WARN
         and "1 file of it" in found.sentence
@@ -63,6 +70,7 @@ def test_a_finding_tells_number_file_and_way_out() -> None:
 @pytest.mark.parametrize("check", ["data-own", "data-content", "data-left-out", "data-unused"])
 def test_nothing_is_said_before_there_are_data(check: str) -> None:
     assert finding(check, made("reference", data={})).status == SKIPPED
+    assert "of an older kind" in finding(check, made("reference", prepared=Prepared())).sentence
 
 
 def test_the_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
