@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from scripts.dataset import alike
+from scripts.dataset import alike, candidates
 from scripts.dataset.alike import NEAR, QUESTION, SAME, Talk
 from scripts.dataset.writer import room
 
@@ -65,7 +65,7 @@ class Seen:
         group, and what is alike joins the group of the earlier one.
         """
         first = len(self._numbers)
-        made = alike.keys(talks)
+        made = candidates.keys(talks)
         ids = np.arange(first, first + len(numbers), dtype=np.uint64)
         order = np.argsort(made.rows, kind="stable")  # of two alike ones in a chunk, the first is the owner
         rows, keys, is_bag = made.rows[order], made.keys[order], made.is_bag[order]
@@ -96,7 +96,7 @@ class Seen:
         outlines = np.frombuffer(self._outlines, np.uint64)
         hits = np.flatnonzero(owners != rows + first)
         mine, theirs = rows[hits], owners[hits].astype(np.int64)
-        worth = ~is_bag[hits] | alike.may_be_within(outlines[first + mine], outlines[theirs])
+        worth = ~is_bag[hits] | candidates.may_be_within(outlines[first + mine], outlines[theirs])
         same = np.flatnonzero(twins != np.arange(first, first + len(twins)))
         pairs = [*zip(mine[worth].tolist(), theirs[worth].tolist(), strict=True)]
         return sorted({*pairs, *zip(same.tolist(), twins[same].tolist(), strict=True)})
