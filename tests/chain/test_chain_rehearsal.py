@@ -15,7 +15,7 @@ def test_prod_is_rehearsed_with_a_stand_in_that_is_named_and_prepares_its_data_i
     shown = chain.make("all", "ENV=prod")
     assert "stands in for" in shown
     assert "Phi-4" in shown
-    assert "rows in" in shown
+    assert "verdict   ready" in shown
     assert "true answer:" in shown
     assert "nothing is billed" in shown
     assert (chain.project / "data" / "prod" / "report.html").exists()
