@@ -1,4 +1,4 @@
-"""Data preparation: any chat data set at full size, checked row by row, at the speed of writing it.
+"""Data preparation: any chat data set at full size, checked row by row in bounded memory.
 
     python -m scripts.dataset prepare --env demo     data/demo/{train,validation,test,heldout}.jsonl, manifest, report
     python -m scripts.dataset check FILE...          the same checks on anything

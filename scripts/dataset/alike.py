@@ -19,7 +19,7 @@ QUESTION_LENGTH, ANSWER_LENGTH = 4000, 400  # characters that are compared
 LITTLE = 8  # bytes without space: shorter questions ("Hi", "Go on") say nothing
 EXCHANGE = 12  # characters of an exchange that does
 LONG_TEXT = 350  # characters: of two longer ones, that may have been cut, two words may differ
-FEW_WORDS = 12  # of a text that may be one formula
+FORMULA_WORDS = 12  # of a text that may be one formula
 SHORT_WORD = 2  # letters: may be a name in code, whose case counts
 LONG_ANSWER = 20  # words: a longer answer is hardly the same by chance,
 ALIKE = 0.6  # where this share of the question's words is, too
@@ -40,7 +40,8 @@ _FORMULA = re.compile(
     r"[+*=<>^%|&~\[\]{}\\$@_`]|\d\s*[-/(]|[-/(]\s*\d|!=|(?<!\w)!\w|[^\W\d]\.[^\W\d]|\w\(|[a-z][A-Z]"
     r"|(?<![\w'\u2019])[b-hj-zB-HJ-Z](?![\w'\u2019])"
 )
-_SIGNS = re.compile(r"[-+*/=<>^%|&~\[\]{}()\\$@_]|!=|(?<!\w)!(?=\w)")
+OPERATORS = "+-*/=<>^%|&~[]{}()\\$@_"
+_SIGNS = re.compile(rf"[{re.escape(OPERATORS)}]|!=|(?<!\w)!(?=\w)")
 _NUMBER = re.compile(r"\d+")
 
 
@@ -246,7 +247,10 @@ class _Text:
             return False
         if self.text == self.text.upper():
             return True
-        return (not is_formula or len(self.words) > FEW_WORDS) and self.text in (self.text.lower(), self.text.title())
+        return (not is_formula or len(self.words) > FORMULA_WORDS) and self.text in (
+            self.text.lower(),
+            self.text.title(),
+        )
 
 
 _taken_apart = lru_cache(maxsize=1024)(_Text)  # what is asked often is compared often

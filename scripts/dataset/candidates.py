@@ -5,7 +5,7 @@ punctuation, of the last exchange as it stands, and of the question's words with
 a candidate, and `alike.likeness` looks at both texts.
 
 Own code, and not datasketch or rensa, which were measured on 10,000 conversations of 6 KB (64 hashes of three-word
-shingles): 3.3 s and 99 MB, with scipy's 113 MB of disk, and 0.08 s and 17 MB; theirs grow to gigabytes at two million.
+shingles): 3.3 s and 99 MB, with scipy's 113 MB of disk, and 0.08 s and 17 MB; at that rate gigabytes at two million.
 And MinHash finds what is similar: a question of six words with another noun in it is more so than one with a word
 added, and numbers and operators are words like others.
 """
@@ -18,15 +18,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import xxhash
 
-from scripts.dataset.alike import LITTLE, LONG_TEXT, NO_TEXT, SEPARATOR, Talk, encoded, folded
+from scripts.dataset.alike import LITTLE, LONG_TEXT, NO_TEXT, OPERATORS, SEPARATOR, Talk, encoded, folded
 
 SOME = 24  # bytes without space of an answer that says something
 FEW_WORDS, MANY_WORDS = 12, 11  # up to FEW, every word is left out in turn; from MANY on, a quarter of them
 CUT_WORDS = 500  # a question with more may have been cut, so that its words cannot be counted
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
-_OPERATORS = b"+-*/=<>^%|&~[]{}()\\$@_"
-_DIGITS_AND_SIGNS = bytes(each if each in b"0123456789" + _OPERATORS + SEPARATOR else ord(" ") for each in range(256))
+_DIGITS_AND_SIGNS = bytes(
+    each if each in b"0123456789" + OPERATORS.encode() + SEPARATOR else ord(" ") for each in range(256)
+)
 _LETTER = np.array([each >= 0x80 or chr(each).isalpha() for each in range(256)])
 _HEAD = np.array([2 ** (8 * length) - 1 for length in range(9)], np.uint64)  # the first bytes of eight
 _TAIL = np.array([(2**64 - 1) ^ (2 ** (64 - 8 * length) - 1) for length in range(9)], np.uint64)

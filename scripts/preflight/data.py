@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from scripts.errors import UserError
-from scripts.files import ROOT
 from scripts.preflight.context import Context, Kept
 from scripts.preflight.finding import Finding, failed, passed, skipped, warned
 
@@ -28,7 +25,7 @@ def source(context: Context) -> Finding:
     try:
         found = sources.local(asked)
     except UserError as error:
-        if prepared_from(context.environment) == asked:
+        if context.prepared.source == asked:
             return passed(f"{asked} is not here any more, but the data were prepared from it")
         sentence, _, todo = str(error).partition("; ")
         return failed(f"{where}: {sentence.removeprefix('dataset.source: ')}", todo or "name what is there")
@@ -141,12 +138,3 @@ def _nothing(context: Context) -> Finding | None:
     if not context.prepared.source:
         return skipped(f"the manifest is of an older kind; make data ENV={context.environment} writes it anew")
     return None
-
-
-def prepared_from(environment: str, root: Path = ROOT) -> str | None:
-    """Returns the source that the prepared data are of, None where there are none or they do not say."""
-    path = root / "data" / environment / "manifest.json"
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["source"]["asked"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None

@@ -105,8 +105,6 @@ def _explain(error: Any, where: Where) -> Iterator[str]:
         expected = f"{'at least' if rule == 'minItems' else 'at most'} {number} item{'s' * (number != 1)}"
     elif rule in ("minLength", "maxLength"):
         expected = f"{'at least' if rule == 'minLength' else 'at most'} {error.validator_value} characters"
-    elif rule in ("minItems", "maxItems"):
-        expected = f"{'at least' if rule == 'minItems' else 'at most'} {error.validator_value} in the list"
     elif rule == "pattern":
         words = error.schema.get("description", f"text that matches {error.validator_value}").rstrip(".")
         expected = words[0].lower() + words[1:]

@@ -73,6 +73,13 @@ def test_nothing_is_said_before_there_are_data(check: str) -> None:
     assert "of an older kind" in finding(check, made("reference", prepared=Prepared())).sentence
 
 
+def test_prepared_data_need_no_source() -> None:
+    asked = made("demo", "dataset.source=x.jsonl", prepared=Prepared("x.jsonl"))
+    assert finding("data-source", asked).status == PASS
+    for prepared in (Prepared("y.jsonl"), Prepared()):
+        assert finding("data-source", made("demo", "dataset.source=x.jsonl", prepared=prepared)).status == FAIL
+
+
 def test_the_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
     from scripts.dataset.prepare import prepare
     from scripts.dataset.settings import from_values
