@@ -50,11 +50,18 @@ def test_a_preempted_job_goes_on_from_its_checkpoint(local, fault):
     assert "it goes on from its last checkpoint" in log_of(local, job)
 
 
-def test_a_job_that_may_not_read_its_data(local, fault):
-    fault("data-access-denied")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("data-access-denied", r"ScriptExecution\.StreamAccess\.Authentication"),
+        ("upload-time-out", r"Failed to flush task queue within 300\.0 seconds"),
+    ],
+)
+def test_a_job_that_cannot_read_or_write_its_data(local, fault, name, said):
+    fault(name)
     job = local.submit()
     assert local.ended(job) == "Failed"
-    with pytest.raises(JobException, match=r"ScriptExecution\.StreamAccess\.Authentication"):
+    with pytest.raises(JobException, match=said):
         local.ml.jobs.stream(job)
 
 
@@ -73,14 +80,6 @@ def test_a_cluster_without_identity_cannot_mount(own):
     own.ml.compute.begin_create_or_update(AmlCompute(name="known", size=SIZE, identity=identity)).result()
     other = own.submit({"compute_finetune": "known"})
     assert own.ended(other) == "Completed"
-
-
-def test_an_upload_that_takes_too_long(local, fault):
-    fault("upload-time-out")
-    job = local.submit()
-    assert local.ended(job) == "Failed"
-    with pytest.raises(JobException, match=r"Failed to flush task queue within 300\.0 seconds"):
-        local.ml.jobs.stream(job)
 
 
 def test_a_job_whose_output_is_empty(local, fault):
