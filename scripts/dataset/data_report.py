@@ -37,7 +37,7 @@ def report_page(manifest: dict[str, Any], folder: Path, coder: Tokenizer | None,
     return page.document(
         TEMPLATE, script=SCRIPT, title=f"{manifest['name']} {manifest['version']}", manifest=manifest,
         verdict=verdict_of(manifest), checks=_checks(manifest), clean=_clean(manifest),
-        left_out=_left_out(manifest), kept=list(map(report_rows.shown, rows)),
+        left_out=_left_out(manifest), kept=report_rows.shown(rows),
         lost=report_rows.lost(rows, coder) if coder else [],
         example=report_rows.example(rows, coder, manifest["max_seq_length"]) if coder else None,
         is_exact=manifest["tokens"]["is_own"] and train.get("tokens", {}).get("how") == "exact",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import orjson
 
 from scripts.conversation import tokens as chat
 from scripts.dataset.checks import ROLES
-from scripts.dataset.hidden import cut, hidden
+from scripts.dataset.hidden import cut, cuts, hidden
 from scripts.dataset.layouts.turns import has_calls
 from scripts.dataset.tokenizer import Tokenizer
 
@@ -39,6 +39,13 @@ class Shown:
 
     turns: list[Turn]
     tools: list[str]
+
+    def texts(self) -> Iterator[tuple[str, int]]:
+        """Yields all its texts in order, and how many characters of each are shown."""
+        limit = max(SHORTEST, CHARACTERS // max(len(self.turns), 1))
+        for turn in self.turns:
+            yield from ((text, limit) for text in (turn.text, *turn.calls))
+        yield from ((tool, SHORTEST) for tool in self.tools)
 
     @property
     def begins(self) -> str:
@@ -94,18 +101,27 @@ def sampled(path: Path, count: int = CONVERSATIONS) -> list[dict[str, Any]]:
     return list(rows.values())
 
 
-def shown(row: dict[str, Any]) -> Shown:
-    """Returns a conversation as it is shown: its secrets hidden, long messages cut."""
-    messages = row["messages"]
-    limit = max(SHORTEST, CHARACTERS // max(len(messages), 1))
-    turns = []
-    for message in messages[: CHARACTERS // 30]:
+def shown(rows: list[dict[str, Any]]) -> list[Shown]:
+    """Returns conversations as they are shown: their secrets hidden, long messages cut."""
+    whole = [_whole(row) for row in rows]
+    texts = iter(cuts([text for each in whole for text in each.texts()]))
+    return [
+        replace(
+            each,
+            turns=[replace(turn, text=next(texts), calls=[next(texts) for _ in turn.calls]) for turn in each.turns],
+            tools=[next(texts) for _ in each.tools],
+        )
+        for each in whole
+    ]
+
+
+def _whole(row: dict[str, Any]) -> Shown:
+    turns, tools = [], row.get("tools")
+    for message in row["messages"][: CHARACTERS // 30]:
         role, text = str(message.get("role")), message.get("content")
-        calls = [cut(f"{name}({arguments})", limit) for name, arguments in _calls(message)]
-        kind = role if role in ROLES else "system"
-        turns.append(Turn(role, kind, cut(text if isinstance(text, str) else "", limit), calls))
-    tools = row.get("tools")
-    return Shown(turns, [cut(_tool(each), SHORTEST) for each in tools[:20]] if isinstance(tools, list) else [])
+        calls = [f"{name}({arguments})" for name, arguments in _calls(message)]
+        turns.append(Turn(role, role if role in ROLES else "system", text if isinstance(text, str) else "", calls))
+    return Shown(turns, [_tool(each) for each in tools[:20]] if isinstance(tools, list) else [])
 
 
 def lost(rows: list[dict[str, Any]], coder: Tokenizer) -> list[Lost]:
@@ -154,19 +170,22 @@ def example(rows: list[dict[str, Any]], coder: Tokenizer, limit: int | None) -> 
     except Exception:  # the template refuses it; the check named `template` says so
         return None
     spans = coder(text, return_offsets_mapping=True)["offset_mapping"]
-    pieces = list(_pieces(text, spans[:SHOWN_TOKENS], encoded.trained, limit))
+    pieces = _pieces(text, spans[:SHOWN_TOKENS], encoded.trained, limit)
     cut_at = limit if limit and len(spans) > limit else None
     return Example(len(encoded.ids), sum(encoded.trained), cut_at, pieces, len(spans) <= SHOWN_TOKENS)
 
 
-def _pieces(text: str, spans: list[tuple[int, int]], trained: list[bool], limit: int | None) -> Iterator[Piece]:
-    """Yields the text under the tokens, those of one kind together; tokens may share a character."""
+def _pieces(text: str, spans: list[tuple[int, int]], trained: list[bool], limit: int | None) -> list[Piece]:
+    """Returns the text under the tokens, those of one kind together; tokens may share a character."""
     end = 0
     kinds = [(trained[at], limit is not None and at >= limit) for at in range(len(spans))]
+    under, found = [], []
     for kind, group in groupby(zip(kinds, spans, strict=True), key=lambda each: each[0]):
-        under = [span for _, span in group]
-        begin, end = max(under[0][0], end), max(end, *(last for _, last in under))
-        yield Piece(hidden(text[begin:end]), *kind)
+        tokens = [span for _, span in group]
+        begin, end = max(tokens[0][0], end), max(end, *(last for _, last in tokens))
+        under.append(text[begin:end])
+        found.append(kind)
+    return [Piece(each, *kind) for each, kind in zip(hidden(under), found, strict=True)]
 
 
 def _calls(message: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ import numpy as np
 import xxhash
 
 from scripts.dataset.checks import Finding
-from scripts.dataset.private_data import HINT, address, private
+from scripts.dataset.private_data import address, hints, private
 
 ROW, MESSAGE = "\x1e", "\x1f"
 _ROW, _MESSAGE = ROW.encode(), MESSAGE.encode()
@@ -146,12 +146,12 @@ class Texts:
 
     def _private(self) -> Iterator[tuple[int, Finding]]:
         """Looks for secrets and personal data in the lines that hold a hint of any."""
-        edges, hints = self._hints.result()
+        edges, firsts = self._hints.result()
         seen: set[tuple[int, str]] = set()
-        for line in np.flatnonzero(hints >= 0).tolist():
+        for line in np.flatnonzero(firsts >= 0).tolist():
             row = int(self.row_of(edges[line]))
             end = int(self.starts[row] + self.lengths[row])
-            for check, at, what in private(self.blob, int(edges[line] + hints[line]), int(edges[line + 1]), end):
+            for check, at, what in private(self.blob, int(edges[line] + firsts[line]), int(edges[line + 1]), end):
                 if (row, check) not in seen:
                     seen.add((row, check))
                     yield self._finding(row, check, at, what, EXPECTED[check])
@@ -180,12 +180,8 @@ class Texts:
 
 def _hinted(blob: bytes, low: Any) -> tuple[Any, Any]:
     """Returns where the lines of a text begin, and in each where the first hint of private data stands, or -1."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    edges = np.concatenate(([0], low + 1, [len(blob)])).astype(np.int32)
-    lines = pa.Array.from_buffers(pa.binary(), len(edges) - 1, [None, pa.py_buffer(edges), pa.py_buffer(blob)])
-    return edges, np.frombuffer(pc.find_substring_regex(lines, HINT).buffers()[1], np.int32)
+    edges = np.concatenate(([0], low + 1, [len(blob)]))
+    return edges, hints(blob, edges)
 
 
 def digests(rows: list[bytes]) -> Any:
