@@ -78,10 +78,13 @@ def talk(roles: tuple[str, ...], texts: Sequence[str]) -> Talk:
     answer = next((texts[at] for at in answered if at > first and texts[at]), "")
     is_short = len(texts[first]) + len(answer) < 2 * OPENING
     last = asked[-MOST_EXCHANGES:] if is_short else asked[-2:]
-    exchanges = ["\x1f".join([text[:EXCHANGE_LENGTH] for text in texts[at:end]])
-                 for at, end in pairwise((*last, len(texts)))]  # fmt: skip
-    hashes = tuple([xxhash.xxh32_intdigest(encoded(each)) if len(each) >= EXCHANGE else 0 for each in exchanges])
-    return Talk(_cut(texts[first], QUESTION_LENGTH), _cut(answer, ANSWER_LENGTH), hashes)
+    exchanges = tuple([_hashed(texts[at:end]) for at, end in pairwise((*last, len(texts)))])
+    return Talk(_cut(texts[first], QUESTION_LENGTH), _cut(answer, ANSWER_LENGTH), exchanges)
+
+
+def _hashed(exchange: Sequence[str]) -> int:
+    said = "\x1f".join([text[:EXCHANGE_LENGTH] for text in exchange])
+    return xxhash.xxh32_intdigest(encoded(said)) if len(said) >= EXCHANGE else 0
 
 
 @lru_cache(maxsize=4096)  # few sequences of roles make up most of a data set

@@ -1,9 +1,10 @@
 """Which conversations were seen before: the same ones, alike ones, and those that ask the same.
 
 Hashes are in open tables of 8 bytes a slot; the beginnings of the conversations are in a temporary file, and are read
-again when two of them may be alike. A conversation takes some 30 bytes. The table of alike ones ends at 149 MB, or some
-16 million hashes, 5 to 16 a conversation: what comes later is still compared with all that is there, so that a row of
-training never misses one of test, which is read first; rows that are cut from training are compared as far as it goes.
+again when two of them may be alike. A conversation takes some 30 bytes. The table of alike ones ends at 53 MB, or some
+seven million hashes, 5 to 16 a conversation: what comes later is still compared with all that is there, so that a row
+of training never misses one of test, which is read first; rows that are cut from training are compared as far as it
+goes.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from scripts.dataset.alike import NEAR, QUESTION, SAME, Talk
 from scripts.dataset.writer import room
 
 BUCKET = 8  # slots that are looked at together: 64 bytes
-FIRST_SLOTS, GROWTH, LAST_SLOTS = 2**17, 4, 2**23  # of a table's generations: 1, 4, 16, 64, 64 … MB
-MOST_GENERATIONS = 5  # of the table of alike conversations
+FIRST_SLOTS, GROWTH, LAST_SLOTS = 2**17, 4, 2**22  # of a table's generations: 1, 4, 16, 32, 32 … MB
+MOST_GENERATIONS = 4  # of the table of alike conversations
 _UNIT = 16
 _HEAD = struct.Struct("<QQB")
 _END = "\x1e"

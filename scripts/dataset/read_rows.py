@@ -75,7 +75,7 @@ def integers(numbers: Any, kind: str = "int64") -> Any:
     return pa.Array.from_buffers(pa.from_numpy_dtype(data.dtype), len(data), [None, pa.py_buffer(data)])
 
 
-def ahead(work: Iterable[Any], depth: int = 2) -> Iterator[Any]:
+def ahead(work: Iterable[Any], depth: int = 1) -> Iterator[Any]:
     """Yields from `work`, which runs in a thread up to `depth` items ahead; its exceptions come out here."""
     ready: queue.SimpleQueue = queue.SimpleQueue()
     room = threading.Semaphore(depth)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 ROW_BYTES = 6000  # of ultrachat_200k
-SENTENCE_BYTES = 75
+SENTENCE_BYTES = 97
+UNTIDY = 0.05  # of the messages end in white space
 GROUP = 1000  # rows of a row group, as on the hub
 _MESSAGE = pa.struct([("content", pa.string()), ("role", pa.string())])
 _SCHEMA = pa.schema([("prompt", pa.string()), ("prompt_id", pa.string()), ("messages", pa.list_(_MESSAGE))])
@@ -54,10 +56,11 @@ def _sentences(generator: random.Random) -> list[str]:
     """Makes sentences of words by Zipf's law, with the punctuation, quotes, paragraphs and asides of chat text."""
     syllables = [first + last for first in "bcdfghklmnprstvw" for last in ("a", "e", "i", "o", "u", "ai", "ou")]
     words = ["".join(generator.choices(syllables, k=generator.choice((1, 2, 2, 3, 3, 4)))) for _ in range(20_000)]
+    often = list(itertools.accumulate(1 / rank for rank in range(1, len(words) + 1)))
     ends = (". ", ". ", "? ", "! ", ".\n\n", '." ', ", ")
     sentences = []
     for _ in range(20_000):
-        some = [words[int(generator.paretovariate(1.0)) % len(words)] for _ in range(generator.randint(6, 22))]
+        some = generator.choices(words, cum_weights=often, k=generator.randint(6, 22))
         quoted = generator.random() < 0.01
         sentence = (" ".join(some).capitalize() + generator.choice(ends)).replace(" ", " “so” ", int(quoted))
         if generator.random() < 0.05:
@@ -74,5 +77,6 @@ def _conversation(generator: random.Random, sentences: list[str], row_bytes: int
     for turn in range(turns):
         count = generator.randint(1, 3) if turn % 2 == 0 else generator.randint(max(1, answer // 2), answer * 3 // 2)
         role = "assistant" if turn % 2 else "user"
-        messages.append({"content": "".join(generator.choices(sentences, k=count)), "role": role})
+        text = "".join(generator.choices(sentences, k=count))
+        messages.append({"content": text if generator.random() < UNTIDY else text.strip(), "role": role})
     return messages

@@ -248,7 +248,7 @@ def test_the_bench_measures_what_is_asked(tmp_path: Path, capsys: pytest.Capture
     report = json.loads(capsys.readouterr().out)
     for kind in ("parquet", "jsonl"):
         assert report["measured"][f"prepare {kind}"]["in"] == report["measured"][f"prepare {kind}"]["kept"] == 1000
-        assert report["measured"][f"more {kind}"]["in"] == 5000
+        assert report["measured"][f"prepare {kind}, 5 times the rows"]["in"] == 5000
     assert report["measured"]["five parquet"]["in"] == 50
     met = {each["asked"]: each["met"] for each in report["targets"]}
     assert met["10,000 mutated rows add up"]

@@ -129,7 +129,7 @@ def test_the_sample_is_spread_over_the_file(tmp_path: Path, count: int) -> None:
 )
 def test_secrets_are_hidden_whole_wherever_the_text_is_cut(secret: str) -> None:
     text = f"It is {secret}, and that is all."
-    assert hidden(text) == "It is [hidden], and that is all."
+    assert hidden([text, "a word"]) == ["It is [hidden], and that is all.", "a word"]
     pieces = [secret[at : at + 12] for at in range(0, len(secret) - 12, 4)]
     for limit in (8, 12, 30):
         assert not any(piece in cut(text * 2, limit) for piece in pieces)
