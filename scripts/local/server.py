@@ -26,6 +26,7 @@ from typing import Any
 
 import uvicorn
 
+from scripts import slow_clients
 from scripts.errors import FAILED, UserError
 from scripts.files import write_private
 from scripts.local.core import lookup, operations, ports
@@ -141,7 +142,7 @@ async def _main(home: Home) -> None:
 def _uvicorn(application: Application, ssl_context: Any = None) -> Listener:
     config = uvicorn.Config(
         application,
-        http="httptools",
+        http=slow_clients.Protocol,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -25,7 +25,7 @@ class Client:
         self.log: list[str] = []
         self.server = Server(self.log.append)
         if folder:
-            self.server.batcher = Batcher(Generator(folder, rows), self.log.append)
+            self.server.batcher = Batcher(Generator(folder, rows), self.log.append).start()
 
     def many(self, *bodies: Any) -> list[httpx.Response]:
         async def run() -> list[httpx.Response]:

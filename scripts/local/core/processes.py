@@ -32,12 +32,12 @@ class Child:
             started = psutil.Process(process.pid).create_time()
         self.identity = {"pid": process.pid, "started": started}
 
-    async def stop(self) -> None:
+    async def stop(self, grace: float = GRACE) -> None:
         """Asks the process group to end, then ends it; returns when the process is gone."""
         if self.process.returncode is None:
             _signal(self.process.pid, signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self.process.wait()), GRACE)
+                await asyncio.wait_for(asyncio.shield(self.process.wait()), grace)
         _signal(self.process.pid, signal.SIGKILL)  # what the child itself may have left in its group
         await self.process.wait()
 

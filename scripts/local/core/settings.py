@@ -40,6 +40,7 @@ class Settings:
     parallel_jobs: int = _number("training.parallel_jobs", 1)
     serving_threads: int = _number("serving.threads", 0)
     max_batch: int = _number("serving.max_batch", 1)
+    cache_mb: int = _number("serving.cache_mb", 1)
     ready_seconds: float = _number("serving.ready_seconds", 1.0)
     answer_shape: str = _choice("serving.answer_shape", "auto", *answer.SHAPES)
     start_scale: float = _number("serving.start_scale", 0.001)

@@ -100,11 +100,13 @@ class Server(Protocol):
 
     port: int
     ready: asyncio.Event
-    restarting: bool
     slots: asyncio.Semaphore
     limit: int
     in_flight: int
     failure: str | None
+
+    async def settled(self) -> None: ...
+    def refuses(self, port: int) -> None: ...
 
 
 class Servers(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import threading
@@ -21,12 +22,21 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Serves until SIGTERM; exit code 1, with a sentence in the log, when the folder holds no model that can answer."""
+    """Serves until SIGTERM, and then answers what it has begun.
+
+    Exit code 1, with a sentence in the log, when the folder holds no model that can answer.
+    """
     parser = argparse.ArgumentParser(prog="python -m scripts.local.scoring", description=__doc__)
     parser.add_argument("--model-dir", type=Path, required=True, help="folder of an MLflow model, as the job wrote it")
     parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
     parser.add_argument("--log", type=Path, required=True, help="file that a line per request is appended to")
     parser.add_argument("--max-batch", type=int, default=8, help="conversations answered at a time (default 8)")
+    parser.add_argument(
+        "--cache-mb", type=float, default=2048, help="memory for the conversations being answered (default 2048)"
+    )
+    parser.add_argument(
+        "--drain", type=float, default=180, help="seconds for what is being answered at SIGTERM (default 180)"
+    )
     parser.add_argument(
         "--answer-shape", choices=("auto", *answer.SHAPES), default="auto",
         help="shape of the answers (default auto: as Azure would serve this model)",
@@ -41,6 +51,7 @@ def main() -> int:
         return FAILED
     import uvicorn
 
+    from scripts import slow_clients
     from scripts.local.scoring.app import Server
 
     shape, why = answer_shape(options.answer_shape, options.model_dir)
@@ -54,7 +65,8 @@ def main() -> int:
         log_level="critical",
         access_log=False,
         lifespan="off",
-        timeout_graceful_shutdown=5,
+        http=slow_clients.Protocol,
+        timeout_graceful_shutdown=math.ceil(options.drain),
     )
     return 0
 
@@ -78,19 +90,22 @@ def load(server: Server, options: argparse.Namespace, log: Callable[[str], None]
         from scripts.local.scoring.contract import Parameters
         from scripts.local.scoring.generator import Generator
 
-        generator = Generator(options.model_dir, options.max_batch, threads.Follower(options.threads))
+        generator = Generator(options.model_dir, options.max_batch, threads.Follower(options.threads), options.cache_mb)
         # The scorer leaves a system prompt to the template, whatever the finetune config says of it.
         generator.system_role_supported |= server.shape != answer.OUTPUT
         generator.add(generator.prepare([{"role": "user", "content": "Hello"}], Parameters(max_new_tokens=1)))
         generator.step()
-        server.batcher = Batcher(generator, log)
+        server.batcher = Batcher(generator, log).start()
     except UserError as error:
         log(f"error: {error}")
         os._exit(FAILED)
     except Exception as error:  # a model that does not load cannot be served; uvicorn would go on without it
         log(f"error: the model does not load: {type(error).__name__}: {one_line(error)}")
         os._exit(FAILED)
-    log(f"model ready after {time.monotonic() - begun:.1f} s: up to {options.max_batch} conversations at a time")
+    log(
+        f"model ready after {time.monotonic() - begun:.1f} s: up to {options.max_batch} conversations at a time, of "
+        f"{generator.cache.tokens} tokens together in {options.cache_mb:g} MB"
+    )
 
 
 def logger(path: Path) -> Callable[[str], None]:

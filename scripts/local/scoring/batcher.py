@@ -11,47 +11,70 @@ from collections.abc import AsyncIterator, Callable
 from scripts.errors import one_line
 from scripts.local.scoring.generator import Answer, Generator
 
+MOST_WAITING = 1024  # conversations, beside those being answered
+
+
+class Full(Exception):
+    """More conversations wait than MOST_WAITING."""
+
 
 class Ticket:
-    """A request's place: `answer` fills; `updates` gets (text, whether it ended) as it grows, or what went wrong."""
+    """A request's place: `answer` fills, and `told` is set whenever its text grew or it ended."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
         self.loop = asyncio.get_running_loop()
-        self.updates: asyncio.Queue[tuple[str, bool] | Exception] = asyncio.Queue()
+        self.told = asyncio.Event()
+        self.text, self.ended = "", False  # as last told; only that is kept, however slowly a client reads
         self.gone = False  # the client no longer waits
 
-    def tell(self, item: tuple[str, bool] | Exception) -> None:
-        """Hands an item to the request's coroutine; from the generating thread."""
+    def tell(self) -> None:
+        """Hands what came so far to the request's coroutine; from the generating thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: the server is shutting down
-            self.loop.call_soon_threadsafe(self.updates.put_nowait, item)
+            self.loop.call_soon_threadsafe(self._take, self.answer.text, self.answer.reason is not None)
+
+    def _take(self, text: str, ended: bool) -> None:
+        self.text, self.ended = text, ended
+        self.told.set()
 
 
 class Batcher:
-    """Feeds a generator: first come, first answered, as many at once as it has rows."""
+    """Feeds a generator: first come, first answered, as many at once as it takes; nobody overtakes who waits for room.
+
+    Who waits until n conversations before him that have p parts of prompts and may get t tokens are answered, waits
+    p + t / rows turns at most, or p + t where memory is short.
+    """
 
     def __init__(self, generator: Generator, log: Callable[[str], None]) -> None:
         self.generator, self.log = generator, log
         self.waiting: collections.deque[Ticket] = collections.deque()
         self.running: list[Ticket] = []
         self.wake = threading.Condition()
-        self.thread = threading.Thread(target=self._work, name="generator", daemon=True)
-        self.thread.start()
 
-    async def answer(self, answer: Answer) -> AsyncIterator[tuple[str, bool]]:
-        """Yields (text so far, False) whenever it grew, if it is streamed; and at the end (whole text, True)."""
-        ticket = Ticket(answer)
+    def start(self) -> Batcher:
+        """Starts the thread that takes turns for as long as there is something to answer."""
+        threading.Thread(target=self._work, name="generator", daemon=True).start()
+        return self
+
+    def join(self, answers: list[Answer]) -> list[Ticket]:
+        """Puts a request's conversations at the end of the line; raises Full where that is too long."""
+        tickets = [Ticket(answer) for answer in answers]
         with self.wake:
-            self.waiting.append(ticket)
+            if len(self.waiting) + len(tickets) > MOST_WAITING:
+                raise Full
+            self.waiting.extend(tickets)
             self.wake.notify()
+        return tickets
+
+    async def follow(self, ticket: Ticket) -> AsyncIterator[tuple[str, bool]]:
+        """Yields (text so far, False) whenever it grew, if it is streamed; and at the end (whole text, True)."""
         try:
-            ended = False
-            while not ended:
-                item = await ticket.updates.get()
-                if isinstance(item, Exception):
-                    raise item
-                yield item
-                ended = item[1]
+            while not ticket.ended:
+                await ticket.told.wait()
+                ticket.told.clear()
+                if ticket.answer.fault is not None:
+                    raise ticket.answer.fault
+                yield ticket.text, ticket.ended
         finally:
             ticket.gone = True
 
@@ -60,31 +83,29 @@ class Batcher:
             with self.wake:
                 while not self.waiting and not self.running:
                     self.wake.wait()
-                while self.waiting and len(self.running) < self.generator.rows:
-                    ticket = self.waiting.popleft()
-                    if not ticket.gone:
-                        self.running.append(ticket)
-                        self.generator.add(ticket.answer)
-            self._step()
+            self.turn()
 
-    def _step(self) -> None:
+    def turn(self) -> None:
+        """Lets go who left, lets in who is next, and takes a step with those that are in."""
         try:
             for ticket in [ticket for ticket in self.running if ticket.gone]:
-                self.generator.drop(ticket.answer)
                 self.running.remove(ticket)
-            if self.running:
-                self.generator.step()
-        except Exception as error:  # must not end the thread: every request in the batch is told, the next ones go on
-            self.log(f"generation failed: {type(error).__name__}: {one_line(error)}")
+                self.generator.drop(ticket.answer)
+            while self.waiting and (self.waiting[0].gone or self.generator.fits(self.waiting[0].answer)):
+                ticket = self.waiting.popleft()
+                if not ticket.gone:
+                    self.running.append(ticket)
+                    self.generator.add(ticket.answer)
+            self.generator.step()
+        except Exception as error:  # not of one conversation: all are told, the next ones go on
             for ticket in self.running:
-                ticket.tell(error)
-            self.running.clear()
-            self.generator.active.clear()
-            return
+                ticket.answer.fail(error)
+            self.generator.clear()
         for ticket in list(self.running):
             answer = ticket.answer
+            if answer.fault is not None:
+                self.log(f"generation failed: {type(answer.fault).__name__}: {one_line(answer.fault)}")
             if answer.reason:
-                ticket.tell((answer.text, True))
                 self.running.remove(ticket)
-            elif answer.parameters.stream and answer.tokens:
-                ticket.tell((answer.text, False))
+            if answer.reason or (answer.parameters.stream and answer.tokens):
+                ticket.tell()

@@ -2,11 +2,16 @@
 
 The models stay those of transformers: an attention function, registered with its attention interface, stores the new
 keys and values and attends to the stored ones. Rows in use are always 0 to n-1, so that a batch is a slice and never a
-copy.
+copy. On a processor each row has addresses for the longest conversation and memory only for what is stored: the system
+gives pages as they are written, and gets them back when a conversation ends.
 """
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import mmap
+import sys
 from typing import Any
 
 import torch
@@ -14,37 +19,36 @@ import torch.nn.functional as F
 from transformers import AttentionInterface
 
 NAME = "rows"
-GROWTH = 256  # tokens by which the room of all rows grows
+# MAP_NORESERVE of mman.h, which Python names from 3.13 on: Linux would else refuse more addresses than there is memory.
+UNRESERVED = 0x4000 if sys.platform == "linux" else 0
 
 
 class Cache:
-    """Keys and values [rows, heads, room, width] of each layer; the room grows with the longest conversation."""
+    """Keys and values [rows, heads, room, width] of each layer, for as many tokens together as `megabytes` hold."""
 
-    def __init__(self, model: Any, rows: int) -> None:
+    def __init__(self, model: Any, rows: int, context: int, megabytes: float) -> None:
         config = model.config
         self.heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
         self.width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        self.rows, self.room, self.dtype = rows, 0, model.dtype
-        self.layers = config.num_hidden_layers
-        self.device = model.device
+        self.layers, self.dtype, self.device = config.num_hidden_layers, model.dtype, model.device
+        size = self.layers * 2 * self.heads * self.width * self.dtype.itemsize  # bytes of a token
+        self.tokens = int(megabytes * 2**20) // size  # that fit, of all rows together
+        lazy = self.device.type == "cpu"
+        # An accelerator takes the memory at once, so that every row has its share and no more.
+        self.room = max(1, min(context, self.tokens if lazy else self.tokens // rows))
         self.lengths = [0] * rows  # tokens stored, by row
-        self.keys = [self._empty(0) for _ in range(self.layers)]
-        self.values = [self._empty(0) for _ in range(self.layers)]
-
-    def _empty(self, room: int) -> torch.Tensor:
+        self.row = -(-size * self.room // mmap.PAGESIZE) * mmap.PAGESIZE  # bytes, whole pages
+        self.pages: mmap.mmap | None = None
         # Zeros: what a mask hides is still multiplied by 0, and 0 times a stray NaN would be NaN.
-        return torch.zeros(self.rows, self.heads, room, self.width, dtype=self.dtype, device=self.device)
-
-    def reserve(self, length: int) -> None:
-        """Makes room for conversations of `length` tokens."""
-        if length <= self.room:
-            return
-        room = -(-length // GROWTH) * GROWTH
-        for stored in (self.keys, self.values):
-            for layer, old in enumerate(stored):
-                stored[layer] = self._empty(room)
-                stored[layer][:, :, : self.room] = old
-        self.room = room
+        if lazy:
+            self.pages = _addresses(rows * self.row)
+            flat = torch.frombuffer(self.pages, dtype=self.dtype).view(rows, -1)
+        else:
+            flat = torch.zeros(rows, self.row // self.dtype.itemsize, dtype=self.dtype, device=self.device)
+        shape = (self.layers, 2, self.heads, self.room, self.width)
+        stored = flat[:, : size * self.room // self.dtype.itemsize].unflatten(1, shape)
+        self.keys = [stored[:, layer, 0] for layer in range(self.layers)]
+        self.values = [stored[:, layer, 1] for layer in range(self.layers)]
 
     def move(self, source: int, target: int) -> None:
         """Puts a conversation into another row."""
@@ -52,6 +56,27 @@ class Cache:
         for stored in (*self.keys, *self.values):
             stored[target, :, :length] = stored[source, :, :length]
         self.lengths[target] = length
+
+    def free(self, row: int) -> None:
+        """Gives a row's memory back; it is zeros again."""
+        self.lengths[row] = 0
+        if self.pages is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self.pages.madvise(mmap.MADV_DONTNEED, row * self.row, self.row)
+
+
+def _addresses(size: int) -> mmap.mmap:
+    """Returns zeros that take memory only where something is written."""
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | UNRESERVED)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):  # a huge page would take 2 MB for the first token of a head
+        with contextlib.suppress(OSError):  # a kernel without huge pages
+            pages.madvise(mmap.MADV_NOHUGEPAGE)
+    return pages
+
+
+def trim() -> None:
+    """Gives back what reading a long prompt took of the C library's memory, which keeps freed parts for later."""
+    with contextlib.suppress(AttributeError, OSError):  # glibc has it, others give back by themselves
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Part:

@@ -14,6 +14,8 @@ from scripts.conversation.request import PARAMETERS, ROLES, SENT
 from scripts.errors import suggest
 
 MOST_CONVERSATIONS = 64  # in one request
+MOST_STOPS = 64  # all are looked for after every token
+SHOWN = 80  # characters of what was found that a sentence repeats
 
 
 class BadRequest(Exception):
@@ -51,7 +53,7 @@ class Question:
 def parse(body: bytes) -> Question:
     """Returns the checked request; a `BadRequest` names the key that is wrong, what was found and what is allowed."""
     try:
-        content = json.loads(body)
+        content = decoded(body)
     except ValueError as error:
         raise BadRequest(f"The body is not JSON: {error}.") from None
     if not isinstance(content, dict):
@@ -60,6 +62,18 @@ def parse(body: bytes) -> Question:
     if "input_data" not in content:
         raise BadRequest("A value is not provided for the 'input_data' parameter.")
     return read(content["input_data"], content.get("params"))
+
+
+def decoded(body: bytes) -> Any:
+    """Returns the value of a JSON text; a ValueError for what is none, or cannot be said again in an answer."""
+    try:
+        content = json.loads(body)
+        json.dumps(content, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except UnicodeEncodeError:
+        raise ValueError("it has half of a pair of surrogates, which is no character") from None
+    return content
 
 
 def read(data: Any, params: Any = None) -> Question:
@@ -114,7 +128,7 @@ def _messages(where: str, messages: Any) -> list[dict[str, Any]]:
                 raise BadRequest(f"{at}.{key}: found {_kind(message[key])}; it must be a string.")
         if message["role"] not in ROLES:
             near = suggest(message["role"], ROLES)
-            raise BadRequest(f"{at}.role: found '{message['role']}'; allowed are {', '.join(ROLES)}{near}.")
+            raise BadRequest(f"{at}.role: found '{shown(message['role'])}'; allowed are {', '.join(ROLES)}{near}.")
     return messages
 
 
@@ -123,20 +137,28 @@ def _parameter(where: str, name: str, value: Any) -> Any:
         stops = [value] if isinstance(value, str) else value
         if not isinstance(stops, list) or not all(isinstance(stop, str) and stop for stop in stops):
             raise BadRequest(f"{where}.stop: found {_kind(value)}; it must be a string or a list of strings.")
+        if len(stops) > MOST_STOPS:
+            raise BadRequest(f"{where}.stop: found {len(stops)} strings; at most {MOST_STOPS} are looked for.")
         return tuple(stops)
     if name not in PARAMETERS:
         allowed = sorted(field.name for field in fields(Parameters))
-        raise BadRequest(f"{where}.{name}: unknown{suggest(name, allowed)}; allowed are {', '.join(allowed)}.")
+        raise BadRequest(f"{where}.{shown(name)}: unknown{suggest(name, allowed)}; allowed are {', '.join(allowed)}.")
     if not PARAMETERS[name].allows(value):
-        raise BadRequest(f"{where}.{name}: found {json.dumps(value)}; it must be {PARAMETERS[name].words}.")
+        raise BadRequest(f"{where}.{name}: found {shown(json.dumps(value))}; it must be {PARAMETERS[name].words}.")
     return value
 
 
 def _only(content: dict[str, Any], allowed: tuple[str, ...], where: str) -> None:
     for name in content:
         if name not in allowed:
-            path = f"{where}.{name}" if where else name
+            path = f"{where}.{shown(name)}" if where else shown(name)
             raise BadRequest(f"{path}: unknown{suggest(name, allowed)}; allowed are {', '.join(allowed)}.")
+
+
+def shown(text: str) -> str:
+    """Returns the beginning of a text, in one line."""
+    text = text if text.isprintable() else json.dumps(text)[1:-1]
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def _kind(value: Any) -> str:

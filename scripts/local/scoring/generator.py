@@ -12,11 +12,13 @@ from scripts.conversation import model_folder
 from scripts.conversation import tokens as chat
 from scripts.errors import UserError
 from scripts.local.engine import lora, threads
-from scripts.local.scoring.cache import NAME, Cache, Part
+from scripts.local.scoring.cache import NAME, Cache, Part, trim
 from scripts.local.scoring.contract import BadRequest, Parameters
 
 CANDIDATES = 256  # usually hold more than top_p of the probability, which spares sorting the whole vocabulary
 PROMPT_PART = 512  # tokens of a prompt read at once; in between, the others get their next token
+CACHE_MB = 2048  # for the keys and values of all conversations
+COLDEST = 1e-30  # temperature, still a number in fp32; from far above it on only the likeliest token has a chance
 
 
 @dataclass
@@ -29,19 +31,38 @@ class Answer:
     tokens: list[int] = field(default_factory=list)
     text: str = ""
     read: int = 0  # tokens of the prompt in the cache
-    reason: str | None = None  # why it ended: stop, length
+    reason: str | None = None  # why it ended: stop, length, fault
+    fault: Exception | None = None  # what went wrong, in this conversation alone
     random: torch.Generator = field(default_factory=torch.Generator)
+    place: int = 0  # in the order of coming
+
+    @property
+    def most(self) -> int:
+        """The tokens that it may come to."""
+        return len(self.prompt) + self.limit
+
+    def fail(self, error: Exception) -> None:
+        """Ends it with a fault."""
+        self.reason, self.fault = "fault", error
 
 
 class Generator:
-    """A model folder that answers. `add`, then `step` until it returns an answer as ended; at most `rows` at once."""
+    """A model folder that answers. `add` what `fits`, then `step` until it returns an answer as ended.
 
-    def __init__(self, folder: Path, rows: int, follower: threads.Follower | None = None) -> None:
+    `rows` conversations are answered at a time, if their tokens fit into `cache_mb` megabytes together.
+    """
+
+    def __init__(
+        self, folder: Path, rows: int, follower: threads.Follower | None = None, cache_mb: float = CACHE_MB
+    ) -> None:
         model, self.tokenizer, self.system_role_supported = load(folder)
         self.model = model.eval()
         self.model.set_attn_implementation(NAME)
         self.context = min(getattr(model.config, "max_position_embeddings", 1024), self.tokenizer.model_max_length)
-        self.cache = Cache(self.model, rows)
+        self.cache = Cache(self.model, rows, self.context, cache_mb)
+        # No text of so many characters is short enough: what is far too long is refused without being read.
+        self.characters = self.context * max(map(len, self.tokenizer.get_vocab()))
+        self.added = 0
         self.rows = rows
         self.follower = follower or threads.Follower()
         self.active: list[Answer] = []  # the answer in row i of the cache
@@ -49,18 +70,18 @@ class Generator:
 
     def prepare(self, messages: list[dict[str, Any]], parameters: Parameters) -> Answer:
         """Returns the answer to be filled; a `BadRequest` if template or context cannot take the conversation."""
+        characters = sum(len(message["content"]) for message in messages)
+        if characters > self.characters or len(messages) > self.context:
+            raise self._too_long(f"{characters} characters in {len(messages)} messages")
         try:
             prompt = chat.prompt(self.tokenizer, messages, system_role=self.system_role_supported)
         except UserError as error:
             raise BadRequest(f"input_data.input_string: {error}") from None
         except Exception as error:  # jinja2's TemplateError and whatever a template does with what it did not expect
             raise BadRequest(f"input_data.input_string: the chat template refuses it ({error}).") from None
-        room = self.context - len(prompt)
+        room = min(self.context, self.cache.room) - len(prompt)
         if room < 1:
-            raise BadRequest(
-                f"input_data.input_string: {len(prompt)} tokens; the model's context is {self.context} and the answer "
-                "needs room in it. Shorten the conversation."
-            )
+            raise self._too_long(f"{len(prompt)} tokens")
         answer = Answer(prompt, parameters, min(parameters.max_new_tokens, room))
         if parameters.seed is None:
             answer.random.seed()
@@ -68,11 +89,24 @@ class Generator:
             answer.random.manual_seed(parameters.seed)
         return answer
 
+    def _too_long(self, found: str) -> BadRequest:
+        allowed = f"the model's context is {self.context}"
+        if self.cache.room < self.context:
+            allowed = f"the memory for conversations (serving.cache_mb in settings.yaml) holds {self.cache.room}"
+        return BadRequest(
+            f"input_data.input_string: {found}; {allowed} and the answer needs room in it. Shorten the conversation."
+        )
+
+    def fits(self, answer: Answer) -> bool:
+        """Says whether a row is free, and memory for all that the answer and those in work may come to."""
+        taken = sum(other.most for other in self.active)
+        return len(self.active) < self.rows and taken + answer.most <= self.cache.tokens
+
     def add(self, answer: Answer) -> None:
-        """Gives an answer a row; there must be one free."""
-        row = len(self.active)
+        """Gives an answer a row; it must fit."""
+        self.added += 1
+        answer.place = self.added
         self.active.append(answer)
-        self.cache.lengths[row] = 0
 
     @torch.inference_mode()
     def drop(self, answer: Answer) -> None:
@@ -83,14 +117,26 @@ class Generator:
             self.cache.move(last, row)
             self.active[row] = self.active[last]
         self.active.pop()
+        self.cache.free(last)
+        if len(answer.prompt) > PROMPT_PART:
+            trim()
+
+    def clear(self) -> None:
+        """Frees every row."""
+        for row in range(len(self.active)):
+            self.cache.free(row)
+        self.active.clear()
 
     @torch.inference_mode()
     def step(self) -> list[Answer]:
-        """Reads a part of a prompt, then gives every answer whose prompt is read a token; returns those ended."""
+        """Reads a part of a prompt, then gives every answer whose prompt is read a token; returns those ended.
+
+        The prompt that came first is read first. What goes wrong in one conversation ends that one, with its `fault`.
+        """
         self.follower.adjust()
-        row = next((at for at, answer in enumerate(self.active) if answer.read < len(answer.prompt)), None)
-        if row is not None:
-            self._read_prompt(row)
+        unread = [at for at, answer in enumerate(self.active) if answer.read < len(answer.prompt)]
+        if unread:
+            self._read_prompt(min(unread, key=lambda at: self.active[at].place))
         self._next_tokens()
         ended = [answer for answer in self.active if answer.reason]
         for answer in ended:
@@ -98,9 +144,14 @@ class Generator:
         return ended
 
     def _read_prompt(self, row: int) -> None:
+        """Reads the next part; the last one gives the first token."""
         answer = self.active[row]
         ids = answer.prompt[answer.read : answer.read + PROMPT_PART]
-        logits = self._forward(row, 1, torch.tensor([ids], device=self.model.device))
+        try:
+            logits = self._forward(row, 1, torch.tensor([ids], device=self.model.device))
+        except Exception as error:  # whatever it is, the others go on
+            answer.fail(error)
+            return
         answer.read += len(ids)
         if answer.read == len(answer.prompt):
             self._take(answer, logits[0])
@@ -116,16 +167,26 @@ class Generator:
         )
         for first, rows in ((0, count), *((at, 1) for at in ready if at >= count)):
             if rows:
-                answers = self.active[first : first + rows]
-                ids = torch.tensor([[answer.tokens[-1]] for answer in answers], device=self.model.device)
-                logits = self._forward(first, rows, ids)
-                for answer, row in zip(answers, logits, strict=True):
-                    self._take(answer, row)
+                self._continue(first, rows)
+
+    def _continue(self, first: int, rows: int) -> None:
+        answers = self.active[first : first + rows]
+        ids = torch.tensor([[answer.tokens[-1]] for answer in answers], device=self.model.device)
+        try:
+            logits = self._forward(first, rows, ids)
+        except Exception as error:
+            if rows == 1:
+                answers[0].fail(error)
+                return
+            for row in range(first, first + rows):  # one of them is to blame: each alone
+                self._continue(row, 1)
+            return
+        for answer, row in zip(answers, logits, strict=True):
+            self._take(answer, row)
 
     def _forward(self, first: int, rows: int, ids: torch.Tensor) -> torch.Tensor:
         """Runs tokens [rows, n] that follow what the cache has, and returns the logits of the last ones in fp32."""
         tokens = ids.shape[1]
-        self.cache.reserve(max(self.cache.lengths[first : first + rows]) + tokens)
         part = Part(self.cache, first, rows, tokens)
         logits = self.model(
             input_ids=ids, position_ids=part.positions, part=part, use_cache=False, logits_to_keep=1
@@ -135,6 +196,12 @@ class Generator:
         return logits.float()
 
     def _take(self, answer: Answer, logits: torch.Tensor) -> None:
+        try:
+            self._append(answer, logits)
+        except Exception as error:  # of sampling or decoding
+            answer.fail(error)
+
+    def _append(self, answer: Answer, logits: torch.Tensor) -> None:
         token = choose(logits, answer.parameters, answer.random)
         if token in self.ends:
             answer.reason = "stop"
@@ -154,15 +221,18 @@ def choose(logits: torch.Tensor, parameters: Parameters, generator: torch.Genera
     """Returns the next token for one row of logits [vocabulary] in fp32: greedy, or by temperature, top_k and top_p."""
     if not parameters.do_sample or parameters.temperature == 0:
         return int(logits.argmax())
-    chances = torch.softmax(logits / parameters.temperature, -1)
+    # From the likeliest down, so that the quotients of the coldest temperature are 0 and below, never infinity alone.
+    chances = torch.softmax((logits - logits.max()) / max(parameters.temperature, COLDEST), -1)
     count = min(parameters.top_k or CANDIDATES, len(chances))
     best, tokens = torch.topk(chances, count)
     if parameters.top_k:
         best = best / best.sum()
     elif best.sum() < parameters.top_p:
         best, tokens = torch.sort(chances, descending=True)
-    # A token stays while those before it have less than top_p together; so the first always stays.
-    best = best * (best.cumsum(-1) - best < parameters.top_p)
+    # A token stays while those before it have less than top_p together; the first always, however small top_p is.
+    stays = best.cumsum(-1) - best < parameters.top_p
+    stays[0] = True
+    best = best * stays
     return int(tokens[torch.multinomial(best, 1, generator=generator)])
 
 

@@ -8,7 +8,6 @@ script would take and this server cannot do is refused in the same way.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from scripts.conversation import request
@@ -19,6 +18,8 @@ FAILED_SCRIPT = "An unexpected error occurred in scoring script. Check the logs 
 SYSTEM = ("<<SYS>>\n", "\n<</SYS>>\n\n")  # what the script puts around a system prompt, whatever the model's template
 # transformers' pipeline knows no such arguments, or has no answer to return with them.
 NOT_TAKEN = ("seed", "stream", "stop")
+
+OVERFLOWS = 1e-36  # below it transformers divides ordinary logits to infinity in fp32, and torch refuses to sample
 
 
 class ScriptError(Exception):
@@ -31,7 +32,7 @@ def parse(body: bytes) -> tuple[Question, list[str]]:
     A `BadRequest` in the server's own words, or a `ScriptError`.
     """
     try:
-        content = json.loads(body)
+        content = contract.decoded(body)
     except ValueError as error:
         said = f"POST body could not be decoded as JSON: {error}"
         raise BadRequest(said if body else "POST body is empty. Expecting a JSON dictionary.") from None
@@ -58,6 +59,8 @@ def _check(question: Question) -> None:
             raise BadRequest(f"input_data.parameters.{name}: transformers' text generation has no such argument.")
     if parameters.do_sample and parameters.temperature == 0:
         raise BadRequest("input_data.parameters.temperature: 0 has to be a strictly positive float to sample.")
+    if parameters.do_sample and parameters.temperature < OVERFLOWS:
+        raise BadRequest(f"input_data.parameters.temperature: {parameters.temperature} leaves nothing to sample.")
     for conversation in question.conversations:
         reason = request.refused(conversation)
         if reason:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import PlainTextResponse, Response
 
 from scripts.local.core import faults, lookup, tokens
-from scripts.local.core.state import Server, Workspace
+from scripts.local.core.state import Key, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError, Call, Routes, not_found
 from scripts.local.resources import endpoints
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 routes = Routes()
 HEADER = "azureml-model-deployment"
+MOST_BYTES = 16 * 2**20  # of a request, so that no client fills the memory. What Azure takes, and its words: unverified
+# Seconds after which to ask again, where a server is started anew and not there within a request's own time. Azure is
+# said to answer 424 while a container restarts; 503 is what clients, the SDK among them, ask again at.
+RETRY_AFTER = 2
 
 
 @functools.cache
@@ -113,17 +117,24 @@ async def _answer(call: Call, workspace: Workspace, endpoint: Document) -> Respo
             "positive weight values or use a deployment specific header to route.",
             404,
         )
+    body = await _body(call)  # before a place is taken: who sends slowly holds up nobody
+    if body is None:
+        return PlainTextResponse(f"The request has more than {MOST_BYTES} bytes.", 413)
+    key = (workspace.scope, f"{endpoint.name}/{chosen}".lower())
     document = call.state.store.get(workspace.scope, "deployments", f"{endpoint.name}/{chosen}")
-    server = call.parts.servers.serving((workspace.scope, f"{endpoint.name}/{chosen}".lower()))
-    if server is None or document is None or server.failure or (server.restarting and not server.ready.is_set()):
+    server = call.parts.servers.serving(key)
+    if server is None or document is None:
         return _refused_by_model(502, b"", "text/plain", "model_not_ready")
     settings = document.body.get("served", document.body)["properties"]["requestSettings"]
     if server.in_flight >= server.limit:
         return _overflow()
     server.in_flight += 1
     try:
-        answer = await asyncio.wait_for(_ask(call, server), seconds(settings["requestTimeout"]))
+        answer = await asyncio.wait_for(_ask(call, key, body), seconds(settings["requestTimeout"]))
     except TimeoutError:
+        latest = call.parts.servers.serving(key)
+        if latest is not None and not latest.ready.is_set():
+            return PlainTextResponse("", 503, {"Retry-After": str(RETRY_AFTER)})
         return PlainTextResponse("upstream request timeout", 408)
     finally:
         server.in_flight -= 1
@@ -131,22 +142,58 @@ async def _answer(call: Call, workspace: Workspace, endpoint: Document) -> Respo
     return answer
 
 
-async def _ask(call: Call, server: Server) -> Response:
+async def _body(call: Call) -> bytes | None:
+    """Returns the body of a request, or None where it is longer than any that is passed on."""
+    body = bytearray()
+    async for chunk in call.request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            return None
+    return bytes(body)
+
+
+async def _ask(call: Call, key: Key, body: bytes) -> Response:
+    """Asks the server of a deployment, and the next one where that takes no more requests.
+
+    What was sent is sent again only where no byte of an answer came, so that nothing can have been answered twice, and
+    once only: it may be the request that ends the servers.
+    """
     import httpx
 
-    try:
-        body = await call.request.body()
-        await server.ready.wait()
+    lost = 0
+    while True:
+        server = call.parts.servers.serving(key)
+        if server is None or server.failure:
+            return _refused_by_model(502, b"", "text/plain", "model_not_ready")
+        await server.settled()
         async with server.slots:
+            if not server.ready.is_set() or call.parts.servers.serving(key) is not server:
+                continue  # it went while this one waited for its turn
+            port = server.port
             kind = call.request.headers.get("content-type", "application/json")
-            url = f"http://127.0.0.1:{server.port}/score"
-            answer = await _http().request(call.request.method, url, content=body, headers={"content-type": kind})
-    except httpx.HTTPError:  # it ended, and took the connection with it
-        return _refused_by_model(502, b"", "text/plain")
-    kind = answer.headers.get("content-type", "application/json")
-    if answer.status_code == 200:
-        return Response(answer.content, 200, media_type=kind)
-    return _refused_by_model(answer.status_code, answer.content, kind)
+            request = _http().build_request(
+                call.request.method, f"http://127.0.0.1:{port}/score", content=body, headers={"content-type": kind}
+            )
+            try:
+                answer = await _http().send(request, stream=True)
+            except httpx.ConnectError:  # nothing was sent
+                server.refuses(port)
+                continue
+            except httpx.HTTPError:  # it ended, and took the connection with it
+                lost += 1
+                if lost > 1:
+                    return _refused_by_model(502, b"", "text/plain")
+                continue
+            try:
+                content = await answer.aread()
+            except httpx.HTTPError:
+                return _refused_by_model(502, b"", "text/plain")
+            finally:
+                await answer.aclose()
+        kind = answer.headers.get("content-type", "application/json")
+        if answer.status_code == 200:
+            return Response(content, 200, media_type=kind)
+        return _refused_by_model(answer.status_code, content, kind)
 
 
 def _refused_by_model(status: int, body: bytes, kind: str, reason: str = "model_error") -> Response:

@@ -8,6 +8,7 @@ import dataclasses
 import os
 import shutil
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from scripts.local.core.state import Key, State
 from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError
 from scripts.local.resources import deployment_log, models
-from scripts.local.resources.deployments import PROBES, probe_seconds
+from scripts.local.resources.deployments import PROBES, probe_seconds, seconds
 from scripts.local.serving import conda_file
 
 SCORING = "scripts.local.scoring"
@@ -33,17 +34,20 @@ class Plan:
     concurrent: int
     variables: tuple[tuple[str, str], ...]
     probes: tuple[tuple[str, float], ...] = dataclasses.field(compare=False)
+    patience: float = dataclasses.field(compare=False)  # seconds that a request may take, and so what one in work has
 
 
 def plan(state: State, document: Document) -> Plan:
     """Returns the plan of a deployment's server; raises AzureError where its model cannot be served."""
     properties = document.body["properties"]
+    requests = properties["requestSettings"]
     variables = properties.get("environmentVariables") or {}
     return Plan(
         models.folder_of(state, lookup.workspace_of_scope(state, document.scope), properties["model"]),
-        properties["requestSettings"]["maxConcurrentRequestsPerInstance"] * document.body["sku"]["capacity"],
+        requests["maxConcurrentRequestsPerInstance"] * document.body["sku"]["capacity"],
         tuple(sorted((str(key), str(value)) for key, value in variables.items())),
         tuple((name.removesuffix("Probe").capitalize(), probe_seconds(properties.get(name))) for name in PROBES),
+        seconds(requests["requestTimeout"]),
     )
 
 
@@ -64,7 +68,9 @@ class ScoringServer:
         self.port = 0
         self.ready = asyncio.Event()
         self.ended = asyncio.Event()
-        self.restarting = False  # it has served, and ended by itself
+        self.refusing = asyncio.Event()  # the present process takes no more requests, though it may still answer some
+        self.served = False  # what ends after it has served is started again
+        self.children: set[processes.Child] = set()
         self.failure: str | None = None
         self.refused: AzureError | None = None  # the failure in Azure's words, where there are some
         self.limit = 2 * plan.concurrent  # beyond it Azure answers 429
@@ -73,19 +79,25 @@ class ScoringServer:
         self.task = state.start(self._keep())
         self.task.add_done_callback(lambda _: self._ended())  # also where it was cancelled before it began
 
-    async def stop(self) -> None:
-        """Ends the server; returns when its process is gone."""
+    async def stop(self, grace: float = processes.GRACE) -> None:
+        """Ends the server, which has `grace` seconds for what it is answering; returns when its processes are gone."""
         self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
+        await asyncio.gather(self.task, *(child.stop(grace) for child in self.children), return_exceptions=True)
+
+    async def settled(self) -> None:
+        """Waits until the server answers, or never will."""
+        await _first(self.ready.wait(), self.ended.wait())
+
+    def refuses(self, port: int) -> None:
+        """Takes note that nobody listens at a port: the process there ends, and the next one is started at once."""
+        if port == self.port and self.ready.is_set():
+            self.served = True
+            self.ready.clear()
+            self.refusing.set()
 
     async def wait_ready(self) -> None:
         """Waits until the server answers; raises AzureError when it does not come up."""
-        waits = [asyncio.ensure_future(event.wait()) for event in (self.ready, self.ended)]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in waits:
-                each.cancel()
+        await self.settled()
         if not self.ready.is_set():
             raise self.refused or self._crashed()
 
@@ -111,14 +123,15 @@ class ScoringServer:
         while ends <= RESTARTS:
             started = time.monotonic()
             code = await self._run()
-            self.restarting = self.restarting or self.ready.is_set()
+            self.served = self.served or self.ready.is_set()
             self.ready.clear()
-            if not self.restarting:
+            if not self.served:
                 self.failure = f"User container has crashed or terminated with exit code {code}."
                 return
             ends = 1 if time.monotonic() - started > STEADY else ends + 1
-            self.state.log.warning("the server of %s ended with exit code %d", self.key[1], code)
-            await asyncio.sleep(min(ends, 5))
+            how = "takes no more requests" if code is None else f"ended with exit code {code}"
+            self.state.log.warning("the server of %s %s", self.key[1], how)
+            await asyncio.sleep(min(ends - 1, 5))
         self.failure = f"User container has crashed or terminated {ends} times in a row."
 
     def _say(self, line: str) -> None:
@@ -126,22 +139,32 @@ class ScoringServer:
         with self.log.open("a") as file:
             file.write(f"{line}\n")
 
-    async def _run(self) -> int:
+    async def _run(self) -> int | None:
+        """Runs a process until it ends, and returns its exit code; None where it only answers what it has begun."""
         self.port = ports.free()
+        self.refusing.clear()
         settings = self.state.settings
         # Tests name another module than SCORING.
         words = ["-m", os.environ.get("AZUREML_LOCAL_SCORING", SCORING), "--model-dir", str(self.plan.model)]
         words += ["--port", str(self.port), "--log", str(self.log), "--max-batch", str(settings.max_batch)]
-        words += ["--answer-shape", settings.answer_shape]
+        words += ["--answer-shape", settings.answer_shape, "--cache-mb", str(settings.cache_mb)]
+        words += ["--drain", str(self.plan.patience)]
         words += ["--threads", str(settings.serving_threads)] if settings.serving_threads else []
         child = await processes.spawn(words, self.log, dict(self.plan.variables))
+        self.children.add(child)
         self._remember(child.identity)
         watch = self.state.start(self._watch())
         try:
-            return await child.process.wait()
+            await _first(child.process.wait(), self.refusing.wait())
+            return child.process.returncode
         finally:
             watch.cancel()
-            await asyncio.shield(child.stop())
+            self.state.start(self._part_with(child))
+
+    async def _part_with(self, child: processes.Child) -> None:
+        await child.stop(self.plan.patience)
+        self.children.discard(child)
+        if not self.children:
             self._remember(None)
 
     async def _watch(self) -> None:
@@ -255,4 +278,14 @@ class ScoringServers:
                 del self.starting[key]
             self.running[key] = server
             if before is not None:
-                await before.stop()
+                await before.stop(before.plan.patience)
+
+
+async def _first(*waits: Coroutine[Any, Any, Any]) -> None:
+    """Waits for the first of several things."""
+    tasks = [asyncio.ensure_future(each) for each in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

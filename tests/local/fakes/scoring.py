@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 parser = argparse.ArgumentParser()
-for option in ("--model-dir", "--port", "--log", "--max-batch", "--threads", "--answer-shape"):
+for option in ("--model-dir", "--port", "--log", "--max-batch", "--threads", "--answer-shape", "--cache-mb", "--drain"):
     parser.add_argument(option)
 options = parser.parse_args()
 

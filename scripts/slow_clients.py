@@ -1,0 +1,91 @@
+"""uvicorn's protocol, with an end for clients that are too slow: in asking, or in reading what they are answered.
+
+As Apache's mod_reqtimeout does by default: a client may take a while for the first bytes, and has to keep up a rate
+that every line manages. Others are not held up meanwhile: all of it is waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+WINDOW = 20.0  # seconds between two looks
+RATE = 500  # bytes a second, over a window, that a request has to come with
+
+
+class Protocol(HttpToolsProtocol):
+    """Drops a connection whose request does not come, or whose answer is not read, for a whole window."""
+
+    asking: asyncio.TimerHandle | None = None  # runs from the first sign of a request to its last byte
+    reading: asyncio.TimerHandle | None = None  # runs while a client leaves unread what was written to it
+    received = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client that connects wants to ask."""
+        super().connection_made(transport)
+        self._wait_for_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing to wait for any more."""
+        self.asking, self.reading = _stop(self.asking), _stop(self.reading)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Counts what comes."""
+        self.received += len(data)
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        """The first line of a request, the first or a later one of the connection."""
+        if self.asking is None:
+            self._wait_for_request()
+        super().on_message_begin()
+
+    def on_message_complete(self) -> None:
+        """The last byte of a request."""
+        self.asking = _stop(self.asking)
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        """More lies unread than the transport likes to keep."""
+        self.reading = self.reading or self.loop.call_later(WINDOW, self.transport.abort)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """The client reads."""
+        self.reading = _stop(self.reading)
+        super().resume_writing()
+        self._wait_for_reader()
+
+    def on_response_complete(self) -> None:
+        """The answer is written, which does not mean that it is read."""
+        super().on_response_complete()
+        self._wait_for_reader()
+
+    def _wait_for_request(self) -> None:
+        self.received = 0
+        self.asking = self.loop.call_later(WINDOW, self._look_at_request)
+
+    def _look_at_request(self) -> None:
+        # Where reading is paused it is this side that takes its time.
+        if self.received < WINDOW * RATE and not self.flow.read_paused:
+            self.transport.abort()
+        else:
+            self._wait_for_request()
+
+    def _wait_for_reader(self) -> None:
+        if self.reading is None and self.transport.get_write_buffer_size():
+            self.reading = self.loop.call_later(WINDOW, self._look_at_unread)
+
+    def _look_at_unread(self) -> None:
+        self.reading = None
+        if self.transport.get_write_buffer_size() and (self.cycle is None or self.cycle.response_complete):
+            self.transport.abort()
+
+
+def _stop(timer: asyncio.TimerHandle | None) -> Any:
+    if timer is not None:
+        timer.cancel()
+    return None
