@@ -28,10 +28,14 @@ class Client:
             self.server.batcher = Batcher(Generator(folder, rows), self.log.append).start()
 
     def many(self, *bodies: Any) -> list[httpx.Response]:
+        return self.raw(*(json.dumps(body).encode() for body in bodies))
+
+    def raw(self, *bodies: bytes) -> list[httpx.Response]:
         async def run() -> list[httpx.Response]:
             transport = httpx.ASGITransport(self.server.application())
-            async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=60) as client:
-                return await asyncio.gather(*(client.post("/score", json=body) for body in bodies))
+            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+                asked = (client.post("/score", content=body) for body in bodies)
+                return await asyncio.wait_for(asyncio.gather(*asked), 120)
 
         return asyncio.run(run())
 
