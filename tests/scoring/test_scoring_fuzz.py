@@ -19,7 +19,7 @@ GOOD = {
             {"role": "system", "content": "Be brief."},
             {"role": "user", "content": "Which size?"},
         ],
-        "parameters": {"max_new_tokens": 2, "do_sample": True, "temperature": 0.7, "top_p": 0.9, "top_k": 5, "seed": 1},
+        "parameters": {"max_new_tokens": 2, "do_sample": True, "temperature": 0.7, "top_p": 0.9, "top_k": 5},
     },
     "params": {},
 }

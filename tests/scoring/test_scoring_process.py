@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -77,6 +78,30 @@ def test_it_ends_on_terminate(start: Any, served: Path) -> None:
     wait_until_healthy(process, url)
     process.terminate()
     assert process.wait(30) in (0, 143, -15)
+
+
+def test_terminate_lets_what_runs_end_and_takes_no_more(start: Any, served: Path) -> None:
+    process, url, log = start(served)
+    wait_until_healthy(process, url)
+    text: list[Any] = []
+    asked = {"input_string": [[{"role": "user", "content": "Hello"}]] * 30, "parameters": {"max_new_tokens": 200}}
+    request = urllib.request.Request(f"{url}/score", json.dumps({"input_data": asked}).encode())
+
+    def ask() -> None:
+        with urllib.request.urlopen(request, timeout=60) as response:
+            text.extend(json.load(response))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    time.sleep(0.5)
+    assert not text, "it was answered before it could be asked to end"
+    process.terminate()
+    time.sleep(0.4)
+    assert status(url) == 0 and process.poll() is None  # nobody listens, and it goes on
+    asking.join(60)
+    assert len(text) == 30
+    assert process.wait(10) in (0, -15)
+    assert "POST /score 200" in log.read_text()
 
 
 @pytest.mark.parametrize(

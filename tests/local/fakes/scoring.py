@@ -1,12 +1,15 @@
 """A fake of scripts.local.scoring for tests of the gateway: answers with what it was asked and by which model.
 
 `parameters` of a request may hold `status` (answer with it), `sleep` (seconds before answering) or `exit` (end the
-process). The variables FAKE_SCORING_CRASH and FAKE_SCORING_NEVER_READY make a start fail.
+process). SIGTERM drains as the real one does: nobody listens any more, what runs is answered. The variables
+FAKE_SCORING_CRASH and FAKE_SCORING_NEVER_READY make a start fail; FAKE_SCORING_SLOW_AGAIN names a file with which
+every start but the first takes three seconds.
 """
 
 import argparse
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -29,6 +32,10 @@ threading.Thread(target=watch, daemon=True).start()
 if os.environ.get("FAKE_SCORING_CRASH"):
     print("ImportError: cannot import name 'nothing'", flush=True)
     sys.exit(3)
+again = os.environ.get("FAKE_SCORING_SLOW_AGAIN")
+if again:
+    time.sleep(3 if Path(again).exists() else 0)
+    Path(again).touch()
 weights = Path(options.model_dir, "model", "weights.json")
 model = json.loads(weights.read_text()) if weights.exists() else {}
 print(f"serving {options.model_dir}", flush=True)
@@ -36,12 +43,15 @@ print(f"serving {options.model_dir}", flush=True)
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    timeout = 0.5  # of a kept connection, so that a drain ends
 
     def _send(self, status, body):
         data = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
+        if ending.is_set():
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(data)
 
@@ -63,4 +73,9 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-ThreadingHTTPServer(("127.0.0.1", int(options.port)), Handler).serve_forever()
+server = ThreadingHTTPServer(("127.0.0.1", int(options.port)), Handler)
+server.daemon_threads = False
+ending = threading.Event()
+signal.signal(signal.SIGTERM, lambda *_: (ending.set(), threading.Thread(target=server.shutdown).start()))
+server.serve_forever(0.05)
+server.server_close()  # waits for what runs
