@@ -41,8 +41,8 @@ class Ticket:
 class Batcher:
     """Feeds a generator: first come, first answered, as many at once as it takes; nobody overtakes who waits for room.
 
-    Who waits until n conversations before him that have p parts of prompts and may get t tokens are answered, waits
-    p + t / rows turns at most, or p + t where memory is short.
+    So a conversation waits for those before it and for nobody after it: with p parts of prompts and t tokens before it,
+    p + t / rows turns at most (p + t where memory is short).
     """
 
     def __init__(self, generator: Generator, log: Callable[[str], None]) -> None:
