@@ -23,13 +23,13 @@ from scripts.dataset.control_tokens import ControlTokens
 from scripts.dataset.cuts import Drawn
 from scripts.dataset.duplicates import Earlier, Places, Seen
 from scripts.dataset.layouts.mapper import Mapper, Rows
-from scripts.dataset.layouts.turns import has_calls
 from scripts.dataset.lengths import SAMPLE, SAMPLE_TRAIN, Length, Sample
 from scripts.dataset.read_plan import Task, Work, scatter
 from scripts.dataset.read_rows import Chunk, Place
 from scripts.dataset.settings import TRAIN
 from scripts.dataset.shown_rows import ShownRows
 from scripts.dataset.text_checks import Texts, digests
+from scripts.dataset.tool_calls import has_calls
 
 MAX_TURNS = 100  # conversations with more messages share the last bar of the report's chart
 
