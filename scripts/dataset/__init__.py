@@ -17,7 +17,7 @@ The way of a row, and the module of each station:
                   tool_calls: tools, and what calls them
     divide        sieve                    into train, validation, test and heldout
     write         writer
-    report        shown_rows (kept on the way, their secrets hidden), manifest, verdict, terminal;
+    report        shown_rows (kept on the way, their secrets hidden), manifest with manifest_shape, verdict, terminal;
                   data_report, report_rows, run_plan (what the run takes)
 
 `prepare` and `check_files` are the verbs; `survey` is the pass over a source that both make.

@@ -246,27 +246,27 @@ def _check_texts(batch: Batch, messages: list[bytes], control: ControlTokens) ->
     rows, alive = batch.rows, batch.left()
     texts = Texts([rows.texts[at] for at in alive])
     canonical = texts.canonical() if alive else []
-    beside = [_beside(rows, at, messages[at]) for at in alive]
-    same = [_same(text, more, rows.roles[at]) for text, more, at in zip(canonical, beside, alive, strict=True)]
+    others = [_calls_and_tools(rows, at, messages[at]) for at in alive]
+    same = [_same(text, more, rows.roles[at]) for text, more, at in zip(canonical, others, alive, strict=True)]
     exact = digests([messages[at] for at in alive])
     prints = Prints(alive, same, exact, texts.lengths, np.zeros(len(alive), np.uint64))
-    for index, finding in (*control.findings(texts, beside), *texts.findings()):  # a thread looks for secrets meanwhile
+    for index, finding in (*control.findings(texts, others), *texts.findings()):  # a thread looks for secrets meanwhile
         batch.find(alive[index], finding)
     return prints
 
 
-def _beside(rows: Rows, at: int, messages: bytes) -> bytes:
+def _calls_and_tools(rows: Rows, at: int, messages: bytes) -> bytes:
     """Returns what a conversation holds beside its texts: which tools it has, and calls."""
     tools = rows.extras[at].get("tools")
-    beside = b"" if tools is None else b"\x1e" + orjson.dumps(tools)
+    others = b"" if tools is None else b"\x1e" + orjson.dumps(tools)
     if not rows.plain and any(len(each) > 2 for each in rows.messages[at]):
-        beside += b"\x1e" + messages
-    return beside
+        others += b"\x1e" + messages
+    return others
 
 
-def _same(text: bytes, beside: bytes, roles: tuple[str, ...]) -> int:
+def _same(text: bytes, others: bytes, roles: tuple[str, ...]) -> int:
     """Returns the hash of what makes two conversations the same: who says what, calls which tools, and has which."""
-    return xxhash.xxh3_64_intdigest(text + beside, seed=_seed(roles))
+    return xxhash.xxh3_64_intdigest(text + others, seed=_seed(roles))
 
 
 @lru_cache(maxsize=4096)

@@ -152,7 +152,7 @@ def json_rows(file: File, size: int, shape: Shape) -> Rows:
     if shape.is_lines:
         yield from lines(file, size)
         return
-    file.beside.update(shape.beside)
+    file.other_keys.update(shape.other_keys)
     items, at = _Items(shape.base, shape.key is not None), 0
     with opened(file) as stream:
         while True:
@@ -161,7 +161,7 @@ def json_rows(file: File, size: int, shape: Shape) -> Rows:
             skipped, at = max(0, shape.start - at), at + len(piece)
             yield items.feed(piece[skipped:]) if piece else items.end(), stream.tell() - before
             if not piece:
-                file.beside.update(key for key, _ in top_keys(b"{" + bytes(items.outside).lstrip(b", \t\r\n")))
+                file.other_keys.update(key for key, _ in top_keys(b"{" + bytes(items.outside).lstrip(b", \t\r\n")))
                 return
 
 
@@ -199,7 +199,7 @@ class _Items:
             elif sign in b"{[":
                 self._depth += 1
                 if self._depth == self._base:  # the list itself begins
-                    self._beside(piece[kept : at - 1])
+                    self._keep_outside(piece[kept : at - 1])
                     kept = at
             elif sign in b"}]":
                 self._depth -= 1
@@ -215,7 +215,7 @@ class _Items:
                 rows += self._item()
                 kept = at
         if self._done or self._depth < self._base:
-            self._beside(piece[kept:])
+            self._keep_outside(piece[kept:])
         else:
             self._row.add(piece[kept:])
         return rows
@@ -233,5 +233,5 @@ class _Items:
     def _item(self) -> list[Any]:
         return [row.strip() if isinstance(row, bytes) else row for row in self._row.rest()]
 
-    def _beside(self, text: bytes) -> None:
+    def _keep_outside(self, text: bytes) -> None:
         self.outside += text[: max(0, BESIDE_BYTES - len(self.outside))]
