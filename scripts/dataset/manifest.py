@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # who only reads a manifest needs no NumPy
 MANIFEST = "manifest.json"
 REPORT = "report.html"
 NOT_READY = "not-ready.html"  # the report of a preparation that put nothing in place
-FORMAT = 4  # of the manifest and of the rows: raised when the same input would give other output
+FORMAT = 5  # of the manifest and of the rows: raised when the same input would give other output
 
 
 def inputs_of(settings: Settings, source: Source) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from scripts.dataset.read_rows import Chunk, Place
 from scripts.dataset.settings import TRAIN
 from scripts.dataset.shown_rows import ShownRows
 from scripts.dataset.text_checks import Texts, digests
-from scripts.dataset.tool_calls import has_calls
+from scripts.dataset.tool_calls import as_text, has_calls
 
 MAX_TURNS = 100  # conversations with more messages share the last bar of the report's chart
 
@@ -250,9 +250,30 @@ def _check_texts(batch: Batch, messages: list[bytes], control: ControlTokens) ->
     same = [_same(text, more, rows.roles[at]) for text, more, at in zip(canonical, others, alive, strict=True)]
     exact = digests([messages[at] for at in alive])
     prints = Prints(alive, same, exact, texts.lengths, np.zeros(len(alive), np.uint64))
-    for index, finding in (*control.findings(texts, others), *texts.findings()):  # a thread looks for secrets meanwhile
+    found = [*control.findings(texts), *texts.findings()]  # a thread looks for secrets meanwhile
+    if more := [index for index, each in enumerate(others) if each]:
+        parts = [_parts(rows, alive[index]) for index in more]
+        inner = Texts([[*each.values()] for each in parts], [[*each] for each in parts])
+        named = {(index, finding.check) for index, finding in found}
+        found += [(more[row], finding) for row, finding in (*control.findings(inner), *inner.private())
+                  if (more[row], finding.check) not in named]  # fmt: skip
+    for index, finding in found:
         batch.find(alive[index], finding)
     return prints
+
+
+def _parts(rows: Rows, at: int) -> dict[str, str]:
+    """Returns what a conversation holds beside its texts, as text by key: its tools, calls, and whatever else."""
+    parts = {
+        f"messages[{turn}].{name}": as_text(value)
+        for turn, message in enumerate(rows.messages[at])
+        for name, value in message.items() if name not in ("role", "content")
+    }  # fmt: skip
+    tools = rows.extras[at].get("tools")
+    return parts if tools is None else parts | {"tools": _tools_text(orjson.dumps(tools).decode())}
+
+
+_tools_text = lru_cache(maxsize=4)(as_text)  # the same ones stand in many rows
 
 
 def _calls_and_tools(rows: Rows, at: int, messages: bytes) -> bytes:

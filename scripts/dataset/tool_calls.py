@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -39,6 +40,23 @@ def tool_text(tool: Any) -> str:
     names = parameters.get("properties", {}) if isinstance(parameters, dict) else {}
     said = f": {function['description']}" if function.get("description") else ""
     return f"{function.get('name', '')}({', '.join(names) if isinstance(names, dict) else ''}){said}"
+
+
+def as_text(value: Any) -> str:
+    """Returns all that stands in tools or calls, a line each (`key: "value"`), in JSON that is kept as text too."""
+    lines, waiting = [], [("", value)]
+    while waiting:  # no recursion: nobody knows how deep it is
+        key, each = waiting.pop()
+        if isinstance(each, str) and each[:1] in ("{", "["):
+            with suppress(orjson.JSONDecodeError):
+                each = orjson.loads(each)
+        if isinstance(each, dict):
+            waiting += reversed(each.items())
+        elif isinstance(each, list):
+            waiting += [(key, inner) for inner in reversed(each)]
+        elif each is not None:
+            lines.append(f'{key}: "{each}"')
+    return "\n".join(lines)
 
 
 def _json(value: Any) -> str:
