@@ -300,8 +300,8 @@ def _said(rows: Rows, at: int) -> list[str]:
     texts = rows.texts[at]
     if all(texts):
         return texts
-    calls = [message.get("tool_calls") or message.get("function_call") for message in rows.messages[at]]
-    return [text or (repr(call) if call else "") for text, call in zip(texts, calls, strict=True)]
+    said = zip(texts, rows.messages[at], strict=True)
+    return [text or str(message.get("tool_calls") or "") for text, message in said]
 
 
 def _dump(items: list[Any], path: str, batch: Batch) -> list[bytes]:

@@ -103,10 +103,11 @@ def csv_rows(file: File, size: int) -> Rows:
         buffered: Any = stream if isinstance(stream, io.BufferedIOBase) else io.BufferedReader(stream, 2**20)
         text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="surrogateescape", newline="")
         reader = csv.reader(text, delimiter="\t" if _is_tsv(file.label) else ",")
-        header: list[str] | None = None
+        header: list[str] = []
+        fields: list[str] | None = []
         rows: list[Any] = []
         length = used = 0
-        while True:
+        while fields is not None:
             try:
                 fields = next(reader, None)
             except csv.Error as error:
@@ -117,11 +118,9 @@ def csv_rows(file: File, size: int) -> Rows:
                 now = stream.tell()
                 yield rows, now - used
                 used, rows, length = now, [], 0
-            if fields is None:
-                return
             if not fields:
                 continue
-            if header is None:
+            if not header:
                 if len(fields) == 1 and ";" in fields[0]:  # as spreadsheets save it where a comma is for decimals
                     reader = csv.reader(text, delimiter=";")
                     fields = next(csv.reader(fields, delimiter=";"))
@@ -130,14 +129,13 @@ def csv_rows(file: File, size: int) -> Rows:
                 if twice is not None:
                     raise UserError(f"{file.label}: two columns are named '{twice}'; give every column its own name")
                 continue
-            length += sum(map(len, fields))
+            own = sum(map(len, fields))
+            length += own
             if len(fields) != len(header):
                 found = f"{len(fields)} fields"
                 rows.append(Finding("schema", "", found, f"{len(header)} fields, as in the header"))
-            elif sum(map(len, fields)) > MAX_ROW_BYTES:
-                rows.append(too_large(sum(map(len, fields))))
             else:
-                rows.append(dict(zip(header, fields, strict=True)))
+                rows.append(too_large(own) if own > MAX_ROW_BYTES else dict(zip(header, fields, strict=True)))
 
 
 def _is_tsv(name: str) -> bool:

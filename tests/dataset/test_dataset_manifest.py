@@ -107,7 +107,7 @@ def test_mutated_manifests_are_right_or_a_sentence(
 @pytest.mark.parametrize(
     ("where", "value", "words"),
     [
-        (("files", "train", "rows"), -1, "files.train.rows is the number -1, against the minimum of such a value"),
+        (("files", "train", "rows"), -1, "files.train.rows is the number -1, which make data never writes"),
         (("files", "train", "path"), "../x", "files.train.path is '../x'"),
         (("checks", 0, "examples"), None, "checks.0.examples is nothing"),
         (("tokens",), {}, "tokens lacks counted_with, is_own"),
