@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import time
 from pathlib import Path
 
@@ -124,11 +125,14 @@ def data_version(environment: str, root: Path = ROOT) -> str:
             f"data/{environment}/manifest.json: not there yet; make data ENV={environment} makes it", MISSING
         )
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["version"])
-    except (ValueError, KeyError, TypeError):
+        version = json.loads(path.read_text(encoding="utf-8"))["version"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        version = None
+    if not isinstance(version, str) or not re.fullmatch(r"[\w.-]{1,64}", version, re.ASCII):
         raise UserError(
             f"data/{environment}/manifest.json: holds no version; make data ENV={environment} makes it anew"
-        ) from None
+        )
+    return version
 
 
 def run(arguments: list[str] | None = None) -> int:

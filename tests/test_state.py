@@ -81,7 +81,7 @@ def test_what_is_not_there_or_not_whole_is_named(project):
         data_version("dev", project)
     manifest = project / "data" / "dev" / "manifest.json"
     manifest.parent.mkdir(parents=True)
-    for text in ("", "{", "[]", "{}"):
+    for text in ("", "{", "[]", "{}", "[" * 99_999, '{"version": {"a": 1}}', '{"version": "a b"}', '{"version": ""}'):
         manifest.write_text(text)
         with pytest.raises(UserError, match="holds no version; make data ENV=dev"):
             data_version("dev", project)

@@ -13,10 +13,11 @@ The way of a row, and the module of each station:
     read          read_rows, text_formats, json_shape
     convert       layouts                  a row becomes a conversation, whatever its columns are called; accounts
     check         sieve, with checks (what may be wrong, and the books), text_checks, private_data, control_tokens,
-                  duplicates, candidates and alike; written, lengths: what the chat template and the cut make of it
+                  duplicates, candidates and alike; written, lengths: what the chat template and the cut make of it;
+                  tool_calls: tools, and what calls them
     divide        sieve                    into train, validation, test and heldout
     write         writer
-    report        shown_rows (kept on the way, their secrets hidden), manifest, verdict, terminal;
+    report        shown_rows (kept on the way, their secrets hidden), manifest with manifest_shape, verdict, terminal;
                   data_report, report_rows, run_plan (what the run takes)
 
 `prepare` and `check_files` are the verbs; `survey` is the pass over a source that both make.

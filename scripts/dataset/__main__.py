@@ -90,16 +90,19 @@ def _check(arguments: argparse.Namespace) -> int:
 def _report(arguments: argparse.Namespace) -> int:
     from scripts.dataset import tokenizer
     from scripts.dataset.data_report import report_page
-    from scripts.dataset.manifest import MANIFEST, REPORT, is_intact, read_manifest
+    from scripts.dataset.manifest import MANIFEST, REPORT, Unusable, is_intact, read_manifest
     from scripts.dataset.run_plan import run_plan
     from scripts.dataset.writer import room
     from scripts.values.read import from_arguments
 
     folder = arguments.folder or ROOT / "data" / arguments.env
-    manifest = read_manifest(folder)
+    todo = f"run `make data ENV={arguments.env}` first"
+    try:
+        manifest = read_manifest(folder)
+    except Unusable as error:
+        raise UserError(f"{folder / MANIFEST}: damaged; {todo}: {error}", MISSING) from None
     if manifest is None:
-        state = "damaged" if (folder / MANIFEST).exists() else "not there yet"
-        raise UserError(f"{folder / MANIFEST}: {state}; run `make data ENV={arguments.env}` first", MISSING)
+        raise UserError(f"{folder / MANIFEST}: not there yet; {todo}", MISSING)
     if not is_intact(manifest, folder, with_report=False):
         raise UserError(f"{folder}: is not what its {MANIFEST} says; `make data ENV={arguments.env}` makes it", MISSING)
     values = from_arguments(arguments)

@@ -250,10 +250,8 @@ class _Text:
             return False
         if self.text == self.text.upper():
             return True
-        return (not is_formula or len(self.words) > FORMULA_WORDS) and self.text in (
-            self.text.lower(),
-            self.text.title(),
-        )
+        may_count = is_formula and len(self.words) <= FORMULA_WORDS
+        return not may_count and self.text in (self.text.lower(), self.text.title())
 
 
 _taken_apart = lru_cache(maxsize=1024)(_Text)  # what is asked often is compared often

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from scripts.dataset.file import File, stem_of
 from scripts.dataset.lengths import SAMPLE_TRAIN
-from scripts.dataset.prepare import beside, find_source
+from scripts.dataset.prepare import find_source, unused_keys
 from scripts.dataset.read_plan import Task, Work, plan_reading
 from scripts.dataset.settings import Settings
 from scripts.dataset.source import Source, is_there
@@ -43,7 +43,7 @@ def check_files(settings: Settings, sources: list[str], stream: TextIO | None = 
     online = any(source.kind == "hub" for source in found)
     result = survey(settings, work, lambda part, lines: None, online, stream)
     for source in found:
-        source.unused += beside(source)
+        source.unused += unused_keys(source)
     large = [name for name in splits if not _SMALL.match(name) and not _asks(name)]
     together = [name for name in large if len(found) == 1 and not evidence(name)]  # as `prepare` takes them
     for some in [[name] for name in large if name not in together] + [together] * bool(together):

@@ -7,13 +7,13 @@ tokenizer, those of the families that most models come from.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from scripts.dataset.checks import Finding
-from scripts.dataset.text_checks import MESSAGE, Texts
+from scripts.dataset.text_checks import Texts
 from scripts.dataset.tokenizer import Tokenizer
 
 # ChatML, Llama 3 and Phi; DeepSeek; Gemma; Llama 2 and Mistral.
@@ -41,26 +41,18 @@ class ControlTokens:
         for first, second in sorted(beginnings):
             self._seconds.setdefault(first, np.zeros(256, dtype=bool))[second] = True
 
-    def findings(self, texts: Texts, beside: Sequence[bytes] = ()) -> Iterator[tuple[int, Finding]]:
-        """Yields (row, finding), one a row: a control token in each row's texts, or in the calls and tools `beside`."""
-        blob, seen = texts.blob, set()
+    def findings(self, texts: Texts) -> Iterator[tuple[int, Finding]]:
+        """Yields (row, finding), one a row: a control token in each row's texts."""
+        seen = set()
         for at in self._candidates(texts.bytes):
-            found = self._pattern.match(blob, at)
+            found = self._pattern.match(texts.blob, at)
             row = int(texts.row_of(at)) if found else -1
             if found and row not in seen:
                 seen.add(row)
-                message = blob.count(MESSAGE.encode(), int(texts.starts[row]), at)
-                yield row, _finding(f"messages[{message}].content", found)
-        for row, more in enumerate(beside):
-            if more and row not in seen and (found := self._pattern.search(more)):
-                yield row, _finding("its calls and tools", found)
+                yield texts.finding(row, "control_tokens", at, found[0].decode(), "text without it")
 
     def _candidates(self, text: Any) -> Iterator[int]:
         """Yields where two bytes stand with which a token begins: found by NumPy, ten times as fast as by `re`."""
         for first, seconds in self._seconds.items():
             places = np.flatnonzero(text[:-1] == first)
             yield from places[seconds[text[places + 1]]].tolist()
-
-
-def _finding(path: str, found: re.Match[bytes]) -> Finding:
-    return Finding("control_tokens", path, found[0].decode(), "text without it")

@@ -73,9 +73,7 @@ class Seen:
         owners, twins = self._alike.first(keys, ids[rows]), self._same.first(np.array(exact, np.uint64), ids)
         self._numbers.extend(numbers)
         self._outlines.frombytes(made.outlines.tobytes())
-        asked_by = owners[
-            np.searchsorted(rows, np.arange(len(numbers)))
-        ].tolist()  # the first key of each is of its question
+        asked_by = owners[np.searchsorted(rows, np.arange(len(numbers)))].tolist()  # a row's first key: its question
         records = [_Record(*each) for each in zip(exact, made.groups.tolist(), talks, strict=True)]
         best: dict[int, Earlier] = {}
         claims: dict[int, int] = {}

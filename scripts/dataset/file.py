@@ -54,7 +54,7 @@ class File:
     compression: str | None
     open: Callable[[], BinaryIO] = field(compare=False, repr=False)
     remote: bool = False
-    beside: set[str] = field(default_factory=set, compare=False, repr=False)  # keys that stand beside its rows
+    other_keys: set[str] = field(default_factory=set, compare=False, repr=False)  # keys that stand beside its rows
 
 
 @dataclass(frozen=True)

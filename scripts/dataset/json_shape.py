@@ -37,7 +37,7 @@ class Shape:
     base: int = 0
     start: int = 0
     key: str | None = None  # of the wrapper's list
-    beside: frozenset[str] = frozenset()  # the wrapper's other keys before it
+    other_keys: frozenset[str] = frozenset()  # the wrapper's other keys before it
 
 
 def shape_of(file: File) -> Shape:

@@ -6,18 +6,21 @@ import hashlib
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from scripts.dataset import manifest_shape
 from scripts.dataset.checks import FAIL
-from scripts.dataset.read_plan import Work
 from scripts.dataset.settings import HELDOUT, PARTS, TEST, TRAIN, VALIDATION, Settings
-from scripts.dataset.source import Source
-from scripts.dataset.survey import Survey
+
+if TYPE_CHECKING:  # who only reads a manifest needs no NumPy
+    from scripts.dataset.read_plan import Work
+    from scripts.dataset.source import Source
+    from scripts.dataset.survey import Survey
 
 MANIFEST = "manifest.json"
 REPORT = "report.html"
 NOT_READY = "not-ready.html"  # the report of a preparation that put nothing in place
-FORMAT = 4  # of the manifest and of the rows: raised when the same input would give other output
+FORMAT = 5  # of the manifest and of the rows: raised when the same input would give other output
 
 
 def inputs_of(settings: Settings, source: Source) -> dict[str, Any]:
@@ -64,7 +67,7 @@ def manifest_of(
         "notes": source.notes,
         "inputs": inputs_of(settings, source),
     }  # fmt: skip
-    return {**manifest, "digest": _digest(_as_json(manifest))}
+    return {**manifest, "digest": digest(_as_json(manifest))}
 
 
 def left_out_of(rows: dict[str, dict[str, Any]], most: float) -> dict[str, Any]:
@@ -87,16 +90,35 @@ def as_text(outcome: dict[str, Any]) -> str:
     return json.dumps(outcome, indent=2, ensure_ascii=False) + "\n"
 
 
+class Unusable(Exception):
+    """A manifest that nobody may rely on: damaged, edited, or of other code; the message says which."""
+
+
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """Returns the manifest of an earlier run, or None if there is none that can be used: damaged, or of other code."""
+    """Returns the manifest of an earlier run, None where there is none; `Unusable` where it is not as it was written.
+
+    Every reader comes through here, and finds every key and type of `manifest_shape`.
+    """
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"), parse_constant=_no_number)
+        as_text(manifest).encode()  # no half of a surrogate pair, which no page could be written with
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        return None
-    body = {name: value for name, value in manifest.items() if name != "digest"}
-    return manifest if manifest.get("digest") == _digest(body) else None
+    except (OSError, ValueError, RecursionError) as error:
+        raise Unusable(f"no JSON can be read there ({type(error).__name__})") from None
+    if not isinstance(manifest, dict):
+        raise Unusable("it holds no object")
+    if manifest.get("format") != FORMAT:
+        raise Unusable("it is of another version of this project")
+    if manifest.get("digest") != digest(manifest):
+        raise Unusable("it was changed after it was written")
+    if fault := manifest_shape.fault(manifest):
+        raise Unusable(fault)
+    return manifest
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")
 
 
 def is_of(manifest: dict[str, Any], settings: Settings) -> bool:
@@ -129,9 +151,10 @@ def _file(part: str, files: dict[str, dict[str, Any]], result: Survey) -> dict[s
     return out
 
 
-def _digest(manifest: dict[str, Any]) -> str:
+def digest(manifest: dict[str, Any]) -> str:
     """Returns the hash of a manifest, by which `read_manifest` knows that nothing in it has changed."""
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    body = {name: value for name, value in manifest.items() if name != "digest"}
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
 def _as_json(data: dict[str, Any]) -> dict[str, Any]:

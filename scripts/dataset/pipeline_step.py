@@ -21,6 +21,11 @@ from scripts.dataset.settings import HELDOUT, PARTS, from_values
 from scripts.dataset.writer import room
 from scripts.errors import MISSING, UserError
 
+UNKNOWN = (  # the values' machines and prices stay at home
+    "a step of the pipeline knows neither machine nor price; once make data-report has brought its manifest to data/, "
+    "make preflight estimates hours and cost of the job from it"
+)
+
 
 def prepare_in_pipeline(words: Sequence[str]) -> int:
     """The command `component`: prepares the input and copies each file to the output that Azure ML mounted."""
@@ -35,7 +40,9 @@ def prepare_in_pipeline(words: Sequence[str]) -> int:
     # Mounted outputs take whole files in one go, but no renames: the work is done on the node's own disk.
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
-        code, manifest, _ = prepare(settings, folder, say=lambda line: print(line, flush=True))
+        code, manifest, _ = prepare(
+            settings, folder, say=lambda line: print(line, flush=True), plan=lambda manifest: {"unknown": UNKNOWN}
+        )
         terminal.outcome(manifest, folder)
         if code:
             return code

@@ -24,6 +24,7 @@ from scripts.dataset.manifest import (
     MANIFEST,
     NOT_READY,
     REPORT,
+    Unusable,
     as_text,
     inputs_of,
     is_intact,
@@ -66,9 +67,12 @@ def prepare(
     what was there. `foreign` says that the source is not the one that the values' splits were written for; `plan` tells
     the report what the run on the prepared files takes.
     """
-    before = read_manifest(folder)
-    if before is None and (folder / MANIFEST).exists():
-        say(f"NOTE: {folder / MANIFEST} is damaged, or of another version of this project: everything is prepared anew")
+    try:
+        before = read_manifest(folder)
+    except Unusable as error:
+        before = None
+        say(f"NOTE: {folder / MANIFEST} is damaged, or of another version of this project: everything is prepared anew "
+            f"({error})")  # fmt: skip
     try:
         source = find_source(settings)
     except hub.Unreachable as error:
@@ -96,7 +100,10 @@ def prepare(
 
 def _up_to_date(inputs: dict[str, Any], folder: Path, say: Callable[[str], None]) -> Prepared | None:
     """Returns what lies in `folder` if these inputs would give it again."""
-    manifest = read_manifest(folder)
+    try:
+        manifest = read_manifest(folder)
+    except Unusable:
+        return None
     if manifest is None or manifest["inputs"] != inputs or not is_intact(manifest, folder):
         return None
     rows = ", ".join(f"{part} {file['rows']:,}" for part, file in manifest["files"].items())
@@ -128,7 +135,7 @@ def _prepare(settings: Settings, source: Source, folder: Path, say: Callable[[st
             say(source.notes[-1])
         files = _close(writer, own_questions=bound[HELDOUT] is not None)
         _require_rows(settings, source, bound, work, result, files)
-        source.unused += beside(source)
+        source.unused += unused_keys(source)
         manifest = manifest_of(settings, source, bound, work, files, result)
         page = report_page(manifest, writer.partial, result.coder, plan)
         if manifest["status"] == FAIL:
@@ -155,11 +162,11 @@ def _without_empty_cuts(work: Work, result: Survey) -> Work | None:
     return replace(work, cuts=cuts) if cuts else None
 
 
-def beside(source: Source) -> list[Unused]:
+def unused_keys(source: Source) -> list[Unused]:
     """Returns the keys that stood beside the rows, in files that hold an object with a list of them."""
     return [
-        Unused(f"{file.label}: {', '.join(sorted(file.beside))}", "stands beside the list of rows")
-        for files in source.splits.values() for file in files if file.beside
+        Unused(f"{file.label}: {', '.join(sorted(file.other_keys))}", "stands beside the list of rows")
+        for files in source.splits.values() for file in files if file.other_keys
     ]  # fmt: skip
 
 

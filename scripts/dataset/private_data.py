@@ -41,9 +41,7 @@ _OTHER = re.compile(  # calls, paths, addresses and dates stand where a password
     rb"|\d{4}-\d\d-\d\d.*|[\d.,:_/-]+|[^@]+@[^@]+\.\w+"
 )
 _STRONG_SIGN = re.compile(rb"\d|[!@#$^&*+?][^/]")
-_NAME = re.compile(
-    rb"_*[A-Za-z]+\d{0,4}(?:_+[A-Za-z]*\d{0,4})+|[A-Za-z]+\d{0,2}"
-)  # of a variable, where nothing quotes it
+_NAME = re.compile(rb"_*[A-Za-z]+\d{0,4}(?:_+[A-Za-z]*\d{0,4})+|[A-Za-z]+\d{0,2}")  # of a variable, not in quotes
 
 
 def _is_no_filler(found: Match) -> bool:

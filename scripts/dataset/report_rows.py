@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -13,8 +14,9 @@ import orjson
 from scripts.conversation import tokens as chat
 from scripts.dataset.checks import ROLES
 from scripts.dataset.hidden import cut, cuts, hidden
-from scripts.dataset.layouts.turns import has_calls
 from scripts.dataset.tokenizer import Tokenizer
+from scripts.dataset.tool_calls import call_text, has_calls, tool_text
+from scripts.dataset.written import unwritten
 
 CONVERSATIONS = 200
 LINE_BYTES = 200_000  # a longer row is not shown
@@ -55,7 +57,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Lost:
-    """Something that the template does not write: in how many of the sampled conversations, and the first of it."""
+    """What the template does not write as it stands: in how many of the sampled conversations, and the first of it."""
 
     what: str
     rows: int
@@ -119,9 +121,9 @@ def _whole(row: dict[str, Any]) -> Shown:
     turns, tools = [], row.get("tools")
     for message in row["messages"][: CHARACTERS // 30]:
         role, text = str(message.get("role")), message.get("content")
-        calls = [f"{name}({arguments})" for name, arguments in _calls(message)]
+        calls = [call_text(call) for call in message["tool_calls"]] if has_calls(message) else []
         turns.append(Turn(role, role if role in ROLES else "system", text if isinstance(text, str) else "", calls))
-    return Shown(turns, [_tool(each) for each in tools[:20]] if isinstance(tools, list) else [])
+    return Shown(turns, [tool_text(each) for each in tools[:20]] if isinstance(tools, list) else [])
 
 
 def lost(rows: list[dict[str, Any]], coder: Tokenizer) -> list[Lost]:
@@ -129,33 +131,12 @@ def lost(rows: list[dict[str, Any]], coder: Tokenizer) -> list[Lost]:
     found: dict[str, list[str]] = {}
     for row in rows:
         seen: dict[str, str] = {}
-        for what, text in _unwritten(row, coder):
-            seen.setdefault(what, text)
+        with suppress(Exception):  # the template refuses it; the check named `template` says so
+            for part in unwritten(coder, row["messages"], row.get("tools")):
+                seen.setdefault(part.what, part.text)
         for what, text in seen.items():
             found.setdefault(what, []).append(text)
     return [Lost(what, len(texts), cut(texts[0], SHORTEST)) for what, texts in found.items()]
-
-
-def _unwritten(row: dict[str, Any], coder: Tokenizer) -> Iterator[tuple[str, str]]:
-    messages, tools = row["messages"], row.get("tools")
-    try:
-        folded = messages if coder.system_role else chat.fold_system(messages)
-        written = chat.text(coder, folded, tools)
-        if tools and chat.text(coder, folded) == written:
-            yield "tools to call", _tool(tools[0]) if isinstance(tools, list) else ""
-        calls = [call for message in messages for call in _calls(message)]
-        silent = [{key: value for key, value in message.items() if key != "tool_calls"} for message in folded]
-        if calls and chat.text(coder, silent, tools) == written:
-            yield "tool calls", "{}({})".format(*calls[0])
-    except Exception:  # the template refuses it; the check named `template` says so
-        return
-    plain = " ".join(written.split())
-    for message in messages:
-        content = message.get("content")
-        for line in content.splitlines() if isinstance(content, str) else ():
-            if " ".join(line.split()) not in plain:
-                yield f"text of {message['role']}", line.strip()
-                break
 
 
 def example(rows: list[dict[str, Any]], coder: Tokenizer, limit: int | None) -> Example | None:
@@ -186,28 +167,3 @@ def _pieces(text: str, spans: list[tuple[int, int]], trained: list[bool], limit:
         under.append(text[begin:end])
         found.append(kind)
     return [Piece(each, *kind) for each, kind in zip(hidden(under), found, strict=True)]
-
-
-def _calls(message: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yields the name and the arguments of each tool call of a message, whatever shape it has."""
-    calls = message.get("tool_calls") if has_calls(message) else None
-    for call in calls if isinstance(calls, list) else ():
-        function = call.get("function", call) if isinstance(call, dict) else {}
-        if isinstance(function, dict):
-            arguments = function.get("arguments")
-            yield str(function.get("name", "")), arguments if isinstance(arguments, str) else _json(arguments)
-
-
-def _tool(tool: Any) -> str:
-    """Returns a tool as a reader takes it: name(parameters): what it does."""
-    function = tool.get("function", tool) if isinstance(tool, dict) else tool
-    if not isinstance(function, dict):
-        return _json(tool)
-    parameters = function.get("parameters")
-    names = parameters.get("properties", {}) if isinstance(parameters, dict) else {}
-    said = f": {function['description']}" if function.get("description") else ""
-    return f"{function.get('name', '')}({', '.join(names) if isinstance(names, dict) else ''}){said}"
-
-
-def _json(value: Any) -> str:
-    return orjson.dumps(value).decode() if value is not None else ""

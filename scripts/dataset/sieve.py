@@ -23,13 +23,13 @@ from scripts.dataset.control_tokens import ControlTokens
 from scripts.dataset.cuts import Drawn
 from scripts.dataset.duplicates import Earlier, Places, Seen
 from scripts.dataset.layouts.mapper import Mapper, Rows
-from scripts.dataset.layouts.turns import has_calls
 from scripts.dataset.lengths import SAMPLE, SAMPLE_TRAIN, Length, Sample
 from scripts.dataset.read_plan import Task, Work, scatter
 from scripts.dataset.read_rows import Chunk, Place
 from scripts.dataset.settings import TRAIN
 from scripts.dataset.shown_rows import ShownRows
 from scripts.dataset.text_checks import Texts, digests
+from scripts.dataset.tool_calls import as_text, has_calls
 
 MAX_TURNS = 100  # conversations with more messages share the last bar of the report's chart
 
@@ -246,27 +246,48 @@ def _check_texts(batch: Batch, messages: list[bytes], control: ControlTokens) ->
     rows, alive = batch.rows, batch.left()
     texts = Texts([rows.texts[at] for at in alive])
     canonical = texts.canonical() if alive else []
-    beside = [_beside(rows, at, messages[at]) for at in alive]
-    same = [_same(text, more, rows.roles[at]) for text, more, at in zip(canonical, beside, alive, strict=True)]
+    others = [_calls_and_tools(rows, at, messages[at]) for at in alive]
+    same = [_same(text, more, rows.roles[at]) for text, more, at in zip(canonical, others, alive, strict=True)]
     exact = digests([messages[at] for at in alive])
     prints = Prints(alive, same, exact, texts.lengths, np.zeros(len(alive), np.uint64))
-    for index, finding in (*control.findings(texts, beside), *texts.findings()):  # a thread looks for secrets meanwhile
+    found = [*control.findings(texts), *texts.findings()]  # a thread looks for secrets meanwhile
+    if more := [index for index, each in enumerate(others) if each]:
+        parts = [_parts(rows, alive[index]) for index in more]
+        inner = Texts([[*each.values()] for each in parts], [[*each] for each in parts])
+        named = {(index, finding.check) for index, finding in found}
+        found += [(more[row], finding) for row, finding in (*control.findings(inner), *inner.private())
+                  if (more[row], finding.check) not in named]  # fmt: skip
+    for index, finding in found:
         batch.find(alive[index], finding)
     return prints
 
 
-def _beside(rows: Rows, at: int, messages: bytes) -> bytes:
+def _parts(rows: Rows, at: int) -> dict[str, str]:
+    """Returns what a conversation holds beside its texts, as text by key: its tools, calls, and whatever else."""
+    parts = {
+        f"messages[{turn}].{name}": as_text(value)
+        for turn, message in enumerate(rows.messages[at])
+        for name, value in message.items() if name not in ("role", "content")
+    }  # fmt: skip
+    tools = rows.extras[at].get("tools")
+    return parts if tools is None else parts | {"tools": _tools_text(orjson.dumps(tools).decode())}
+
+
+_tools_text = lru_cache(maxsize=4)(as_text)  # the same ones stand in many rows
+
+
+def _calls_and_tools(rows: Rows, at: int, messages: bytes) -> bytes:
     """Returns what a conversation holds beside its texts: which tools it has, and calls."""
     tools = rows.extras[at].get("tools")
-    beside = b"" if tools is None else b"\x1e" + orjson.dumps(tools)
+    others = b"" if tools is None else b"\x1e" + orjson.dumps(tools)
     if not rows.plain and any(len(each) > 2 for each in rows.messages[at]):
-        beside += b"\x1e" + messages
-    return beside
+        others += b"\x1e" + messages
+    return others
 
 
-def _same(text: bytes, beside: bytes, roles: tuple[str, ...]) -> int:
+def _same(text: bytes, others: bytes, roles: tuple[str, ...]) -> int:
     """Returns the hash of what makes two conversations the same: who says what, calls which tools, and has which."""
-    return xxhash.xxh3_64_intdigest(text + beside, seed=_seed(roles))
+    return xxhash.xxh3_64_intdigest(text + others, seed=_seed(roles))
 
 
 @lru_cache(maxsize=4096)
@@ -279,8 +300,8 @@ def _said(rows: Rows, at: int) -> list[str]:
     texts = rows.texts[at]
     if all(texts):
         return texts
-    calls = [message.get("tool_calls") or message.get("function_call") for message in rows.messages[at]]
-    return [text or (repr(call) if call else "") for text, call in zip(texts, calls, strict=True)]
+    said = zip(texts, rows.messages[at], strict=True)
+    return [text or str(message.get("tool_calls") or "") for text, message in said]
 
 
 def _dump(items: list[Any], path: str, batch: Batch) -> list[bytes]:

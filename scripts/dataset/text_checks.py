@@ -31,9 +31,13 @@ _SCANNER = ThreadPoolExecutor(1)  # RE2 works without Python's lock
 
 
 class Texts:
-    """The texts of some conversations as one piece of bytes, and where each row's begin."""
+    """The texts of some conversations as one piece of bytes, and where each row's begin.
 
-    def __init__(self, texts: list[list[str]]) -> None:
+    `paths` are their keys in the row, where they are not the contents of its messages.
+    """
+
+    def __init__(self, texts: list[list[str]], paths: list[list[str]] | None = None) -> None:
+        self._paths = paths
         self.marked: set[int] = set()  # rows that hold the separators themselves
         self._take(self._join(texts))
         marks = (len(texts) - 1 if texts else 0, sum(map(len, texts)) - sum(map(bool, texts)))
@@ -113,12 +117,18 @@ class Texts:
             yield from self._control()
             if not self.blob.isascii():
                 yield from self._garbled()
-            yield from self._private()
-            yield from self._emails()
+            yield from self.private()
 
-    def _finding(self, row: int, check: str, at: int, found: str, expected: str) -> tuple[int, Finding]:
-        message = self.blob.count(_MESSAGE, int(self.starts[row]), at)
-        return row, Finding(check, f"messages[{message}].content", found, expected)
+    def private(self) -> Iterator[tuple[int, Finding]]:
+        """Yields (row, finding), one a row and check: likely secrets, personal data, addresses."""
+        yield from self._secrets()
+        yield from self._emails()
+
+    def finding(self, row: int, check: str, at: int, found: str, expected: str) -> tuple[int, Finding]:
+        """Returns a row, and what was found in it at a byte position."""
+        number = self.blob.count(_MESSAGE, int(self.starts[row]), at)
+        path = self._paths[row][number] if self._paths else f"messages[{number}].content"
+        return row, Finding(check, path, found, expected)
 
     def _control(self) -> Iterator[tuple[int, Finding]]:
         signs = self._signs
@@ -132,7 +142,7 @@ class Texts:
                 where.setdefault(int(self.row_of(found.start())), (found.start(), self.blob[found.start() + 1]))
         where |= {row: (int(self.starts[row]), 0x1E) for row in self.marked}
         for row, (at, sign) in sorted(where.items()):
-            yield self._finding(row, "control", at, f"U+{sign:04X}", "printable text, tab and line break")
+            yield self.finding(row, "control", at, f"U+{sign:04X}", "printable text, tab and line break")
 
     def _garbled(self) -> Iterator[tuple[int, Finding]]:
         seen: set[int] = set()
@@ -142,9 +152,9 @@ class Texts:
             for row, at in self._find(sign) if lead in self.blob else ():
                 if row not in seen:
                     seen.add(row)
-                    yield self._finding(row, "garbled", at, what, "text in its own encoding")
+                    yield self.finding(row, "garbled", at, what, "text in its own encoding")
 
-    def _private(self) -> Iterator[tuple[int, Finding]]:
+    def _secrets(self) -> Iterator[tuple[int, Finding]]:
         """Looks for secrets and personal data in the lines that hold a hint of any."""
         edges, firsts = self._hints.result()
         seen: set[tuple[int, str]] = set()
@@ -154,7 +164,7 @@ class Texts:
             for check, at, what in private(self.blob, int(edges[line] + firsts[line]), int(edges[line + 1]), end):
                 if (row, check) not in seen:
                     seen.add((row, check))
-                    yield self._finding(row, check, at, what, EXPECTED[check])
+                    yield self.finding(row, check, at, what, EXPECTED[check])
 
     def _emails(self) -> Iterator[tuple[int, Finding]]:
         if b"@" not in self.blob:
@@ -167,7 +177,7 @@ class Texts:
             found = address(self.blob, max(int(self.starts[row]), at - 64), at)
             if found:
                 seen.add(row)
-                yield self._finding(row, "email", at, found, EXPECTED["email"])
+                yield self.finding(row, "email", at, found, EXPECTED["email"])
 
     def _find(self, sign: bytes) -> Iterator[tuple[int, int]]:
         """Yields each row that has `sign`, and its first position there."""

@@ -103,10 +103,11 @@ def csv_rows(file: File, size: int) -> Rows:
         buffered: Any = stream if isinstance(stream, io.BufferedIOBase) else io.BufferedReader(stream, 2**20)
         text = io.TextIOWrapper(buffered, encoding="utf-8-sig", errors="surrogateescape", newline="")
         reader = csv.reader(text, delimiter="\t" if _is_tsv(file.label) else ",")
-        header: list[str] | None = None
+        header: list[str] = []
+        fields: list[str] | None = []
         rows: list[Any] = []
         length = used = 0
-        while True:
+        while fields is not None:
             try:
                 fields = next(reader, None)
             except csv.Error as error:
@@ -117,11 +118,9 @@ def csv_rows(file: File, size: int) -> Rows:
                 now = stream.tell()
                 yield rows, now - used
                 used, rows, length = now, [], 0
-            if fields is None:
-                return
             if not fields:
                 continue
-            if header is None:
+            if not header:
                 if len(fields) == 1 and ";" in fields[0]:  # as spreadsheets save it where a comma is for decimals
                     reader = csv.reader(text, delimiter=";")
                     fields = next(csv.reader(fields, delimiter=";"))
@@ -130,14 +129,13 @@ def csv_rows(file: File, size: int) -> Rows:
                 if twice is not None:
                     raise UserError(f"{file.label}: two columns are named '{twice}'; give every column its own name")
                 continue
-            length += sum(map(len, fields))
+            own = sum(map(len, fields))
+            length += own
             if len(fields) != len(header):
                 found = f"{len(fields)} fields"
                 rows.append(Finding("schema", "", found, f"{len(header)} fields, as in the header"))
-            elif sum(map(len, fields)) > MAX_ROW_BYTES:
-                rows.append(too_large(sum(map(len, fields))))
             else:
-                rows.append(dict(zip(header, fields, strict=True)))
+                rows.append(too_large(own) if own > MAX_ROW_BYTES else dict(zip(header, fields, strict=True)))
 
 
 def _is_tsv(name: str) -> bool:
@@ -152,7 +150,7 @@ def json_rows(file: File, size: int, shape: Shape) -> Rows:
     if shape.is_lines:
         yield from lines(file, size)
         return
-    file.beside.update(shape.beside)
+    file.other_keys.update(shape.other_keys)
     items, at = _Items(shape.base, shape.key is not None), 0
     with opened(file) as stream:
         while True:
@@ -161,7 +159,7 @@ def json_rows(file: File, size: int, shape: Shape) -> Rows:
             skipped, at = max(0, shape.start - at), at + len(piece)
             yield items.feed(piece[skipped:]) if piece else items.end(), stream.tell() - before
             if not piece:
-                file.beside.update(key for key, _ in top_keys(b"{" + bytes(items.outside).lstrip(b", \t\r\n")))
+                file.other_keys.update(key for key, _ in top_keys(b"{" + bytes(items.outside).lstrip(b", \t\r\n")))
                 return
 
 
@@ -199,7 +197,7 @@ class _Items:
             elif sign in b"{[":
                 self._depth += 1
                 if self._depth == self._base:  # the list itself begins
-                    self._beside(piece[kept : at - 1])
+                    self._keep_outside(piece[kept : at - 1])
                     kept = at
             elif sign in b"}]":
                 self._depth -= 1
@@ -215,7 +213,7 @@ class _Items:
                 rows += self._item()
                 kept = at
         if self._done or self._depth < self._base:
-            self._beside(piece[kept:])
+            self._keep_outside(piece[kept:])
         else:
             self._row.add(piece[kept:])
         return rows
@@ -233,5 +231,5 @@ class _Items:
     def _item(self) -> list[Any]:
         return [row.strip() if isinstance(row, bytes) else row for row in self._row.rest()]
 
-    def _beside(self, text: bytes) -> None:
+    def _keep_outside(self, text: bytes) -> None:
         self.outside += text[: max(0, BESIDE_BYTES - len(self.outside))]

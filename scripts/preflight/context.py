@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +32,7 @@ class Kept:
 class Prepared:
     """What the data's manifest says of the preparation as a whole."""
 
-    source: str = ""  # what it was made of; empty where there is none, or one of an older kind
+    source: str = ""  # what it was made of; empty where there is none
     fallback: str = ""  # what took the place of the values' source; empty where nothing did
     because: str = ""
     rows_in: int = 0
@@ -60,47 +59,44 @@ class Context(Run):
 
 
 def build(values: Values, live: Live | None = None, today: datetime.date | None = None, az: str = "") -> Context:
-    """Gathers the context of an environment; a `UserError` where values or facts are wrong."""
-    made = run.build(values, read_data(values.environment))
-    prepared = read_prepared(values.environment)
+    """Gathers the context of an environment; a `UserError` where values, facts or manifest are wrong."""
+    data, prepared = read(values.environment)
+    made = run.build(values, data)
     return Context(**vars(made), today=today or datetime.date.today(), live=live, az=az, prepared=prepared)
 
 
-def read_data(environment: str, root: Path = ROOT) -> dict[str, Split]:
-    """Returns the splits of the prepared data, from its manifest; nothing where `make data` has not run."""
-    path = root / "data" / environment / "manifest.json"
-    if not path.exists():
-        return {}
+def read(environment: str, root: Path = ROOT) -> tuple[dict[str, Split], Prepared]:
+    """Returns the splits of the prepared data and what their manifest says of the rest; nothing before `make data`."""
+    from scripts.dataset.manifest import MANIFEST, Unusable, read_manifest
+
+    folder = Path("data", environment)
     try:
-        return run.splits_of(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        name = path.relative_to(root).as_posix()
-        raise UserError(f"{name}: is not what make data writes; make data ENV={environment} prepares it anew") from None
+        manifest = read_manifest(root / folder)
+    except Unusable as error:
+        raise UserError(
+            f"{(folder / MANIFEST).as_posix()}: is not what make data writes: {error}; make data ENV={environment} "
+            "prepares it anew"
+        ) from None
+    return (run.splits_of(manifest), _prepared(manifest)) if manifest else ({}, Prepared())
 
 
-def read_prepared(environment: str, root: Path = ROOT) -> Prepared:
-    """Returns what the manifest of the prepared data says of them as a whole; nothing where it is of an older kind."""
-    from scripts.dataset.checks import EVERY_ROW
+def _prepared(manifest: Mapping[str, Any]) -> Prepared:
+    from scripts.dataset.checks import EVERY_ROW, KEEP
 
-    try:
-        manifest = json.loads((root / "data" / environment / "manifest.json").read_text(encoding="utf-8"))
-        fallback, checks = manifest["fallback"], manifest["checks"]
-        return Prepared(
-            source=str(manifest["source"]["asked"]),
-            fallback=f"{fallback['took']} in place of {fallback['asked']}" if fallback else "",
-            because=fallback["because"] if fallback else "",
-            rows_in=int(manifest["left_out"]["in"]),
-            left_out={name: int(count) for name, count in manifest["left_out"]["reasons"].items()},
-            kept=tuple(_kept(each) for each in checks if each["count"] and each["policy"] == "keep"),
-            unused={each["file"]: each["reason"] for each in manifest["unused_files"]},
-            template=next((each["looked_at"] for each in checks if each["name"] == "template"
-                           and each["looked_at"] != EVERY_ROW), ""),
-        )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return Prepared()  # `read_data` says what is wrong with it
+    fallback, checks = manifest["fallback"], manifest["checks"]
+    asked = [each["looked_at"] for each in checks if each["name"] == "template"]
+    return Prepared(
+        source=manifest["source"]["asked"],
+        fallback=f"{fallback['took']} in place of {fallback['asked']}" if fallback else "",
+        because=fallback["because"] if fallback else "",
+        rows_in=manifest["left_out"]["in"],
+        left_out=manifest["left_out"]["reasons"],
+        kept=tuple(_kept(each) for each in checks if each["count"] and each["policy"] == KEEP),
+        unused={each["file"]: each["reason"] for each in manifest["unused_files"]},
+        template=next((each for each in asked if each != EVERY_ROW), ""),
+    )
 
 
 def _kept(check: Mapping[str, Any]) -> Kept:
-    example = next(iter(check["examples"]), None)
-    first = f"{example['file']} {example['row']}" if example else ""
-    return Kept(check["name"], int(check["count"]), first, bool(check["estimated"]))
+    example = check["examples"][0]
+    return Kept(check["name"], check["count"], f"{example['file']} {example['row']}", check["estimated"])

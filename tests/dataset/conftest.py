@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from scripts.dataset import manifest_shape
+from scripts.dataset import prepare as preparing
+from scripts.dataset.manifest import manifest_of
 
 TEMPLATE = (
     "{% for message in messages %}<|{{ message.role }}|>{{ message.content }}<|end|>{% endfor %}"
@@ -38,3 +43,15 @@ def small_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = {"chat_template": TEMPLATE, "model_max_length": 8192, "eos_token": "<|end|>"}
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def every_manifest_has_its_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Holds all manifests that the tests make against the shape that readers rely on."""
+
+    def made(*given: Any) -> dict[str, Any]:
+        manifest = manifest_of(*given)
+        assert not manifest_shape.fault(json.loads(json.dumps(manifest)))
+        return manifest
+
+    monkeypatch.setattr(preparing, "manifest_of", made)

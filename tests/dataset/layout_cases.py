@@ -208,9 +208,9 @@ ODD = {
                  "[INST]"),
     "control token of a call": Odd(
         {"messages": [user(), {**calling(), "content": "Look.", "note": "<|im_end|>"}, RESULT, assistant()]},
-        "control_tokens", "its calls and tools", "<|im_end|>"),
+        "control_tokens", "messages[1].note", "<|im_end|>"),
     "control token of a tool": Odd({"messages": PLAIN, "tools": [{"name": "[INST]"}]}, "control_tokens",
-                                   "its calls and tools", "[INST]"),
+                                   "tools", "[INST]"),
     "number": Odd({"messages": [user(), {"role": "assistant", "tool_calls": [
         {"function": {"name": "add", "arguments": {"a": 12345678901234567890123}}}]}]}, "schema", "messages", "64-bit"),
     "number in text": Odd({"messages": PLAIN, "tools": '[{"name": "f", "parameters": {"a": 12345678901234567890123}}]'},

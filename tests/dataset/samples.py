@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
+from scripts.dataset.data_report import Plan
 from scripts.dataset.prepare import prepare
 from scripts.dataset.settings import from_values
 
@@ -33,11 +34,16 @@ def rows(count: int, start: int = 0) -> list[dict[str, Any]]:
 
 
 def run(
-    source: object, folder: Path, fallback: str | None = None, said: list[str] | None = None, **dataset: Any
+    source: object,
+    folder: Path,
+    fallback: str | None = None,
+    said: list[str] | None = None,
+    plan: Plan | None = None,
+    **dataset: Any,
 ) -> dict[str, Any]:
     settings = from_values({"dataset": {"source": str(source), "splits": PLAIN, **dataset}})
     say = said.append if said is not None else lambda line: None
-    code, manifest, _ = prepare(settings, folder, fallback, say=say, stream=None)
+    code, manifest, _ = prepare(settings, folder, fallback, say=say, stream=None, plan=plan)
     assert code == 0, [each for each in manifest["checks"] if each["status"] == "fail"]
     return manifest
 

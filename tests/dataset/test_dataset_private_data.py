@@ -9,6 +9,7 @@ import random
 import string
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -175,6 +176,41 @@ def ordinary() -> list[str]:
             f"ticket AB{draw.randrange(10, 99)} {''.join(draw.choices(string.ascii_uppercase + digits, k=18))}",
         ]  # fmt: skip
     return out
+
+
+KEY = "AKIAIOSFODNN7EXAMPL2"
+INSIDE: dict[str, tuple[dict[str, Any], dict[str, Any], list[tuple[str, str]]]] = {  # a call, a tool, what is found
+    "arguments as JSON": ({"arguments": {"a": [{"password": "Tr0ub4dor&3x"}]}}, {}, [("secret", "calls")]),
+    "arguments as text": ({"arguments": json.dumps({"note": f"line\n{KEY}"})}, {}, [("secret", "calls")]),
+    "a name": ({"name": KEY}, {}, [("secret", "calls")]),
+    "a number, an address": ({"arguments": {"card": 4539148803436467, "to": "jane.doe@corp.org"}}, {},
+                             [("personal", "calls"), ("email", "calls")]),
+    "a tool's description": ({}, {"description": f"Use {KEY}."}, [("secret", "tools")]),
+    "a tool's parameters": ({}, {"parameters": {"properties": {"api_key": {"type": "string", "default": KEY}}}},
+                            [("secret", "tools")]),
+    "nothing": ({"arguments": {"api_key": "your-api-key-1", "page": 4539148803436468}},
+                {"parameters": {"properties": {"api_key": {"type": "string", "description": "The key"}}}}, []),
+    "in the text too": ({"arguments": {"key": KEY}, "said": f"I take {KEY}."}, {}, [("secret", "content")]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INSIDE)
+def test_calls_and_tools_are_looked_through_too(tmp_path: Path, name: str) -> None:
+    call, tool, expected = INSIDE[name]
+    call = {"name": "look", **call}
+    row = {"messages": [
+        {"role": "user", "content": "What is there in the drawer, please?"},
+        {"role": "assistant", "content": call.pop("said", "I look."), "tool_calls": [{"id": "1", "function": call}]},
+        {"role": "tool", "content": "Socks."}, {"role": "assistant", "content": "Socks."},
+    ], "tools": [{"type": "function", "function": {"name": "look", **tool}}]}  # fmt: skip
+    plain = {"messages": [{"role": "user", "content": "Is it?"}, {"role": "assistant", "content": "It is."}]}
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, [plain, row, plain])))
+    verdict = check_files(from_values({"dataset": {}}), [str(tmp_path / "rows.jsonl")], stream=None)
+    found = [each for each in verdict["checks"] if each["name"] in ("secret", "personal", "email") and each["count"]]
+    paths = {"calls": "messages[1].tool_calls", "tools": "tools", "content": "messages[1].content"}
+    assert [(each["name"], each["count"]) for each in found] == [(check, 1) for check, _ in expected]
+    assert [each["examples"][0]["path"] for each in found] == [paths[where] for _, where in expected]
+    assert all(each["examples"][0]["row"] == "line 2" for each in found) and KEY not in json.dumps(verdict)
 
 
 def test_false_alarms_in_ordinary_text_are_counted() -> None:

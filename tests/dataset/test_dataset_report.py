@@ -17,6 +17,7 @@ from scripts.dataset.settings import from_values
 from scripts.dataset.tokenizer import Tokenizer
 from scripts.values.read import load
 from tests import browser as browsers
+from tests.dataset.samples import as_jsonl, rows, run
 
 KEY = "AKIAIOSFODNN7EXAMPL2"
 TOOL = {"type": "function", "function": {"name": "weather", "description": "Tells the weather",
@@ -75,6 +76,14 @@ def test_data_that_are_not_ready_have_a_report_and_no_price(tmp_path: Path) -> N
     assert [each.name for each in (tmp_path / "out").iterdir()] == ["not-ready.html"]
     prepared(tmp_path, list(map(talk, range(100))), checks={"json": "fail"})
     assert not (tmp_path / "out" / "not-ready.html").exists()
+
+
+def test_a_run_that_cannot_be_told_is_said_to_be_so(tmp_path: Path) -> None:
+    as_jsonl(tmp_path / "rows.jsonl", rows(40))
+    plan = partial(run_plan, load("demo", ["compute.size=Standard_X"], check=False))
+    run(tmp_path / "rows.jsonl", tmp_path / "out", plan=plan)
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert "What the run takes cannot be told: the shape of" in page and "the GPU of Standard_X is not known." in page
 
 
 def test_guesses_are_not_called_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

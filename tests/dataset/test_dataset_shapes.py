@@ -66,7 +66,7 @@ SHAPES: dict[str, tuple[str, list[Any], list[str]]] = {  # text, the rows in it,
 def read(path: Path, size: int) -> tuple[list[Any], list[str]]:
     file = next(iter(local(str(path)).splits.values()))[0]
     found = [row for part, _ in json_rows(file, size, json_shape.shape_of(file)) for row in part if row is not None]
-    return [row if isinstance(row, Finding) else as_json(row) for row in found], sorted(file.beside)
+    return [row if isinstance(row, Finding) else as_json(row) for row in found], sorted(file.other_keys)
 
 
 def as_json(row: bytes) -> Any:

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from scripts.dataset import tokenizer
+from scripts.dataset import tokenizer, written
 from scripts.dataset.check_files import check_files
 from scripts.dataset.control_tokens import ControlTokens
 from scripts.dataset.prepare import prepare
 from scripts.dataset.settings import from_values
 from scripts.dataset.text_checks import Texts
+from scripts.dataset.tool_calls import renamed
 from tests.dataset.conftest import TEMPLATE
 from tests.dataset.layout_cases import numbered
 
@@ -130,6 +131,42 @@ def test_what_the_template_leaves_out_stops(
     assert run(source, coder, checks={"text_lost": "keep"})[0] == 0
     folded = run(source, coder, model={"finetune_config": {"system_role_supported": "false"}})
     assert folded[2]["text_lost"]["count"] == (0 if row else 50)
+
+
+ASKED = {"role": "user", "content": "Add  one, please."}
+OF = "{% for m in messages %}{{ m.content or '' }}BODY{% endfor %}"
+TWO = [ASKED, {"role": "assistant", "content": "I call add.", "tool_calls": [CALL, renamed(CALL, "sub")]}]
+PARTS: dict[str, tuple[str, list[dict[str, Any]], list[tuple[str, str, str]]]] = {
+    "all": (OF.replace("BODY", "{{ m.tool_calls }}"), TWO, []),
+    "white space": (OF.replace("m.content", "' '.join(m.content.split())"), [ASKED], []),
+    "a call whose name a text has": (OF.replace("BODY", ""), TWO, [
+        ("tool calls", 'add({"a":1})', "the call of 'add' in messages[1] is not written"),
+        ("tool calls", 'sub({"a":1})', "the call of 'sub' in messages[1] is not written")]),
+    "all calls but the first": (OF.replace("BODY", "{{ m.tool_calls[0].function.name if m.tool_calls }}"), TWO, [
+        ("tool calls", 'sub({"a":1})', "the call of 'sub' in messages[1] is not written")]),
+    "a changed text": (OF.replace("m.content", "m.content|upper"), [ASKED], [
+        ("text of user, changed", "Add  one, please.", "")]),
+    "a text that stands elsewhere, line by line": (
+        "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}",
+        [{"role": "user", "content": "One.\nTwo?"}, {"role": "assistant", "content": "Two?\nOne."}],
+        [("text of assistant", "Two?\nOne.", "the assistant message is not written")]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_one_look_finds_what_the_template_leaves_out_and_what_it_changes(small_tokenizer: Path, name: str) -> None:
+    coder = tokenizer.Tokenizer(small_tokenizer, "small")
+    coder.chat_template, messages, expected = PARTS[name]
+    found = written.unwritten(coder, messages, None)
+    assert [(each.what, each.text, each.finding.found if each.finding else "") for each in found] == expected
+
+
+def test_a_folded_conversation_is_named_by_the_rows_own_messages(small_tokenizer: Path) -> None:
+    coder = tokenizer.Tokenizer(small_tokenizer, "small")
+    coder.chat_template, coder.system_role = OF.replace("BODY", ""), False
+    system = {"role": "system", "content": "Be brief."}
+    found = [each.finding for each in written.unwritten(coder, [system, *TWO], None)]
+    assert found[0] and found[0].found == "the call of 'add' in messages[2] is not written"
 
 
 def test_the_components_settings_of_the_template_hold(tmp_path: Path, small_tokenizer: Path) -> None:

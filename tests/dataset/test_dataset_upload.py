@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.preflight import context
+
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 SUFFIXES = (".j2", ".css", ".js", ".json")  # of files that are no modules
 ENTRY = ("dataset/__main__.py", "dataset/pipeline_step.py")
@@ -135,4 +137,8 @@ def test_the_step_runs_from_its_upload(tmp_path: Path, small_tokenizer: Path, to
     assert done.returncode == 0, done.stderr
     manifest = json.loads((tmp_path / "out" / "report" / "manifest.json").read_text("utf-8"))
     assert manifest["tokens"]["counted_with"] == f"the tokenizer in {small_tokenizer}"
-    assert "What the model learns" in (tmp_path / "out" / "report" / "report.html").read_text("utf-8")
+    page = (tmp_path / "out" / "report" / "report.html").read_text("utf-8")
+    assert "What the model learns" in page
+    assert "What the run takes cannot be told: a step of the pipeline knows neither machine nor price" in page
+    shutil.copytree(tmp_path / "out" / "report", tmp_path / "data" / "dev")  # as make data-report does
+    assert context.read("dev", tmp_path)[0]["train"].tokens == manifest["files"]["train"]["tokens"]["tokens"]

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import datetime
-import json
 from pathlib import Path
 
 import pytest
 
 from scripts.errors import UserError
+from scripts.estimate import run
 from scripts.preflight import context
 from tests.preflight.conftest import TODAY, made
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_manifest_is_read_as_the_data_preparation_writes_it(tmp_path: Path) -> None:
-    folder = tmp_path / "data" / "reference"
-    folder.mkdir(parents=True)
+def test_the_splits_are_those_of_the_manifest() -> None:
     tokens = {"how": "exact", "tokens": 1000, "curve": list(range(101)), "histogram": {"longest": 100},
               "cut": {"answers_lost": {"rows": 3}}}  # fmt: skip
     files = {"train": {"rows": 20, "bytes": 4000, "tokens": tokens}, "validation": {"rows": 2, "bytes": 400}}
-    (folder / "manifest.json").write_text(json.dumps({"files": files}))
-    found = context.read_data("reference", tmp_path)
+    found = run.splits_of({"files": files})
     assert found["train"].longest == 100
     assert found["train"].answers_lost == 3
     assert found["train"].cut(100) == 1000
@@ -32,13 +29,13 @@ def test_manifest_is_read_as_the_data_preparation_writes_it(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("text",
- ["", "{", "[]", "{}", '{"files": {"train": {}}}', '{"files": {"train": {"rows": "x"}}}',
+ ["", "{", "[]", "{}", '{"format": 3}', '{"files": {"train": {}}}', '{"files": {"train": {"rows": "x"}}}',
                                   '{"files": {"train": {"rows": 5, "tokens": {"curve": 3}}}}'])  # fmt: skip
 def test_a_damaged_manifest_is_a_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "data" / "reference").mkdir(parents=True)
     (tmp_path / "data" / "reference" / "manifest.json").write_text(text)
     with pytest.raises(UserError, match=r"data/reference/manifest\.json: .*make data ENV=reference"):
-        context.read_data("reference", tmp_path)
+        context.read("reference", tmp_path)
 
 
 def test_a_cut_keeps_the_share_of_the_tokens_below_it() -> None:
@@ -67,14 +64,10 @@ def test_a_value_is_found_by_its_dotted_key() -> None:
     assert context.build(where.values).today == datetime.date.today()
 
 
-def test_what_the_manifest_does_not_say(tmp_path: Path) -> None:
-    folder = tmp_path / "data" / "reference"
-    folder.mkdir(parents=True)
+def test_what_the_manifest_does_not_say() -> None:
     tokens = {"how": "sample", "tokens": 1000, "histogram": {"longest": 100}}
     files = {"train": {"rows": 20, "tokens": tokens}, "test": {"rows": 2}, "heldout": {"rows": 3}}
-    (folder / "manifest.json").write_text(json.dumps({"files": files}))
-    found = context.read_data("reference", tmp_path)
+    found = run.splits_of({"files": files})
     assert list(found) == ["train", "test"]
     assert (found["train"].longest, found["train"].how, found["train"].answers_lost) == (0, "sample", 0)
     assert (found["test"].tokens, found["test"].how, found["test"].percentiles) == (0, "characters", ())
-    assert context.read_data("prod", tmp_path) == {}

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from scripts.preflight.context import Kept, Prepared, read_prepared
+from scripts.errors import UserError
+from scripts.preflight.context import Kept, Prepared, read
 from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN
 from tests.preflight.conftest import finding, made
 
@@ -70,7 +71,7 @@ def test_a_finding_tells_number_file_and_way_out() -> None:
 @pytest.mark.parametrize("check", ["data-own", "data-content", "data-left-out", "data-unused"])
 def test_nothing_is_said_before_there_are_data(check: str) -> None:
     assert finding(check, made("reference", data={})).status == SKIPPED
-    assert "of an older kind" in finding(check, made("reference", prepared=Prepared())).sentence
+    assert finding(check, made("reference", prepared=Prepared())).status == SKIPPED
 
 
 def test_prepared_data_need_no_source() -> None:
@@ -92,10 +93,12 @@ def test_the_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
     source.write_text("\n".join(map(json.dumps, rows)))
     settings = from_values({"dataset": {"source": str(source), "checks": {"unanswered": "keep", "order": "drop"}}})
     assert prepare(settings, tmp_path / "data" / "dev", say=lambda line: None, stream=None).code == 0
-    found = read_prepared("dev", tmp_path)
+    splits, found = read("dev", tmp_path)
+    assert splits["train"].rows > splits["validation"].rows > 0 and sum(each.rows for each in splits.values()) == 120
     assert (found.fallback, found.rows_in, found.left_out["order"]) == ("", 123, 3)
     assert Kept("unanswered", 20, "rows.jsonl line 101") in found.kept
     assert found.unused == {}
-    assert read_prepared("prod", tmp_path) == Prepared()
+    assert read("prod", tmp_path) == ({}, Prepared())
     (tmp_path / "data" / "dev" / "manifest.json").write_text("{")
-    assert read_prepared("dev", tmp_path) == Prepared()
+    with pytest.raises(UserError, match=r"^data/dev/manifest.json: is not what make data writes: .*make data ENV=dev"):
+        read("dev", tmp_path)

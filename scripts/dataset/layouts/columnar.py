@@ -22,7 +22,7 @@ def read(batch: Any, way: Way, turns: Turns, rows: Any) -> bool:
 
     Returns False, having done nothing, where the batch is not of that kind.
     """
-    if not way.messages or any(_column(batch, name) is not None for name in way.beside):
+    if not way.messages or any(_column(batch, name) is not None for name in way.side_columns):
         return False
     column = _column(batch, way.messages)
     keys = _keys(column, turns)

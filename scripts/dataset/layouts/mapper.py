@@ -11,8 +11,8 @@ import orjson
 
 from scripts.dataset.accounts import Accounts
 from scripts.dataset.checks import Finding, shown
-from scripts.dataset.layouts import beside, columnar, pairs
-from scripts.dataset.layouts.beside import NOTHING
+from scripts.dataset.layouts import columnar, pairs, side_columns
+from scripts.dataset.layouts.side_columns import NOTHING
 from scripts.dataset.layouts.turns import Remarks, Said, Turns, Unreadable, as_json, exact, is_rounded
 from scripts.dataset.layouts.ways import Way, hint, ways
 from scripts.dataset.read_rows import Chunk
@@ -51,7 +51,7 @@ class Mapper:
         """Returns the columns of an Arrow schema that are worth reading, or None for all."""
         wanted: set[str] = set()
         for way in self._of(tuple(schema.names)):
-            wanted |= {*way.main, *way.beside, *way.kept}
+            wanted |= {*way.main, *way.side_columns, *way.kept}
         read = tuple(name for name in schema.names if name in wanted)
         if read:
             self._unread.setdefault(read, set()).update(set(schema.names) - wanted)
@@ -107,14 +107,14 @@ class Mapper:
             way = self._way(row)
             if way is self._bare:
                 row = {"messages": row}
-            plain = self._turns.plain(row.get(way.messages)) if way.messages and not way.beside else None
+            plain = self._turns.plain(row.get(way.messages)) if way.messages and not way.side_columns else None
             if not plain and isinstance(item, bytes) and is_rounded(item.decode()):
                 self._row(at, exact(item), rows)
                 return
             messages = plain[0] if plain else self._conversation(row, way)
             extras = self._extras(row, way) if way.kept or way.tools or way.functions else {}
-            if way.beside:
-                beside.add(row, way, messages, remarks, self._accounts)
+            if way.side_columns:
+                side_columns.add(row, way, messages, remarks, self._accounts)
         except Unreadable as unreadable:
             rows.bad.append((at, unreadable.finding))
             remarks.clear()
@@ -127,7 +127,7 @@ class Mapper:
         for name in way.ignored:
             if row[name] not in NOTHING:
                 self._accounts.ignore(name)
-        rows.plain = rows.plain and plain is not None and not way.beside
+        rows.plain = rows.plain and plain is not None and not way.side_columns
         rows.at.append(at)
         rows.messages.append(messages)
         rows.roles.append(plain[1] if plain else tuple([message["role"] for message in messages]))

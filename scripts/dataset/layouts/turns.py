@@ -16,6 +16,7 @@ import orjson
 from scripts.dataset.checks import ROLES, Finding, shown
 from scripts.dataset.layouts.ways import turn_hint
 from scripts.dataset.settings import Layout
+from scripts.dataset.tool_calls import name_of
 
 ROLE_KEYS, CONTENT_KEYS = ("role", "from", "speaker"), ("content", "value", "text", "message", "parts")
 SPEAKERS = {  # names of speakers that sets use
@@ -146,11 +147,6 @@ class Turns:
         return message
 
 
-def has_calls(message: dict[str, Any]) -> bool:
-    """Tells a message that calls tools, and so needs no text."""
-    return bool(message.get("tool_calls"))
-
-
 def as_json(text: str, path: str, expected: str) -> Any:
     """Returns what a text says in JSON."""
     try:
@@ -173,13 +169,6 @@ def exact(text: str | bytes) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         raise Unreadable("", Said("a number of thousands of digits"), "at most 64 bits, or text") from None
-
-
-def name_of(call: Any) -> str:
-    """Returns the name of what a tool call calls; an empty text for what is no call."""
-    function = call.get("function", call) if isinstance(call, dict) else None
-    name = function.get("name") if isinstance(function, dict) else None
-    return name if isinstance(name, str) else ""
 
 
 def _calls(turn: dict[str, Any], path: str, remarks: Remarks) -> Any:

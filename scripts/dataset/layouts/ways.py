@@ -55,7 +55,7 @@ class Way:
         return (self.messages,) if self.messages else tuple(filter(None, (self.question, self.answer)))
 
     @cached_property
-    def beside(self) -> tuple[str, ...]:
+    def side_columns(self) -> tuple[str, ...]:
         """The columns that may add to it, or speak against it."""
         some = (self.about, self.history, self.system, self.tools, self.functions, self.label)
         answer = (self.answer,) if self.messages else ()
@@ -87,7 +87,7 @@ def ways(names: Iterable[str], layout: Layout) -> list[Way]:
     if layout.format == "prompt_response" or layout.format == "auto":
         found += _pairs(layout, column)
     for way in found:
-        _beside(way, names, column, layout)
+        _find_others(way, names, column, layout)
     return found
 
 
@@ -117,7 +117,7 @@ def _pairs(layout: Layout, column: Any) -> list[Way]:
     return []
 
 
-def _beside(way: Way, names: tuple[str, ...], column: Any, layout: Layout) -> None:
+def _find_others(way: Way, names: tuple[str, ...], column: Any, layout: Layout) -> None:
     """Finds the columns that stand beside the conversation, and those that nobody uses."""
     way.system = layout.system or column(*SYSTEMS)
     way.tools, way.functions = column("tools"), column("functions")
@@ -126,7 +126,7 @@ def _beside(way: Way, names: tuple[str, ...], column: Any, layout: Layout) -> No
     way.media = tuple(filter(None, map(column, MEDIA)))
     if way.messages:
         way.kept = tuple(name for name in KEPT if name in names)
-    used = {*way.main, *way.beside, *way.kept}
+    used = {*way.main, *way.side_columns, *way.kept}
     way.ignored = tuple(name for name in names if name not in used)
 
 
