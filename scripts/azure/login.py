@@ -15,7 +15,7 @@ from typing import Any
 
 from scripts import files
 from scripts.deadline import within
-from scripts.errors import CouldNotAskError
+from scripts.errors import CouldNotAskError, one_line
 
 SECONDS = 45.0  # longest that DefaultAzureCredential may take over all its ways (IMDS, az, azd, PowerShell, …)
 _BROWSER_SECONDS = 300
@@ -90,7 +90,12 @@ def _browser(scopes: tuple[str, ...]) -> Any:
     from azure.identity import AuthenticationRecord, InteractiveBrowserCredential, TokenCachePersistenceOptions
 
     kept = Path(os.environ.get("AZURE_CONFIG_DIR") or Path.home() / ".azure") / "az-ml-account.json"
-    record = AuthenticationRecord.deserialize(kept.read_text(encoding="utf-8")) if kept.is_file() else None
+    anew = "delete it, and the browser opens to log in"
+    text = files.read_text(kept, anew)
+    try:
+        record = None if text is None else AuthenticationRecord.deserialize(text)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        files.refuse(kept, f"is no account ({type(error).__name__}: {one_line(error)})", anew)
     credential = InteractiveBrowserCredential(
         cache_persistence_options=TokenCachePersistenceOptions(name="az-ml", allow_unencrypted_storage=True),
         authentication_record=record,
