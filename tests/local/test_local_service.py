@@ -57,7 +57,9 @@ def test_it_listens_on_the_loopback_only_and_keeps_its_secrets(local):
 @pytest.mark.parametrize("text", ["", "x", "null", "[1", '{"tenant_id": "a"}', "{}"])
 def test_damaged_credentials_are_a_sentence(tmp_path, text):
     (tmp_path / "credentials.json").write_text(text)
-    with pytest.raises(UserError, match=r"credentials.json: .+; end the local Azure ML \(make local-down\) and move this away"):
+    with pytest.raises(
+        UserError, match=r"credentials.json: .+; end the local Azure ML \(make local-down\) and move this away"
+    ):
         credentials(Home(tmp_path))
 
 
