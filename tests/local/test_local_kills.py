@@ -55,7 +55,7 @@ class Written:
             try:
                 next(work)(next(self.numbers))
             except requests.RequestException:
-                time.sleep(0.02)
+                time.sleep(0.1)
 
     def acknowledge(self, name: str, look: Callable[[], str]) -> None:
         """Keeps what must be so from now on."""
@@ -100,11 +100,8 @@ class Written:
         def look(required: bool = True) -> str:
             answer = self.store.ask("GET", name)
             missing = answer.status_code == 404 and not required
-            return (
-                ""
-                if missing or answer.content == content
-                else f"blob {name}: {answer.status_code}, {len(answer.content)} of {len(content)} bytes"
-            )
+            right = missing or answer.content == content
+            return "" if right else f"blob {name}: {answer.status_code}, {len(answer.content)} of {len(content)} bytes"
 
         with self.lock:
             self.known[f"blob {number}"] = lambda: look(False)

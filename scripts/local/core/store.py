@@ -79,13 +79,14 @@ class Store:
             self.connection.executescript(SCHEMA)
             if fault := self._fault():
                 refuse(path, fault, ANEW, FILE)
-            self.connection.execute(f"pragma user_version={RELEASE}")
         except sqlite3.Error as error:
-            refuse(path, f"is damaged ({one_line(error)})", ANEW, FILE)
+            refuse(path, one_line(error), f"put that right, or {ANEW}", FILE)
 
     def _fault(self) -> str:
         """Returns what is wrong with the database, an empty text where nothing is."""
         (release,) = self.connection.execute("pragma user_version").fetchone()
+        if release == 0:
+            self.connection.execute(f"pragma user_version={RELEASE}")
         if release > RELEASE:
             return f"a newer version of this project wrote it (release {release}, here is {RELEASE})"
         (found,) = self.connection.execute("pragma quick_check(1)").fetchone()
