@@ -181,7 +181,7 @@ def test_kills_under_parallel_writes(own, campaign):
     (own.emulated.home / "settings.yaml").write_text("training: {parallel_jobs: 4}\n")  # from the first kill on
     wire = Wire(own)
     written, stop = Written(wire, Store(wire)), threading.Event()
-    kills, slowest = campaign.size(3, 300), 0.0
+    kills, slowest = campaign.size(2, 300), 0.0
     with concurrent.futures.ThreadPoolExecutor(WRITERS) as pool:
         writers = [pool.submit(written.writer, seed, stop) for seed in range(WRITERS)]
         try:
