@@ -72,10 +72,11 @@ def read(path: Path, todo: str, name: str = "", most: int = LARGEST) -> bytes | 
     """Returns what a file holds, None where there is none; a `UserError` as `opened`, or where it holds too much."""
     try:
         with opened(path, todo, name) as file:
-            content = file.read(most + 1)
+            large = os.fstat(file.fileno()).st_size > most
+            content = b"" if large else file.read(most + 1)
     except FileNotFoundError:
         return None
-    if len(content) > most:
+    if large or len(content) > most:
         refuse(name or path, f"is larger than {most / 2**20:g} MiB, so it is not what belongs there", todo, FILE)
     return content
 
@@ -83,6 +84,8 @@ def read(path: Path, todo: str, name: str = "", most: int = LARGEST) -> bytes | 
 def read_text(path: Path, todo: str, name: str = "", most: int = LARGEST) -> str | None:
     """Returns the text of a file as `read` does."""
     content = read(path, todo, name, most)
+    if content and b"\0" in content:
+        refuse(name or path, "holds zeros, as where the power was lost", todo)
     try:
         return None if content is None else content.decode().removeprefix("\ufeff")  # as editors on Windows begin
     except UnicodeDecodeError as error:

@@ -6,6 +6,7 @@ tokens are kept where Azure CLI keeps its own: the next command asks nobody.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -91,16 +92,16 @@ def _browser(scopes: tuple[str, ...]) -> Any:
 
     kept = Path(os.environ.get("AZURE_CONFIG_DIR") or Path.home() / ".azure") / "az-ml-account.json"
     anew = "delete it, and the browser opens to log in"
-    text = files.read_text(kept, anew)
+    account = files.read_json(kept, anew, dict[str, str])
     try:
-        record = None if text is None else AuthenticationRecord.deserialize(text)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        record = None if account is None else AuthenticationRecord.deserialize(json.dumps(account))
+        credential = InteractiveBrowserCredential(
+            cache_persistence_options=TokenCachePersistenceOptions(name="az-ml", allow_unencrypted_storage=True),
+            authentication_record=record,
+            timeout=_BROWSER_SECONDS,
+        )
+    except (ValueError, KeyError, AttributeError) as error:
         files.refuse(kept, f"is no account ({type(error).__name__}: {one_line(error)})", anew)
-    credential = InteractiveBrowserCredential(
-        cache_persistence_options=TokenCachePersistenceOptions(name="az-ml", allow_unencrypted_storage=True),
-        authentication_record=record,
-        timeout=_BROWSER_SECONDS,
-    )
     if record is None:
         print("No Azure login was found; a browser opens to log in.", file=sys.stderr)
         record = credential.authenticate(scopes=scopes)

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from scripts.errors import UserError, suggest
-from scripts.files import checked, read_text, write_private
+from scripts.files import checked, read_text, refuse, write_private
 from scripts.local.core.state import State
 from scripts.local.core.web import AzureError, inferencing
 from scripts.strict_yaml import parse_yaml
@@ -72,7 +72,8 @@ def read(path: Path, strict: bool = True) -> dict[str, dict[str, Any]]:
         return {}
     kept = checked(path, CLEAR, dict[str, Happens | None], parse_yaml(text, str(path))[0])
     for name in kept if strict else ():
-        check(name)
+        if name not in FAULTS:
+            refuse(path, f"there is no fault {name!r}{suggest(name, FAULTS)}", CLEAR)
     return {name: {"times": each.times} if each and each.times else {} for name, each in kept.items() if name in FAULTS}
 
 
