@@ -233,10 +233,11 @@ def test_a_database_in_any_place_or_of_another_release_is_named(tmp_path: Path) 
         ("update documents set body = '[]' where name = 'job-7'", "is damaged (jobs 'job-7' is no document)"),
         ("update documents set modified = 'now' where name = 'job-7'", "is damaged (jobs 'job-7' is no document)"),
     ):
-        path = kept.write(tmp_path / "again")
+        folder = tmp_path / said
+        path = kept.write(folder)
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute(statement)
-        met, words = outcome(kept, tmp_path / "again")
+        met, words = outcome(kept, folder)
         assert met == "refused" and said in words, words
 
 

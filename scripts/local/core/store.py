@@ -77,10 +77,13 @@ class Store:
             self.connection.execute("pragma journal_mode=wal")
             self.connection.execute("pragma synchronous=normal")
             self.connection.executescript(SCHEMA)
-            if fault := self._fault():
-                refuse(path, fault, ANEW, FILE)
+            fault = self._fault()
         except sqlite3.Error as error:
-            refuse(path, one_line(error), f"put that right, or {ANEW}", FILE)
+            fault = one_line(error)
+        if fault:
+            with contextlib.suppress(AttributeError):  # where it could not even be opened
+                self.close()
+            refuse(path, fault, f"put that right, or {ANEW}", FILE)
 
     def _fault(self) -> str:
         """Returns what is wrong with the database, an empty text where nothing is."""
