@@ -115,5 +115,6 @@ def checked(path: Path, todo: str, kind: type[T], data: Any, name: str = "", for
 
 
 def refuse(name: Path | str, found: str, todo: str, code: int = INVALID) -> NoReturn:
-    """Raises the sentence about a file that is not what was written there."""
-    raise UserError(f"{name}: {found}; {todo}", code) from None
+    """Raises the sentence about a file that is not what was written there, and what it holds may be unprintable."""
+    shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in found)
+    raise UserError(f"{name}: {shown}; {todo}", code) from None

@@ -78,7 +78,7 @@ class Store:
             self.connection.execute("pragma synchronous=normal")
             self.connection.executescript(SCHEMA)
             fault = self._fault()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             fault = one_line(error)
         if fault:
             with contextlib.suppress(AttributeError):  # where it could not even be opened

@@ -11,7 +11,8 @@ import os
 import shutil
 import sysconfig
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from scripts import files
@@ -43,8 +44,7 @@ def _kept(kind: str, convert: Callable[[Path], None]) -> tuple[Path, float]:
     Looking at every byte takes a fraction of the time in which the weights are read.
     """
     folder = models_folder() / f"{NAME}-{kind}"
-    with folder.with_name(f".{folder.name}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another process converts it at this moment
+    with _alone(folder.parent):
         if whole(folder):
             return folder, 0.0
         begun = time.monotonic()
@@ -56,6 +56,17 @@ def _kept(kind: str, convert: Callable[[Path], None]) -> tuple[Path, float]:
         files.write(partial / SUMS, json.dumps(_sums(partial), indent=1) + "\n")
         partial.rename(folder)
     return folder, time.monotonic() - begun
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Waits for another process that converts a model at this moment, and keeps others waiting."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def whole(folder: Path) -> bool:
