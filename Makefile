@@ -211,7 +211,7 @@ check: lint render-check  ## All that a pull request must pass: lint, render-che
 test: $(INSTALLED_dev)  ## All tests, in four processes, since many wait for others
 	@$(PY) -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
-torture: $(INSTALLED_dev)  ## The campaigns at full size: kills, mutated requests and files; a table at the end (ONLY=<part of a name>)
+torture: $(INSTALLED_dev)  ## The campaigns at full size (kills, mutations), and a table (ONLY=<part of a name>)
 	@nice $(PY) -m pytest --torture $(if $(ONLY),-k "$(ONLY)")
 
 test-long: $(INSTALLED_dev)  ## The stories that take minutes: every fault in turn, and the same command again
