@@ -62,7 +62,7 @@ WHY          = { $(online) $(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0
 .PHONY: help demo all render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
         await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare submit \
         gate promoted endpoint deployment data-report real-workspace local-up local-down local-status local-fault check test \
-        lint test-long conformance docs clean \
+        lint test-long torture conformance docs clean \
         bench-data bench-engine bench-estimates
 
 ##@ Author
@@ -210,6 +210,9 @@ check: lint render-check  ## All that a pull request must pass: lint, render-che
 
 test: $(INSTALLED_dev)  ## All tests, in four processes, since many wait for others
 	@$(PY) -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+
+torture: $(INSTALLED_dev)  ## The campaigns at full size (kills, mutations), and a table (ONLY=<part of a name>)
+	@nice $(PY) -m pytest --torture $(if $(ONLY),-k "$(ONLY)")
 
 test-long: $(INSTALLED_dev)  ## The stories that take minutes: every fault in turn, and the same command again
 	@$(PY) -m pytest -m long

@@ -48,7 +48,8 @@ def run(arguments: list[str] | None = None) -> int:
     if options.write:
         files.write(options.write, request.body(case.messages, values.data["request"]))
     if options.show:
-        sys.stdout.write(show(case, *answer.told(options.show.read_text(encoding="utf-8"))) + "\n")
+        response = files.read_text(options.show, f"make invoke ENV={values.environment} asks anew")
+        sys.stdout.write(show(case, *answer.told(response or "")) + "\n")
     if options.why:
         _ask_again(values, case)
     return 0

@@ -25,6 +25,7 @@ from scripts.azure.machine_sizes import PinnedPrice, Size
 from scripts.errors import FAILED, MISSING, CouldNotAskError, UserError, main, suggest
 from scripts.estimate.run import SIZE_KEYS
 from scripts.files import ROOT
+from scripts.files import read as read_file
 from scripts.files import write as write_file
 from scripts.strict_yaml import read_yaml, scalar
 from scripts.values.read import Values, from_arguments, parser_of
@@ -144,7 +145,12 @@ def write(values: Values, live: Live, today: datetime.date, prices: str, check: 
     """Writes or compares the lock of an environment; returns the exit code."""
     path = lock_path(values.environment, root)
     name = path.relative_to(root).as_posix()
-    old = read_yaml(path)[0] if path.exists() else {}
+    try:
+        old = read_yaml(path, name=name)[0] if path.exists() else {}
+    except UserError:  # what cannot be read is written anew
+        if check:
+            raise
+        old = {}
     if check and not old:
         raise UserError(f"{name}: not there yet; make lock ENV={values.environment} writes it", MISSING)
     try:
@@ -160,7 +166,7 @@ def write(values: Values, live: Live, today: datetime.date, prices: str, check: 
         print(f"{name}: " + (f"{len(changed)} differences; make lock pins them" if changed else "nothing is newer"))
         return FAILED if changed else 0
     text = to_text(lock, values.environment)
-    if not path.exists() or path.read_text(encoding="utf-8") != text:
+    if read_file(path, "move it away") != text.encode():
         write_file(path, text)
     print(f"{name}: pinned {_summary(lock)}; render and commit it (make render ENV={values.environment})")
     return 0

@@ -18,11 +18,15 @@ import time
 from pathlib import Path
 
 from scripts.errors import FAILED, MISSING, UserError, main
-from scripts.files import ROOT
+from scripts.files import ROOT, read_text, refuse
 from scripts.files import write as write_file
 
 JOB_TAG = "job"  # of a registered model: the job that it belongs to
 ENDED_BADLY = frozenset({"failed", "canceled", "notresponding"})
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
+_LOOKS = {"data-version": _NAME, "job": _NAME, "status": re.compile(r"[A-Za-z][A-Za-z_. ]{0,99}"),
+          "model-version": re.compile(r".+")}  # fmt: skip
+_ANEW = "delete it, and what made it makes it again"
 
 
 def read(folder: Path, name: str, hint: str) -> str:
@@ -36,9 +40,14 @@ def read(folder: Path, name: str, hint: str) -> str:
 def kept(folder: Path, name: str) -> str:
     """Returns a value of the state, an empty text where there is none."""
     path = folder / name
-    value = path.read_bytes().decode("utf-8", "replace").strip() if path.exists() else ""
-    if not value.isprintable() or "\ufffd" in value:  # as a machine leaves it that lost its power
-        raise UserError(f"{path}: holds no text; delete it, and what made it makes it again")
+    text = read_text(path, _ANEW)
+    if text is None:
+        return ""
+    value = text.strip()
+    if not text.endswith("\n"):  # a job's name cut off could be another job's
+        refuse(path, "is cut off" if value else "is empty", _ANEW)
+    if not value.isprintable() or not _LOOKS[name].fullmatch(value):
+        refuse(path, f"holds {value!r:.60}, which is no {name.replace('-', ' ')}", _ANEW)
     return value
 
 

@@ -14,9 +14,11 @@ from typing import Any
 import yaml
 
 from scripts.errors import MISSING, UserError
+from scripts.files import read_text
 
 _TEXT = "tag:yaml.org,2002:str"
 _DEEPEST = 50
+_LARGEST = 2**22  # bytes, which take seconds to read
 
 try:  # libyaml, where PyYAML was built with it, reads four times faster
     from yaml import CSafeLoader as _BaseLoader
@@ -58,12 +60,16 @@ def read_yaml(path: Path, loader: type = Loader, name: str = "") -> tuple[dict[s
     read. `name` is what errors call the file.
     """
     name = name or path.name
+    text = read_text(path, "save it as UTF-8 text, or restore it", name, _LARGEST)
+    if text is None:
+        raise UserError(f"{name}: no such file; restore it or run in the project's folder", MISSING)
+    return parse_yaml(text, name, loader)
+
+
+def parse_yaml(text: str, name: str, loader: type = Loader) -> tuple[dict[str, Any], dict[str, int]]:
+    """Returns what `read_yaml` does, of the text of the file `name`."""
     try:
-        data, lines = _read(path.read_text(encoding="utf-8"), name, loader)
-    except FileNotFoundError:
-        raise UserError(f"{name}: no such file; restore it or run in the project's folder", MISSING) from None
-    except UnicodeDecodeError as error:
-        raise UserError(f"{name}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+        data, lines = _read(text, name, loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""

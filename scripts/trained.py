@@ -57,21 +57,12 @@ def look(folder: Path) -> Iterator[str]:
     if not path.is_file():
         yield f"{CONDA}: not there, so a deployment without code has no packages to install"
         return
-    for fault in serving_rules.conda_faults(_parsed(path)):
+    for fault in serving_rules.conda_faults(model_folder.parsed(path)):
         yield (
             f"{CONDA}: {fault}, so a deployment without code is likely to die when it starts ('Liveness probe failed … "
             f"502'); for the next training set {NEXT_TIME}, for this model correct {CONDA} in a downloaded copy and "
             "register that"
         )
-
-
-def _parsed(path: Path) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (ValueError, yaml.YAMLError):
-        raise UserError(f"{path.name}: is not YAML", FAILED) from None
 
 
 def check(values: Values, folder: Path) -> int:

@@ -13,6 +13,11 @@ from typing import Any
 import psutil
 import pytest
 
+from tests import torture
+from tests.torture import campaign  # noqa: F401 - a fixture
+
+pytest_addoption, pytest_configure = torture.pytest_addoption, torture.pytest_configure
+pytest_runtest_logreport, pytest_terminal_summary = torture.pytest_runtest_logreport, torture.pytest_terminal_summary
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 # Threads of torch that wait for each other sleep, so that what other processes do meanwhile goes on.

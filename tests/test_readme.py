@@ -192,7 +192,7 @@ def test_the_transcript_of_the_demo_is_of_todays_demo(tmp_path):
     state = ["scripts.state", "--env", "demo", "--folder", ".runs"]
     version = python(*state, "data-version").strip()
     (project / ".runs").mkdir()
-    (project / ".runs" / "data-version").write_text(version)
+    (project / ".runs" / "data-version").write_text(f"{version}\n")
     job = python(*state, "job").strip()
     shown += python("scripts.preflight", "--env", "demo", "--offline", "--brief", "--today", "2026-11-23")
     python("scripts.invoke", "--env", "demo", "--write", ".runs/request.json")

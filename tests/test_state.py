@@ -151,8 +151,12 @@ def test_the_command_wants_a_word_an_environment_and_a_folder(words):
     assert caught.value.code == 2
 
 
-@pytest.mark.parametrize("left", [b"\xff\xfe", bytes(20), b"demo-1\x00"])
-def test_a_file_that_holds_no_text_is_met_with_a_sentence(tmp_path, left):
+@pytest.mark.parametrize(("left", "said"), [
+    (b"", "is empty"), (b"\xff\xfe", "not UTF-8 text"), (bytes(20), "is cut off"), (b"demo-1\x00\n", "holds 'demo-1"),
+    (b"dev-0123456789-1", "is cut off"), (b"two words\n", "holds 'two words', which is no job"),
+])  # fmt: skip
+def test_a_file_that_holds_no_value_is_met_with_a_sentence(tmp_path, left, said):
+    """Attempt 12 cut to attempt 1 would be another job, so that a value ends with its line."""
     (tmp_path / "job").write_bytes(left)
-    with pytest.raises(UserError, match="job: holds no text; delete it"):
+    with pytest.raises(UserError, match=f"job: {said}.*; delete it, and what made it makes it again"):
         read(tmp_path, "job", "")

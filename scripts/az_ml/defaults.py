@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from scripts.errors import FAILED, UserError
+from scripts.files import read_json
+
+T = TypeVar("T")
 
 # Where Azure ML's own `MLClient.from_config` looks, in the current folder and then in each one above it.
 _PLACES = ("config.json", ".azureml/config.json", "aml_config/config.json")
@@ -40,25 +43,33 @@ def config_file(folder: Path) -> dict[str, str]:
             path = above / place
             if not path.is_file():
                 continue
-            found = _read(path)
+            found = _read(path, "correct it, or give -g and -w", dict[str, Any]) or {}
             if any(key in found for key in _KEYS):
                 return {key: str(found[key]) for key in _KEYS if found.get(key)}
     return {}
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as JSON: {error}; correct it, or give -g and -w", FAILED) from error
-    return found if isinstance(found, dict) else {}
+@dataclass(frozen=True)
+class _Subscription:
+    id: str | None = None
+    isDefault: bool | None = None
+
+
+@dataclass(frozen=True)
+class _Profile:
+    subscriptions: list[_Subscription] | None = None
 
 
 def profile_subscription() -> str | None:
     """The default subscription of an Azure CLI that is logged in on this machine, if there is one."""
     folder = Path(os.environ.get("AZURE_CONFIG_DIR") or Path.home() / ".azure")
     profile = folder / "azureProfile.json"
-    if not profile.is_file():
-        return None
-    chosen = [found for found in _read(profile).get("subscriptions") or () if found.get("isDefault")]
-    return chosen[0].get("id") if chosen else None
+    found = _read(profile, "az login writes it anew", _Profile)
+    return next((each.id for each in (found and found.subscriptions) or () if each.isDefault), None)
+
+
+def _read(path: Path, todo: str, kind: type[T]) -> T | None:
+    try:
+        return read_json(path, todo, kind, foreign=True)
+    except UserError as error:
+        raise UserError(str(error), FAILED) from None  # as az ends

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from scripts.azure.component import Component
 from scripts.azure.machine_sizes import Size
 from scripts.azure.model_tags import is_day
 from scripts.errors import UserError
+from scripts.files import refuse
 from scripts.strict_yaml import read_yaml
 
 
@@ -39,11 +41,11 @@ def lock_path(environment: str, root: Path) -> Path:
 def read(environment: str, root: Path) -> Lock | None:
     """Returns the lock of an environment, verified; None where there is none."""
     path = lock_path(environment, root)
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
     content, lines = read_yaml(path, name=f"environments/{path.name}")
     if not content:
-        return None
+        refuse(f"environments/{path.name}", "is empty", f"make lock ENV={environment} writes it anew")
     _verify(content, environment, lines)
     try:
         return typed(content)

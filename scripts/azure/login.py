@@ -6,6 +6,7 @@ tokens are kept where Azure CLI keeps its own: the next command asks nobody.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -15,7 +16,7 @@ from typing import Any
 
 from scripts import files
 from scripts.deadline import within
-from scripts.errors import CouldNotAskError
+from scripts.errors import CouldNotAskError, one_line
 
 SECONDS = 45.0  # longest that DefaultAzureCredential may take over all its ways (IMDS, az, azd, PowerShell, …)
 _BROWSER_SECONDS = 300
@@ -90,12 +91,17 @@ def _browser(scopes: tuple[str, ...]) -> Any:
     from azure.identity import AuthenticationRecord, InteractiveBrowserCredential, TokenCachePersistenceOptions
 
     kept = Path(os.environ.get("AZURE_CONFIG_DIR") or Path.home() / ".azure") / "az-ml-account.json"
-    record = AuthenticationRecord.deserialize(kept.read_text(encoding="utf-8")) if kept.is_file() else None
-    credential = InteractiveBrowserCredential(
-        cache_persistence_options=TokenCachePersistenceOptions(name="az-ml", allow_unencrypted_storage=True),
-        authentication_record=record,
-        timeout=_BROWSER_SECONDS,
-    )
+    anew = "delete it, and the browser opens to log in"
+    account = files.read_json(kept, anew, dict[str, str])
+    try:
+        record = None if account is None else AuthenticationRecord.deserialize(json.dumps(account))
+        credential = InteractiveBrowserCredential(
+            cache_persistence_options=TokenCachePersistenceOptions(name="az-ml", allow_unencrypted_storage=True),
+            authentication_record=record,
+            timeout=_BROWSER_SECONDS,
+        )
+    except (ValueError, KeyError, AttributeError) as error:
+        files.refuse(kept, f"is no account ({type(error).__name__}: {one_line(error)})", anew)
     if record is None:
         print("No Azure login was found; a browser opens to log in.", file=sys.stderr)
         record = credential.authenticate(scopes=scopes)

@@ -13,6 +13,7 @@ from scripts.chain.az import Answer, Az
 from scripts.chain.patience import Patience
 from scripts.errors import FAILED, MISSING, UserError
 from scripts.files import ROOT
+from scripts.strict_yaml import read_yaml
 from scripts.values.read import Values
 
 BUSY = ("creating", "updating", "deleting")  # provisioning states that become others by themselves
@@ -50,8 +51,8 @@ class Run:
         """Returns a rendered file's content: what was reviewed, whatever the values say by now."""
         import yaml
 
-        found = yaml.safe_load(self.file(*parts).read_text(encoding="utf-8"))
-        return found if isinstance(found, dict) else {}
+        path = self.file(*parts)
+        return read_yaml(path, yaml.SafeLoader, path.relative_to(self.root).as_posix())[0]
 
     def name(self, *parts: str) -> str:
         """Returns the name that a rendered file gives to what it makes."""

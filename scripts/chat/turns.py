@@ -9,9 +9,10 @@ from typing import Any
 
 from scripts.conversation.request import PARAMETERS
 from scripts.errors import UserError, suggest
-from scripts.files import ROOT
+from scripts.files import ROOT, read_text
 from scripts.strict_yaml import scalar
 
+LARGEST = 2**30  # bytes of rows that a conversation is appended to
 OFFERED = ("temperature", "top_p", "do_sample", "max_new_tokens")  # the parameters that values' `request` has
 
 
@@ -65,12 +66,11 @@ def save(messages: list[dict[str, str]], path: Path) -> int:
     row = json.dumps({"messages": messages}, ensure_ascii=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a+", encoding="utf-8") as file:
-            file.seek(0)
-            content = file.read()
+        content = read_text(path, "name another file", most=LARGEST) or ""
+        with path.open("a", encoding="utf-8") as file:
             file.write(("\n" if content and not content.endswith("\n") else "") + row + "\n")
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from None
-    except ValueError:  # what stands there is not text, or the name cannot be one
+    except ValueError:  # the name cannot be one
         raise UserError(f"{str(path)!r}: is no file of JSON lines, so nothing is appended; name another one") from None
     return sum(bool(line.strip()) for line in content.split("\n")) + 1

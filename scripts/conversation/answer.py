@@ -62,12 +62,12 @@ def told(response: str) -> tuple[str, str]:
     """Returns the text of a response, and its shape in words; of several answers the first."""
     try:
         content = json.loads(response)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _unreadable("is not JSON", response) from None
     if isinstance(content, str):  # printed as JSON, `az ml online-endpoint invoke` quotes the body once more
         try:
             inner = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             inner = None
         found = _told(inner)
         return found if isinstance(inner, dict | list) and found else (content, '"…"')
@@ -94,7 +94,8 @@ def _told(content: Any) -> tuple[str, str] | None:
             return text, f'{{"{key}": "…"}}'
     choices = content.get("choices")
     if isinstance(choices, list) and choices and isinstance(choices[0], dict):
-        text = (choices[0].get("message") or {}).get("content")
+        message = choices[0].get("message")
+        text = message.get("content") if isinstance(message, dict) else None
         if isinstance(text, str):
             return text, '{"choices": [{"message": {"content": "…"}}]}'
     return None
@@ -111,7 +112,7 @@ def words(text: str) -> str:
     """
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "" if text.lstrip().startswith("<") else one_line(text)[:300]
     if isinstance(content, dict):
         said = content.get("error", content)

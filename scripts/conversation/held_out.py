@@ -15,8 +15,10 @@ from typing import Any
 
 from scripts.conversation import request
 from scripts.errors import MISSING, UserError
-from scripts.files import ROOT
+from scripts.files import ROOT, read_text, refuse
+from scripts.shape import shaped
 
+LARGEST = 2**32  # bytes: a split is data, and read by those who can hold it
 FILES = ("heldout.jsonl", "test.jsonl")  # the data set's own split for generation, then the test split
 
 
@@ -28,6 +30,12 @@ class Case:
     messages: list[dict[str, Any]]
     truth: str
     accepted: list[str] = field(default_factory=list)
+    tools: Any = None
+
+
+@dataclass(frozen=True)
+class _Row:
+    messages: list[dict[str, Any]]
     tools: Any = None
 
 
@@ -71,19 +79,15 @@ def drawn(environment: str, most: int, seed: int, root: Path = ROOT) -> list[Cas
 
 def _read(path: Path) -> Iterator[Case]:
     """Reads a file of rows; those that do not end with an answer to something have no truth to withhold."""
+    name, anew = f"data/{path.parent.name}/{path.name}", f"make data ENV={path.parent.name} writes it anew"
     # Split at \n alone: a conversation may hold other line separators.
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").split("\n"), 1):
+    for number, line in enumerate((read_text(path, anew, name, LARGEST) or "").split("\n"), 1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-            messages = row["messages"]
-            last = messages[-1] if len(messages) > 1 else {}
-            answered = last and last["role"] == "assistant" and isinstance(last.get("content"), str)
-        except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-            raise UserError(
-                f"data/{path.parent.name}/{path.name}:{number}: is no conversation; "
-                f"make data ENV={path.parent.name} writes it anew"
-            ) from None
-        if answered:
-            yield Case(f"{path.name}:{number}", messages[:-1], last["content"], tools=row.get("tools") or None)
+            row = shaped(_Row, json.loads(line), foreign=True)
+        except (ValueError, RecursionError):
+            refuse(f"{name}:{number}", "is no conversation", anew)
+        last = row.messages[-1] if len(row.messages) > 1 else {}
+        if last.get("role") == "assistant" and isinstance(last.get("content"), str):
+            yield Case(f"{path.name}:{number}", row.messages[:-1], last["content"], tools=row.tools or None)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from scripts.errors import one_line
+from scripts.files import read_json, read_text, refuse
+
 DESCRIPTION = "MLmodel"
+ANEW = "fetch or train the model anew"
 CHAT = {"transformers", "hftransformersv2"}  # flavours of models that carry a tokenizer
 ADAPTER = "peft"  # where MLflow keeps LoRA adapters that were not merged
 _WEIGHTS = (".", "data/model", "model")
@@ -25,19 +28,30 @@ def tokenizers(folder: Path) -> list[Path]:
 
 def metadata(folder: Path) -> dict[str, Any]:
     """Returns what the training wrote about itself into the file MLmodel; empty where there is none."""
-    return _described(folder).get("metadata") or {}
+    found = _described(folder).get("metadata")
+    return found if isinstance(found, dict) else {}
 
 
 def flavors(folder: Path) -> set[str]:
     """Returns the flavours that the file MLmodel names: how MLflow can load the model."""
-    return set(_described(folder).get("flavors") or ())
+    found = _described(folder).get("flavors")
+    return set(found) if isinstance(found, dict) else set()
+
+
+def parsed(path: Path) -> Any:
+    """Returns a file of YAML in a model's folder, None where there is none; a `UserError` where it cannot be read."""
+    import yaml
+
+    text = read_text(path, ANEW)
+    try:
+        return None if text is None else yaml.safe_load(text)
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        refuse(path, f"is not YAML ({one_line(error)})", ANEW)
 
 
 def _described(folder: Path) -> dict[str, Any]:
-    import yaml
-
-    path = folder / DESCRIPTION
-    return (yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None) or {}
+    found = parsed(folder / DESCRIPTION)
+    return found if isinstance(found, dict) else {}
 
 
 def system_role_supported(folder: Path) -> bool:
@@ -47,5 +61,5 @@ def system_role_supported(folder: Path) -> bool:
 
 def dtype(weights: Path) -> str:
     """Returns the type of the weights by their config.json, which is float32 where it says nothing."""
-    config = json.loads((weights / "config.json").read_text(encoding="utf-8"))
+    config = read_json(weights / "config.json", ANEW, dict[str, Any]) or {}
     return str(config.get("dtype") or config.get("torch_dtype") or "float32")

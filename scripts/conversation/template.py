@@ -13,6 +13,7 @@ from typing import Any
 
 from scripts.conversation import model_folder
 from scripts.errors import UserError, one_line
+from scripts.files import read_json, read_text, refuse
 
 CONVERSATION = (
     {"role": "user", "content": "What is the first question?"},
@@ -25,12 +26,15 @@ SPECIAL_TOKENS = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>",
 def read(folder: Path) -> str | None:
     """Returns the chat template of a tokenizer's folder from either place where transformers keeps it, else None."""
     file = folder / "chat_template.jinja"
-    if file.is_file() and (text := file.read_text(encoding="utf-8")).strip():
+    if (text := read_text(file, model_folder.ANEW) or "").strip():
         return text
     config = folder / "tokenizer_config.json"
-    template: Any = json.loads(config.read_text(encoding="utf-8")).get("chat_template") if config.is_file() else None
+    template: Any = (read_json(config, model_folder.ANEW, dict[str, Any]) or {}).get("chat_template")
     if isinstance(template, list):  # several named ones; `default` is what is used when nobody names one
-        template = next((named["template"] for named in template if named.get("name") == "default"), None)
+        named = (each for each in template if isinstance(each, dict) and each.get("name") == "default")
+        template = next(named, {}).get("template")
+    if not isinstance(template, str | None):
+        refuse(config, f"chat_template: found {template!r:.60}, expected text", model_folder.ANEW)
     return template or None
 
 

@@ -147,7 +147,7 @@ def _smollm2(convert: bool) -> Path | None:
     from scripts.local.engine import smollm2
 
     for folder in sorted(smollm2.models_folder().glob(f"{smollm2.NAME}-*")):
-        if (folder / "tokenizer.json").is_file():
+        if smollm2.whole(folder):
             return folder
     if not convert or find_spec("transformers") is None or find_spec("gguf") is None:
         return None

@@ -99,30 +99,13 @@ def read(folder: Path, version: str, environment: str) -> Evaluation:
     """Returns the evaluation of a model version; a `UserError` if it is missing, damaged or was changed by hand."""
     path = folder / FILE
     advice = f"make evaluate ENV={environment} makes it"
-    if not path.is_file():
+    plain = files.read_json(path, advice, dict[str, Any])
+    if plain is None:
         raise UserError(f"{path}: there is no evaluation of version {version} yet; {advice}", MISSING)
-    try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        evaluation = _from_dict(plain)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(f"{path}: is not what make evaluate writes; {advice}") from None
+    evaluation = files.checked(path, advice, Evaluation, plain)
     if _fingerprint(plain) != evaluation.hash:
         raise UserError(f"{path}: was changed after it was written, so it proves nothing; {advice}")
     return evaluation
-
-
-def _from_dict(plain: dict[str, Any]) -> Evaluation:
-    return Evaluation(**{
-        **plain,
-        "measures": {key: _measure(numbers) for key, numbers in plain["measures"].items()},
-        "gate": [Verdict(**verdict) for verdict in plain["gate"]],
-        "examples": [Answers(**answers) for answers in plain["examples"]],
-        "general": [Answers(**answers) for answers in plain["general"]],
-    })  # fmt: skip
-
-
-def _measure(numbers: dict[str, Any]) -> Measure:
-    return Measure(**{**numbers, **{name: Estimate(**numbers[name]) for name in ESTIMATES if name in numbers}})
 
 
 def _fingerprint(plain: dict[str, Any]) -> str:

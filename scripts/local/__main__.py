@@ -149,16 +149,14 @@ def fault(home: Home, arguments: argparse.Namespace) -> int:
     from scripts.local.core import faults
 
     home.create()
-    current = faults.read(home.faults, strict=not arguments.clear)
+    current = {} if arguments.clear and not arguments.name else faults.read(home.faults, strict=not arguments.clear)
     if arguments.name:
         faults.check(arguments.name)
         if arguments.clear:
             current.pop(arguments.name, None)
         else:
             current[arguments.name] = {"times": arguments.times} if arguments.times else {}
-    elif arguments.clear:
-        current = {}
-    else:
+    elif not arguments.clear:
         for name, each in faults.FAULTS.items():
             told = [f"{'* ' if name in current else '  '}{name:28} {each.help}"]
             told += [f"{'':30} {each.command}: {each.shows}"] if each.shows else []

@@ -61,7 +61,7 @@ def healthy(home: Home) -> bool:
 
 @contextlib.contextmanager
 def _one_at_a_time(home: Home) -> Iterator[None]:
-    with (home.root / "up.lock").open("a") as lock:
+    with home.starting.open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -158,8 +158,8 @@ def holder(home: Home) -> int | None:
         except FileNotFoundError:
             return None
         except BlockingIOError:
-            if text := home.lock.read_text().strip():
-                return int(text)
+            if text := home.lock.read_text(errors="replace").strip():
+                return int(text) if text.isdecimal() else 0
         time.sleep(0.05)  # the lock has just been taken
     return 0
 

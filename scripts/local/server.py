@@ -27,11 +27,11 @@ from typing import Any
 import uvicorn
 
 from scripts import slow_clients
-from scripts.errors import FAILED, UserError
-from scripts.files import write_private
+from scripts.errors import FAILED, FILE, UserError, one_line
+from scripts.files import refuse, write_private
 from scripts.local.core import lookup, operations, ports
 from scripts.local.core import settings as settings_file
-from scripts.local.core.home import Home, Record, credentials
+from scripts.local.core.home import ANEW, Home, Record, credentials
 from scripts.local.core.state import Parts, State
 from scripts.local.core.store import Store
 from scripts.local.front.application import Application, is_emulated
@@ -83,7 +83,14 @@ def serve(home: Home) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     for noisy in ("httpx", "alembic", "mlflow", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    asyncio.run(_main(home))
+    try:
+        asyncio.run(_main(home))
+    except (UserError, OSError):
+        raise
+    except Exception as error:  # what a damaged home holds is met in many places; the log has the traceback
+        logging.getLogger("local").exception("the start")
+        found = f"cannot be gone on with ({type(error).__name__}: {one_line(error)})"
+        refuse(home.root, found, ANEW, FILE)
     logging.shutdown()
     os._exit(0)  # all is stopped and stored; what may be left is MLflow's import in its thread, not worth waiting for
 

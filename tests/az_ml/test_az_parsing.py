@@ -130,7 +130,7 @@ def test_the_workspace_of_a_config_json_above(monkeypatch, tmp_path):
 def test_a_broken_config_json_is_named(tmp_path, capsys):
     (tmp_path / "config.json").write_text("{")
     assert run(["ml", "job", "show", "-n", "x"]) == 1
-    assert "config.json cannot be read as JSON" in capsys.readouterr().err
+    assert "config.json: is not JSON" in capsys.readouterr().err
 
 
 def test_the_subscription_of_a_logged_in_cli(tmp_path):

@@ -48,9 +48,10 @@ def test_a_lock_is_read_into_the_catalogs_classes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{}\n"])
-def test_no_lock_is_none(tmp_path: Path, content: str) -> None:
+def test_no_lock_is_none_and_an_empty_one_is_damaged(tmp_path: Path, content: str) -> None:
     assert lock_file.read("dev", tmp_path) is None
-    assert lock_file.read("dev", written(tmp_path, content)) is None
+    with pytest.raises(UserError, match=r"environments/dev\.lock\.yaml: is empty; make lock ENV=dev writes it anew"):
+        lock_file.read("dev", written(tmp_path, content))
 
 
 def test_parts_may_be_missing(tmp_path: Path) -> None:

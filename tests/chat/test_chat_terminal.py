@@ -220,7 +220,7 @@ def test_what_is_no_event_is_a_sentence(event: str) -> None:
 def test_a_file_that_is_no_text_keeps_what_it_has(talk: Talk, tmp_path: Path) -> None:
     talk.take("one")
     (tmp_path / "photo").write_bytes(b"\xff\xd8\x00")
-    assert "no file of JSON lines" in talk.take(f"/save {tmp_path / 'photo'}")
+    assert "photo: not UTF-8 text" in talk.take(f"/save {tmp_path / 'photo'}")
     assert "no file of JSON lines" in talk.take("/save a\0b")
     assert (tmp_path / "photo").read_bytes() == b"\xff\xd8\x00"
 

@@ -69,7 +69,7 @@ def damaged() -> list[Any]:
 @pytest.mark.parametrize("text", ["", "{", *map(json.dumps, damaged())])
 def test_a_damaged_file_is_a_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "evaluation.json").write_text(text)
-    with pytest.raises(UserError, match="is not what make evaluate writes; make evaluate ENV=demo"):
+    with pytest.raises(UserError, match=r"evaluation\.json: .+; make evaluate ENV=demo makes it$"):
         evaluation.read(tmp_path, "1", "demo")
 
 

@@ -57,7 +57,9 @@ def test_it_listens_on_the_loopback_only_and_keeps_its_secrets(local):
 @pytest.mark.parametrize("text", ["", "x", "null", "[1", '{"tenant_id": "a"}', "{}"])
 def test_damaged_credentials_are_a_sentence(tmp_path, text):
     (tmp_path / "credentials.json").write_text(text)
-    with pytest.raises(UserError, match=r"credentials.json: is damaged; .*make local-down.* delete this file"):
+    with pytest.raises(
+        UserError, match=r"credentials.json: .+; end the local Azure ML \(make local-down\) and move this away"
+    ):
         credentials(Home(tmp_path))
 
 
@@ -246,9 +248,10 @@ def test_mistakes_on_the_command_line(fake_emulator, words, sentence, code):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("trainin: {}\n", "unknown key trainin (did you mean 'training'?)"),
+        ("trainin: {}\n", "settings.yaml:1: trainin: unknown key (did you mean 'training'?)"),
         ("training: {max_seconds: soon}\n", "training.max_seconds is 'soon'"),
-        ("training: {threads: -1}\n", "at least 0"),
+        ("training: {threads: -1}\n", "settings.yaml:1: training.threads is -1; allowed is a whole number from 0 to"),
+        ("training:\n  max_seconds: .nan\n", "settings.yaml:2: training.max_seconds is '.nan'; allowed is a number"),
         ("base_models: {Phi-4: weights}\n", "base_models.Phi-4"),
         ("quota: {families: {standardNCADSA100v4Family: 1.5}}\n", "quota.families.standardNCADSA100v4Family is 1.5"),
         ("quota: {families: {standardNCAST4v3Family: 8}}\n", "the catalog has no size of such a family (did you mean"),

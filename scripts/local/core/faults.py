@@ -14,9 +14,10 @@ from typing import Any
 import yaml
 
 from scripts.errors import UserError, suggest
-from scripts.files import write_private
+from scripts.files import checked, read_text, refuse, write_private
 from scripts.local.core.state import State
 from scripts.local.core.web import AzureError, inferencing
+from scripts.strict_yaml import parse_yaml
 
 GUIDE = "Please see troubleshooting guide, available here: https://aka.ms/oe-tsg"
 
@@ -44,9 +45,21 @@ class Fault:
         return AzureError(self.status, self.code, message)
 
 
+@dataclasses.dataclass(frozen=True)
+class Happens:
+    """How often a fault still happens."""
+
+    times: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.times is not None and self.times < 1:
+            raise ValueError(f"times: found {self.times}, expected a whole number of at least 1")
+
+
 TABLE = Path(__file__).with_name("faults.yaml")
 FAULTS = {name: Fault(**row) for name, row in yaml.safe_load(TABLE.read_text()).items()}
 SLOW_SECONDS = 10.0
+CLEAR = "make local-fault CLEAR=1 ends all faults, NAME=<fault> sets one"
 
 
 def read(path: Path, strict: bool = True) -> dict[str, dict[str, Any]]:
@@ -54,14 +67,14 @@ def read(path: Path, strict: bool = True) -> dict[str, dict[str, Any]]:
 
     One that does not exist is a UserError; where not `strict` it is left out, as an older home may hold it.
     """
-    if not path.exists():
+    text = read_text(path, CLEAR)
+    if text is None:
         return {}
-    data = yaml.safe_load(path.read_text()) or {}
-    if not isinstance(data, dict):
-        raise UserError(f"{path}: must be a mapping of fault names, such as 'probe-failed: {{times: 1}}'.")
-    for name in data if strict else ():
-        check(name)
-    return {name: dict(value or {}) for name, value in data.items() if name in FAULTS}
+    kept = checked(path, CLEAR, dict[str, Happens | None], parse_yaml(text, str(path))[0])
+    for name in kept if strict else ():
+        if name not in FAULTS:
+            refuse(path, f"there is no fault {name!r}{suggest(name, FAULTS)}", CLEAR)
+    return {name: {"times": each.times} if each and each.times else {} for name, each in kept.items() if name in FAULTS}
 
 
 def check(name: str) -> None:

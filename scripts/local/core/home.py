@@ -6,11 +6,14 @@ import dataclasses
 import json
 import os
 import secrets
+import stat
 import uuid
 from pathlib import Path
 
-from scripts.errors import FILE, UserError
-from scripts.files import ROOT, write_private
+from scripts.errors import FILE, UserError, one_line
+from scripts.files import ROOT, read_json, refuse, write_private
+
+ANEW = "end the local Azure ML (make local-down) and move this away, and it is made anew"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +38,11 @@ class Credentials:
     object_id: str
     sas_signature: str
 
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            if not value.strip() or not value.isprintable():
+                raise ValueError(f"{name}: found {value!r:.60}, expected words or digits")
+
 
 class Home:
     """The paths under the home; everything in it is private to the user (folder mode 0700)."""
@@ -46,6 +54,7 @@ class Home:
         self.refused = root / "refused.log"
         self.settings = root / "settings.yaml"
         self.faults = root / "faults.yaml"
+        self.starting = root / "up.lock"  # locked while somebody starts it, or signs az in
         self.lock = root / "serve.lock"  # locked by the emulator that runs, and holds its process id
         self.database = root / "state.sqlite"
         self.tracking = root / "mlflow"  # a database a workspace
@@ -58,12 +67,22 @@ class Home:
         self.deployments = root / "deployments"
         self.azure = root / "azure"  # AZURE_CONFIG_DIR of the official CLI, a folder a subscription
 
+    def check(self) -> None:
+        """Raises a `UserError` where something else lies in the place of a file or folder of the home."""
+        folders = {self.root, self.tracking, self.blobs, self.uploads, self.jobs, self.deployments, self.azure}
+        for path in vars(self).values():
+            try:
+                right = (stat.S_ISDIR if path in folders else stat.S_ISREG)(path.stat().st_mode)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                refuse(path, f"cannot be read ({one_line(error.strerror).lower()})", ANEW, FILE)
+            if not right:
+                refuse(path, f"is no {'folder' if path in folders else 'file'}", ANEW, FILE)
+
     def create(self) -> None:
         """Makes the folders that are not there yet."""
-        if self.root.exists() and not self.root.is_dir():
-            raise UserError(
-                f"{self.root}: the home of the local Azure ML must be a folder; set AZUREML_LOCAL_HOME to one."
-            )
+        self.check()
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         for folder in (self.blobs, self.uploads, self.jobs, self.deployments):
             folder.mkdir(exist_ok=True)
@@ -71,28 +90,24 @@ class Home:
     def read_record(self) -> Record | None:
         """Returns what the last emulator wrote about itself, or None; it may be dead (see launcher.healthy)."""
         try:
-            content = json.loads(self.record.read_text())
-            return Record(**content)
-        except (FileNotFoundError, ValueError, TypeError):
+            return read_json(self.record, "", Record)
+        except UserError:  # the next start writes it anew
             return None
 
 
 def locate() -> Home:
     """Returns the home: `AZUREML_LOCAL_HOME`, or `.local` in the repository."""
-    return Home(Path(os.environ.get("AZUREML_LOCAL_HOME") or ROOT / ".local").absolute())
+    home = Home(Path(os.environ.get("AZUREML_LOCAL_HOME") or ROOT / ".local").absolute())
+    home.check()
+    return home
 
 
 def credentials(home: Home) -> Credentials:
     """Returns the credentials of a home, which are made once."""
-    if not home.credentials.exists():
-        tenant, client, principal = (str(uuid.uuid4()) for _ in range(3))
-        made = Credentials(tenant, client, secrets.token_urlsafe(24), principal, secrets.token_hex(16))
-        write_private(home.credentials, json.dumps(dataclasses.asdict(made), indent=2) + "\n")
-    try:
-        return Credentials(**json.loads(home.credentials.read_text()))
-    except (ValueError, TypeError):
-        raise UserError(
-            f"{home.credentials}: is damaged; end the local Azure ML (make local-down) and delete this file: new "
-            "credentials are made",
-            FILE,
-        ) from None
+    kept = read_json(home.credentials, ANEW, Credentials)
+    if kept is not None:
+        return kept
+    tenant, client, principal = (str(uuid.uuid4()) for _ in range(3))
+    made = Credentials(tenant, client, secrets.token_urlsafe(24), principal, secrets.token_hex(16))
+    write_private(home.credentials, json.dumps(dataclasses.asdict(made), indent=2) + "\n")
+    return made

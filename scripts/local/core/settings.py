@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,11 @@ from scripts.azure.machine_sizes import family_key
 from scripts.conversation import answer
 from scripts.errors import UserError, suggest
 from scripts.files import write_private
+from scripts.strict_yaml import read_yaml
 
 TEMPLATE = Path(__file__).with_name("settings.yaml")
+LARGEST = 10**9  # of all numbers in it: more is a slip of the hand
+Place = Callable[[str], str]  # file, line and key
 DEFAULTS = yaml.safe_load(TEMPLATE.read_text())
 
 
@@ -74,73 +79,75 @@ def load(path: Path) -> Settings:
     """Reads the settings, making the file with its defaults where there is none; raises UserError for what is wrong."""
     if not path.exists():
         write_private(path, TEMPLATE.read_text())
-    try:
-        data = yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: {' '.join(str(error).split())}.") from None
+    data, lines = read_yaml(path, name=str(path))
+    at = functools.partial(_place, path, lines)
     fields: dict[str, Any] = {}
     sections = list(dict.fromkeys(key.partition(".")[0] for key in NUMBERS))
-    for section, content in _mapping(path, "", data, [*sections, "base_models"]).items():
+    for section, content in _mapping(at, "", data, [*sections, "base_models"]).items():
         if section == "base_models":
-            fields["base_models"] = _base_models(path, content)
+            fields["base_models"] = _base_models(at, content)
             continue
         keys = [key.partition(".")[2] for key in NUMBERS if key.startswith(f"{section}.")]
         keys += ["families"] if section == "quota" else []
-        for key, value in _mapping(path, section, content, keys).items():
+        for key, value in _mapping(at, section, content, keys).items():
             if key == "families":
-                fields["family_cores"] = _families(path, value)
+                fields["family_cores"] = _families(at, value)
             else:
                 field, where = NUMBERS[f"{section}.{key}"], f"{section}.{key}"
                 if "allowed" in field.metadata:
-                    fields[field.name] = _chosen(path, where, value, field.metadata["allowed"])
+                    fields[field.name] = _chosen(at, where, value, field.metadata["allowed"])
                 else:
-                    fields[field.name] = _checked(path, where, value, field.metadata["smallest"])
+                    fields[field.name] = _checked(at, where, value, field.metadata["smallest"])
     return Settings(**fields)
 
 
-def _mapping(path: Path, where: str, value: Any, allowed: list[str] | None) -> dict[str, Any]:
+def _place(path: Path, lines: dict[str, int], where: str) -> str:
+    return f"{path}:{lines[where]}: {where}" if where in lines else f"{path}: {where}"
+
+
+def _mapping(at: Place, where: str, value: Any, allowed: list[str] | None) -> dict[str, Any]:
     value = {} if value is None else value
     if not isinstance(value, dict):
-        raise UserError(f"{path}: {where or 'the file'} must be a mapping, not {value!r}.")
+        raise UserError(f"{at(where)} must be a mapping, not {value!r}.")
     for key in value:
         if allowed is not None and key not in allowed:
             place = f"{where}.{key}" if where else key
-            raise UserError(f"{path}: unknown key {place}{suggest(key, allowed)}; allowed are {', '.join(allowed)}.")
+            raise UserError(f"{at(place)}: unknown key{suggest(key, allowed)}; allowed are {', '.join(allowed)}.")
     return value
 
 
-def _chosen(path: Path, where: str, value: Any, allowed: tuple[Any, ...]) -> Any:
+def _chosen(at: Place, where: str, value: Any, allowed: tuple[Any, ...]) -> Any:
     if type(value) is not type(allowed[0]) or value not in allowed:
         words = ", ".join(str(each).lower() if isinstance(each, bool) else each for each in allowed)
-        raise UserError(f"{path}: {where} is {value!r}; allowed are {words}{suggest(str(value), map(str, allowed))}.")
+        raise UserError(f"{at(where)} is {value!r}; allowed are {words}{suggest(str(value), map(str, allowed))}.")
     return value
 
 
-def _checked(path: Path, where: str, value: Any, smallest: float) -> Any:
+def _checked(at: Place, where: str, value: Any, smallest: float) -> Any:
     kinds = (int,) if isinstance(smallest, int) else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or value < smallest:
+    if isinstance(value, bool) or not isinstance(value, kinds) or not smallest <= value <= LARGEST:
         kind = "a whole number" if kinds == (int,) else "a number"
-        raise UserError(f"{path}: {where} is {value!r}; allowed is {kind} of at least {smallest:g}.")
+        raise UserError(f"{at(where)} is {value!r}; allowed is {kind} from {smallest:g} to {LARGEST:g}.")
     return value
 
 
-def _families(path: Path, value: Any) -> dict[str, int]:
+def _families(at: Place, value: Any) -> dict[str, int]:
     known = {family_key(size.family): size.family for size in machine_sizes.catalog().values()}
-    families = _mapping(path, "quota.families", value, None)
+    families = _mapping(at, "quota.families", value, None)
     for name in families:
         if family_key(str(name)) not in known:
             raise UserError(
-                f"{path}: quota.families.{name}: the catalog has no size of such a family"
+                f"{at(f'quota.families.{name}')}: the catalog has no size of such a family"
                 f"{suggest(name, known.values())}; allowed are {', '.join(sorted(known.values()))}."
             )
-    return {name: _checked(path, f"quota.families.{name}", cores, 0) for name, cores in families.items()}
+    return {name: _checked(at, f"quota.families.{name}", cores, 0) for name, cores in families.items()}
 
 
-def _base_models(path: Path, value: Any) -> dict[str, str]:
-    models = _mapping(path, "base_models", value, None)
+def _base_models(at: Place, value: Any) -> dict[str, str]:
+    models = _mapping(at, "base_models", value, None)
     for name, folder in models.items():
         if not isinstance(folder, str) or not (Path(folder).is_absolute() and Path(folder).is_dir()):
             raise UserError(
-                f"{path}: base_models.{name} is {folder!r}; allowed is the absolute path of a folder that exists."
+                f"{at(f'base_models.{name}')} is {folder!r}; allowed is the absolute path of a folder that exists."
             )
     return models

@@ -12,6 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scripts.errors import FILE, one_line
+from scripts.files import refuse
+from scripts.local.core.home import ANEW
+
 # ARM names are case-insensitive, hence NOCASE. `serial` is the order of creation, which "latest" means in Azure.
 SCHEMA = """
 create table if not exists documents (
@@ -26,6 +30,8 @@ create table if not exists documents (
     unique (scope, kind, name, version)
 );
 """
+COLUMNS = "scope, kind, name, version, body, created, modified, serial"
+RELEASE = 1  # of the schema, kept as the database's user_version; the first releases left it at 0
 
 
 @dataclasses.dataclass
@@ -65,11 +71,41 @@ class Store:
     """Documents by (scope, kind, name, version). To be used from the event loop's thread only."""
 
     def __init__(self, path: Path) -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None)
-        # WAL and NORMAL: a commit survives a killed process (not a power cut), and costs no fsync.
-        self.connection.execute("pragma journal_mode=wal")
-        self.connection.execute("pragma synchronous=normal")
-        self.connection.executescript(SCHEMA)
+        try:
+            self.connection = sqlite3.connect(path, isolation_level=None)
+            # WAL and NORMAL: a commit survives a killed process (not a power cut), and costs no fsync.
+            self.connection.execute("pragma journal_mode=wal")
+            self.connection.execute("pragma synchronous=normal")
+            self.connection.executescript(SCHEMA)
+            fault = self._fault()
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            fault = one_line(error)
+        if fault:
+            with contextlib.suppress(AttributeError):  # where it could not even be opened
+                self.close()
+            refuse(path, fault, f"put that right, or {ANEW}", FILE)
+
+    def _fault(self) -> str:
+        """Returns what is wrong with the database, an empty text where nothing is."""
+        (release,) = self.connection.execute("pragma user_version").fetchone()
+        if release == 0:
+            self.connection.execute(f"pragma user_version={RELEASE}")
+        if release > RELEASE:
+            return f"a newer version of this project wrote it (release {release}, here is {RELEASE})"
+        (found,) = self.connection.execute("pragma quick_check(1)").fetchone()
+        if found != "ok":
+            return f"is damaged ({one_line(found)})"
+        for scope, kind, name, version, body, created, modified, _ in self.connection.execute(
+            f"select {COLUMNS} from documents"
+        ):
+            texts = all(isinstance(each, str) for each in (scope, kind, name, version))
+            try:
+                whole = texts and isinstance(created + modified, float) and isinstance(json.loads(body), dict)
+            except (ValueError, TypeError, RecursionError):
+                whole = False
+            if not whole:
+                return f"is damaged ({kind} {name!r:.60} is no document)"
+        return ""
 
     def close(self) -> None:
         """Closes the database; what was written is already committed."""
@@ -121,8 +157,7 @@ class Store:
 
     def _select(self, condition: str, values: tuple[str, ...]) -> Documents:
         rows = self.connection.execute(
-            "select scope, kind, name, version, body, created, modified, serial from documents "
-            f"where {condition} order by serial",
+            f"select {COLUMNS} from documents where {condition} order by serial",
             values,
         )
         return [

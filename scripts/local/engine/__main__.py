@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import traceback
 from pathlib import Path
 
+from scripts import errors
 from scripts.azure import component_rules
-from scripts.errors import FAILED, USAGE, UserError, one_line
+from scripts.errors import FAILED, UserError, one_line
 from scripts.local.engine import process, threads
 from scripts.local.engine.job_folder import STEPS, Job
 
@@ -19,12 +19,6 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="the job's folder, with job.json")
     folder = parser.parse_args().folder
     process.end_on_terminate()
-    if not (folder / "job.json").is_file():
-        print(
-            f"error: {folder / 'job.json'} does not exist; the emulator writes it when it accepts a job",
-            file=sys.stderr,
-        )
-        return USAGE
     job = Job(folder)
     threads.tune(job.settings.get("threads"))
     process.end_with_parent()
@@ -52,7 +46,7 @@ def run(job: Job, follower: threads.Follower) -> None:
     from scripts.local.engine.mlflow_metrics import Tracker
 
     process.quieten()
-    job.log(f"job {job.name}: {job.described.get('display_name') or 'chat_completion_pipeline'}")
+    job.log(f"job {job.name}: {job.described.display_name}")
     tracker = Tracker(job.mlflow, job.log)
     with job.step(STEPS[0]):
         values = validation.run(job)
@@ -75,4 +69,4 @@ def run(job: Job, follower: threads.Follower) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    errors.main(main)

@@ -67,7 +67,7 @@ def metadata(job: Job, values: dict[str, Any], base: BaseModel, data: Data, summ
         "base_model": base.reference,
         "stand_in": base.folder.name if base.stand_in else None,
         "job": job.name,
-        "component": job.described.get("component", "chat_completion_pipeline"),
+        "component": job.described.component,
         "finetuning_task": "chat-completion",
         "system_role_supported": base.system_role_supported,
         "serving": dict(zip(("answers", "because"), served(base), strict=True)),

@@ -17,7 +17,7 @@ import torch
 
 from scripts.conversation.tokens import Encoded
 from scripts.local.engine import lora, packed, step_plan, threads
-from scripts.local.engine.checkpoints import Checkpoints, restore
+from scripts.local.engine.checkpoints import Checkpoints, State, restore
 from scripts.local.engine.job_folder import Job
 from scripts.local.engine.mlflow_metrics import Tracker
 from scripts.local.engine.model_import import BaseModel
@@ -200,13 +200,7 @@ class Loop:
         self.worse = 0 if better else self.worse + 1
         if loss < self.best[0] or self.best[1] == 0 or math.isnan(self.best[0]):
             self.best = (loss, self.step)
-        state = {
-            "global_step": self.step,
-            "best_metric": self.best[0],
-            "best_step": self.best[1],
-            "worse": self.worse,
-            "loss_sum": self.all_losses,
-        }
+        state = State(self.step, *self.best, self.worse, self.all_losses)
         self.checkpoints.save(self.step, self.model, self.optimizer, state)
         self.tracker.metrics(self.step, checkpoint_save_step=self.step)
         if self.values["apply_early_stopping"] and self.worse >= self.values["early_stopping_patience"]:
@@ -220,8 +214,8 @@ class Loop:
         if state is None:
             self.job.log("resume_from_checkpoint: no checkpoint found; starting at step 0")
             return
-        self.step, self.worse, self.all_losses = state["global_step"], state["worse"], state["loss_sum"]
-        self.best = (state["best_metric"], state["best_step"])
+        self.step, self.worse, self.all_losses = state.global_step, state.worse, state.loss_sum
+        self.best = (state.best_metric, state.best_step)
         self.job.log(f"resumed from step {self.step}")
 
     def finish(self) -> dict[str, Any]:

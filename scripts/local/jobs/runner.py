@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import json
+from dataclasses import dataclass
 from typing import Any
 
+from scripts.errors import UserError
+from scripts.files import read_json
 from scripts.local.core import lookup, processes
 from scripts.local.core.state import Key, State, Tracking, Workspace
 from scripts.local.core.store import Document
@@ -23,6 +25,21 @@ from scripts.local.resources.jobs import ENDED, WAITING, set_status
 
 LOOK_AGAIN = 0.5  # seconds between two looks whether a job's cores are free
 STOPPED = "The local Azure ML was stopped while the job ran."
+
+
+@dataclass(frozen=True)
+class InnerStep:
+    """A step within the fine-tuning component."""
+
+    name: str
+    status: str
+
+
+@dataclass(frozen=True)
+class Inner:
+    """What the engine says in steps.json; when a step began and ended is not read here."""
+
+    steps: list[InnerStep]
 
 
 class Runner:
@@ -105,9 +122,9 @@ class Runner:
         steps = []
         for name, status in (document.body.get("steps") or {}).items():
             steps.append({"name": name, "status": status})
-            with contextlib.suppress(FileNotFoundError, ValueError):
-                inner = json.loads((folder / name / "steps.json").read_text())["steps"]
-                steps += [{"name": f"{name}.{step['name']}", "status": step["status"]} for step in inner]
+            with contextlib.suppress(UserError):  # a command writes what it likes
+                inner = read_json(folder / name / "steps.json", "", Inner, foreign=True) or Inner([])
+                steps += [{"name": f"{name}.{step.name}", "status": step.status} for step in inner.steps]
         return steps
 
     async def _job(self, workspace: Workspace, name: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.azure import name_rules
+from scripts.conversation import model_folder
 from scripts.conversation.model_folder import CHAT
 from scripts.errors import UserError
 from scripts.local.core import lookup
@@ -112,16 +113,14 @@ def files(state: State, workspace: Workspace, uri: str) -> Path:
 
 
 def _flavors(name: str, kind: str, path: Path, uri: str) -> dict[str, Any]:
-    import yaml
-
     if kind != "mlflow_model":
         return {}
     description = path / "MLmodel"
     if not description.is_file():
         raise bad_request(f"Model {name} is not an MLflow model: {uri} has no file MLmodel.")
     try:
-        content = yaml.safe_load(description.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError):
+        content = model_folder.parsed(description)
+    except UserError:
         content = None
     flavors = content.get("flavors") if isinstance(content, dict) else None
     if not isinstance(flavors, dict):

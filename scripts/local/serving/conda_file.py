@@ -8,11 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import InvalidVersion, Version
 
 from scripts.azure.serving_rules import MLFLOW_BELOW, MONITORING
+from scripts.conversation import model_folder
+from scripts.errors import UserError
 
 BELOW = Version(str(MLFLOW_BELOW))
 MLFLOW = ("mlflow", "mlflow-skinny")
@@ -21,8 +22,10 @@ MLFLOW = ("mlflow", "mlflow-skinny")
 def reason(model: Path) -> str | None:
     """Returns why the server would end at its start, None where nothing speaks against it (no conda.yaml, say)."""
     try:
-        content = yaml.safe_load((model / "conda.yaml").read_text())
-    except (OSError, ValueError, yaml.YAMLError):
+        content = model_folder.parsed(model / "conda.yaml")
+    except UserError:
+        content = None
+    if content is None:
         return None
     found = _requirements(content)
     if MONITORING not in found:
