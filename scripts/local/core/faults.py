@@ -56,12 +56,20 @@ def read(path: Path, strict: bool = True) -> dict[str, dict[str, Any]]:
     """
     if not path.exists():
         return {}
-    data = yaml.safe_load(path.read_text()) or {}
-    if not isinstance(data, dict):
+    try:
+        data = yaml.safe_load(path.read_text()) or {}
+    except (yaml.YAMLError, UnicodeDecodeError):
+        data = None
+    if not isinstance(data, dict) or not all(_sound(value) for value in data.values()):
         raise UserError(f"{path}: must be a mapping of fault names, such as 'probe-failed: {{times: 1}}'.")
     for name in data if strict else ():
         check(name)
     return {name: dict(value or {}) for name, value in data.items() if name in FAULTS}
+
+
+def _sound(value: Any) -> bool:
+    """Says whether a fault is set as it can be: for ever, or so many times."""
+    return not value or (isinstance(value, dict) and set(value) <= {"times"} and type(value.get("times", 1)) is int)
 
 
 def check(name: str) -> None:

@@ -71,10 +71,11 @@ class Home:
     def read_record(self) -> Record | None:
         """Returns what the last emulator wrote about itself, or None; it may be dead (see launcher.healthy)."""
         try:
-            content = json.loads(self.record.read_text())
-            return Record(**content)
+            record = Record(**json.loads(self.record.read_text()))
         except (FileNotFoundError, ValueError, TypeError):
             return None
+        numbers = (record.pid, record.proxy_port, record.plain_port, record.tls_port)
+        return record if all(type(each) is int for each in numbers) and isinstance(record.key, str) else None
 
 
 def locate() -> Home:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,8 @@ def load(path: Path) -> Settings:
     if not path.exists():
         write_private(path, TEMPLATE.read_text())
     try:
-        data = yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as error:
+        data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise UserError(f"{path}: {' '.join(str(error).split())}.") from None
     fields: dict[str, Any] = {}
     sections = list(dict.fromkeys(key.partition(".")[0] for key in NUMBERS))
@@ -117,8 +118,8 @@ def _chosen(path: Path, where: str, value: Any, allowed: tuple[Any, ...]) -> Any
 
 def _checked(path: Path, where: str, value: Any, smallest: float) -> Any:
     kinds = (int,) if isinstance(smallest, int) else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or value < smallest:
-        kind = "a whole number" if kinds == (int,) else "a number"
+    if isinstance(value, bool) or not isinstance(value, kinds) or not smallest <= value < math.inf:  # nor .nan
+        kind = "a whole number" if kinds == (int,) else "a finite number"
         raise UserError(f"{path}: {where} is {value!r}; allowed is {kind} of at least {smallest:g}.")
     return value
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from scripts.errors import FILE, UserError
+
 # ARM names are case-insensitive, hence NOCASE. `serial` is the order of creation, which "latest" means in Azure.
 SCHEMA = """
 create table if not exists documents (
@@ -40,6 +42,7 @@ class Document:
     created: float
     modified: float
     serial: int
+    read: str = ""  # the body as it stands in the store
 
     def system_data(self) -> dict[str, str]:
         """Returns Azure's `systemData` of the resource."""
@@ -58,6 +61,10 @@ def iso(seconds: float) -> str:
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat()
 
 
+class Overtaken(Exception):
+    """A document was changed or deleted between its reading and its writing: what was read is no longer true."""
+
+
 Documents = list[Document]  # by a name of its own, as the store has a method `list`
 
 
@@ -65,11 +72,15 @@ class Store:
     """Documents by (scope, kind, name, version). To be used from the event loop's thread only."""
 
     def __init__(self, path: Path) -> None:
-        self.connection = sqlite3.connect(path, isolation_level=None)
-        # WAL and NORMAL: a commit survives a killed process (not a power cut), and costs no fsync.
-        self.connection.execute("pragma journal_mode=wal")
-        self.connection.execute("pragma synchronous=normal")
-        self.connection.executescript(SCHEMA)
+        try:
+            self.connection = sqlite3.connect(path, isolation_level=None)
+            # WAL and NORMAL: a commit survives a killed process (not a power cut), and costs no fsync.
+            self.connection.execute("pragma journal_mode=wal")
+            self.connection.execute("pragma synchronous=normal")
+            self.connection.executescript(SCHEMA)
+        except sqlite3.Error as error:
+            message = f"{path}: {error}; put that right, or move the file away: all that was made here is then gone."
+            raise UserError(message, FILE) from None
 
     def close(self) -> None:
         """Closes the database; what was written is already committed."""
@@ -98,6 +109,20 @@ class Store:
         assert document is not None
         return document
 
+    def change(self, document: Document, **parts: Any) -> Document:
+        """Writes a document that was read, its body with these parts in place of its own, and returns it.
+
+        Raises Overtaken where the store no longer holds what was read: whoever waits in between reads again.
+        """
+        body = json.dumps(document.body | parts)
+        changed = self.connection.execute(
+            "update documents set body = ?, modified = ? where serial = ? and body = ?",
+            (body, time.time(), document.serial, document.read),
+        )
+        if changed.rowcount != 1:
+            raise Overtaken(f"{document.kind} {document.name} was changed by somebody else in the meantime")
+        return self._select("serial = ?", (document.serial,))[0]
+
     def get(self, scope: str, kind: str, name: str, version: str = "") -> Document | None:
         """Returns a document, or None."""
         found = self._select("scope = ? and kind = ? and name = ? and version = ?", (scope, kind, name, version))
@@ -119,13 +144,13 @@ class Store:
             (scope, kind, name, version),
         )
 
-    def _select(self, condition: str, values: tuple[str, ...]) -> Documents:
+    def _select(self, condition: str, values: tuple[Any, ...]) -> Documents:
         rows = self.connection.execute(
             "select scope, kind, name, version, body, created, modified, serial from documents "
             f"where {condition} order by serial",
             values,
         )
         return [
-            Document(scope, kind, name, version, json.loads(body), created, modified, serial)
+            Document(scope, kind, name, version, json.loads(body), created, modified, serial, body)
             for scope, kind, name, version, body, created, modified, serial in rows
         ]
