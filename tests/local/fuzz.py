@@ -1,7 +1,7 @@
 """Requests that nobody should send, to every route of the emulator's own table: valid ones, changed by a seeded chance.
 
-A route that is new is asked as soon as it stands in the table: with a valid body of its own where there is one, otherwise
-with one of the others.
+A route that is new is asked as soon as it stands in the table: with a valid body of its own where there is one, with
+one of the others otherwise.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ from urllib.parse import quote, urlencode
 from scripts.local.core.web import Route
 from scripts.local.routes import TABLES
 from tests.conftest import Emulated
+from tests.local.odd_values import ODD_BODIES, ODD_QUERIES, ODD_WORDS, changed, spoilt
 from tests.local.valid_bodies import bodies
 
-PATIENCE = 10.0  # seconds: an answer that takes longer is as good as none
+PATIENCE = 30.0  # seconds: what takes longer hangs; the first job waits for the import of MLflow
 MADE = (
     "jobs/fuzz-1",
     "models/fuzz/versions/1",
@@ -37,37 +38,6 @@ MLFLOW = (
     "2.0/mlflow/runs/log-batch 2.0/mlflow/runs/log-metric 2.0/mlflow/runs/set-tag 2.0/mlflow/runs/search "
     "2.0/mlflow/runs/get 2.0/mlflow/logged-models/search 3.0/mlflow/traces/search"
 ).split()
-ODD_WORDS = (
-    "a b",
-    "é",
-    "\u202e",
-    "💥",
-    "..",
-    "%00",
-    "a%2fb",
-    "'",
-    '"',
-    "x" * 300,
-    "0",
-    "-1",
-    "a.b",
-    "A",
-    "latest",
-    "*",
-)
-ODD_NUMBERS = ("-1", "1e9", "x", "9" * 5000, "", "0", "³", "1.5", "true", "00")
-ODD_VALUES: tuple[Any, ...] = (
-    None, 7, -1, 0, 2.5, 1e308, 10**400, True, False, "", " ", "7", "null", "x" * 20000, "é\u202e💥", "\x00", "\ud800",
-    "../../credentials.json", "${{parent.inputs.x}}", "azureml:x:1", "PT9999999999999999H", [], [None], ["a", 1], [[]],
-    {}, {"": ""}, {"a": None}, {"a": {"b": [{"c": 1}]}}, {"\ud800": "\udfff"}, "LONG LIST", "DEEP",
-)  # fmt: skip
-
-
-def _nested(depth: int) -> Any:
-    value: Any = 1
-    for _ in range(depth):
-        value = {"a": [value]}
-    return value
 
 
 @dataclass(frozen=True)
@@ -187,6 +157,7 @@ class Fuzz:
         """Returns the status and the JSON of a plain request to ARM."""
         path = path if "?" in path else f"{path}?api-version=2023-08-01-preview"
         status, raw = self.send(Asked("arm", method, path, b"" if body is None else json.dumps(body).encode()))
+        assert status, f"{method} {path}: {raw!r}"
         return status, json.loads(raw) if raw else None
 
     def make(self) -> None:
@@ -228,14 +199,7 @@ class Fuzz:
     def _request(self, family: str, method: str, route: Route) -> Asked:
         path = re.sub(r"{(\w+)(:path)?}", lambda match: self._word(family, match[1], route.template), route.template)
         query = {"api-version": "2023-08-01-preview"}
-        for key, values in (
-            ("$skip", ODD_NUMBERS), ("$top", ODD_NUMBERS), ("$skipToken", ODD_NUMBERS), ("count", ODD_NUMBERS),
-            ("listViewType", ("All", "ArchivedOnly", "x")), ("tag", ("a", "a=b", "=", "\ud83d")), ("hash", ("x", "")),
-            ("path", ("a", "..", "a/../b", "")), ("comp", ("list", "block", "blocklist", "metadata", "x")),
-            ("restype", ("container",)), ("prefix", ODD_WORDS), ("maxresults", ODD_NUMBERS), ("stage", ("x",)),
-            ("api-version", ("x", "", "2024-04-01")), ("max_results", ODD_NUMBERS), ("filter", ("name = 'x'", "'", "(")),
-            ("name", ("fuzz", "\x00")), ("order_by", ("x", "name ASC")), ("$filter", ("location eq 'eastus'", "x")),
-        ):  # fmt: skip
+        for key, values in ODD_QUERIES.items():
             if self.chance.random() < 0.04:
                 query[key] = self.chance.choice(values)
         if family == "blob":
@@ -277,56 +241,18 @@ class Fuzz:
         ]
         body = self.chance.choice(fitting or [body for _, body in self.bodies])
         if isinstance(body, bytes):
-            return self._raw(body), "application/x-www-form-urlencoded"
+            return spoilt(self.chance, body), "application/x-www-form-urlencoded"
         chance = self.chance.random()
         if chance < 0.06:
-            return self.chance.choice((
-                b"", b"{", b"[]", b"7", b"null", b'"x"', b"\xff\xfe", b'{"a": NaN}', b'{"a": "\\ud800"}', b"\xef\xbb\xbf{}",
-                b'{"properties": 1, "properties": {}}', b"[" * 100_000, b'{"a":' * 100_000, b'{"a": 1e999}', b"{'a': 1}",
-            )), "application/json"  # fmt: skip
+            return self.chance.choice(ODD_BODIES), "application/json"  # fmt: skip
         if chance < 0.15:
             return json.dumps(body).encode(), "application/json"
         if chance < 0.17:
             return json.dumps(body).encode(), self.chance.choice(("text/plain", "", "application/xml", "x"))
-        changed = copy.deepcopy(body)
+        body = copy.deepcopy(body)
         for _ in range(self.chance.choice((1, 1, 1, 2, 3))):
-            changed = self._changed(changed)
-        return self._raw(json.dumps(changed).encode(), 0.03), "application/json"
-
-    def _raw(self, text: bytes, often: float = 0.5) -> bytes:
-        if self.chance.random() > often or not text:
-            return text
-        at = self.chance.randrange(len(text))
-        return text[:at] + self.chance.choice((b"\xff", b"\x00", b'"', b"}", b"%")) + text[at + 1 :]
-
-    def _changed(self, body: Any) -> Any:
-        """Returns JSON with one of its values changed, removed, wrapped or given a neighbour."""
-        places: list[tuple[Any, Any]] = []
-
-        def walk(value: Any, left: int = 8) -> None:
-            for key, each in value.items() if isinstance(value, dict) else enumerate(value[:50]):
-                places.append((value, key))
-                if left and isinstance(each, dict | list):
-                    walk(each, left - 1)
-
-        if not isinstance(body, dict | list):
-            return body
-        walk(body)
-        if not places:
-            return body
-        owner, key = self.chance.choice(places)
-        act = self.chance.random()
-        if act < 0.7:
-            value = copy.deepcopy(self.chance.choice(ODD_VALUES))
-            deep = _nested(self.chance.choice((20, 70, 300))) if value == "DEEP" else value
-            owner[key] = list(range(5000)) if value == "LONG LIST" else deep
-        elif act < 0.8:
-            owner.pop(key)
-        elif act < 0.9:
-            owner[key] = [owner[key]]
-        elif isinstance(owner, dict):
-            owner[self.chance.choice(ODD_WORDS)] = copy.deepcopy(self.chance.choice((owner[key], 7, {}, "x")))
-        return body
+            body = changed(self.chance, body)
+        return spoilt(self.chance, json.dumps(body).encode(), 0.03), "application/json"
 
     # --- what comes back -----------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ GROUP = SUBSCRIPTION + "/resourceGroups/{group}"
 WORKSPACE = GROUP + PROVIDER + "/workspaces/{workspace}"
 MANAGEMENT = "management.azure.com"  # the host of Azure Resource Manager
 INVALID_BODY = "InvalidRequestContent"
+DEEPEST = 60  # levels of a request: no resource has as many, and Python would stop at some hundreds
 REGISTRY = "/mferp/managementfrontend" + GROUP + PROVIDER + "/registries/{registry}"
 
 
@@ -173,10 +174,6 @@ class Call:
 
         An empty one is an object without keys, but of what writes a resource.
         """
-        media = self.request.headers.get("content-type", "<null>").partition(";")[0].strip()
-        if self.body and self.host == MANAGEMENT and media.lower() != "application/json":  # words of azure-cli#10143
-            message = f"The content media type '{media}' is not supported. Only 'application/json' is supported."
-            raise AzureError(415, "UnsupportedMediaType", message, layer=Layer.GATEWAY)
         if not self.body and self.request.method not in ("PUT", "PATCH"):
             return {}
         try:
@@ -197,6 +194,13 @@ class Call:
             raise bad_request(message, INVALID_BODY)
         if not isinstance(body.get("properties"), dict | None):
             raise bad_request("The key 'properties' of the request body must be a JSON object.", INVALID_BODY)
+        if _is_deeper(body, DEEPEST):
+            raise bad_request("The request body is nested too deeply.", INVALID_BODY)
+        media = self.request.headers.get("content-type", "<null>").partition(";")[0].strip()
+        # Words of azure-cli#10143, status of terraform#30354.
+        if self.host == MANAGEMENT and media.lower() != "application/json":
+            message = f"The content media type '{media}' is not supported. Only 'application/json' is supported."
+            raise AzureError(415, "UnsupportedMediaType", message, layer=Layer.GATEWAY)
         return body
 
     def number(self, key: str) -> int:
@@ -205,6 +209,11 @@ class Call:
         if not text.isdecimal() or len(text) > 9:
             raise bad_request(f"The query parameter {key} is {text!r}; allowed is a whole number.", "InvalidParameter")
         return int(text)
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels < 0 or any(_is_deeper(each, levels - 1) for each in parts)
 
 
 def _refuse_constant(name: str) -> None:
