@@ -10,7 +10,7 @@ from tests.local.fuzz import Fuzz
 
 
 @pytest.mark.parametrize(
-    ("seed", "count"), [(1, 900), *(pytest.param(seed, 2500, marks=pytest.mark.long) for seed in range(2, 6))]
+    ("seed", "count"), [(1, 500), *(pytest.param(seed, 2500, marks=pytest.mark.long) for seed in range(2, 6))]
 )
 def test_no_request_breaks_the_emulator(tmp_path, seed, count):
     emulated = Emulated(tmp_path / "home", WORKSPACE, FAKES)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 import requests
 
 from scripts.files import ROOT
+from scripts.local.resources.forms import form
 from tests.local.wire import Wire
 
 JSON = {"Content-Type": "application/json"}
@@ -57,6 +59,11 @@ def test_another_media_type_is_refused_as_by_azure(local, media):
     assert wire.ask("PUT", f"data/{name}", {"properties": {}}).status_code == 201
     plain = {"Content-Type": "Application/JSON; charset=utf-8"} | wire.headers
     assert requests.put(url, data=b'{"properties": {}}', headers=plain, timeout=10).status_code == 200
+
+
+def test_a_null_in_a_list_is_shown_as_one():
+    shown = form("job_command").complete({"properties": {"resources": {"locations": [None, "eastus"]}}})
+    assert json.loads(json.dumps(shown))["properties"]["resources"]["locations"] == [None, "eastus"]
 
 
 def test_every_body_is_read_by_the_form_of_its_resource():

@@ -124,7 +124,7 @@ def _complete(schema: dict[str, Any], value: Any, api: str) -> Any:
             return copy.deepcopy(schema["default"])
         return None if "null" in _types(schema) else ...
     if isinstance(value, list):
-        return [_complete(schema.get("items", {}), each, api) for each in value]
+        return [None if each is None else _complete(schema.get("items", {}), each, api) for each in value]
     if not isinstance(value, dict):
         return value
     known, others = schema.get("properties", {}), schema.get("additionalProperties", not schema.get("properties"))
