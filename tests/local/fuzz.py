@@ -68,7 +68,7 @@ class Fuzz:
         self.chance = random.Random(self.seed)
         credentials = json.loads((self.emulated.home / "credentials.json").read_text())
         words = self.emulated.workspace
-        self.account, self.signature, self.token = "x", credentials["sas_signature"], ""
+        self.account, self.signature, self.token, self.key = "x", credentials["sas_signature"], "", ""
         form = {
             "grant_type": "client_credentials",
             "client_id": credentials["client_id"],
@@ -127,6 +127,8 @@ class Fuzz:
         headers = {"Content-Type": asked.kind, "Authorization": f"Bearer {self.token}", "x-local-key": record["key"]}
         if asked.family == "blob":
             headers |= {"x-ms-blob-type": "BlockBlob"}
+        if asked.family == "scoring":
+            headers |= {"Authorization": f"Bearer {self.key}", "azureml-model-deployment": "blue"}
         headers["Host"] = self.host(asked.family)
         for again in (True, False):
             connection = self.connections.get(asked.family) or self._connect(asked.family, record)
@@ -179,6 +181,8 @@ class Fuzz:
                 self.arm("PUT", f"{self.ws}/{path}", body)
             if end.startswith(("computes", "online")):
                 self.settle(5)
+        keys = self.arm("POST", f"{self.ws}/onlineEndpoints/fuzz-ep/listKeys")[1]
+        self.key = keys.get("primaryKey") or self.key
 
     def requests(self, count: int) -> Iterator[Asked]:
         """Yields requests: each route of each table in turn, so that a few hundred ask all of them."""
