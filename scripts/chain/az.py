@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scripts.chain.alone import held
 from scripts.chain.patience import Patience
 from scripts.errors import MISSING, CouldNotAskError, UserError, one_line
 
@@ -63,7 +64,7 @@ class Az:
     def wait(self, patience: Patience, *words: str, shown: bool = False) -> Answer:
         """Runs a command that takes long, saying now and then what is waited for; `shown`: it writes to the terminal.
 
-        At the limit, and at Ctrl-C, the command is ended; what it waited for goes on, and the error says so.
+        At the limit, and at Ctrl-C, the command is ended; what it waited for goes on.
         """
         process = self._start(words, shown)
         try:
@@ -75,7 +76,7 @@ class Az:
                     patience.look()
         except KeyboardInterrupt:
             self._end(process, signal.SIGINT)
-            raise patience.interrupted() from None
+            raise
         finally:
             self._end(process, signal.SIGTERM)
 
@@ -84,7 +85,7 @@ class Az:
         try:
             return subprocess.Popen(
                 [*self._program, "ml", *words, *self._workspace],
-                stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, text=True,
+                stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, text=True, pass_fds=held(),
             )  # fmt: skip
         except FileNotFoundError:
             raise UserError(
