@@ -19,7 +19,7 @@ override $(1) := $$(if $$(filter command,$$(firstword $$(origin $(1)))),$$(value
 endef
 $(foreach name,$(SWITCHES),$(eval $(call as_text,$(name))))
 $(foreach name,$(SWITCHES),$(if $(findstring $(newline),$($(name))),$(error $(name): holds a line break, and is one line)))
-$(foreach name,$(filter-out SHELL MAKE,$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(name)))),\
+$(foreach name,$(filter-out SHELL MAKE PY IN_PIPELINE,$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(name)))),\
 $(error $(name): there is no such switch; there are $(SWITCHES))))
 $(foreach flag,e i t,$(if $(findstring $(flag),$(filter-out -%,$(firstword $(MAKEFLAGS)))),\
 $(error make -$(flag) (or MAKEFLAGS) lets a failure, or what your shell exports, go by unseen: call make without it)))

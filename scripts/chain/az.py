@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from scripts.chain.patience import Patience
 from scripts.errors import MISSING, CouldNotAskError, UserError, one_line
 
 NOT_FOUND = 3  # the exit code of az for every answer of 404
+# What Azure Resource Manager and Entra ID call a login that is none any more.
+_LOGIN_ENDED = r"\b(ExpiredAuthenticationToken|InvalidAuthenticationToken\w*|AuthenticationFailed|AADSTS\d+)\b"
 _END_SECONDS = 10  # for a program to end after it was told to
 
 
@@ -31,7 +34,9 @@ class Answer:
         """Its error in a line: the first that az marks as one."""
         lines = [line for line in self.err.splitlines() if line.strip()]
         marked = [line.removeprefix("ERROR:") for line in lines if line.startswith("ERROR:") and line != "ERROR:"]
-        return one_line((marked or lines or [f"it ended with code {self.code}"])[0])
+        said = one_line((marked or lines or [f"it ended with code {self.code}"])[0])
+        login = re.search(_LOGIN_ENDED, self.err) and "az login" not in said
+        return f"{said}; az login signs in anew" if login else said
 
 
 class Az:
