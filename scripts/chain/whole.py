@@ -74,9 +74,14 @@ def run(arguments: list[str] | None = None) -> int:
         if not options.demo:
             return whole.chain(options.keep)
         code = whole.targets("validate") or whole.chain(options.keep)
-        if options.keep or (whole.targets("local-down") and code):
-            say("the local Azure ML goes on running; make local-down stops it and all that it serves, at no cost")
-        return code
+        down = 0 if options.keep else whole.targets("local-down")
+        if options.keep or down:
+            say(
+                "the local Azure ML goes on running, which costs nothing; make local-down stops it and all that it serves"
+            )
+        elif code:
+            print("error: the demo stopped, for the reason above; after make local-down nothing runs", file=sys.stderr)
+        return code or down
 
 
 if __name__ == "__main__":
