@@ -76,9 +76,7 @@ def run(arguments: list[str] | None = None) -> int:
         code = whole.targets("validate") or whole.chain(options.keep)
         down = 0 if options.keep else whole.targets("local-down")
         if options.keep or down:
-            say(
-                "the local Azure ML goes on running, which costs nothing; make local-down stops it and all that it serves"
-            )
+            say("the local Azure ML goes on running, at no cost; make local-down stops it and all that it serves")
         elif code:
             print("error: the demo stopped, for the reason above; after make local-down nothing runs", file=sys.stderr)
         return code or down
