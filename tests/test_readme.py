@@ -212,7 +212,7 @@ def test_the_transcript_of_the_demo_is_of_todays_demo(tmp_path):
 def test_training_ends_when_the_readme_says_so():
     (said,) = re.findall(r"training here ends after (\d+) seconds", README.read_text(encoding="utf-8"))
     defaults = {
-        found for path in (ROOT / "scripts" / "local").rglob("settings*.*")
+        found for path in (ROOT / "scripts" / "local").rglob("settings*.yaml")
         for found in re.findall(r"^  max_seconds: (\d+)", path.read_text(encoding="utf-8"), re.M)
     }  # fmt: skip
     assert defaults == {said}
