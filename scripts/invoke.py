@@ -1,4 +1,7 @@
-"""`python -m scripts.invoke`: a held-out question for the endpoint as a file, and its answer beside the true one."""
+"""`python -m scripts.invoke`: asks the endpoint a held-out question, and shows the answer beside the true one.
+
+It asks as a user would by hand, with az and a file: both files are left in the run's folder.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,14 @@ import textwrap
 from pathlib import Path
 
 from scripts import files
+from scripts.chain import __main__ as chain
+from scripts.chain import endpoint
+from scripts.chain.deployment import FILE
 from scripts.conversation import answer, held_out, request
 from scripts.conversation.held_out import Case
-from scripts.errors import main
+from scripts.errors import FAILED, main
 from scripts.files import ROOT
-from scripts.values.read import Values, from_arguments, parser_of
+from scripts.values.read import Values, parser_of
 
 
 def question(environment: str, number: int, root: Path = ROOT) -> Case:
@@ -35,33 +41,33 @@ def _wrapped(text: str) -> str:
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """The command: writes a request, or shows a response."""
+    """The command: see `--help`."""
     parser = parser_of("invoke", "Ask the endpoint a held-out question.")
     parser.add_argument("--row", type=int, default=0, help="which held-out conversation (default 0)")
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--write", type=Path, metavar="FILE", help="write the request to this file")
-    what.add_argument("--why", action="store_true", help="ask once more, and say in a sentence why there is no answer")
-    what.add_argument("--show", type=Path, metavar="FILE", help="show the response in this file beside the true answer")
+    chain.add_run_arguments(parser)
     options = parser.parse_args(arguments)
-    values = from_arguments(options)
-    case = question(values.environment, options.row)
-    if options.write:
-        files.write(options.write, request.body(case.messages, values.data["request"]))
-    if options.show:
-        response = files.read_text(options.show, f"make invoke ENV={values.environment} asks anew")
-        sys.stdout.write(show(case, *answer.told(response or "")) + "\n")
-    if options.why:
-        _ask_again(values, case)
+    run = chain.run_of(options)
+    case = question(run.environment, options.row)
+    asked, answered = run.folder / "request.json", run.folder / "response.json"
+    files.write(asked, request.body(case.messages, run.values.data["request"]))
+    name, deployment = endpoint.name_of(run), run.name(*FILE)
+    got = run.az.run("online-endpoint", "invoke", "-n", name, "-d", deployment, "-r", str(asked), "-o", "tsv")
+    if got.code:
+        print(got.err.rstrip(), file=sys.stderr, flush=True)
+        _ask_again(run.values, case)
+        return FAILED
+    files.write(answered, got.out)
+    sys.stdout.write(show(case, *answer.told(got.out)) + "\n")
     return 0
 
 
 def _ask_again(values: Values, case: Case) -> None:
     """Asks without az, which prints a refusal as it came; the `AskError` says what it means."""
     from scripts.azure import client
-    from scripts.conversation import endpoint
+    from scripts.conversation import endpoint as served
 
-    found = endpoint.require(values, client.connect(values), endpoint.name_of(values))
-    with endpoint.http_client(found.timeout) as http:
+    found = served.require(values, client.connect(values), served.name_of(values))
+    with served.http_client(found.timeout) as http:
         found.ask(case.messages, values.data["request"], http)
     print(f"endpoint {found.name} answers now; the same command asks anew")
 

@@ -72,7 +72,7 @@ def check(values: Values, folder: Path) -> int:
     """
     from scripts.azure import client
 
-    job = state.read(folder, "job", f"{state.call('finetune', values.environment, folder)} submits a job")
+    job = state.require_completed(folder, values.environment)
     with tempfile.TemporaryDirectory() as made:
         try:
             fetch(client.connect(values), job, Path(made))

@@ -48,7 +48,7 @@ def run(session: Path, project: Path) -> str:
     environment = {
         "PATH": os.environ["PATH"], "HOME": str(project), "LANG": "C.UTF-8",
         "VENV": str(Path(sys.executable).parent.parent), "PYTHONWARNINGS": "ignore",
-        "MAKEFLAGS": "--no-print-directory",
+        "MAKEFLAGS": f"--no-print-directory -- VENV={Path(sys.executable).parent.parent}",
     }  # fmt: skip
     shown = ""
     for line in session.read_text(encoding="utf-8").splitlines():

@@ -33,18 +33,25 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_request_is_written_without_the_answer(project: Path) -> None:
-    file = project / "request.json"
-    sets = ["--set", "request.temperature=0.6", "request.top_p=0.9", "request.do_sample=true"]
-    assert invoke.run(["--env", "demo", *sets, "request.max_new_tokens=7", "--row", "5", "--write", str(file)]) == 0
+ANSWERS = """#!/bin/sh
+cp "$9" {seen}; echo "$@" > {words}
+printf '%s' '{{"output": "Very few.\\n\\nReally."}}'
+"""
+
+
+def test_the_question_is_asked_without_its_answer_which_is_shown_beside_the_one_that_came(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    az, seen, words = project / "az", project / "seen", project / "words"
+    az.write_text(ANSWERS.format(seen=seen, words=words))
+    az.chmod(0o700)
+    sets = ["--sets", "request.temperature=0.6 request.top_p=0.9 request.do_sample=true request.max_new_tokens=7"]
+    folder = project / ".runs" / "demo" / "local"
+    assert invoke.run(["--env", "demo", *sets, "--row", "5", "--folder", str(folder), "--az", str(az)]) == 0
     parameters = {"temperature": 0.6, "top_p": 0.9, "do_sample": True, "max_new_tokens": 7}
-    assert file.read_bytes() == request.body(CASE.messages, parameters)
-    assert CASE.truth not in file.read_text()
-
-
-def test_answer_and_truth_stand_side_by_side(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (project / "response.json").write_text('{"output": "Very few.\\n\\nReally."}')
-    assert invoke.run(["--env", "demo", "--show", str(project / "response.json")]) == 0
+    assert seen.read_bytes() == request.body(CASE.messages, parameters)
+    assert CASE.truth not in seen.read_text()
+    assert words.read_text().startswith("ml online-endpoint invoke -n azureml-chat-6aa76914 -d demo -r ")
     assert capsys.readouterr().out == (
         'question:\n  How few?\n\n  Roughly.\n\nanswer (it came as {"output": "…"}):\n  Very few.\n\n  Really.\n\n'
         "true answer:\n  Often less than one per cent.\n"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts import invoke
 from scripts.files import ROOT
 from scripts.render import render
 from scripts.values.read import environments, load
@@ -195,8 +196,7 @@ def test_the_transcript_of_the_demo_is_of_todays_demo(tmp_path):
     (project / ".runs" / "data-version").write_text(f"{version}\n")
     job = python(*state, "job").strip()
     shown += python("scripts.preflight", "--env", "demo", "--offline", "--brief", "--today", "2026-11-23")
-    python("scripts.invoke", "--env", "demo", "--write", ".runs/request.json")
-    question = json.loads((project / ".runs" / "request.json").read_text())["input_data"]["input_string"][-1]["content"]
+    question = invoke.question("demo", 0, project).messages[-1]["content"]
     files = {name: (ROOT / name).read_text() for name in ("pipelines/demo/model.yml", "endpoints/demo/endpoint.yml")}
     model, endpoint = (re.search(r"^name: (.*)$", text, re.M)[1] for text in files.values())
     transcript = README.read_text(encoding="utf-8").split("[…]` stands:")[1].split("\n\n")[1]
@@ -212,7 +212,7 @@ def test_the_transcript_of_the_demo_is_of_todays_demo(tmp_path):
 def test_training_ends_when_the_readme_says_so():
     (said,) = re.findall(r"training here ends after (\d+) seconds", README.read_text(encoding="utf-8"))
     defaults = {
-        found for path in (ROOT / "scripts" / "local").rglob("settings*.*")
+        found for path in (ROOT / "scripts" / "local").rglob("settings*.yaml")
         for found in re.findall(r"^  max_seconds: (\d+)", path.read_text(encoding="utf-8"), re.M)
     }  # fmt: skip
     assert defaults == {said}

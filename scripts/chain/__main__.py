@@ -8,40 +8,70 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scripts import workspace
-from scripts.chain import cluster, deployment, endpoint, job, model
+from scripts.chain import cluster, data, deployment, endpoint, job, model
+from scripts.chain.alone import alone
 from scripts.chain.az import Az
 from scripts.chain.run import Run
 from scripts.errors import main
 from scripts.values.read import add_arguments, from_arguments
 
-STEPS: dict[str, Callable[[Run, argparse.Namespace], None]] = {
-    "cluster": lambda run, options: cluster.ensure(run, options.which),
-    "submit": lambda run, options: job.submit(run, options.again),
+CHANGES: dict[str, Callable[[Run], None]] = {  # one run at a time
+    "data": data.register,
+    "compute": cluster.ensure_all,
+    "register": model.register,
+    "deploy": deployment.deploy,
+    "undeploy": endpoint.undeploy,
+}
+WAITS: dict[str, Callable[[Run, argparse.Namespace], None]] = {  # for hours, in which others may run
+    "finetune": lambda run, options: job.finetune(run, options.again, not options.no_wait),
     "await": lambda run, options: job.wait(run, options.name),
     "cancel": lambda run, options: job.cancel(run, options.name),
-    "register": lambda run, options: model.register(run),
-    "endpoint": lambda run, options: endpoint.ensure(run),
-    "deployment": lambda run, options: deployment.ensure(run),
-    "undeploy": lambda run, options: endpoint.undeploy(run),
+    "report": lambda run, options: data.fetch_report(run),
 }
 
 
 def run(arguments: list[str] | None = None) -> int:
     """The command: see `--help`."""
     parser = argparse.ArgumentParser(prog="python -m scripts.chain", description=__doc__)
-    parser.add_argument("step", choices=STEPS)
-    parser.add_argument("which", nargs="?", choices=cluster.FILES, default="finetune", help="cluster: for which step")
+    parser.add_argument("step", choices=[*CHANGES, *WAITS])
     add_arguments(parser)
-    parser.add_argument("--folder", type=Path, required=True, help="the run's state, for example .runs/dev/azure")
-    parser.add_argument("--az", type=shlex.split, default=["az"], help="the program that answers to az")
-    parser.add_argument("--call", metavar="WORDS", help="what stands behind a target in sentences")
-    parser.add_argument("--again", action="store_true", help="submit: a new attempt even if the last one went well")
+    add_run_arguments(parser)
+    parser.add_argument("--again", action="store_true", help="finetune: a new attempt even if the last one went well")
+    parser.add_argument("--no-wait", action="store_true", help="finetune: only submit the job")
     parser.add_argument("--name", default="", help="await, cancel: the job, instead of the one that the state names")
     options = parser.parse_args(arguments)
+    made = run_of(options)
+    if options.step in CHANGES:
+        with alone(made.folder, made.make(options.step)):
+            CHANGES[options.step](made)
+    else:
+        WAITS[options.step](made, options)
+    return 0
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds what every program that drives az for a run has to be told."""
+    parser.add_argument("--folder", type=Path, required=True, help="the run's state, for example .runs/dev/azure")
+    parser.add_argument("--az", type=words, default=["az"], help="the program that answers to az")
+    parser.add_argument("--call", metavar="WORDS", help="what stands behind a target in sentences")
+
+
+def words(text: str) -> list[str]:
+    """Reads the words of a command as a shell does, and nothing more than words."""
+    try:
+        found = shlex.split(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+    if not found:
+        raise argparse.ArgumentTypeError("names no program")
+    return found
+
+
+def run_of(options: argparse.Namespace) -> Run:
+    """Returns the run that the arguments describe."""
     values = from_arguments(options)
     az = Az(options.az, shlex.split(workspace.options(values)))
-    STEPS[options.step](Run(az, values, options.folder, options.call or f"ENV={options.env}"), options)
-    return 0
+    return Run(az, values, options.folder, options.call or f"ENV={options.env}")
 
 
 if __name__ == "__main__":

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scripts.chain.alone import held
 from scripts.chain.patience import Patience
 from scripts.errors import MISSING, CouldNotAskError, UserError, one_line
 
 NOT_FOUND = 3  # the exit code of az for every answer of 404
+# What Azure Resource Manager and Entra ID call a login that is none any more.
+_LOGIN_ENDED = r"\b(ExpiredAuthenticationToken|InvalidAuthenticationToken\w*|AuthenticationFailed|AADSTS\d+)\b"
 _END_SECONDS = 10  # for a program to end after it was told to
 
 
@@ -30,7 +34,9 @@ class Answer:
         """Its error in a line: the first that az marks as one."""
         lines = [line for line in self.err.splitlines() if line.strip()]
         marked = [line.removeprefix("ERROR:") for line in lines if line.startswith("ERROR:") and line != "ERROR:"]
-        return one_line((marked or lines or [f"it ended with code {self.code}"])[0])
+        said = one_line((marked or lines or [f"it ended with code {self.code}"])[0])
+        login = re.search(_LOGIN_ENDED, self.err) and "az login" not in said
+        return f"{said}; az login signs in anew" if login else said
 
 
 class Az:
@@ -63,7 +69,7 @@ class Az:
     def wait(self, patience: Patience, *words: str, shown: bool = False) -> Answer:
         """Runs a command that takes long, saying now and then what is waited for; `shown`: it writes to the terminal.
 
-        At the limit, and at Ctrl-C, the command is ended; what it waited for goes on, and the error says so.
+        At the limit, and at Ctrl-C, the command is ended; what it waited for goes on.
         """
         process = self._start(words, shown)
         try:
@@ -75,7 +81,7 @@ class Az:
                     patience.look()
         except KeyboardInterrupt:
             self._end(process, signal.SIGINT)
-            raise patience.interrupted() from None
+            raise
         finally:
             self._end(process, signal.SIGTERM)
 
@@ -84,7 +90,7 @@ class Az:
         try:
             return subprocess.Popen(
                 [*self._program, "ml", *words, *self._workspace],
-                stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, text=True,
+                stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, text=True, pass_fds=held(),
             )  # fmt: skip
         except FileNotFoundError:
             raise UserError(

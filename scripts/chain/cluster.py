@@ -12,6 +12,12 @@ COMPARED = ("size", "tier", "min_instances", "max_instances", "idle_time_before_
 FILES = {"finetune": ("pipelines", "compute.yml"), "prepare": ("pipelines", "prepare", "cluster.yml")}
 
 
+def ensure_all(run: Run) -> None:
+    """Makes sure of the job's cluster, and of the one that prepares data where a step does so."""
+    for which in ("finetune", "prepare") if run.in_pipeline else ("finetune",):
+        ensure(run, which)
+
+
 def ensure(run: Run, which: str) -> None:
     """Makes sure that the cluster of FILES is there and not Failed; a UserError says why it cannot be made."""
     name, deleted = run.name(*FILES[which]), False
@@ -58,7 +64,7 @@ def _say_what_differs(run: Run, which: str, found: dict[str, Any]) -> None:
 
 def _create(run: Run, which: str, name: str) -> None:
     answer = run.az.wait(_patience(run, name), "compute", "create", "-f", str(run.file(*FILES[which])), "-o", "none")
-    if answer.code:
+    if answer.code and state_of(_show(run, name)) != "succeeded":  # a killed run's request may have come before
         raise refused(
             answer,
             f"compute {name} was not made; what Azure keeps of it (state Failed, not billed) is deleted and made again "

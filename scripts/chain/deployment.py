@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 
-from scripts.chain import endpoint, model
+from scripts.chain import endpoint, left, model
 from scripts.chain.az import Answer
 from scripts.chain.patience import Patience
 from scripts.chain.run import BUSY, Run, refused, say
@@ -18,6 +18,19 @@ ENDPOINT_LOST = r"has not been created successfully or is in deleting provisioni
 ENDPOINT_BUSY = r"in (Creating|Updating) provisioning state"  # 'Cannot create a deployment … it is …'
 PULL = r"does not have pull permission on the registry"  # a role that was given a moment ago is not known yet
 READ = r"does not have permissions for \S*environments/read"  # the same, of the first image build
+
+
+def deploy(run: Run) -> None:
+    """Makes sure of endpoint and deployment, in this order, and gives the deployment all traffic."""
+    model.confirmed(run)
+    endpoint.ensure(run)
+    ensure(run)
+    name, on = run.name(*FILE), endpoint.name_of(run)
+    words = ("-n", on, "--traffic", f"{name}=100", "-o", "none")
+    answer = run.az.wait(_patience(run, on, name), "online-endpoint", "update", *words)
+    if answer.code:
+        raise refused(answer, f"deployment {name} is there and got no traffic; {_left(run, on)}")
+    say(f"endpoint {on}: all traffic to {name}; billed until {run.make('undeploy')}")
 
 
 def ensure(run: Run) -> None:
@@ -112,5 +125,4 @@ def _patience(run: Run, on: str, name: str) -> Patience:
 
 
 def _left(run: Run, on: str) -> str:
-    go_on, end = run.make("deploy"), run.make("undeploy")
-    return f"endpoint {on} may be there and billed; {go_on} goes on with it, {end} deletes it"
+    return left.endpoint(on, run.call)

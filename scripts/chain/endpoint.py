@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from scripts.chain import left
 from scripts.chain.patience import Patience
 from scripts.chain.run import BUSY, Run, refused, say, state_of
 from scripts.errors import FAILED, UserError
@@ -69,7 +70,7 @@ def delete(run: Run, name: str) -> None:
         f"deleting endpoint {name}: on Azure 6 to 8 minutes, up to 40 where a creation is still running; it is billed "
         "until then"
     )
-    goes_on = f"endpoint {name} may still be there and billed; {run.make('undeploy')} goes on deleting it"
+    goes_on = left.deletion(name, run.call)
     patience = run.patience(f"endpoint {name}", "undeploy_minutes", goes_on, lambda: _seen(run, name))
     if state_of(show(run, name)) not in ("", "deleting"):
         answer = run.az.wait(patience, "online-endpoint", "delete", "-n", name, "--yes")
@@ -88,7 +89,7 @@ def undeploy(run: Run) -> None:
 
 def _create(run: Run, name: str) -> None:
     answer = run.az.wait(_patience(run, name), "online-endpoint", "create", "-f", str(run.file(*FILE)), "-o", "none")
-    if not answer.code:
+    if not answer.code or state_of(show(run, name)) == "succeeded":  # an earlier run's request may have come before
         return
     if TAKEN in answer.err:
         raise refused(answer, f"endpoint name {name} is taken by another workspace of the region; {_another(run)}")
@@ -109,7 +110,7 @@ def _another(run: Run) -> str:
 
 
 def _patience(run: Run, name: str) -> Patience:
-    goes_on = f"endpoint {name} may be there; {run.make('deploy')} goes on with it, {run.make('undeploy')} deletes it"
+    goes_on = left.endpoint(name, run.call)
     return run.patience(f"endpoint {name}", "deploy_minutes", goes_on, lambda: _seen(run, name))
 
 

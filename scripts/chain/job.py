@@ -7,16 +7,25 @@ from typing import Any
 
 from scripts import state
 from scripts.azure import machine_sizes
+from scripts.chain import data, left
+from scripts.chain.alone import alone
 from scripts.chain.patience import Patience, duration
 from scripts.chain.run import Run, refused, say
 from scripts.errors import MISSING, CouldNotAskError, UserError
 
 FILE = ("pipelines", "finetune.yml")
 COMPUTE = ("pipelines", "compute.yml")
-SPLITS = ("train", "validation", "test")
 WAITING_STATES = ("notstarted", "preparing", "provisioning", "starting", "queued")
 ENDED = state.ENDED_BADLY | {"completed"}
 _DEPTH = 2  # the pipeline's steps, and those of the component in it
+
+
+def finetune(run: Run, again: bool = False, waits: bool = True) -> None:
+    """Submits the job or finds it submitted, and waits for it; nobody else has to wait meanwhile."""
+    with alone(run.folder, run.make("finetune")):
+        submit(run, again)
+    if waits:
+        wait(run)
 
 
 def submit(run: Run, again: bool = False) -> None:
@@ -32,12 +41,10 @@ def submit(run: Run, again: bool = False) -> None:
     if status:
         say(f"job {job} is there already: {status}")
         return
-    go_on, end = run.make("finetune"), run.make("cancel")
-    goes_on = f"job {job} may be submitted, and billed; {go_on} goes on with it, {end} ends it"
     words = ("-f", str(run.file(*FILE)), "-n", job, *_bindings(run), "-o", "none")
-    answer = run.az.wait(run.patience(f"job {job}", "step_minutes", goes_on), "job", "create", *words)
-    if answer.code:
-        raise refused(answer, f"job {job} was not submitted, unless the answer got lost; {go_on} looks and tries again")
+    answer = run.az.wait(run.patience(f"job {job}", "step_minutes", left.job(job, run.call)), "job", "create", *words)
+    if answer.code and not _status(run, job):  # the answer may have got lost, or a killed run's request come before
+        raise refused(answer, f"job {job} was not submitted; {run.make('finetune')} tries again")
     say(f"job {job}: submitted ({run.make('await')} waits for it, {run.make('cancel')} cancels it)")
 
 
@@ -100,11 +107,11 @@ def _meant(run: Run, name: str) -> tuple[str, Any]:
 
 def _bindings(run: Run) -> list[str]:
     """Returns the --set that binds the inputs to the registered data; nothing where a step prepares the data."""
-    if (run.root / "pipelines" / run.environment / "prepare").is_dir():
+    if run.in_pipeline:
         return []
-    data = run.name("pipelines", "data.yml")
+    name = run.name(*data.FILE)
     version = state.read(run.folder, "data-version", f"{run.make('data')} prepares the data")
-    return ["--set", *(f"inputs.{split}_file_path.path=azureml:{data}-{split}:{version}" for split in SPLITS)]
+    return ["--set", *(f"inputs.{split}_file_path.path=azureml:{name}-{split}:{version}" for split in data.SPLITS)]
 
 
 def _require(run: Run, job: str) -> Any:
@@ -136,9 +143,7 @@ def _age(found: Any) -> float:
 
 
 def _patience(run: Run, job: str) -> Patience:
-    go_on, end = run.make("await"), run.make("cancel")
-    goes_on = f"job {job} goes on, and its machine is billed; {go_on} goes on waiting, {end} ends it"
-    return run.patience(f"job {job}", "finetune_hours", goes_on, lambda: _seen(run, job))
+    return run.patience(f"job {job}", "finetune_hours", left.job(job, run.call), lambda: _seen(run, job))
 
 
 def _seen(run: Run, job: str) -> str:

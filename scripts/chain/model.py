@@ -76,12 +76,13 @@ def _create(run: Run, name: str, job: str) -> str:
             f"place where the output lies instead: {path} (Azure takes a place without looking into it)"
         )
         answer = run.az.wait(patience, "model", "create", *_words(run, path, job))
-    if answer.code:
+    version = "" if answer.code else _version(answer.out)
+    version = version or find(run, job)  # the answer may have got lost, or a killed run's request come before
+    if answer.code and not version:
         raise refused(
             answer,
             f"model {name} was not registered; the output of job {job} is kept, {run.make('register')} tries again",
         )
-    version = _version(answer.out) or find(run, job)
     if not version:
         advice = f"az did not print it; {run.make('register')} looks again"
         raise CouldNotAskError(advice, f"the version of model {name}")

@@ -1,4 +1,4 @@
-"""Waiting: a line now and then with the state and the age, an end after a limit, and what Ctrl-C leaves behind."""
+"""Waiting: a line now and then with the state and the age, and an end after a limit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from scripts.errors import INTERRUPTED, WAITING, CouldNotAskError, UserError
+from scripts.errors import WAITING, CouldNotAskError, UserError
 
 T = TypeVar("T")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds between two questions about a state
@@ -61,22 +61,15 @@ class Patience:
 
     def until(self, ask: Callable[[], T], done: Callable[[T], bool]) -> T:
         """Asks, with growing pauses, until an answer is `done`; returns that one."""
-        try:
-            for pause in _pauses():
-                found = ask()
-                if done(found):
-                    return found
-                end = self.age + pause
-                while (rest := end - self.age) > 0:
-                    time.sleep(min(rest, self.next_look()))
-                    self.look()
-        except KeyboardInterrupt:
-            raise self.interrupted() from None
+        for pause in _pauses():
+            found = ask()
+            if done(found):
+                return found
+            end = self.age + pause
+            while (rest := end - self.age) > 0:
+                time.sleep(min(rest, self.next_look()))
+                self.look()
         raise AssertionError("the pauses have no end")
-
-    def interrupted(self) -> UserError:
-        """Returns the error that says what Ctrl-C leaves behind."""
-        return UserError(f"interrupted; {self.goes_on}", INTERRUPTED)
 
     def _ask(self) -> str:
         try:

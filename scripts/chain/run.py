@@ -11,9 +11,9 @@ from typing import Any
 from scripts import state
 from scripts.chain.az import Answer, Az
 from scripts.chain.patience import Patience
-from scripts.errors import FAILED, MISSING, UserError
+from scripts.chain.rendered import Rendered
+from scripts.errors import FAILED, UserError
 from scripts.files import ROOT
-from scripts.strict_yaml import read_yaml
 from scripts.values.read import Values
 
 BUSY = ("creating", "updating", "deleting")  # provisioning states that become others by themselves
@@ -39,24 +39,27 @@ class Run:
         """Returns the command that calls a target for this run."""
         return f"make {target} {self.call}"
 
+    @property
+    def rendered(self) -> Rendered:
+        """The environment's rendered YAML."""
+        return Rendered(self.environment, self.root)
+
     def file(self, *parts: str) -> Path:
         """Returns a rendered file: `file("pipelines", "model.yml")`; a UserError where it is not there."""
-        path = self.root / parts[0] / self.environment / Path(*parts[1:])
-        if not path.is_file():
-            name = path.relative_to(self.root)
-            raise UserError(f"{name}: no such file; run make render ENV={self.environment}", MISSING)
-        return path
+        return self.rendered.file(*parts)
 
     def document(self, *parts: str) -> dict[str, Any]:
-        """Returns a rendered file's content: what was reviewed, whatever the values say by now."""
-        import yaml
-
-        path = self.file(*parts)
-        return read_yaml(path, yaml.SafeLoader, path.relative_to(self.root).as_posix())[0]
+        """Returns a rendered file's content."""
+        return self.rendered.document(*parts)
 
     def name(self, *parts: str) -> str:
         """Returns the name that a rendered file gives to what it makes."""
-        return str(self.document(*parts).get("name") or "")
+        return self.rendered.name(*parts)
+
+    @property
+    def in_pipeline(self) -> bool:
+        """Tells whether a step of the pipeline prepares the data."""
+        return (self.root / "pipelines" / self.environment / "prepare").is_dir()
 
     def patience(
         self, what: str, key: str, goes_on: str, state: Callable[[], str] | None = None, advice: str = ""

@@ -33,6 +33,8 @@ def parser() -> argparse.ArgumentParser:
         leads.add_argument("--env", metavar="ENV", help="the environment whose values name the workspace")
         leads.add_argument("--set", action="extend", default=[], dest="sets", metavar="KEY=VALUE", nargs="+",
                            help="override a value of the environment")  # fmt: skip
+        leads.add_argument("--sets", action="extend", dest="sets", metavar="TEXT", type=assignments,
+                           help="several, in one text")  # fmt: skip
         for key in WORKSPACE_KEYS:
             leads.add_argument(f"--{key.replace('_id', '').replace('_', '-')}", dest=key, help="instead of the values'")
         if verb == "run":
@@ -42,6 +44,13 @@ def parser() -> argparse.ArgumentParser:
     fault.add_argument("--times", type=times, help="how often it happens (default: until it is cleared)")
     fault.add_argument("--clear", action="store_true", help="end it (without a name: all of them)")
     return top
+
+
+def assignments(text: str) -> list[str]:
+    """Reads several assignments, as every program of the project does that takes values."""
+    from scripts.values import read
+
+    return read.assignments(text)
 
 
 def times(text: str) -> int:

@@ -7,6 +7,7 @@ import fcntl
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,11 @@ from scripts.local.core.home import Home, credentials
 
 LITTLE_BYTES = 2**16  # free on a disk that is as good as full
 START_SECONDS = 60.0
+# A user's login, cloud, network and settings of az and the SDK; what az is extended with stays.
+_LEADS_ELSEWHERE = re.compile(
+    r"AZURE_(?!EXTENSION_DIR$|CONFIG_DIR$|SUBSCRIPTION_ID$|DEFAULTS_).*|AZUREML_(?!LOCAL_|CHAIN_).*|ARM_.*|MSI_.*|IDENTITY_.*|MLFLOW_.*"
+    r"|(?i:\w+_proxy)|SSL_CERT_DIR"
+)
 STOP_SECONDS = 40.0
 
 
@@ -189,14 +195,7 @@ def environment(home: Home, base: dict[str, str], workspace: dict[str, str] | No
     if record is None:
         raise UserError("The local Azure ML does not run; start it with `make local-up`.", UNREACHABLE)
     principal = credentials(home)
-    dropped = {"SSL_CERT_DIR", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"}
-    dropped |= {"AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_USERNAME", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST"}
-    dropped |= {
-        "AZUREML_CURRENT_CLOUD",
-        "ARM_CLOUD_METADATA_URL",
-        "AZURE_CLOUD",
-    }  # of another cloud than the public one
-    variables = {key: value for key, value in base.items() if key not in dropped}
+    variables = {key: value for key, value in base.items() if not _LEADS_ELSEWHERE.fullmatch(key)}
     proxy = f"http://127.0.0.1:{record.proxy_port}"
     variables |= {
         "AZUREML_LOCAL_HOME": str(home.root),

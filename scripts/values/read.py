@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import copy
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -160,6 +161,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--set", action="extend", default=[], dest="sets", metavar="KEY=VALUE", nargs="+",
                         help="override a value, for example finetune.num_train_epochs=1")  # fmt: skip
+
+    parser.add_argument("--sets", action="extend", dest="sets", metavar="TEXT", type=assignments,
+                        help="several, in one text: a.b=1 c.d='two words'")  # fmt: skip
+
+
+def assignments(text: str) -> list[str]:
+    """Splits a text of assignments into words as a shell does, and does nothing else that a shell would."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{shown(text)}: a quotation mark or backslash has no partner") from None
 
 
 def from_arguments(arguments: argparse.Namespace) -> Values:

@@ -1,10 +1,6 @@
-"""Every `az` line of the Makefile is one that the official CLI accepts."""
+"""What of `az` the project calls and names is what the official CLI accepts: tests/chain holds every call to it."""
 
 import re
-import shlex
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,48 +10,6 @@ from scripts.errors import UserError, suggest
 
 ROOT = Path(__file__).resolve().parents[2]
 VARIABLE = "a-variable"  # what a word is taken for whose value is known only when the line runs
-
-
-def az_lines(text):
-    """Returns the words of every az command in shell text, wherever it stands: after `||`, in `$(…)`, in quotes."""
-    text = text.replace("\\\n", " ").replace("$$", "$")
-    return [
-        shlex.split(segment(text, found.start(2))) for found in re.finditer(r"(^|[\s(;|&])az ((?=ml |account ))", text)
-    ]
-
-
-def segment(text, start):
-    """One simple command from `start` to its end, with what the shell would put in as placeholders."""
-    out, place, quote = [], start, ""
-    while place < len(text):
-        character = text[place]
-        if character == "$" and text[place + 1 : place + 2] == "(":
-            place = closing(text, place + 1)
-            out.append(VARIABLE)
-        elif character == "$" and (name := re.match(r"\$\w+", text[place:])):
-            place += name.end() - 1
-            out.append(VARIABLE)
-        elif quote:
-            quote = "" if character == quote else quote
-            out.append(character)
-        elif character in "'\"":
-            quote = character
-            out.append(character)
-        elif character in "\n;|&)<>" or re.match(r"\s\d?>", text[place:]):
-            break
-        else:
-            out.append(character)
-        place += 1
-    return "".join(out)
-
-
-def closing(text, start):
-    depth = 0
-    for place in range(start, len(text)):
-        depth += {"(": 1, ")": -1}.get(text[place], 0)
-        if not depth:
-            return place
-    raise AssertionError(f"unbalanced: {text[start:]}")
 
 
 def faults(words):
@@ -101,39 +55,6 @@ def faults(words):
 def test_the_checker_tells_right_from_wrong(line, fault):
     found = faults(line.split())
     assert (not found) if fault is None else any(fault in each for each in found), found
-
-
-def test_az_commands_are_found_wherever_they_stand():
-    text = """
-    a; az ml job show -n x -o none 2>/dev/null || \\
-      az ml job create -f "my job.yml" > out
-    x=$$(az ml job list --query "[?name=='$(NAME)']") && echo "$$(az account show)" # az mlx
-    python -m scripts.local run --env demo -- az ml model show -n m -v $$(cat a/b) --set a=$${x}
-    """
-    assert az_lines(text) == [
-        ["ml", "job", "show", "-n", "x", "-o", "none"],
-        ["ml", "job", "create", "-f", "my job.yml"],
-        ["ml", "job", "list", "--query", f"[?name=='{VARIABLE}']"],
-        ["account", "show"],
-        ["ml", "model", "show", "-n", "m", "-v", VARIABLE, "--set", "a=${x}"],
-    ]
-
-
-@pytest.mark.skipif(not shutil.which("make"), reason="make is not installed")
-@pytest.mark.parametrize(("environment", "backend"), [("dev", "azure"), ("demo", "local"), ("prod", "azure")])
-def test_the_makefile_uses_official_commands_and_options_only(environment, backend):
-    targets = ["data", "compute", "finetune", "register", "deploy", "invoke", "undeploy", "data-report"]
-    made = subprocess.run(
-        ["make", "-n", *targets, f"ENV={environment}", f"BACKEND={backend}", "AZ=az", f"PY={sys.executable}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert made.returncode == 0, made.stderr
-    lines = az_lines(made.stdout)
-    assert not {fault for line in lines for fault in faults(line)}
-    written = set(re.findall(r"\$\(az\) ml ([\w-]+) ([\w-]+)", (ROOT / "Makefile").read_text()))
-    assert written and written <= {(line[1], line[2]) for line in lines}  # no line of the Makefile escaped the check
 
 
 def test_a_command_that_a_sentence_of_the_project_names_is_there():

@@ -20,6 +20,7 @@ from tests.chain.world import World
 from tests.conftest import new_home
 from tests.test_acceptance import AUTHORED
 
+VENV = Path(sys.executable).parent.parent
 SHORT_TRAINING = "training:\n  max_steps: 2\n"
 
 
@@ -32,7 +33,7 @@ class Chain:
     @staticmethod
     def words(*words: str) -> list[str]:
         """Returns the command line of targets."""
-        return ["make", "--no-print-directory", "BACKEND=local", "SET=request.max_new_tokens=8", *words]
+        return ["make", "--no-print-directory", "BACKEND=local", "SET=request.max_new_tokens=8", f"VENV={VENV}", *words]
 
     def make(self, *words: str, code: int | None = 0) -> str:
         """Calls targets and returns what they print; the answer to the question is a short one.
@@ -65,7 +66,7 @@ class Chain:
 
 
 def environment(home: Path) -> dict[str, str]:
-    return os.environ | {"AZUREML_LOCAL_HOME": str(home), "VENV": str(Path(sys.executable).parent.parent)}
+    return os.environ | {"AZUREML_LOCAL_HOME": str(home)}
 
 
 @pytest.fixture(scope="module")

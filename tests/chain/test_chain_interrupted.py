@@ -1,5 +1,6 @@
 """What holds for every step: an answer that nobody can give, Ctrl-C, no program."""
 
+import contextlib
 import os
 import shlex
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from scripts import state
@@ -36,33 +38,66 @@ def test_what_nobody_can_say_is_not_taken_for_missing(world, command, step):
     assert world.calls() == []
 
 
+def children(pid):
+    return psutil.Process(pid).children(recursive=True)
+
+
+# Who is stopped: everybody, as a terminal's Ctrl-C does; the watching program alone; its child alone; or az.
+STOPS = {
+    "Ctrl-C": lambda program: os.killpg(program.pid, signal.SIGINT),
+    "SIGTERM to the first": lambda program: program.terminate(),
+    "SIGHUP to the first": lambda program: program.send_signal(signal.SIGHUP),
+    "SIGINT to the first": lambda program: program.send_signal(signal.SIGINT),
+    "SIGINT to the step": lambda program: children(program.pid)[0].send_signal(signal.SIGINT),
+    "SIGKILL of the step": lambda program: children(program.pid)[0].kill(),
+}
+AT = [
+    ("job stream", "await", "job demo-1 may be at work, and its machine billed; make finetune ENV=demo goes on"),
+    ("online-deployment create", "deploy", "may be there and billed; make deploy ENV=demo goes on with it"),
+    ("online-endpoint update", "deploy", "may be there and billed; make deploy ENV=demo goes on with it"),
+    ("online-endpoint delete", "undeploy", "may still be there and billed; make undeploy ENV=demo goes on"),
+    (
+        "compute create",
+        "compute",
+        "cluster gpu-cluster may be there (an idle one costs nothing); make compute",
+    ),
+]
+
+
 @pytest.mark.parametrize(
-    ("command", "step", "left"),
-    [
-        ("job stream", "await", "job demo-1 goes on, and its machine is billed; make await ENV=demo goes on waiting"),
-        ("online-deployment create", "deployment", "may be there and billed; make deploy ENV=demo goes on with it"),
-        ("online-endpoint delete", "undeploy", "may still be there and billed; make undeploy ENV=demo goes on"),
-    ],
+    ("command", "step", "left", "how"),
+    [(*AT[0], "Ctrl-C"), *((*each, "SIGINT to the step") for each in AT[2:]), *((*AT[1], how) for how in STOPS)],
 )
-def test_ctrl_c_says_what_is_left(registered, command, step, left):
-    if step == "deployment":
+def test_whoever_is_stopped_the_last_line_says_what_is_left(registered, command, step, left, how):
+    if step == "deploy":
         registered.thing(registered.on, "Succeeded")
     registered.has(**{"job__demo-1": {"status": "Running"}})
+    if step == "await":
+        (registered.folder / "status").unlink()
     registered.say(command, {"seconds": 60})
-    words = [sys.executable, "-m", "scripts.chain", step, "--env", "demo", "--folder", str(registered.folder)]
+    run = ["--env", "demo", "--folder", str(registered.folder), "--call", "ENV=demo"]
+    words = [sys.executable, "-m", "scripts.chain.watch", *run, step, "--", sys.executable, "-m", "scripts.chain", *run]
     program = subprocess.Popen(
-        [*words, "--az", shlex.join(registered.program)], cwd=ROOT, env=os.environ, text=True,
+        [*words, "--az", shlex.join(registered.program), step], cwd=ROOT, env=os.environ, text=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     deadline = time.monotonic() + 30
     while not registered.words(command) and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(0.2)
-    os.killpg(program.pid, signal.SIGINT)
-    _, err = program.communicate(timeout=30)
-    assert program.returncode == 130
-    assert "error: interrupted; " in err and left in err
+    orphans = children(program.pid)
+    STOPS[how](program)
+    err = ""
+    while line := program.stderr.readline():  # an az that outlives its killed step holds the pipe
+        err += line
+        if line.startswith("error: "):
+            break
+    assert program.wait(30) == (137 if "SIGKILL" in how else 130)
+    assert err.splitlines()[-1].startswith(f"error: make {step} was ") and left in err.splitlines()[-1]
     assert err.count("Traceback") <= 1  # of the fake, which knows no Ctrl-C
+    for each in orphans:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
 
 
 def test_a_program_that_is_not_there_is_named(world):

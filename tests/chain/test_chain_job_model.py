@@ -54,7 +54,7 @@ def test_a_job_that_takes_too_long_goes_on_and_is_said(prepared, capfd):
     prepared.say("job stream", {"seconds": 60})
     run = prepared.with_values("waiting.finetune_hours=0.0008", "waiting.heartbeat_minutes=0.01")
     code, said = refused(job.wait, run)
-    assert code == WAITING and "its machine is billed; make await ENV=demo BACKEND=local goes on waiting" in said
+    assert code == WAITING and "its machine billed; make finetune ENV=demo BACKEND=local goes on with it" in said
     beat = next(line for line in capfd.readouterr().err.splitlines() if line.startswith("job demo-1: Running, made"))
     assert "step finetune Queued" in beat and "8 of 8 cores in use" in beat
     assert not (prepared.folder / "status").exists()

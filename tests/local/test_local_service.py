@@ -323,9 +323,14 @@ def test_a_shell_or_a_wrapper_is_signed_in_for_the_official_cli(fake_emulator, t
     home, path = fake_emulator.home, f"{tmp_path}:{os.environ['PATH']}"
     folder = home / "azure" / WORKSPACE["subscription_id"]
     (folder / "signed-in").unlink(missing_ok=True)
-    lines = program(home, "env", *FLAGS, PATH=path, AZUREML_CURRENT_CLOUD="AzureChinaCloud").stdout.splitlines()
-    assert f"export AZURE_CONFIG_DIR={folder}" in lines
-    assert "unset AZUREML_CURRENT_CLOUD" in lines
+    elsewhere = {
+        "AZUREML_CURRENT_CLOUD": "AzureChinaCloud", "AZURE_CLOUD_NAME": "AzureChinaCloud", "ARM_TENANT_ID": "x",
+        "AZURE_AUTHORITY_HOST": "login.chinacloudapi.cn", "MLFLOW_TRACKING_URI": "http://x", "ALL_PROXY": "http://x",
+        "AZURE_FEDERATED_TOKEN_FILE": "/x", "IDENTITY_ENDPOINT": "http://x", "http_proxy": "http://x",
+    }  # fmt: skip
+    lines = program(home, "env", *FLAGS, PATH=path, AZURE_EXTENSION_DIR="/mine", **elsewhere).stdout.splitlines()
+    assert f"export AZURE_CONFIG_DIR={folder}" in lines and "unset AZURE_EXTENSION_DIR" not in lines
+    assert {f"unset {name}" for name in elsewhere} <= set(lines)
     done = program(home, "run", *FLAGS, "--", str(wrapper), "ml", "job", "list", PATH=path)
     assert done.returncode == 0, done.stderr
     said = calls.read_text().splitlines()

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 PLACE = Path(os.environ["FAKE_AZ_WORLD"])
-KINDS = {"compute": "compute", "online-endpoint": "endpoint", "online-deployment": "deployment", "job": "job"}
+KINDS = {"online-endpoint": "endpoint", "online-deployment": "deployment"}  # the others are called as they are
 
 
 def main(words):
@@ -47,8 +47,8 @@ def answer(world, words):
         return said.get("code", 0)
     if words[0] == "model":
         return models(world, words)
-    kind = KINDS[words[0]]
-    name = option(words, "-n") or named(words)
+    kind = KINDS.get(words[0], words[0])
+    name = option(words, "-n") or next((word[5:] for word in words if word.startswith("name=")), "") or named(words)
     key = f"{kind}/{name}"
     if words[1] == "list":
         if kind == "deployment" and f"endpoint/{option(words, '-e')}" not in things:
@@ -60,6 +60,8 @@ def answer(world, words):
         )
     elif words[1] == "create":
         things[key] = {"status": "Completed"} if kind == "job" else {"provisioning_state": "Succeeded"}
+    elif words[1] == "invoke":
+        print('{"output": "Yes."}')
     elif words[1] in ("stream", "get-logs"):
         print("log line")
     elif key not in things:

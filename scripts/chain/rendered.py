@@ -1,0 +1,38 @@
+"""The rendered YAML of an environment: what was reviewed, whatever the values say by now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts.errors import MISSING, UserError
+from scripts.files import ROOT
+from scripts.strict_yaml import read_yaml
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Files are named by their parts: `file("pipelines", "model.yml")` is pipelines/<env>/model.yml."""
+
+    environment: str
+    root: Path = ROOT
+
+    def file(self, *parts: str) -> Path:
+        """Returns a rendered file; a UserError where it is not there."""
+        path = self.root / parts[0] / self.environment / Path(*parts[1:])
+        if not path.is_file():
+            name = path.relative_to(self.root)
+            raise UserError(f"{name}: no such file; run make render ENV={self.environment}", MISSING)
+        return path
+
+    def document(self, *parts: str) -> dict[str, Any]:
+        """Returns a rendered file's content."""
+        import yaml
+
+        path = self.file(*parts)
+        return read_yaml(path, yaml.SafeLoader, path.relative_to(self.root).as_posix())[0]
+
+    def name(self, *parts: str) -> str:
+        """Returns the name that a rendered file gives to what it makes."""
+        return str(self.document(*parts).get("name") or "")

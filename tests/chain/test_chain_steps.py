@@ -1,0 +1,86 @@
+"""The steps as the Makefile calls them: what they ask for and order, what they keep, and what a refusal means."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from scripts import state
+from scripts.chain import data, deployment, job
+from scripts.errors import FAILED, UNREACHABLE
+from scripts.files import ROOT
+from tests.chain.world import refused
+
+HOLDS = """
+import pathlib, sys, time
+from scripts.chain.alone import alone
+with alone(pathlib.Path(sys.argv[1]), "make all ENV=demo"):
+    print("mine", flush=True)
+    time.sleep(float(sys.argv[2]))
+"""
+EXPIRED = {"code": 1, "err": "ERROR: (ExpiredAuthenticationToken) The access token expiry UTC time is earlier.\n"}
+
+
+@pytest.fixture
+def with_data(world, tmp_path):
+    """A project with prepared data, as the version file says."""
+    for folder in ("pipelines", "endpoints"):
+        shutil.copytree(ROOT / folder / "demo", tmp_path / folder / "demo")
+    (tmp_path / "data" / "demo").mkdir(parents=True)
+    (tmp_path / "data" / "demo" / "manifest.json").write_text(json.dumps({"version": "abc"}))
+    object.__setattr__(world.run, "root", tmp_path)
+    return world
+
+
+def test_the_splits_are_registered_once(with_data):
+    for _ in range(2):
+        data.register(with_data.run)
+    assert with_data.calls() == ["data create"] * 3
+    (first, *_) = with_data.words("data create")
+    assert first[first.index("--set") + 1 :][:2] == ["name=azureml-chat-train", "version=abc"]
+    assert state.kept(with_data.folder, "data-version") == "abc"
+
+
+def test_a_login_that_ended_is_no_missing_asset_and_names_the_way_out(with_data):
+    with_data.say("data show", EXPIRED)
+    code, said = refused(data.register, with_data.run)
+    assert code == UNREACHABLE and said.endswith("; az login signs in anew") and with_data.calls() == []
+
+
+@pytest.mark.parametrize("came", [True, False])
+def test_a_request_that_a_killed_run_had_sent_is_found(with_data, prepared, came):
+    """Its answer got lost, and the second one is refused: what is asked for is there all the same."""
+    name = state.job_name(prepared.folder, "demo", root=prepared.run.root)
+    there = {f"job/{name}": {"status": "Running"}} if came else {}
+    prepared.say("job create", {"code": 1, "err": "ERROR: (Conflict) there already\n", "set": there})
+    if came:
+        job.submit(prepared.run)
+    else:
+        code, sentence = refused(job.submit, prepared.run)
+        assert code == FAILED and f"job {name} was not submitted; make finetune ENV=demo" in sentence
+
+
+def test_a_deployment_gets_all_traffic_and_says_what_it_costs(registered, capfd):
+    deployment.deploy(registered.run)
+    assert registered.calls() == ["online-deployment create", "online-endpoint update"]
+    assert capfd.readouterr().out.endswith("billed until make undeploy ENV=demo BACKEND=local\n")
+
+
+def test_a_model_that_is_not_registered_leaves_no_endpoint(world):
+    assert "make register" in refused(deployment.deploy, world.run)[1] and world.calls() == []
+
+
+def test_a_second_run_waits_for_the_first_and_a_killed_ones_lock_is_no_obstacle(tmp_path):
+    command = [sys.executable, "-c", HOLDS, str(tmp_path / "demo" / "local")]
+    options = {"cwd": ROOT, "stdout": subprocess.PIPE, "text": True}
+    first = subprocess.Popen([*command, "60"], **options)
+    assert first.stdout.readline() == "mine\n"
+    second = subprocess.Popen([*command, "0"], **options)
+    waits = f"make all ENV=demo (process {first.pid}) is at work in this environment; waiting until it ends\n"
+    assert second.stdout.readline().endswith(waits)
+    first.send_signal(signal.SIGKILL)
+    assert second.communicate(timeout=20)[0] == "mine\n" and second.returncode == 0
+    first.communicate()
