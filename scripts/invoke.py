@@ -46,7 +46,7 @@ def run(arguments: list[str] | None = None) -> int:
     values = from_arguments(options)
     case = question(values.environment, options.row)
     if options.write:
-        files.write(options.write, request.body(case.messages, values.data["request"]))
+        files.write_private(options.write, request.body(case.messages, values.data["request"]))
     if options.show:
         sys.stdout.write(show(case, *answer.told(options.show.read_text(encoding="utf-8"))) + "\n")
     if options.why:

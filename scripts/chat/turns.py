@@ -9,7 +9,7 @@ from typing import Any
 
 from scripts.conversation.request import PARAMETERS
 from scripts.errors import UserError, suggest
-from scripts.files import ROOT
+from scripts.files import ROOT, append_private
 from scripts.strict_yaml import scalar
 
 OFFERED = ("temperature", "top_p", "do_sample", "max_new_tokens")  # the parameters that values' `request` has
@@ -65,10 +65,10 @@ def save(messages: list[dict[str, str]], path: Path) -> int:
     row = json.dumps({"messages": messages}, ensure_ascii=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a+", encoding="utf-8") as file:
+        with append_private(path) as file:
             file.seek(0)
-            content = file.read()
-            file.write(("\n" if content and not content.endswith("\n") else "") + row + "\n")
+            content = file.read().decode()
+            file.write((("\n" if content and not content.endswith("\n") else "") + row + "\n").encode())
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from None
     except ValueError:  # what stands there is not text, or the name cannot be one

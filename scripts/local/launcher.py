@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import FAILED, UNREACHABLE, UserError
-from scripts.files import ROOT, write
+from scripts.files import ROOT, append_private, write_private
 from scripts.local.core.home import Home, credentials
 
 LITTLE_BYTES = 2**16  # free on a disk that is as good as full
@@ -61,7 +61,7 @@ def healthy(home: Home) -> bool:
 
 @contextlib.contextmanager
 def _one_at_a_time(home: Home) -> Iterator[None]:
-    with (home.root / "up.lock").open("a") as lock:
+    with append_private(home.root / "up.lock") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -86,8 +86,8 @@ def up(home: Home) -> bool:
                     UNREACHABLE,
                 )
             time.sleep(0.05)
-        with home.log.open("ab") as log:
-            start = log.tell()
+        with append_private(home.log) as log:
+            start = log.seek(0, os.SEEK_END)
             process = subprocess.Popen(
                 [sys.executable, "-m", "scripts.local", "serve"],
                 stdin=subprocess.DEVNULL,
@@ -247,5 +247,5 @@ def sign_in(home: Home, variables: dict[str, str], az: str, subscription: str) -
                 )
                 if done.returncode:
                     raise UserError(f"`az {words[0]}` to the local Azure ML failed: {done.stderr.strip()}", FAILED)
-            write(marker, variables["AZURE_CLIENT_ID"])
+            write_private(marker, variables["AZURE_CLIENT_ID"])
     return variables

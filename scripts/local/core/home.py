@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
 import secrets
+import stat
 import uuid
 from pathlib import Path
 
 from scripts.errors import FILE, UserError
-from scripts.files import ROOT, write_private
+from scripts.files import ROOT, private_folder, write_private
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,12 +61,28 @@ class Home:
         self.azure = root / "azure"  # AZURE_CONFIG_DIR of the official CLI, a folder a subscription
 
     def create(self) -> None:
-        """Makes the folders that are not there yet."""
-        if self.root.exists() and not self.root.is_dir():
-            raise UserError(
-                f"{self.root}: the home of the local Azure ML must be a folder; set AZUREML_LOCAL_HOME to one."
-            )
-        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Makes the folders that are not there yet, and the home private; refuses what another user may have put there.
+
+        Whoever owns the home, or the place where a link leads, can read the keys in it and put jobs there.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            there = self.root.lstat()
+            fault = (
+                "is a link" if stat.S_ISLNK(there.st_mode)
+                else "is no folder" if not stat.S_ISDIR(there.st_mode)
+                else f"belongs to another user ({there.st_uid})" if there.st_uid != os.geteuid()
+                else None
+            )  # fmt: skip
+            if fault:
+                raise UserError(
+                    f"{self.root}: {fault}, and the home of the local Azure ML must be a folder of your own; set "
+                    "AZUREML_LOCAL_HOME to one.",
+                    FILE,
+                )
+        private_folder(self.root)
+        for path in self.root.iterdir():  # what an older version, or another umask, left readable
+            if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o077:
+                path.chmod(0o600)
         for folder in (self.blobs, self.uploads, self.jobs, self.deployments):
             folder.mkdir(exist_ok=True)
 
