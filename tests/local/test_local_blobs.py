@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import os
 import ssl
+from urllib.parse import urlsplit
 
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
@@ -132,7 +134,9 @@ def raw(local, account, method, path):
     connection = http.client.HTTPSConnection(
         "127.0.0.1", local.emulated.record["proxy_port"], context=context, timeout=10
     )
-    connection.set_tunnel(f"{account}.blob.core.windows.net", 443)
+    key = urlsplit(os.environ["HTTPS_PROXY"]).netloc.rpartition("@")[0]
+    headers = {"Proxy-Authorization": f"Basic {base64.b64encode(key.encode()).decode()}"}
+    connection.set_tunnel(f"{account}.blob.core.windows.net", 443, headers)
     connection.request(method, path, b"1" if method == "PUT" else None)
     return connection.getresponse().status
 

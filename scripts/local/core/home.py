@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -14,6 +16,8 @@ from pathlib import Path
 from scripts.errors import FILE, UserError
 from scripts.files import ROOT, private_folder, write_private
 
+PROXY_USER = "local"
+
 
 @dataclasses.dataclass(frozen=True)
 class Record:
@@ -23,7 +27,6 @@ class Record:
     proxy_port: int
     plain_port: int
     key: str
-    tls_port: int = 0
     started: float = 0.0
 
 
@@ -36,6 +39,11 @@ class Credentials:
     client_secret: str
     object_id: str
     sas_signature: str
+
+    @property
+    def proxy_key(self) -> str:
+        """The key of the proxy: not another secret to keep, and the same after a restart, so that shells stay valid."""
+        return hmac.digest(self.client_secret.encode(), b"proxy", hashlib.sha256).hex()
 
 
 class Home:

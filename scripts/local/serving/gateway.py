@@ -139,8 +139,9 @@ async def _ask(call: Call, server: Server) -> Response:
         await server.ready.wait()
         async with server.slots:
             kind = call.request.headers.get("content-type", "application/json")
+            headers = {"content-type": kind, "authorization": f"Bearer {server.secret}"}
             url = f"http://127.0.0.1:{server.port}/score"
-            answer = await _http().request(call.request.method, url, content=body, headers={"content-type": kind})
+            answer = await _http().request(call.request.method, url, content=body, headers=headers)
     except httpx.HTTPError:  # it ended, and took the connection with it
         return _refused_by_model(502, b"", "text/plain")
     kind = answer.headers.get("content-type", "application/json")

@@ -6,6 +6,7 @@ import asyncio
 import collections
 import dataclasses
 import os
+import secrets
 import shutil
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError
 from scripts.local.resources import deployment_log, models
 from scripts.local.resources.deployments import PROBES, probe_seconds
+from scripts.local.scoring.door import KEY_VARIABLE
 from scripts.local.serving import conda_file
 
 SCORING = "scripts.local.scoring"
@@ -62,6 +64,7 @@ class ScoringServer:
         self.state, self.key, self.plan = state, key, plan
         self.log = deployment_log.folder(state, key) / "log.txt"
         self.port = 0
+        self.secret = secrets.token_urlsafe(24)  # whoever sends it comes from the gateway, which asks for the key
         self.ready = asyncio.Event()
         self.ended = asyncio.Event()
         self.restarting = False  # it has served, and ended by itself
@@ -134,7 +137,7 @@ class ScoringServer:
         words += ["--port", str(self.port), "--log", str(self.log), "--max-batch", str(settings.max_batch)]
         words += ["--answer-shape", settings.answer_shape]
         words += ["--threads", str(settings.serving_threads)] if settings.serving_threads else []
-        child = await processes.spawn(words, self.log, dict(self.plan.variables))
+        child = await processes.spawn(words, self.log, {**dict(self.plan.variables), KEY_VARIABLE: self.secret})
         self._remember(child.identity)
         watch = self.state.start(self._watch())
         try:
@@ -155,7 +158,8 @@ class ScoringServer:
         deployment_log.event(self.state, self.key, "Started", "Started container inference-server")
         probe, patience = min(self.plan.probes, key=lambda each: each[1])
         allowed = min(patience / settings.start_scale, settings.ready_seconds)
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+        headers = {"authorization": f"Bearer {self.secret}"}
+        async with httpx.AsyncClient(trust_env=False, timeout=5, headers=headers) as client:
             while (passed := time.monotonic() - started) < allowed:
                 try:
                     if (await client.get(f"http://127.0.0.1:{self.port}/")).status_code == 200:
