@@ -81,9 +81,12 @@ class Proxy:
         loop = asyncio.get_running_loop()
         try:
             _acknowledge(client)
-            refusal = self._refusal(await asyncio.wait_for(_head(client), SECONDS))
-            if refusal is not None:
-                await loop.sock_sendall(client, refusal)
+            head, early = await asyncio.wait_for(_head(client), SECONDS)
+            refusal = self._refusal(head)
+            if refusal is not None or early:
+                await loop.sock_sendall(
+                    client, refusal or _answer("400 Bad Request", "Wait for the tunnel.")
+                )
                 client.close()
                 return
             await loop.sock_sendall(client, b"HTTP/1.1 200 Connection established\r\n\r\n")
@@ -112,15 +115,16 @@ class Proxy:
         return _answer("403 Host not emulated", f"{target} is not emulated: the local Azure ML lets nothing out.")
 
 
-async def _head(client: socket.socket) -> bytes:
-    """Reads the head of a request; raises ValueError where a client sends something else, or more before an answer."""
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
+async def _head(client: socket.socket) -> tuple[bytes, bytes]:
+    """Reads the head of a request, and what came behind it; raises ValueError where a client sends something else."""
+    data = b""
+    while b"\r\n\r\n" not in data:
         part = await asyncio.get_running_loop().sock_recv(client, LONGEST_HEAD)
-        head += part
-        if not part or len(head) > LONGEST_HEAD or b"\r\n\r\n" in head[:-4]:
+        data += part
+        if not part or len(data) > LONGEST_HEAD:
             raise ValueError("no request to a proxy")
-    return head
+    head, _, early = data.partition(b"\r\n\r\n")
+    return head, early
 
 
 def _answer(status: str, text: str, headers: str = "") -> bytes:
