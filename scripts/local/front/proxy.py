@@ -84,9 +84,7 @@ class Proxy:
             head, early = await asyncio.wait_for(_head(client), SECONDS)
             refusal = self._refusal(head)
             if refusal is not None or early:
-                await loop.sock_sendall(
-                    client, refusal or _answer("400 Bad Request", "Wait for the tunnel.")
-                )
+                await loop.sock_sendall(client, refusal or _answer("400 Bad Request", "Wait for the tunnel."))
                 client.close()
                 return
             await loop.sock_sendall(client, b"HTTP/1.1 200 Connection established\r\n\r\n")
