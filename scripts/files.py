@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, TypeVar
+from typing import IO, Any, BinaryIO, NoReturn, TypeVar
 
 from scripts.errors import FILE, INVALID, UserError, one_line
 from scripts.shape import shaped
@@ -48,6 +48,18 @@ def write(path: Path, content: str | bytes, mode: int = 0o666) -> None:
 def write_private(path: Path, content: str | bytes) -> None:
     """Writes a file that only its owner may read."""
     write(path, content, 0o600)
+
+
+def private_folder(path: Path) -> None:
+    """Makes a folder that only its owner may enter, also where it was there before and others could."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o700)
+
+
+def append_private(path: Path) -> IO[bytes]:
+    """Opens a file to read and append to; one that was not there only its owner may read."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "a+b")
 
 
 @contextmanager

@@ -49,14 +49,14 @@ def run(arguments: list[str] | None = None) -> int:
     run = chain.run_of(options)
     case = question(run.environment, options.row)
     asked, answered = run.folder / "request.json", run.folder / "response.json"
-    files.write(asked, request.body(case.messages, run.values.data["request"]))
+    files.write_private(asked, request.body(case.messages, run.values.data["request"]))
     name, deployment = endpoint.name_of(run), run.name(*FILE)
     got = run.az.run("online-endpoint", "invoke", "-n", name, "-d", deployment, "-r", str(asked), "-o", "tsv")
     if got.code:
         print(got.err.rstrip(), file=sys.stderr, flush=True)
         _ask_again(run.values, case)
         return FAILED
-    files.write(answered, got.out)
+    files.write_private(answered, got.out)
     sys.stdout.write(show(case, *answer.told(got.out)) + "\n")
     return 0
 

@@ -18,8 +18,7 @@ import time
 from pathlib import Path
 
 from scripts.errors import FAILED, MISSING, UserError, main
-from scripts.files import ROOT, read_text, refuse
-from scripts.files import write as write_file
+from scripts.files import ROOT, private_folder, read_text, refuse, write_private
 
 JOB_TAG = "job"  # of a registered model: the job that it belongs to
 ENDED_BADLY = frozenset({"failed", "canceled", "notresponding"})
@@ -52,8 +51,9 @@ def kept(folder: Path, name: str) -> str:
 
 
 def write(folder: Path, name: str, value: str) -> None:
-    """Writes a value so that a reader sees the old one or the new one, never half."""
-    write_file(folder / name, f"{value}\n")
+    """Writes a value so that a reader sees the old one or the new one, never half; the folder is the user's alone."""
+    private_folder(folder)
+    write_private(folder / name, f"{value}\n")
 
 
 def plain_status(status: str) -> str:

@@ -13,7 +13,9 @@ from packaging.utils import canonicalize_name
 from scripts.files import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+PINNED = dict(re.findall(r"^([\w.-]+)==([\w.]+)", CONSTRAINTS, re.M))  # names as canonicalize_name writes them
+WITHOUT_HASH = {"torch"}  # whose builds differ by index
 
 
 def test_a_clone_of_git_for_windows_has_the_same_bytes(tmp_path: Path):
@@ -61,20 +63,37 @@ def closure(*groups: str) -> set[str]:
 
 
 def test_every_package_is_pinned_and_the_constraints_agree():
-    pinned = {canonicalize_name(name): version for name, version in (line.split("==") for line in CONSTRAINTS)}
     for requirement in direct():
-        assert str(requirement.specifier) == f"=={pinned[canonicalize_name(requirement.name)]}", requirement
+        if requirement.name not in WITHOUT_HASH:
+            assert str(requirement.specifier) == f"=={PINNED[canonicalize_name(requirement.name)]}", requirement
 
 
 def test_the_constraints_pin_all_that_the_packages_bring_along():
-    pinned = {canonicalize_name(line.split("==")[0]) for line in CONSTRAINTS}
-    here = set(PROJECT["dependency-groups"]) - {"bench"}  # which only `make bench-data` installs
-    assert closure(*here) - pinned - {"setuptools"} == set()  # which every environment of Python 3.11 has
+    here = set(PROJECT["dependency-groups"]) - {"bench", "demo-model"}  # `make bench-data`'s; one without its own
+    assert closure(*here) - set(PINNED) == WITHOUT_HASH
 
 
-def test_the_constraints_are_sorted_and_name_a_package_once():
-    assert sorted(CONSTRAINTS, key=str.lower) == CONSTRAINTS
-    assert len({canonicalize_name(line.split("==")[0]) for line in CONSTRAINTS}) == len(CONSTRAINTS)
+def test_every_constraint_has_a_hash_and_names_a_package_once():
+    entries = re.split(r"\n(?=\S)", CONSTRAINTS.partition("\n")[2].strip())
+    entries = [entry for entry in entries if not entry.startswith("#")]
+    assert all(re.search(r"--hash=sha256:[0-9a-f]{64}\b", entry) for entry in entries)
+    assert len(entries) == len(PINNED)
+
+
+def test_what_torch_brings_along_comes_with_hashes():
+    """`make` installs torch itself without them, and would take what it brings along without them too."""
+    brought = closure("torch") - WITHOUT_HASH
+    assert brought <= closure("core", "observe", "beside-torch") | {"setuptools"}
+
+
+def test_make_installs_nothing_but_torch_without_hashes():
+    for group in ("core", "observe", "local", "dev", "bench"):
+        command = ["make", "-n", "-B", "--no-print-directory", f".venv/.installed-{group}"]
+        shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        calls = re.findall(r"-m pip install ([^&|]*)", shown)
+        assert [call for call in calls if "--require-hashes" not in call] == (
+            ["-q --disable-pip-version-check --group torch "] if group not in ("core", "observe") else []
+        ), (group, calls)
 
 
 def test_the_linter_of_imports_sees_every_module():

@@ -155,12 +155,18 @@ def _is_broken_connection(error: BaseException) -> bool:
     return isinstance(error, (ServiceRequestError, ServiceResponseError, RequestException, ConnectionError))
 
 
+def proxy_shown() -> str:
+    """Returns the proxy of the environment as a message may show it: without a password."""
+    return re.sub("//.*@", "//", os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy") or "")
+
+
 def _unreachable(text: str) -> str:
-    proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
+    proxy = proxy_shown()
     if "CERTIFICATE_VERIFY_FAILED" in text:
         bundle = os.environ.get("REQUESTS_CA_BUNDLE")
         known = f"REQUESTS_CA_BUNDLE is {bundle}" if bundle else "REQUESTS_CA_BUNDLE is not set"
-        return f"the certificate that Azure (or the proxy {proxy}) shows is not trusted; {known}"
+        either = f" (or the proxy {proxy})" if proxy else ""
+        return f"the certificate that Azure{either} shows is not trusted; {known}"
     # The innermost words of a connection error, without the objects that it is wrapped in.
     reasons = re.findall(r"\[Errno -?\d+\] [^'\")\]>]+|Tunnel connection failed: [^'\")\]>]+", text)
     reason = reasons[-1] if reasons else text

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts import files
+from scripts.azure.answers import proxy_shown
 from scripts.deadline import within
 from scripts.errors import CouldNotAskError, one_line
 
@@ -75,8 +76,7 @@ def _sentence(error: Exception, seconds: float) -> str:
     if isinstance(error, TimeoutError):
         return f"no way to log in to Azure answered within {seconds:g} s: {_ADVICE}"
     if "Unable to connect to proxy" in str(error):
-        proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
-        return f"Azure's login cannot be reached through the proxy {proxy} (HTTPS_PROXY)"
+        return f"Azure's login cannot be reached through the proxy {proxy_shown()} (HTTPS_PROXY)"
     if _refused(error):
         reason = re.search(r"AADSTS\d+: [^\r\n]*?(?=\s*Trace ID|[\r\n]|$)", str(error))
         return (

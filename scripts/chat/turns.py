@@ -9,7 +9,7 @@ from typing import Any
 
 from scripts.conversation.request import PARAMETERS
 from scripts.errors import UserError, suggest
-from scripts.files import ROOT, read_text
+from scripts.files import ROOT, append_private, read_text
 from scripts.strict_yaml import scalar
 
 LARGEST = 2**30  # bytes of rows that a conversation is appended to
@@ -67,8 +67,8 @@ def save(messages: list[dict[str, str]], path: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         content = read_text(path, "name another file", most=LARGEST) or ""
-        with path.open("a", encoding="utf-8") as file:
-            file.write(("\n" if content and not content.endswith("\n") else "") + row + "\n")
+        with append_private(path) as file:
+            file.write((("\n" if content and not content.endswith("\n") else "") + row + "\n").encode())
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror})") from None
     except ValueError:  # the name cannot be one

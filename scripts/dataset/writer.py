@@ -126,7 +126,7 @@ def recover(folder: Path, manifest: str) -> None:
 @contextlib.contextmanager
 def alone(folder: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Holds `folder` for this process; says so where another one has it, and waits until that one is done."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # conversations
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         try:

@@ -28,8 +28,8 @@ def run(arguments: list[str] | None = None) -> int:
     made = compare.evaluate(values, meant.version, folder, client, ask_endpoint=not options.engine)
     plain = made.as_dict()
     paths = [evaluation.write(made, folder), folder / "evaluation.md", folder / "evaluation.html"]
-    files.write(paths[1], report.markdown(plain))
-    files.write(paths[2], report.html(plain))
+    files.write_private(paths[1], report.markdown(plain))
+    files.write_private(paths[2], report.html(plain))
     if options.output == "json":
         print(json.dumps(plain, indent=1, ensure_ascii=False))
     else:

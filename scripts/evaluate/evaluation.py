@@ -91,7 +91,7 @@ class Evaluation:
 
 def write(evaluation: Evaluation, folder: Path) -> Path:
     """Writes evaluation.json into a folder and returns its path."""
-    files.write(folder / FILE, json.dumps(evaluation.as_dict(), indent=1, ensure_ascii=False) + "\n")
+    files.write_private(folder / FILE, json.dumps(evaluation.as_dict(), indent=1, ensure_ascii=False) + "\n")
     return folder / FILE
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import FAILED, UNREACHABLE, UserError
-from scripts.files import ROOT, write
-from scripts.local.core.home import Home, credentials
+from scripts.files import ROOT, append_private, write_private
+from scripts.local.core.home import PROXY_USER, Home, credentials
 
 LITTLE_BYTES = 2**16  # free on a disk that is as good as full
 START_SECONDS = 60.0
@@ -67,7 +67,7 @@ def healthy(home: Home) -> bool:
 
 @contextlib.contextmanager
 def _one_at_a_time(home: Home) -> Iterator[None]:
-    with home.starting.open("a") as lock:
+    with append_private(home.starting) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -92,8 +92,8 @@ def up(home: Home) -> bool:
                     UNREACHABLE,
                 )
             time.sleep(0.05)
-        with home.log.open("ab") as log:
-            start = log.tell()
+        with append_private(home.log) as log:
+            start = log.seek(0, os.SEEK_END)
             process = subprocess.Popen(
                 [sys.executable, "-m", "scripts.local", "serve"],
                 stdin=subprocess.DEVNULL,
@@ -196,7 +196,7 @@ def environment(home: Home, base: dict[str, str], workspace: dict[str, str] | No
         raise UserError("The local Azure ML does not run; start it with `make local-up`.", UNREACHABLE)
     principal = credentials(home)
     variables = {key: value for key, value in base.items() if not _LEADS_ELSEWHERE.fullmatch(key)}
-    proxy = f"http://127.0.0.1:{record.proxy_port}"
+    proxy = f"http://{PROXY_USER}:{principal.proxy_key}@127.0.0.1:{record.proxy_port}"
     variables |= {
         "AZUREML_LOCAL_HOME": str(home.root),
         "HTTPS_PROXY": proxy,
@@ -238,13 +238,19 @@ def sign_in(home: Home, variables: dict[str, str], az: str, subscription: str) -
     marker = folder / "signed-in"
     with _one_at_a_time(home):
         if not (marker.exists() and marker.read_text() == variables["AZURE_CLIENT_ID"]):
-            principal = ["-u", variables["AZURE_CLIENT_ID"], "-p", variables["AZURE_CLIENT_SECRET"]]
+            # `@-`: az reads the value from standard input. A command line is what every user of the machine can read.
+            principal = ["-u", variables["AZURE_CLIENT_ID"], "-p", "@-"]
             login = ["login", "--service-principal", *principal, "--tenant", variables["AZURE_TENANT_ID"]]
             for words in (login, ["account", "set", "-s", subscription]):
                 done = subprocess.run(
-                    [az, *words, "-o", "none"], env=variables, capture_output=True, text=True, check=False
+                    [az, *words, "-o", "none"],
+                    env=variables,
+                    input=variables["AZURE_CLIENT_SECRET"],
+                    capture_output=True,
+                    text=True,
+                    check=False,
                 )
                 if done.returncode:
                     raise UserError(f"`az {words[0]}` to the local Azure ML failed: {done.stderr.strip()}", FAILED)
-            write(marker, variables["AZURE_CLIENT_ID"])
+            write_private(marker, variables["AZURE_CLIENT_ID"])
     return variables

@@ -1,6 +1,6 @@
 """`python -m scripts.local serve`: the emulator in the foreground.
 
-client -- CONNECT --> front/proxy.py -- TLS --> front/application.py --> the tables of routes.py
+client -- CONNECT, then TLS --> front/proxy.py --> front/application.py --> the tables of routes.py
 child processes, MLflow and control ---> plain listener ---> the same application, other tables
 
 Here the parts are made and handed to those that need them.
@@ -19,14 +19,13 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import uvicorn
 
-from scripts import slow_clients
 from scripts.errors import FAILED, FILE, UserError, one_line
 from scripts.files import refuse, write_private
 from scripts.local.core import lookup, operations, ports
@@ -34,9 +33,9 @@ from scripts.local.core import settings as settings_file
 from scripts.local.core.home import ANEW, Home, Record, credentials
 from scripts.local.core.state import Parts, State
 from scripts.local.core.store import Store
+from scripts.local.front import certificates
 from scripts.local.front.application import Application, is_emulated
-from scripts.local.front.certificates import server_context
-from scripts.local.front.proxy import Proxy
+from scripts.local.front.proxy import Prompt, Proxy
 from scripts.local.jobs.runner import Runner
 from scripts.local.resources.mlflow_server import MlflowServer
 from scripts.local.routes import TABLES, WORK
@@ -51,6 +50,10 @@ class Listener(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leaves the signals alone."""
         yield
+
+    def protocol(self) -> asyncio.Protocol:
+        """Returns what speaks HTTP on a connection that somebody else has accepted."""
+        return Prompt(self.config, self.server_state, {})
 
 
 def _listen(port: int | None) -> socket.socket:
@@ -100,7 +103,6 @@ async def _main(home: Home) -> None:
     sockets = {
         "proxy": _listen(last.proxy_port if last else None),
         "plain": _listen(last.plain_port if last else None),
-        "tls": _listen(None),
     }
     numbers = {f"{name}_port": sock.getsockname()[1] for name, sock in sockets.items()}
     record = Record(pid=os.getpid(), **numbers, key=secrets.token_urlsafe(24), started=time.time())
@@ -110,16 +112,15 @@ async def _main(home: Home) -> None:
     runner = Runner(state, tracking)
     servers = ScoringServers(state)
     parts = Parts(state, runner, servers, tracking, WORK)
-    listeners = [
-        _uvicorn(Application(parts, TABLES, plain=False), ssl_context=server_context(home)),
-        _uvicorn(Application(parts, TABLES, plain=True)),
-    ]
-    serving = [
-        asyncio.create_task(listener.serve([sockets[name]]))
-        for listener, name in zip(listeners, ("tls", "plain"), strict=True)
-    ]
-    proxy = Proxy(record.tls_port, functools.partial(is_emulated, state), home.refused)
-    accepting = await proxy.serve(sockets["proxy"])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificates.renew(home, context)
+    tunnels, plain = (_uvicorn(Application(parts, TABLES, plain=each)) for each in (False, True))
+    serving = [asyncio.create_task(each.serve(own)) for each, own in ((tunnels, []), (plain, [sockets["plain"]]))]
+    proxy = Proxy(
+        state.credentials.proxy_key, functools.partial(is_emulated, state), home.refused, context, tunnels.protocol
+    )
+    accepting = state.start(proxy.serve(sockets["proxy"]))
+    state.start(_keep_certificate(home, context))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, state.stopping.set)
     # What the last process left: half uploads, jobs that died with it, deployments and operations.
@@ -132,30 +133,36 @@ async def _main(home: Home) -> None:
     state.log.info("serving %s through the proxy on port %d", home.root, record.proxy_port)
     await state.stopping.wait()
     state.log.info("stopping")
-    accepting.close()
+    accepting.cancel()
     await asyncio.gather(runner.close(), servers.close())
     for task in list(state.tasks):
         task.cancel()
     await asyncio.gather(*state.tasks, return_exceptions=True)
     tracking.close()
     state.store.close()
-    proxy.close()
-    for listener in listeners:
+    for listener in (tunnels, plain):
         listener.should_exit = True
         listener.force_exit = True
     await asyncio.gather(*serving)
 
 
-def _uvicorn(application: Application, ssl_context: Any = None) -> Listener:
+async def _keep_certificate(home: Home, context: ssl.SSLContext) -> None:
+    """Makes the authority anew before it ends, for an emulator that runs for weeks."""
+    while True:
+        await asyncio.sleep(3600)
+        certificates.renew(home, context)
+
+
+def _uvicorn(application: Application) -> Listener:
     config = uvicorn.Config(
         application,
-        http=slow_clients.Protocol,
+        http=Prompt,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_keep_alive=120,
-        ssl_context_factory=(lambda config, default: ssl_context) if ssl_context else None,
     )
+    config.load()
     return Listener(config)

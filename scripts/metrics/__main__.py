@@ -15,8 +15,7 @@ from scripts import state
 from scripts.azure import client as client_module
 from scripts.errors import MISSING, USAGE, UserError, main
 from scripts.evaluate import model_version
-from scripts.files import ROOT
-from scripts.files import write as write_file
+from scripts.files import ROOT, write_private
 from scripts.metrics import job_page, job_runs, table
 from scripts.metrics.job_runs import RUNNING, Run
 from scripts.values.read import Values, add_arguments, from_arguments
@@ -28,7 +27,7 @@ SECONDS = 3  # between two looks at a run that is watched
 def write(job: str, runs: Sequence[Run], refresh: int = 0) -> Path:
     """Writes runs/<job>/metrics.html so that a browser never loads half of it; returns its path."""
     path = RUNS / job / "metrics.html"
-    write_file(path, job_page.job_page(job, runs, refresh))
+    write_private(path, job_page.job_page(job, runs, refresh))
     return path
 
 

@@ -41,7 +41,7 @@ def run(arguments: list[str] | None = None) -> int:
         print(f"error: {len(unasked)} checks had no answer: {unasked[0]}", file=sys.stderr)
     if options.record:
         overridden = bool(code) and options.warn
-        files.write(options.record, results.as_json(values.environment, found, overridden=overridden) + "\n")
+        files.write_private(options.record, results.as_json(values.environment, found, overridden=overridden) + "\n")
     if code and options.warn:
         print(f"PREFLIGHT=warn: going on although preflight ends with {code}", file=sys.stderr)
         return 0

@@ -134,7 +134,7 @@ def test_a_sentence_is_the_message_alone(monkeypatch: pytest.MonkeyPatch, error:
 
 
 def test_proxy_and_certificate_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://p:1")
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:s/3@cret@p:1")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/ca.pem")
     refused = ServiceRequestError("Unable to connect to proxy: Tunnel connection failed: 403 Forbidden")
     assert answers.sentence(refused) == (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 import time
@@ -44,6 +45,15 @@ class Local:
         """Returns a name that no other test uses."""
         self.count += 1
         return f"{stem}-{int(time.time() * 1000) % 10**9}{self.count}"
+
+    def tracking(self) -> str:
+        """Returns the tracking URI of the listener for jobs, and gives this process a token for it."""
+        token = self.ml._credential.get_token("https://management.azure.com/.default").token
+        os.environ["MLFLOW_TRACKING_TOKEN"] = token
+        words = self.emulated.workspace
+        path = f"/subscriptions/{words['subscription_id']}/resourceGroups/{words['resource_group']}"
+        path += f"/providers/Microsoft.MachineLearningServices/workspaces/{words['workspace']}"
+        return f"http://127.0.0.1:{self.emulated.record['plain_port']}/mlflow/v2.0{path}"
 
     def cluster(self, name: str = "gpu-cluster") -> str:
         """Makes sure that a cluster exists and returns its name."""
@@ -145,6 +155,7 @@ def fake_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated
 def local(fake_emulator: Emulated, tmp_path: Path) -> Iterator[Local]:
     """The emulator with fakes and the SDK's clients; the test runs in the emulator's environment."""
     patch = enter(fake_emulator)
+    patch.setenv("MLFLOW_TRACKING_TOKEN", "")  # a test may give it a value
     yield Local(fake_emulator, tmp_path, *fake_emulator.clients())
     patch.undo()
 
@@ -155,6 +166,7 @@ def own(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Iterator[Lo
     emulated = Emulated(tmp_path_factory.mktemp("own-home"), WORKSPACE, FAKES)
     emulated.up()
     patch = enter(emulated)
+    patch.setenv("MLFLOW_TRACKING_TOKEN", "")
     yield Local(emulated, tmp_path, *emulated.clients())
     patch.undo()
     emulated.down()

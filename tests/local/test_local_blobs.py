@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import datetime
 import http.client
 import os
 import ssl
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+
+from tests.local.wire import Wire
 
 
 @pytest.fixture
@@ -132,7 +138,9 @@ def raw(local, account, method, path):
     connection = http.client.HTTPSConnection(
         "127.0.0.1", local.emulated.record["proxy_port"], context=context, timeout=10
     )
-    connection.set_tunnel(f"{account}.blob.core.windows.net", 443)
+    key = urlsplit(os.environ["HTTPS_PROXY"]).netloc.rpartition("@")[0]
+    headers = {"Proxy-Authorization": f"Basic {base64.b64encode(key.encode()).decode()}"}
+    connection.set_tunnel(f"{account}.blob.core.windows.net", 443, headers)
     connection.request(method, path, b"1" if method == "PUT" else None)
     return connection.getresponse().status
 
@@ -166,12 +174,62 @@ def test_listing_by_folder_and_by_page(container, local):
 
 
 def test_a_stranger_gets_nothing(container, local):
-    import requests
-
     account = container.account_name
     url = f"https://{account}.blob.core.windows.net/{container.container_name}/x"
     assert requests.get(url, timeout=10).status_code == 401
-    assert requests.get(f"{url}?sig=wrong", timeout=10).status_code == 401
+    assert requests.get(f"{url}?sig=wrong", timeout=10).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [
+        ("as it is", "BlobNotFound"),
+        ("expired", "AuthenticationFailed"),
+        ("not yet", "AuthenticationFailed"),
+        ("longer than signed", "AuthenticationFailed"),
+        ("wrong key", "AuthenticationFailed"),
+        ("other account", "AuthenticationFailed"),
+        ("write only", "AuthorizationPermissionMismatch"),
+        ("one container", "BlobNotFound"),
+        ("other container", "AuthenticationFailed"),
+        ("no end", "AuthenticationFailed"),
+    ],
+)
+def test_a_signature_opens_what_it_is_for_and_as_long(container, local, how, code):
+    """Signed by the storage SDK with the account's key, which the emulator's own signatures are held against too."""
+    from azure.storage.blob import generate_account_sas, generate_container_sas
+
+    words = local.emulated.workspace
+    group = f"/subscriptions/{words['subscription_id']}/resourceGroups/{words['resource_group']}"
+    path = f"{group}/providers/Microsoft.Storage/storageAccounts/{container.account_name}/listKeys"
+    key = Wire(local).ask("POST", path).json()["keys"][0]["value"]
+    account, now = container.account_name, datetime.datetime.now(datetime.UTC)
+    hour = datetime.timedelta(hours=1)
+    permission, start = "w" if how == "write only" else "rl", None
+    expiry = now - hour if how == "expired" else now + hour
+    if how == "wrong key":
+        key = base64.b64encode(b"k" * 64).decode()
+    if how == "other account":
+        account = "another"
+    if how == "not yet":
+        start = now + hour / 2
+    if "container" in how:
+        name = container.container_name if how == "one container" else "other"
+        sas = generate_container_sas(account, name, account_key=key, permission=permission, expiry=expiry)
+    else:
+        sas = generate_account_sas(account, key, "sco", permission, expiry, start)
+    if how == "longer than signed":
+        sas = sas.replace(f"se={expiry:%Y}", f"se={expiry.year + 1}")
+    if how == "no end":
+        sas = "&".join(part for part in sas.split("&") if not part.startswith("se="))
+    answer = requests.get(f"{container.primary_endpoint.partition('?')[0]}/nothing-here?{sas}", timeout=10)
+    assert answer.headers["x-ms-error-code"] == code, answer.text
+
+
+def test_what_the_service_gives_out_ends_within_two_days(container):
+    query = parse_qs(urlsplit(container.url).query)
+    ends = datetime.datetime.fromisoformat(query["se"][0]) - datetime.datetime.now(datetime.UTC)
+    assert datetime.timedelta(days=1) <= ends < datetime.timedelta(days=2, minutes=1)
 
 
 def test_the_same_content_is_uploaded_once(local):
@@ -188,7 +246,5 @@ def test_the_same_content_is_uploaded_once(local):
 
 
 def test_the_check_for_a_newer_cli_finds_nothing(local):
-    import requests
-
     answer = requests.get("https://azcliprod.blob.core.windows.net/cli/azure-cli-core/setup.py", timeout=10)
     assert answer.status_code == 404

@@ -56,15 +56,7 @@ def test_cancelling_a_job_that_has_ended_changes_nothing(local):
     with pytest.raises(HttpResponseError, match=f"The pipeline run {job} is in terminal status"):
         local.ml.jobs.begin_cancel(job)
     assert local.ml.jobs.get(job).status == "Completed"
-    assert mlflow.MlflowClient(plain_mlflow(local)).get_run(job).info.status == "FINISHED"
-
-
-def plain_mlflow(local):
-    """Returns the tracking URI of the listener for programs on this machine."""
-    words = local.emulated.workspace
-    path = f"/subscriptions/{words['subscription_id']}/resourceGroups/{words['resource_group']}"
-    path += f"/providers/Microsoft.MachineLearningServices/workspaces/{words['workspace']}"
-    return f"http://127.0.0.1:{local.emulated.record['plain_port']}/mlflow/v2.0{path}"
+    assert mlflow.MlflowClient(local.tracking()).get_run(job).info.status == "FINISHED"
 
 
 def test_a_job_that_is_submitted_twice_at_once_runs_once(local):

@@ -14,9 +14,8 @@ def tracking(local):
     words = local.emulated.workspace
     path = f"/subscriptions/{words['subscription_id']}/resourceGroups/{words['resource_group']}"
     path += f"/providers/Microsoft.MachineLearningServices/workspaces/{words['workspace']}"
-    plain = f"http://127.0.0.1:{local.emulated.record['plain_port']}/mlflow/v2.0{path}"
     return (
-        plain,
+        local.tracking(),
         f"https://eastus.api.azureml.ms/mlflow/v2.0{path}",
         f"https://eastus.api.azureml.ms/history/v1.0{path}",
     )

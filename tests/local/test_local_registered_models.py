@@ -15,8 +15,7 @@ def client(local):
     """MLflow's client on the plain listener, as jobs of this machine have it."""
     from mlflow import MlflowClient
 
-    words = Wire(local).workspace
-    uri = f"http://127.0.0.1:{local.emulated.record['plain_port']}/mlflow/v2.0{words}"
+    uri = local.tracking()
     return MlflowClient(uri, registry_uri=uri)
 
 

@@ -47,7 +47,7 @@ def test_a_host_that_is_not_emulated_is_refused_and_logged(local):
 def test_it_listens_on_the_loopback_only_and_keeps_its_secrets(local):
     process = psutil.Process(local.emulated.record["pid"])
     listening = [each.laddr.ip for each in process.net_connections() if each.status == psutil.CONN_LISTEN]
-    assert len(listening) == 3
+    assert len(listening) == 2
     assert set(listening) == {"127.0.0.1"}
     home = local.emulated.home
     for name in ("ca.pem", "ca-key.pem", "credentials.json", "emulator.json"):
@@ -252,7 +252,8 @@ def test_run_gives_a_program_the_environment_and_its_exit_code(fake_emulator):
     assert time.monotonic() - begun < 2
     assert done.returncode == 7
     seen = json.loads(done.stdout)
-    assert seen["HTTPS_PROXY"] == seen["https_proxy"] == f"http://127.0.0.1:{fake_emulator.record['proxy_port']}"
+    assert seen["HTTPS_PROXY"] == seen["https_proxy"] == fake_emulator.env["HTTPS_PROXY"]
+    assert seen["HTTPS_PROXY"].endswith(f"@127.0.0.1:{fake_emulator.record['proxy_port']}")
     assert seen["NO_PROXY"] == "127.0.0.1,localhost"
     assert "SSL_CERT_DIR" not in seen
     assert seen["AZURE_CLIENT_SECRET"] != "the-real-one"

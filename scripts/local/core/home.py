@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import hashlib
+import hmac
 import json
 import os
 import secrets
@@ -11,9 +14,10 @@ import uuid
 from pathlib import Path
 
 from scripts.errors import FILE, UserError, one_line
-from scripts.files import ROOT, read_json, refuse, write_private
+from scripts.files import ROOT, private_folder, read_json, refuse, write_private
 
 ANEW = "end the local Azure ML (make local-down) and move this away, and it is made anew"
+PROXY_USER = "local"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +28,6 @@ class Record:
     proxy_port: int
     plain_port: int
     key: str
-    tls_port: int = 0
     started: float = 0.0
 
 
@@ -42,6 +45,11 @@ class Credentials:
         for name, value in dataclasses.asdict(self).items():
             if not value.strip() or not value.isprintable():
                 raise ValueError(f"{name}: found {value!r:.60}, expected words or digits")
+
+    @property
+    def proxy_key(self) -> str:
+        """The key of the proxy: not another secret to keep, and the same after a restart, so that shells stay valid."""
+        return hmac.digest(self.client_secret.encode(), b"proxy", hashlib.sha256).hex()
 
 
 class Home:
@@ -81,9 +89,23 @@ class Home:
                 refuse(path, f"is no {'folder' if path in folders else 'file'}", ANEW, FILE)
 
     def create(self) -> None:
-        """Makes the folders that are not there yet."""
+        """Makes the folders that are not there yet, and the home private; refuses what another user may have put there.
+
+        Whoever owns the home, or the place where a link leads, can read the keys in it and put jobs there.
+        """
+        with contextlib.suppress(FileNotFoundError):
+            there = self.root.lstat()
+            fault = "is a link" if stat.S_ISLNK(there.st_mode) else ""
+            if not fault and there.st_uid != os.geteuid():
+                fault = f"belongs to another user ({there.st_uid})"
+            if fault:
+                todo = "the home of the local Azure ML must be a folder of your own: set AZUREML_LOCAL_HOME to one"
+                refuse(self.root, fault, todo, FILE)
         self.check()
-        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(self.root)
+        for path in self.root.iterdir():  # what an older version, or another umask, left readable
+            if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o077:
+                path.chmod(0o600)
         for folder in (self.blobs, self.uploads, self.jobs, self.deployments):
             folder.mkdir(exist_ok=True)
 

@@ -33,10 +33,14 @@ def workspace_of_scope(state: State, scope: str) -> Workspace:
     return Workspace(**document.body)
 
 
+def scope_of_path(words: dict[str, str]) -> str:
+    """Returns the scope of the workspace that a request's path names."""
+    return f"{words['subscription']}/{words['group']}/{words['workspace']}".lower()
+
+
 def workspace_of_path(state: State, words: dict[str, str]) -> Workspace:
     """Returns the workspace that a request's path names; raises Azure's 404."""
-    scope = f"{words['subscription']}/{words['group']}/{words['workspace']}"
-    document = state.store.get(SCOPE, "workspaces", scope)
+    document = state.store.get(SCOPE, "workspaces", scope_of_path(words))
     if document is None:
         raise unknown_resource(f"workspaces/{words['workspace']}", words["group"])
     return Workspace(**document.body)

@@ -110,6 +110,7 @@ class Server(Protocol):
     """The process behind a deployment. `ready` is set while it answers; `failure` says why it never will."""
 
     port: int
+    secret: str
     ready: asyncio.Event
     slots: asyncio.Semaphore
     limit: int
@@ -135,7 +136,7 @@ class Tracking(Protocol):
     async def request(self, workspace: Workspace, request: Request, path: str) -> Response: ...
     async def create_run(self, workspace: Workspace, job: str, properties: dict[str, Any]) -> None: ...
     async def end_run(self, workspace: Workspace, job: str, status: str) -> None: ...
-    def address(self, workspace: Workspace) -> str: ...
+    def variables(self, workspace: Workspace) -> dict[str, str]: ...
 
 
 @dataclasses.dataclass(frozen=True)

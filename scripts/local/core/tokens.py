@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import time
 from typing import Any
 
@@ -15,7 +17,12 @@ LIFETIME = 86399  # seconds, as Microsoft Entra ID gives a service principal
 ALGORITHM = "HS256"
 
 
-def make_token(state: State, audience: str) -> str:
+def tracking(scope: str) -> str:
+    """Returns the audience of what a job gets: it may reach MLflow in its workspace, and nothing else."""
+    return f"mlflow/{scope}"
+
+
+def make_token(state: State, audience: str, lifetime: int = LIFETIME) -> str:
     """Returns a token for an audience; clients read `aud`, `tid` and `exp` in it."""
     now = int(time.time())
     principal = state.credentials
@@ -28,7 +35,7 @@ def make_token(state: State, audience: str) -> str:
         "idtyp": "app",
         "iat": now,
         "nbf": now,
-        "exp": now + LIFETIME,
+        "exp": now + lifetime,
     }
     return jwt.encode(claims, principal.client_secret, ALGORITHM)
 
@@ -36,6 +43,9 @@ def make_token(state: State, audience: str) -> str:
 def read_token(call: Call) -> dict[str, Any]:
     """Returns the claims of the request's bearer token; raises 401 where there is none that is still valid."""
     scheme, _, token = call.request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":  # MLflow's clients prefer it where they know a name and a password
+        with contextlib.suppress(ValueError):
+            scheme, token = "bearer", base64.b64decode(token).decode().partition(":")[2]
     if scheme.lower() != "bearer" or not token:
         raise AzureError(401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
     try:  # another user of this machine reaches the loopback too, and could write a token, but not sign it

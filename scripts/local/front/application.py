@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from scripts.azure.regions import REGIONS
 from scripts.errors import UserError
-from scripts.local.core import lookup
+from scripts.local.core import lookup, tokens
 from scripts.local.core.state import Parts, State
 from scripts.local.core.store import Overtaken
 from scripts.local.core.web import AzureError, Call, Routes, bad_request, reply
@@ -78,8 +78,11 @@ class Application:
         request = Request(scope, receive)
         host = request.headers.get("host", "").rsplit(":", 1)[0].lower()
         family, host_words = family_of(host)
-        # A browser that was talked into calling the loopback under another name is refused here.
-        if family not in self.tables or (family == "control") != self.plain:
+        # A browser that was talked into calling the loopback is refused here: under another name, or by another's page.
+        page = request.headers.get("origin")
+        if page is not None and page != f"{request.url.scheme}://{request.headers.get('host', '')}":
+            response = reply(AzureError(403, "ForeignOrigin", f"A page of {page} may not ask.").envelope(), 403)
+        elif family not in self.tables or (family == "control") != self.plain:
             response = reply(AzureError(421, "NotEmulated", f"Host {host!r} is not served here.").envelope(), 421)
         else:
             response = await self._answer(Call(self.parts, request, host_words, host), str(family))
@@ -106,12 +109,14 @@ class Application:
         path = call.request.scope["path"]
         if not path.isprintable():
             raise AzureError(400, "BadRequest", "The path of the request has control characters.")
+        if self.plain:
+            control.admit(call)
         route, words = self.tables[family].find(call.request.method, path)
         call.words.update(words)
         if family in ("arm", "data"):
             identity.authorise(call)
-        elif call.request.url.path.startswith("/control/") and not control.allowed(call):
-            raise AzureError(401, "Unauthorized", "The control key is not the one in emulator.json.")
+        elif "workspace" in words:
+            identity.authorise(call, tokens.tracking(lookup.scope_of_path(words)))
         if not route.streams:
             call.body = await call.request.body()
         if "workspace" in words:

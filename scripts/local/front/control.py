@@ -11,6 +11,7 @@ from typing import Any
 
 from scripts.local.core import lookup
 from scripts.local.core.store import Document
+from scripts.local.core.tokens import read_token
 from scripts.local.core.web import AzureError, Call, Routes
 from scripts.local.resources.endpoints import deployments_of
 from scripts.local.resources.jobs import ENDED
@@ -19,9 +20,17 @@ routes = Routes()
 HEADER = "x-local-key"
 
 
-def allowed(call: Call) -> bool:
-    """Says whether a control request comes from someone who can read the home."""
-    return secrets.compare_digest(call.request.headers.get(HEADER, "").encode(), call.state.record.key.encode())
+def admit(call: Call) -> None:
+    """Lets a request to the plain listener pass only with a key: others on this machine can reach its port too."""
+    path = call.request.scope["path"]
+    if path == "/msi/token":
+        return  # it has a key of its own
+    if path.startswith("/mlflow/"):
+        read_token(call)  # whether it is one for this workspace is looked at when the path has been read
+        return
+    given = call.request.headers.get(HEADER, "")
+    if not secrets.compare_digest(given.encode(), call.state.record.key.encode()):
+        raise AzureError(401, "Unauthorized", "The control key is not the one in emulator.json.")
 
 
 @routes("GET", "/control/health")
@@ -59,7 +68,7 @@ async def status(call: Call) -> Any:
         "pid": os.getpid(),
         "home": str(state.home.root),
         "started": record.started,
-        "ports": {key: getattr(record, key) for key in ("proxy_port", "plain_port", "tls_port")},
+        "ports": {key: getattr(record, key) for key in ("proxy_port", "plain_port")},
         "workspaces": [{key: getattr(each, name) for key, name in keys.items()} for each in workspaces.values()],
         "running_jobs": running,
         "endpoints": served,

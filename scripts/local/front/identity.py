@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,13 +18,16 @@ control = Routes()  # the plain listener: managed identity
 ARM_AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
 
 
-def authorise(call: Call) -> None:
-    """Lets a request to the management or the data plane pass only with a token for Azure Resource Manager."""
+def authorise(call: Call, *more: str) -> None:
+    """Lets a request to the management or the data plane pass only with a token for Azure Resource Manager.
+
+    `more`: other audiences whose tokens are taken.
+    """
     path = call.request.url.path.lower()
     if path in ("/discovery", "/metadata/endpoints") or path.startswith("/registrymanagement/"):
         return  # Azure answers these without a token too
     audience = str(read_token(call).get("aud", ""))
-    allowed = (*ARM_AUDIENCES, "https://ml.azure.com")
+    allowed = (*ARM_AUDIENCES, "https://ml.azure.com", *more)
     if audience.rstrip("/") not in allowed:
         message = f"The access token has been obtained for wrong audience or resource '{audience}'."
         raise AzureError(401, "InvalidAuthenticationTokenAudience", message)
@@ -82,7 +86,7 @@ async def token(call: Call) -> Any:
     if form.get("client_id") != principal.client_id:
         text = f"Application with identifier '{form.get('client_id')}' was not found in the directory."
         return _aad_error(400, "unauthorized_client", 700016, text)
-    if form.get("client_secret") != principal.client_secret:
+    if not secrets.compare_digest(form.get("client_secret", "").encode(), principal.client_secret.encode()):
         text = "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value."
         return _aad_error(401, "invalid_client", 7000215, text)
     scopes = [scope for scope in form.get("scope", "").split() if scope.endswith("/.default")]
@@ -106,7 +110,8 @@ async def instance_discovery(call: Call) -> Any:
 @control("GET", "/msi/token")
 async def managed_identity(call: Call) -> Any:
     """Answers a managed identity (IDENTITY_ENDPOINT, with the client secret as IDENTITY_HEADER)."""
-    if call.request.headers.get("x-identity-header") != call.state.credentials.client_secret:
+    key = call.request.headers.get("x-identity-header", "")
+    if not secrets.compare_digest(key.encode(), call.state.credentials.client_secret.encode()):
         raise AzureError(401, "Unauthorized", "The X-IDENTITY-HEADER is not the one of this local Azure ML.")
     resource = call.query.get("resource", "")
     expires = str(int(time.time()) + LIFETIME)

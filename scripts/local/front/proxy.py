@@ -1,85 +1,130 @@
-"""The CONNECT proxy: tunnels for emulated hosts into the emulator's TLS port, and a logged 403 for every other host."""
+"""The CONNECT proxy: opens tunnels to emulated hosts for who has its key; a logged 403 for every other host.
+
+A tunnel ends here: its TLS is spoken on the very connection, so that there is no other way in than through the proxy.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
+import secrets
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from scripts import slow_clients
+from scripts.local.core.home import PROXY_USER
 
-def acknowledge_quickly(writer: asyncio.StreamWriter) -> None:
-    """Asks for immediate TCP acknowledgements.
+LONGEST_HEAD = 16384  # bytes
+SECONDS = 30.0  # a client has to say what it wants
+
+
+class Prompt(slow_clients.Protocol):
+    """HTTP on a connection whose client waits for acknowledgements.
 
     urllib3 leaves Nagle's algorithm on for proxied sockets, so that every request with a body would wait 40 ms for the
     kernel's delayed acknowledgement. The option is not sticky: it is set again after each read.
     """
+
+    def data_received(self, data: bytes) -> None:
+        """Reads what has come, and acknowledges it at once."""
+        _acknowledge(self.transport.get_extra_info("socket"))
+        super().data_received(data)
+
+
+def _acknowledge(connection: socket.socket) -> None:
     quick = getattr(socket, "TCP_QUICKACK", None)  # Linux only; elsewhere the delay is shorter and is borne
-    connection = writer.get_extra_info("socket")
-    if quick is not None and connection is not None:
+    if quick is not None:
         with contextlib.suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, quick, 1)
 
 
 class Proxy:
-    """Accepts CONNECT requests; `is_emulated(host)` decides, `tls_port` is where an allowed tunnel ends."""
+    """Accepts CONNECT requests with the key; `is_emulated(host)` decides, `protocol` speaks HTTP in the tunnel."""
 
-    def __init__(self, tls_port: int, is_emulated: Callable[[str], bool], refused: Path) -> None:
-        self.tls_port, self.is_emulated, self.refused = tls_port, is_emulated, refused
-        self.open: set[asyncio.StreamWriter] = set()
-
-    async def serve(self, sock: socket.socket) -> asyncio.Server:
-        """Starts accepting on a listening socket."""
-        return await asyncio.start_server(self._tunnel, sock=sock)
-
-    def close(self) -> None:
-        """Closes every tunnel."""
-        for writer in list(self.open):
-            writer.close()
-
-    async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        acknowledge_quickly(writer)
-        self.open.add(writer)
-        upstream: asyncio.StreamWriter | None = None
-        try:
-            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
-            method, target, *_ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ")
-            host, _, port = target.rpartition(":")
-            if method != "CONNECT" or port != "443" or not self.is_emulated(host):
-                await self._refuse(writer, method, target)
-                return
-            downstream, upstream = await asyncio.open_connection("127.0.0.1", self.tls_port)
-            writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            await asyncio.gather(self._pump(reader, upstream, writer), self._pump(downstream, writer, None))
-        except (OSError, ValueError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            pass  # the client went away, or never spoke HTTP: nobody is left to tell
-        finally:
-            for each in (writer, upstream):
-                if each is not None:
-                    each.close()
-            self.open.discard(writer)
-
-    async def _pump(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, client: asyncio.StreamWriter | None
+    def __init__(
+        self,
+        key: str,
+        is_emulated: Callable[[str], bool],
+        refused: Path,
+        context: ssl.SSLContext,
+        protocol: Callable[[], asyncio.Protocol],
     ) -> None:
-        while chunk := await source.read(262144):
-            if client is not None:
-                acknowledge_quickly(client)
-            sink.write(chunk)
-            await sink.drain()
-        with contextlib.suppress(OSError, RuntimeError):
-            sink.write_eof()
+        self.credentials = base64.b64encode(f"{PROXY_USER}:{key}".encode())
+        self.is_emulated, self.refused, self.context, self.protocol = is_emulated, refused, context, protocol
+        self.opening: set[asyncio.Task[None]] = set()
 
-    async def _refuse(self, writer: asyncio.StreamWriter, method: str, target: str) -> None:
-        line = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "method": method, "target": target}
+    async def serve(self, sock: socket.socket) -> None:
+        """Accepts on a listening socket, until it is cancelled."""
+        loop = asyncio.get_running_loop()
+        try:
+            while True:
+                try:
+                    client, _ = await loop.sock_accept(sock)
+                except OSError:  # as many files are open as may be: some will be closed
+                    await asyncio.sleep(0.5)
+                    continue
+                task = loop.create_task(self._open(client))
+                self.opening.add(task)
+                task.add_done_callback(self.opening.discard)
+        finally:
+            sock.close()
+            for task in self.opening:
+                task.cancel()
+
+    async def _open(self, client: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            _acknowledge(client)
+            head, early = await asyncio.wait_for(_head(client), SECONDS)
+            refusal = self._refusal(head)
+            if refusal is not None or early:
+                await loop.sock_sendall(client, refusal or _answer("400 Bad Request", "Wait for the tunnel."))
+                client.close()
+                return
+            await loop.sock_sendall(client, b"HTTP/1.1 200 Connection established\r\n\r\n")
+            await loop.connect_accepted_socket(self.protocol, client, ssl=self.context)
+        except BaseException as error:
+            client.close()
+            # The client went away, or never spoke HTTP or TLS: nobody is left to tell.
+            if not isinstance(error, (OSError, ValueError, TimeoutError)):
+                raise
+
+    def _refusal(self, head: bytes) -> bytes | None:
+        """Returns the refusal of a request, or None where its tunnel may be opened."""
+        line, *lines = head.split(b"\r\n")
+        method, target, _ = line.decode("latin-1").split(" ")
+        headers = {name.strip().lower(): value.strip() for name, _, value in (each.partition(b":") for each in lines)}
+        given = headers.get(b"proxy-authorization", b"").split(b" ")[-1]
+        if not secrets.compare_digest(given, self.credentials):
+            text = "The proxy of the local Azure ML wants its key; `python -m scripts.local run` leads programs to it."
+            return _answer("407 Proxy Authentication Required", text, 'Proxy-Authenticate: Basic realm="local"\r\n')
+        host, _, port = target.rpartition(":")
+        if method == "CONNECT" and port == "443" and self.is_emulated(host):
+            return None
+        entry = {"time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "method": method, "target": target}
         with self.refused.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-        body = f"{target} is not emulated: the local Azure ML lets nothing out of this machine.\n".encode()
-        writer.write(
-            b"HTTP/1.1 403 Host not emulated\r\nContent-Type: text/plain\r\nConnection: close\r\n"
-            b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
-        )
-        await writer.drain()
+            file.write(json.dumps(entry) + "\n")
+        return _answer("403 Host not emulated", f"{target} is not emulated: the local Azure ML lets nothing out.")
+
+
+async def _head(client: socket.socket) -> tuple[bytes, bytes]:
+    """Reads the head of a request, and what came behind it; raises ValueError where a client sends something else."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        part = await asyncio.get_running_loop().sock_recv(client, LONGEST_HEAD)
+        data += part
+        if not part or len(data) > LONGEST_HEAD:
+            raise ValueError("no request to a proxy")
+    head, _, early = data.partition(b"\r\n\r\n")
+    return head, early
+
+
+def _answer(status: str, text: str, headers: str = "") -> bytes:
+    body = f"{text}\n".encode()
+    head = f"HTTP/1.1 {status}\r\n{headers}Content-Type: text/plain\r\nConnection: close\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body

@@ -56,7 +56,7 @@ async def start(state: State, run: StepRun) -> processes.Child:
     given = spec.get("environment_variables") or {}
     variables = {
         "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",  # `python` is ours, with its packages
-        "MLFLOW_TRACKING_URI": run.tracking_uri,
+        **run.tracking,
         "MLFLOW_RUN_ID": run.job,
         "MLFLOW_EXPERIMENT_NAME": run.properties["experimentName"],
         "AZUREML_RUN_ID": run.job,

@@ -36,7 +36,7 @@ async def start(state: State, run: StepRun) -> processes.Child:
             "threads": settings.training_threads,
         },
         "mlflow": {
-            "tracking_uri": run.tracking_uri,
+            "tracking_uri": run.tracking["MLFLOW_TRACKING_URI"],
             "run_id": run.job,
             "experiment_name": run.properties["experimentName"],
         },
@@ -45,7 +45,7 @@ async def start(state: State, run: StepRun) -> processes.Child:
         path.parent.mkdir(parents=True, exist_ok=True)
     files.write(run.folder / "job.json", json.dumps(content, indent=2) + "\n")
     module = os.environ.get("AZUREML_LOCAL_ENGINE", ENGINE)
-    return await processes.spawn(["-m", module, str(run.folder)], run.folder / "output.txt")
+    return await processes.spawn(["-m", module, str(run.folder)], run.folder / "output.txt", run.tracking)
 
 
 def base_model(state: State, step: Step, inputs: dict[str, str]) -> dict[str, Any]:

@@ -141,8 +141,8 @@ class JobRun:
         mounts.refuse(self.state, self.workspace, step)
         inputs = {key: self._path(steps, key, value) for key, value in step.inputs.items()}
         outputs = {key: uris.resolve(self.state, self.workspace, uri) for key, uri in step.outputs.items()}
-        tracking_uri = self.tracking.address(self.workspace)
-        run = StepRun(self.workspace, self.name, self.properties, step, folder, inputs, outputs, tracking_uri)
+        tracking = self.tracking.variables(self.workspace)
+        run = StepRun(self.workspace, self.name, self.properties, step, folder, inputs, outputs, tracking)
         child = await (engine_step if step.kind == CHAT else command_step).start(self.state, run)
         self._remember(process=child.identity)
         taken = asyncio.Event()

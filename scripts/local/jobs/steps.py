@@ -60,4 +60,4 @@ class StepRun:
     folder: Path
     inputs: dict[str, str]
     outputs: dict[str, Path]
-    tracking_uri: str
+    tracking: dict[str, str]  # the variables of its MLflow

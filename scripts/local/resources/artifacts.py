@@ -9,6 +9,7 @@ from scripts.local.core.arm import page
 from scripts.local.core.web import WORKSPACE, Call, Routes, not_found
 from scripts.local.resources.forms import form
 from scripts.local.storage import blob_files, uris
+from scripts.local.storage.blob_signatures import shared_access
 
 data = Routes()
 PLACE = "/artifact/v2.0" + WORKSPACE + "/artifacts/{origin}/{container}"
@@ -25,7 +26,7 @@ def _content(call: Call, path: str) -> dict[str, str]:
     name, root = _root(call)
     blob_files.safe(root, path)
     host = f"https://{call.ws.account}.blob.core.windows.net"
-    uri = f"{host}/{call.ws.container}/{name}/{path}?{uris.shared_access(call.state)}"
+    uri = f"{host}/{call.ws.container}/{name}/{path}?{shared_access(call.state, call.ws.account)}"
     return {"contentUri": uri, "origin": call.words["origin"], "container": call.words["container"], "path": path}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.local.core.web import WORKSPACE, Call, Routes
 from scripts.local.resources.assets import Assets
-from scripts.local.storage import uris
+from scripts.local.storage.blob_signatures import shared_access
 
 uploads = Routes()
 
@@ -23,7 +23,7 @@ async def start_pending_upload(call: Call) -> Any:
     """Gives the client a container of its own for the files of a code asset."""
     host = f"https://{call.ws.account}.blob.core.windows.net"
     container = call.words["name"].lower()
-    credential = {"credentialType": "SAS", "sasUri": f"{host}/{container}?{uris.shared_access(call.state)}"}
+    credential = {"credentialType": "SAS", "sasUri": f"{host}/{container}?{shared_access(call.state, call.ws.account)}"}
     return {
         "blobReferenceForConsumption": {
             "blobUri": f"{host}:443/{container}",

@@ -15,8 +15,9 @@ from scripts.local.core.store import Document
 from scripts.local.core.web import WORKSPACE, Call, Routes, bad_request, reply
 from scripts.local.resources.assets import location
 from scripts.local.resources.forms import form
+from scripts.local.storage.blob_signatures import shared_access
 from scripts.local.storage.shared_key import account_key
-from scripts.local.storage.uris import ARTIFACTS, DEFAULT, datastore, no_datastore, shared_access
+from scripts.local.storage.uris import ARTIFACTS, DEFAULT, datastore, no_datastore
 
 arm = Routes()
 data = Routes()
@@ -155,8 +156,8 @@ async def list_secrets(call: Call) -> Any:
         return credentials.get("secrets") or {"secretsType": credentials["credentialsType"]}
     if call.body:
         call.json()
-        return {"sasToken": f"?{shared_access(call.state)}", "secretsType": "Sas"}
-    return {"key": account_key(call.state), "secretsType": "AccountKey"}
+        return {"sasToken": f"?{shared_access(call.state, call.ws.account)}", "secretsType": "Sas"}
+    return {"key": account_key(call.state, call.ws.account), "secretsType": "AccountKey"}
 
 
 @data("GET", "/datastore/v1.0" + WORKSPACE + "/datastores/{name}")
@@ -171,7 +172,7 @@ async def legacy(call: Call) -> Any:
         "endpoint": "core.windows.net",
         "protocol": "https",
         "credentialType": "Sas" if by_key else "None",
-        "credential": shared_access(call.state) if by_key else None,
+        "credential": shared_access(call.state, account) if by_key else None,
         "isSas": by_key,
         "subscriptionId": call.ws.subscription,
         "resourceGroup": call.ws.group,

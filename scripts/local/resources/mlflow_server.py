@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from scripts import mlflow_private
+from scripts.local.core import tokens
 from scripts.local.core.state import State, Workspace
 from scripts.local.core.web import WORKSPACE, Call, Routes, reply
 from scripts.local.resources import mlflow_registry
@@ -27,6 +28,7 @@ data = Routes()
 ARTIFACT_ROOT = "azureml://local"  # never used: both kinds of artifact get their own place below
 # What MLflow raises, uncaught, for a value of another type; the last one is for half a character.
 UNREAD = (AttributeError, KeyError, RecursionError, TypeError, ValueError, SystemError)
+JOB_SECONDS = 30 * 86400  # a job may last so long
 ENDED = {"Completed": "FINISHED", "Failed": "FAILED", "Canceled": "KILLED"}
 
 
@@ -170,9 +172,18 @@ class MlflowServer:
             if run is not None:
                 run.status, run.end_time = status, int(time.time() * 1000)
 
-    def address(self, workspace: Workspace) -> str:
-        """Returns the tracking URI for a job on this machine: the plain listener, which needs no token."""
-        return f"http://127.0.0.1:{self.state.record.plain_port}/mlflow/v2.0{workspace.path}"
+    def variables(self, workspace: Workspace) -> dict[str, str]:
+        """Returns the variables that lead a job's MLflow to the plain listener, with a token for it as on Azure.
+
+        A name and a password too: MLflow would prefer to the token those that the user keeps in ~/.mlflow/credentials.
+        """
+        token = tokens.make_token(self.state, tokens.tracking(workspace.scope), JOB_SECONDS)
+        return {
+            "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{self.state.record.plain_port}/mlflow/v2.0{workspace.path}",
+            "MLFLOW_TRACKING_TOKEN": token,
+            "MLFLOW_TRACKING_USERNAME": "job",
+            "MLFLOW_TRACKING_PASSWORD": token,
+        }
 
 
 def _create(path: Path) -> None:

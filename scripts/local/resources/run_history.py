@@ -14,7 +14,8 @@ from scripts.local.core.web import WORKSPACE, Call, Routes, not_found
 from scripts.local.resources.forms import form
 from scripts.local.resources.jobs import COMPUTE_MARKS, COMPUTE_TAG, ENDED, PROCESS_MARKS, service_marks
 from scripts.local.storage import blob_files
-from scripts.local.storage.uris import artifacts, shared_access
+from scripts.local.storage.blob_signatures import shared_access
+from scripts.local.storage.uris import artifacts
 
 data = Routes()
 HISTORY_PATH = "/history/v1.0"
@@ -39,7 +40,7 @@ JUST_NOW = 10.0  # seconds
 
 
 def _artifact_url(call: Call, job: str, path: str) -> str:
-    secret = shared_access(call.state)
+    secret = shared_access(call.state, call.ws.account)
     return f"https://{call.ws.account}.blob.core.windows.net/azureml/ExperimentRun/dcid.{job}/{path}?{secret}"
 
 

@@ -171,6 +171,5 @@ async def storage_account(call: Call) -> Any:
 @arm("POST", GROUP + "/providers/Microsoft.Storage/storageAccounts/{account}/listKeys")
 async def storage_keys(call: Call) -> Any:
     """Returns the keys of a workspace's storage account."""
-    _workspace_of(call.state, call.words)
-    key = account_key(call.state)
+    key = account_key(call.state, _workspace_of(call.state, call.words).account)
     return {"keys": [{"keyName": "key1", "value": key, "permissions": "FULL"}]}

@@ -178,7 +178,10 @@ async def change(call: Call) -> Any:
 async def list_keys(call: Call) -> Any:
     """Returns the key of the storage account, in the published contract's shape (not recorded); there are no others."""
     keys = ("appInsightsInstrumentationKey", "containerRegistryCredentials", "notebookAccessKeys")
-    storage = {"userStorageKey": account_key(call.state), "userStorageResourceId": call.ws.account_path}
+    storage = {
+        "userStorageKey": account_key(call.state, call.ws.account),
+        "userStorageResourceId": call.ws.account_path,
+    }
     return {**storage, **dict.fromkeys(keys)}
 
 

@@ -53,13 +53,14 @@ def main() -> int:
 
     from scripts import slow_clients
     from scripts.local.scoring.app import Server
+    from scripts.local.scoring.door import KEY_VARIABLE, Door
 
     shape, why = answer_shape(options.answer_shape, options.model_dir)
     log(f"answers are {answer.SHAPES[shape]}: {why}")
     server = Server(log, shape)
     threading.Thread(target=load, args=(server, options, log), name="loader", daemon=True).start()
     uvicorn.run(
-        server.application(),
+        Door(server.application(), os.environ.pop(KEY_VARIABLE, "")),
         host="127.0.0.1",
         port=options.port,
         log_level="critical",

@@ -171,8 +171,9 @@ async def _ask(call: Call, key: Key, body: bytes) -> Response:
                 continue  # it went while this one waited for its turn
             port = server.port
             kind = call.request.headers.get("content-type", "application/json")
+            headers = {"content-type": kind, "authorization": f"Bearer {server.secret}"}
             request = _http().build_request(
-                call.request.method, f"http://127.0.0.1:{port}/score", content=body, headers={"content-type": kind}
+                call.request.method, f"http://127.0.0.1:{port}/score", content=body, headers=headers
             )
             try:
                 answer = await _http().send(request, stream=True)

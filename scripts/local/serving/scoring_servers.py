@@ -6,6 +6,7 @@ import asyncio
 import collections
 import dataclasses
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Coroutine
@@ -19,6 +20,7 @@ from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError
 from scripts.local.resources import deployment_log, models
 from scripts.local.resources.deployments import PROBES, probe_seconds, seconds
+from scripts.local.scoring.door import KEY_VARIABLE
 from scripts.local.serving import conda_file
 
 SCORING = "scripts.local.scoring"
@@ -66,6 +68,7 @@ class ScoringServer:
         self.state, self.key, self.plan = state, key, plan
         self.log = deployment_log.folder(state, key) / "log.txt"
         self.port = 0
+        self.secret = secrets.token_urlsafe(24)  # whoever sends it comes from the gateway, which asks for the key
         self.ready = asyncio.Event()
         self.ended = asyncio.Event()
         self.refusing = asyncio.Event()  # the present process takes no more requests, though it may still answer some
@@ -150,7 +153,7 @@ class ScoringServer:
         words += ["--answer-shape", settings.answer_shape, "--cache-mb", str(settings.cache_mb)]
         words += ["--drain", str(self.plan.patience)]
         words += ["--threads", str(settings.serving_threads)] if settings.serving_threads else []
-        child = await processes.spawn(words, self.log, dict(self.plan.variables))
+        child = await processes.spawn(words, self.log, {**dict(self.plan.variables), KEY_VARIABLE: self.secret})
         self.children.add(child)
         self._remember(child.identity)
         watch = self.state.start(self._watch())
@@ -178,7 +181,8 @@ class ScoringServer:
         deployment_log.event(self.state, self.key, "Started", "Started container inference-server")
         probe, patience = min(self.plan.probes, key=lambda each: each[1])
         allowed = min(patience / settings.start_scale, settings.ready_seconds)
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+        headers = {"authorization": f"Bearer {self.secret}"}
+        async with httpx.AsyncClient(trust_env=False, timeout=5, headers=headers) as client:
             while (passed := time.monotonic() - started) < allowed:
                 try:
                     if (await client.get(f"http://127.0.0.1:{self.port}/")).status_code == 200:

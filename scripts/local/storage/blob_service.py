@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import mimetypes
 import re
-import secrets
 from collections.abc import AsyncIterator
 from email.utils import formatdate
 from pathlib import Path
@@ -31,16 +30,15 @@ from scripts.local.storage.blob_files import (
     safe,
     status_of,
 )
-from scripts.local.storage.uris import folder, shared_access
+from scripts.local.storage.uris import folder
 
 routes = Routes()
 LOG = re.compile(r"ExperimentRun/dcid\.[^/]+/(logs|user_logs)/.+")
 
 
 def _authorise(call: Call, account: str, path: str) -> None:
-    signature = call.query.get("sig", "")
-    given = secrets.compare_digest(signature.encode(), call.state.credentials.sas_signature.encode())
-    if given or shared_key.is_signed(call, account) or _is_signed_for(call, account, path):
+    given = "sig" in call.query and blob_signatures.authorise(call, account, path)
+    if "sig" in call.query or shared_key.is_signed(call, account):
         # With an identity the service signs by user delegation, which an account without shared keys takes too.
         if call.state.settings.datastore_auth == "accesskey" or not given:
             _fail(call, "blob.key")
@@ -51,13 +49,6 @@ def _authorise(call: Call, account: str, path: str) -> None:
         raise BlobError(401, "NoAuthenticationInformation", error.message) from None
     if not audience.startswith("https://storage.azure.com"):
         raise BlobError(403, "AuthorizationFailure", f"The token is for {audience}, not for https://storage.azure.com.")
-
-
-def _is_signed_for(call: Call, account: str, path: str) -> bool:
-    """Tells whether a client has signed for this blob, with the account's key or what the SDK takes for it."""
-    keys = (shared_key.account_key(call.state), shared_access(call.state))
-    names = call.request.method == "GET" and "sig" in call.query
-    return names and any(blob_signatures.is_signed(call.query, f"{account}/{path}", key) for key in keys)
 
 
 def _fail(call: Call, at: str) -> None:

@@ -28,9 +28,9 @@ SIGNED = (
 )
 
 
-def account_key(state: State) -> str:
-    """Returns the key of the storage accounts of this home, in base64 as Azure gives it."""
-    digest = hashlib.sha512(f"account key {state.credentials.sas_signature}".encode()).digest()
+def account_key(state: State, account: str) -> str:
+    """Returns the key of a storage account of this home, in base64 as Azure gives it."""
+    digest = hmac.digest(state.credentials.sas_signature.encode(), f"account key {account}".encode(), hashlib.sha512)
     return base64.b64encode(digest).decode()
 
 
@@ -41,7 +41,7 @@ def is_signed(call: Call, account: str) -> bool:
     if scheme.lower() != "sharedkey" or name != account:
         return False
     text = _text(call, account)
-    wanted = base64.b64encode(hmac.digest(base64.b64decode(account_key(call.state)), text.encode(), "sha256"))
+    wanted = base64.b64encode(hmac.digest(base64.b64decode(account_key(call.state, account)), text.encode(), "sha256"))
     return secrets.compare_digest(wanted, signature.encode())
 
 

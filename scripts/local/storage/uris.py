@@ -75,12 +75,6 @@ def artifacts_uri(job: str) -> str:
     return f"azureml://datastores/{ARTIFACTS}/paths/ExperimentRun/dcid.{job}"
 
 
-def shared_access(state: State) -> str:
-    """Returns the shared access signature of this home, which its blob endpoint accepts."""
-    signature = state.credentials.sas_signature
-    return f"sv=2021-12-02&ss=b&srt=sco&sp=rwdlac&se=2099-01-01T00%3A00%3A00Z&sig={signature}"
-
-
 def default_output(owner: str, output: str, kind: str) -> str:
     """Returns the URI of an output that names no place of its own: where the SDK looks for it."""
     end = "" if kind == "uri_file" else "/"

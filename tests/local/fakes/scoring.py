@@ -55,10 +55,20 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+    def _known(self):
+        known = self.headers["Authorization"] == f"Bearer {os.environ['AZUREML_LOCAL_SCORING_KEY']}"
+        if not known:
+            self._send(401, "no key")
+        return known
+
     def do_GET(self):
+        if not self._known():
+            return
         self._send(503 if os.environ.get("FAKE_SCORING_NEVER_READY") else 200, "Healthy")
 
     def do_POST(self):
+        if not self._known():
+            return
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         wish = body.get("input_data", {}).get("parameters", {})
         if wish.get("exit"):
