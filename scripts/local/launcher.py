@@ -110,9 +110,9 @@ def up(home: Home) -> bool:
             log.seek(start)
             lines = log.read().decode(errors="replace").strip().splitlines()
         if shutil.disk_usage(home.root).free < LITTLE_BYTES:  # the log holds what the disk took of it
-            reason = f"no space is left on the disk of {home.root};"
+            reason = f"no space is left on the disk of {home.root}."
         elif lines:
-            reason = lines[-1].removeprefix("error: ")
+            reason = lines[-1].removeprefix("error: ").rstrip(".") + "."
         else:
             ended = process.returncode is not None
             reason = f"it ended with exit code {process.returncode}." if ended else "it did not answer in time."

@@ -141,7 +141,7 @@ def test_the_steps_of_a_job_are_its_children(local):
 
 def test_what_the_engine_gets(local):
     job = local.submit({"num_train_epochs": 3, "learning_rate": 5e-6, "seed": 4})
-    folder = next(local.emulated.home.glob(f"jobs/*/{job}/finetune"))
+    folder = local.until(lambda: next(local.emulated.home.glob(f"jobs/*/{job}/finetune"), None))
     content = json.loads(local.until(lambda: (folder / "job.json").exists() and (folder / "job.json").read_text()))
     assert content["name"] == job
     assert content["inputs"]["num_train_epochs"] == "3"

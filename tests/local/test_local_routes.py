@@ -38,8 +38,8 @@ def test_a_route_is_found_without_regard_to_case_and_the_rest_refused():
     async def thing(call):
         """Returns a thing."""
 
-    handler, words = table.find("GET", "/things/One/DEEP/a/b")
-    assert (handler, words) == (thing, {"name": "One", "rest": "a/b"})
+    route, words = table.find("GET", "/things/One/DEEP/a/b")
+    assert (route.handler, words) == (thing, {"name": "One", "rest": "a/b"})
     for method, path, status in (("POST", "/things/one/deep/a", 405), ("GET", "/things/one", 404)):
         with pytest.raises(AzureError) as caught:
             table.find(method, path)

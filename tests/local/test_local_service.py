@@ -167,6 +167,49 @@ def test_a_token_of_yesterday_is_no_longer_taken(local):
 
 
 @pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("state.sqlite", b"no database at all, but long enough", "state.sqlite: file is not a database"),
+        ("settings.yaml", b"\xff\xfe", "settings.yaml: not UTF-8 text"),
+        ("settings.yaml", b"training: {max_seconds: .nan}", "training.max_seconds is '.nan'; allowed is a number"),
+        (
+            "settings.yaml",
+            b"serving: {ready_seconds: .inf}",
+            "serving.ready_seconds is '.inf'; allowed is a number",
+        ),
+        ("settings.yaml", b"operations: {lro_seconds: -.inf}", "operations.lro_seconds is '-.inf'"),
+        ("blobs", b"a file", "blobs: is no folder"),
+    ],
+)
+def test_a_start_that_cannot_start_says_why_at_once(tmp_path, name, content, words):
+    (tmp_path / name).write_bytes(content)
+    started = time.monotonic()
+    done = program(tmp_path, "up")
+    assert time.monotonic() - started < 15
+    assert done.returncode != 0
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_home_that_no_folder_can_be_is_said_at_once(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for home, words in (
+        (tmp_path / "file", "set AZUREML_LOCAL_HOME to a folder"),
+        (tmp_path / "file" / "below", "not a directory"),
+    ):
+        done = program(home, "up")
+        assert done.returncode != 0
+        assert f"{home}: " in done.stderr and words in done.stderr
+
+
+def test_a_record_of_other_types_is_none(tmp_path):
+    home = Home(tmp_path)
+    for content in ('{"pid": "1", "proxy_port": 1, "plain_port": 1, "key": "k"}', "[]", "{}", "7", ""):
+        home.record.write_text(content)
+        assert home.read_record() is None
+
+
+@pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
         ("GET", "/computes?$skip=abc", None, 400),

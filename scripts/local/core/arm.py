@@ -30,7 +30,7 @@ def provisioned(state: State, kind: str, words: dict[str, Any], outcome: str, **
     document = state.store.get(words["scope"], kind, words["name"])
     if document is not None and document.body["properties"]["provisioningState"] != "Deleting":
         document.body["properties"] |= {"provisioningState": outcome, **content}
-        state.store.put(words["scope"], kind, words["name"], document.body)
+        state.store.change(document)
 
 
 def resource(workspace: Workspace, path: str, document: Document, **content: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 from starlette.responses import Response
 
 from scripts.local.core import faults
-from scripts.local.core.state import PROVIDER, Parts
+from scripts.local.core.state import PROVIDER, Parts, State
 from scripts.local.core.store import Document, iso
 from scripts.local.core.web import SUBSCRIPTION, AzureError, Call, Routes, not_found, reply
 
@@ -26,6 +26,8 @@ POLL_SOON = {"x-ms-retry-after-ms": "50"}
 POLL_LATER = {"x-ms-retry-after-ms": "500"}
 KEPT = 86400.0  # seconds that the outcome of an operation can be asked for
 ENDED = ("Succeeded", "Failed")
+ON_ITS_WAY = ("Creating", "Updating", "Deleting")
+RESOURCES = {"compute": "computes", "endpoint": "endpoints", "deployment": "deployments"}  # by the first word of work
 NEVER = "0001-01-01T00:00:00+00:00"  # .NET's smallest time, which Azure shows as the end of what has not ended
 
 
@@ -91,30 +93,60 @@ async def run(parts: Parts, identifier: str) -> None:
     """Runs the work of a stored operation and stores how it ended."""
     state = parts.state
     document = state.store.get(SCOPE, "operations", identifier)
-    assert document is not None
+    if document is None:  # what began it was undone, as where the disk is full
+        return
     body = document.body
-    outcome: dict[str, Any]
+    failure: AzureError | None = None
     try:
         await asyncio.sleep(state.settings.lro_seconds + faults.delay(state))
         await parts.work[body["work"]](parts, body["words"])
-        outcome = {"status": "Succeeded"}
     except AzureError as error:
-        outcome = {"status": "Failed", "error": error.fault()}
+        failure = error
     except Exception as error:
         state.log.exception("operation %s", body["work"])
         failure = AzureError(500, "InternalServerError", f"The local Azure ML failed with {error!r}.")
-        outcome = {"status": "Failed", "error": failure.fault()}
-    state.store.put(SCOPE, "operations", identifier, {**body, **outcome})
+    await state.lasting(lambda: _end(state, document, failure))
+
+
+def _end(state: State, operation: Document, failure: AzureError | None) -> None:
+    """Stores how an operation ended; what it was about and could not complete has failed too, whatever the reason."""
+    with state.store.transaction():
+        if failure is None:
+            state.store.change(operation, status="Succeeded")
+            return
+        family, _, verb = operation.body["work"].partition(".")
+        words, kind = operation.body["words"], RESOURCES.get(family)
+        document = state.store.get(words["scope"], kind, words["name"]) if kind else None
+        if document is not None:
+            _fail(state, document, failure, ("Deleting",) if verb == "delete" else ("Creating", "Updating"))
+        state.store.change(operation, status="Failed", error=failure.fault())
+
+
+def _fail(state: State, document: Document, failure: AzureError, before: tuple[str, ...] = ON_ITS_WAY) -> None:
+    """Gives a resource that is in one of these states the state Failed; a cluster says why itself."""
+    properties = document.body["properties"]
+    if properties["provisioningState"] in before:
+        properties["provisioningState"] = "Failed"
+        if document.kind == "computes":
+            properties["provisioningErrors"] = [{"error": {"code": failure.code, "message": failure.message}}]
+        state.store.change(document)
 
 
 def resume(parts: Parts) -> None:
-    """Runs every operation again that a kill interrupted."""
+    """Runs every operation again that a kill interrupted; what is on its way without one has failed."""
     state = parts.state
+    going = set()
     for document in state.store.list("operations"):
         if document.body["status"] not in ENDED:
+            going.add((document.body["words"]["scope"], document.body["words"]["name"].lower()))
             state.start(run(parts, document.name))
         elif time.time() - document.modified > KEPT:
             state.store.delete(SCOPE, "operations", document.name)
+    lost = AzureError(500, "InternalServerError", "The local Azure ML ended before this was done.")
+    for kind in RESOURCES.values():
+        for document in state.store.list(kind):
+            if (document.scope, document.name.lower()) not in going:
+                _fail(state, document, lost)
 
 
 def _find(call: Call) -> Document:

@@ -18,7 +18,7 @@ TRIES = 100
 def bind(preferred: int | None = None) -> socket.socket:
     """Returns a socket bound to 127.0.0.1: on the preferred port if it is free, else on another one."""
     for port in (*([preferred] if preferred else []), *random.sample(RANGE, TRIES), 0):
-        sock = socket.socket()
+        sock = socket.socket(proto=socket.IPPROTO_TCP)  # named, as asyncio sets TCP_NODELAY on such sockets alone
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind(("127.0.0.1", port))

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,6 +22,7 @@ from scripts.local.core.settings import Settings
 from scripts.local.core.store import Document, Store
 
 PROVIDER = "/providers/Microsoft.MachineLearningServices"
+T = TypeVar("T")
 Key = tuple[str, str]  # the workspace's scope, and the name of a job, or endpoint/deployment in lower case
 
 
@@ -76,6 +78,15 @@ class State:
         self.tasks.add(task)
         task.add_done_callback(self._ended)
         return task
+
+    async def lasting(self, write: Callable[[], T]) -> T:
+        """Writes to the store how work ended, again and again while the disk is full: it must not be lost."""
+        while True:
+            try:
+                return write()
+            except sqlite3.OperationalError as error:
+                self.log.error("the end of some work cannot be stored: %s", error)
+                await asyncio.sleep(1)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self.tasks.discard(task)

@@ -46,6 +46,7 @@ class Document:
     created: float
     modified: float
     serial: int
+    read: str = ""  # the body as it stands in the store
 
     def system_data(self) -> dict[str, str]:
         """Returns Azure's `systemData` of the resource."""
@@ -62,6 +63,10 @@ class Document:
 def iso(seconds: float) -> str:
     """Returns a time as Azure writes it, such as `2026-11-23T06:08:51.123456+00:00`."""
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat()
+
+
+class Overtaken(Exception):
+    """A document was changed or deleted between its reading and its writing: what was read is no longer true."""
 
 
 Documents = list[Document]  # by a name of its own, as the store has a method `list`
@@ -134,6 +139,20 @@ class Store:
         assert document is not None
         return document
 
+    def change(self, document: Document, **parts: Any) -> Document:
+        """Writes a document that was read, its body with these parts in place of its own, and returns it.
+
+        Raises Overtaken where the store no longer holds what was read: whoever waits in between reads again.
+        """
+        body = json.dumps(document.body | parts)
+        changed = self.connection.execute(
+            "update documents set body = ?, modified = ? where serial = ? and body = ?",
+            (body, time.time(), document.serial, document.read),
+        )
+        if changed.rowcount != 1:
+            raise Overtaken(f"{document.kind} {document.name} was changed by somebody else in the meantime")
+        return self._select("serial = ?", (document.serial,))[0]
+
     def get(self, scope: str, kind: str, name: str, version: str = "") -> Document | None:
         """Returns a document, or None."""
         found = self._select("scope = ? and kind = ? and name = ? and version = ?", (scope, kind, name, version))
@@ -155,12 +174,12 @@ class Store:
             (scope, kind, name, version),
         )
 
-    def _select(self, condition: str, values: tuple[str, ...]) -> Documents:
+    def _select(self, condition: str, values: tuple[Any, ...]) -> Documents:
         rows = self.connection.execute(
             f"select {COLUMNS} from documents where {condition} order by serial",
             values,
         )
         return [
-            Document(scope, kind, name, version, json.loads(body), created, modified, serial)
+            Document(scope, kind, name, version, json.loads(body), created, modified, serial, body)
             for scope, kind, name, version, body, created, modified, serial in rows
         ]

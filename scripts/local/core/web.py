@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import enum
 import json
+import math
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,9 @@ from scripts.local.core.state import PROVIDER, Parts, State, Workspace
 SUBSCRIPTION = "/subscriptions/{subscription}"
 GROUP = SUBSCRIPTION + "/resourceGroups/{group}"
 WORKSPACE = GROUP + PROVIDER + "/workspaces/{workspace}"
+MANAGEMENT = "management.azure.com"  # the host of Azure Resource Manager
+INVALID_BODY = "InvalidRequestContent"
+DEEPEST = 60  # levels of a request: no resource has as many, and Python would stop at some hundreds
 REGISTRY = "/mferp/managementfrontend" + GROUP + PROVIDER + "/registries/{registry}"
 
 
@@ -139,13 +143,15 @@ def reply(body: Any = None, status: int = 200, headers: dict[str, str] | None = 
 class Call:
     """One request, with what its handler needs: the parts of the emulator, the words of its path and its workspace.
 
-    `ws`, the workspace, is there on the routes of one only.
+    `ws`, the workspace, is there on the routes of one only. `body` has been received whole before the handler begins,
+    but on routes that stream: no handler waits between what it reads from the store and what it writes.
     """
 
     parts: Parts
     request: Request
     words: dict[str, str]
     host: str
+    body: bytes = b""
     ws: Workspace = dataclasses.field(init=False)
 
     @property
@@ -163,25 +169,38 @@ class Call:
         """The version of the API that the client speaks, such as `2023-04-01-preview`."""
         return self.query.get("api-version", "")
 
-    async def json(self) -> dict[str, Any]:
-        """Returns the body as a JSON object; anything else is refused with 400."""
-        raw = await self.request.body()
+    def json(self) -> dict[str, Any]:
+        """Returns the body as a JSON object; anything else is refused with 400.
+
+        An empty one is an object without keys, but of what writes a resource.
+        """
+        if not self.body and self.request.method not in ("PUT", "PATCH"):
+            return {}
         try:
-            body = json.loads(raw or b"{}", parse_constant=_refuse_constant)
-            if b"\\ud" in raw.lower():
+            body = json.loads(
+                self.body.decode("utf-8-sig"),
+                parse_constant=_refuse_constant,
+                parse_float=_finite,
+                object_pairs_hook=_once_each,
+            )
+            if b"\\ud" in self.body.lower():
                 json.dumps(body, ensure_ascii=False).encode()  # half of a pair of surrogates is no character
         except RecursionError:
-            raise bad_request("The request body is nested too deeply.", "InvalidRequestContent") from None
+            raise bad_request("The request body is nested too deeply.", INVALID_BODY) from None
         except ValueError as error:
-            raise bad_request(f"The request body is not JSON: {error}.", "InvalidRequestContent") from None
+            raise bad_request(f"The request body is not JSON: {error}.", INVALID_BODY) from None
         if not isinstance(body, dict):
-            raise bad_request(
-                f"The request body must be a JSON object, not {type(body).__name__}.", "InvalidRequestContent"
-            )
+            message = f"The request body must be a JSON object, not {type(body).__name__}."
+            raise bad_request(message, INVALID_BODY)
         if not isinstance(body.get("properties"), dict | None):
-            raise bad_request(
-                "The key 'properties' of the request body must be a JSON object.", "InvalidRequestContent"
-            )
+            raise bad_request("The key 'properties' of the request body must be a JSON object.", INVALID_BODY)
+        if _is_deeper(body, DEEPEST):
+            raise bad_request("The request body is nested too deeply.", INVALID_BODY)
+        media = self.request.headers.get("content-type", "<null>").partition(";")[0].strip()
+        # Words of azure-cli#10143, status of terraform#30354.
+        if self.host == MANAGEMENT and media.lower() != "application/json":
+            message = f"The content media type '{media}' is not supported. Only 'application/json' is supported."
+            raise AzureError(415, "UnsupportedMediaType", message, layer=Layer.GATEWAY)
         return body
 
     def number(self, key: str) -> int:
@@ -192,8 +211,29 @@ class Call:
         return int(text)
 
 
+def _is_deeper(value: Any, levels: int) -> bool:
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels < 0 or any(_is_deeper(each, levels - 1) for each in parts)
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large a number")
+    return number
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Returns an object; one with a key twice is refused, as by Newtonsoft's JObject, which Azure reads with."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
+        raise ValueError(f"the key {twice[:80]!r} stands in an object twice")
+    return found
 
 
 Handler = Callable[[Call], Awaitable[Any]]
@@ -207,6 +247,7 @@ class Route:
     template: str
     pattern: re.Pattern[str]
     handler: Handler
+    streams: bool = False  # it reads the body itself, piece by piece
 
 
 class Routes:
@@ -215,7 +256,7 @@ class Routes:
     def __init__(self) -> None:
         self.table: list[Route] = []
 
-    def __call__(self, methods: str, template: str) -> Callable[[Handler], Handler]:
+    def __call__(self, methods: str, template: str, streams: bool = False) -> Callable[[Handler], Handler]:
         """Registers a handler, as a decorator: `@routes("GET PUT", WORKSPACE + "/computes/{name}")`."""
         pattern = re.escape(template).replace(r"\{", "{").replace(r"\}", "}")
         pattern = re.sub(r"{(\w+):path}", r"(?P<\1>.*)", pattern)
@@ -223,7 +264,7 @@ class Routes:
         compiled = re.compile(pattern + "/?", re.IGNORECASE)
 
         def register(handler: Handler) -> Handler:
-            self.table.append(Route(frozenset(methods.split()), template, compiled, handler))
+            self.table.append(Route(frozenset(methods.split()), template, compiled, handler, streams))
             return handler
 
         return register
@@ -234,13 +275,13 @@ class Routes:
             self.table.extend(other.table)
         return self
 
-    def find(self, method: str, path: str) -> tuple[Handler, dict[str, str]]:
-        """Returns the handler of a request and the words of its path; raises 404 or 405."""
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        """Returns the route of a request and the words of its path; raises 404 or 405."""
         known = False
         for route in self.table:
             match = route.pattern.fullmatch(path)
             if match and method in route.methods:
-                return route.handler, match.groupdict()
+                return route, match.groupdict()
             known = known or match is not None
         if known:
             raise AzureError(405, "MethodNotAllowed", f"{method} is not allowed on {path}.")

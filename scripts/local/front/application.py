@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import re
+import sqlite3
 import uuid
 from typing import Any
 
@@ -11,9 +13,11 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from scripts.azure.regions import REGIONS
+from scripts.errors import UserError
 from scripts.local.core import lookup
 from scripts.local.core.state import Parts, State
-from scripts.local.core.web import AzureError, Call, Routes, reply
+from scripts.local.core.store import Overtaken
+from scripts.local.core.web import AzureError, Call, Routes, bad_request, reply
 from scripts.local.front import control, identity
 
 REGION = f"(?P<region>{'|'.join(REGIONS)})"
@@ -45,6 +49,22 @@ def is_emulated(state: State, host: str) -> bool:
     return family not in (None, "control")
 
 
+def _refusal(call: Call, error: Exception) -> AzureError:
+    """Returns what a request is refused with, whatever its handler raised: clients can show an envelope alone."""
+    if isinstance(error, AzureError):
+        return error
+    if isinstance(error, UserError):  # about a file in the home
+        return bad_request(str(error))
+    if isinstance(error, Overtaken):
+        return AzureError(409, "Conflict", f"{str(error)[0].upper()}{str(error)[1:]}: ask again.")
+    if getattr(error, "errno", None) == errno.ENOSPC or getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        # No 500, which clients repeat for minutes.
+        return AzureError(507, "InsufficientStorage", f"No space is left on the disk of {call.state.home.root}.")
+    call.state.log.error("%s %s", call.request.method, call.request.url.path, exc_info=error)
+    message = f"The local Azure ML failed with {type(error).__name__}: {error}; see {call.state.home.log}."
+    return AzureError(500, "InternalServerError", message)
+
+
 class Application:
     """The ASGI application of both listeners. The TLS one serves Azure's hosts, the plain one only the loopback's."""
 
@@ -72,14 +92,10 @@ class Application:
         try:
             result = await self._handle(call, family)
             response = result if isinstance(result, Response) else reply(result)
-        except AzureError as error:
-            refusal = error
         except ClientDisconnect:
             response = reply(status=499)
-        except Exception as error:  # a bug of ours must still be an envelope that the clients can show
-            call.state.log.exception("%s %s", call.request.method, call.request.url.path)
-            message = f"The local Azure ML failed with {type(error).__name__}: {error}; see {call.state.home.log}."
-            refusal = AzureError(500, "InternalServerError", message)
+        except Exception as error:
+            refusal = _refusal(call, error)
         if response is None:
             region = call.ws.region if hasattr(call, "ws") else call.words.get("region", "eastus")
             response = reply(refusal.envelope(region, identifier), refusal.status, refusal.headers())
@@ -90,12 +106,14 @@ class Application:
         path = call.request.scope["path"]
         if not path.isprintable():
             raise AzureError(400, "BadRequest", "The path of the request has control characters.")
-        handler, words = self.tables[family].find(call.request.method, path)
+        route, words = self.tables[family].find(call.request.method, path)
         call.words.update(words)
         if family in ("arm", "data"):
             identity.authorise(call)
         elif call.request.url.path.startswith("/control/") and not control.allowed(call):
             raise AzureError(401, "Unauthorized", "The control key is not the one in emulator.json.")
+        if not route.streams:
+            call.body = await call.request.body()
         if "workspace" in words:
             call.ws = lookup.workspace_of_path(call.state, words)
-        return await handler(call)
+        return await route.handler(call)

@@ -70,7 +70,7 @@ async def openid_configuration(call: Call) -> Any:
 async def token(call: Call) -> Any:
     """Gives a token to the home's service principal, for any audience."""
     try:
-        form = dict(parse_qsl((await call.request.body()).decode()))
+        form = dict(parse_qsl(call.body.decode()))
     except ValueError:
         return _aad_error(400, "invalid_request", 900144, "The request body is no form in UTF-8.")
     principal = call.state.credentials

@@ -15,6 +15,7 @@ from scripts.local.core.state import State
 from scripts.local.core.web import bad_request
 from scripts.local.jobs.steps import StepRun
 from scripts.local.storage import uris
+from scripts.local.storage.blob_files import links
 
 EXPRESSION = re.compile(r"\$\{\{\s*(inputs|outputs)\.(\w+)(?:\.path)?\s*\}\}")
 OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
@@ -41,7 +42,7 @@ async def start(state: State, run: StepRun) -> processes.Child:
     spec, work = run.step.spec, run.folder / "code"
     code = spec.get("code")
     if code:
-        shutil.copytree(uris.resolve(state, run.workspace, code, "codes"), work)
+        shutil.copytree(uris.resolve(state, run.workspace, code, "codes"), work, ignore=links)
     else:
         work.mkdir()
     for name, path in run.outputs.items():
@@ -70,9 +71,9 @@ async def start(state: State, run: StepRun) -> processes.Child:
 
 
 def keep_outputs(state: State, run: StepRun) -> None:
-    """Keeps what the command wrote to ./outputs among the artifacts of the job, or of the step of a pipeline."""
+    """Keeps what the command wrote to ./outputs among the artifacts of the job, or of a pipeline's step; no links."""
     written = run.folder / "code" / "outputs"
     if written.is_dir() and any(written.iterdir()):
         owner = f"{run.job}.{run.step.name}" if run.properties["jobType"] == "Pipeline" else run.job
         target = uris.artifacts(state, run.workspace, owner) / "outputs"
-        shutil.copytree(written, target, dirs_exist_ok=True)
+        shutil.copytree(written, target, dirs_exist_ok=True, ignore=links)

@@ -36,6 +36,16 @@ class StepFailed(Exception):
         self.told = told
 
 
+def failure(state: State, error: Exception) -> StepFailed:
+    """Returns what a job reports of an exception: whatever it is, the job must end."""
+    if isinstance(error, StepFailed):
+        return error
+    if isinstance(error, AzureError):
+        return StepFailed(error.code, error.message)
+    state.log.error("a job failed", exc_info=error)
+    return StepFailed("SystemError", f"The local Azure ML could not run the job: {error!r}.")
+
+
 def folder_of(state: State, workspace: Workspace, job: str) -> Path:
     """Returns the folder in which a job runs; job names are unique within a workspace only."""
     return state.home.jobs / workspace.identifier / job
@@ -56,24 +66,8 @@ class JobRun:
         self.properties: dict[str, Any] = lookup.job(state, workspace, name).body["properties"]
         self.log = uris.artifacts(state, workspace, name) / LOG_NAMES[self.properties["jobType"]]
 
-    async def run(self) -> tuple[str, dict[str, str] | None]:
-        """Runs the job, whatever happens, and returns the status and the error with which it ended."""
-        try:
-            await self._run_steps()
-        except Exception as error:
-            return "Failed", self._failed(error).error
-        return "Completed", None
-
-    def _failed(self, error: Exception) -> StepFailed:
-        """Returns what a job reports of an exception: whatever it is, the job must end."""
-        if isinstance(error, StepFailed):
-            return error
-        if isinstance(error, AzureError):
-            return StepFailed(error.code, error.message)
-        self.state.log.error("a job failed", exc_info=error)
-        return StepFailed("SystemError", f"The local Azure ML could not run the job: {error}.")
-
-    async def _run_steps(self) -> None:
+    async def run(self) -> None:
+        """Runs the job to its end; raises what it fails with."""
         await self.tracking.create_run(self.workspace, self.name, self.properties)
         reader = JobReader(self.state, self.workspace, self.name, self.properties)
         steps = reader.steps()
@@ -103,7 +97,7 @@ class JobRun:
                 statuses[step.name] = "Completed"
             except Exception as error:
                 statuses[step.name] = "Failed"
-                failed = self._failed(error)
+                failed = failure(self.state, error)
             self._remember(steps=statuses)
             if failed and not (self.properties.get("settings") or {}).get("continue_on_step_failure", True):
                 break
@@ -200,7 +194,7 @@ class JobRun:
     def _remember(self, **content: Any) -> None:
         """Stores the job with other content under some keys: its process, the status of its steps."""
         document = lookup.job(self.state, self.workspace, self.name)
-        self.state.store.put(self.workspace.scope, "jobs", self.name, {**document.body, **content})
+        self.state.store.change(document, **content)
 
     def _say(self, text: str) -> None:
         with self.log.open("a") as file:

@@ -128,17 +128,22 @@ class Runner:
         return steps
 
     async def _job(self, workspace: Workspace, name: str) -> None:
-        scope = workspace.scope
-        if not set_status(self.state, scope, name, "Queued"):
-            return
-        run = JobRun(self.state, self.tracking, workspace, name, functools.partial(self.cancel, scope, name))
-        while True:
-            await self._cores(workspace, name)
-            async with self.slots:
-                if self._waited_for(workspace, name) is None:  # others may have come before it
-                    outcome = await run.run()
-                    break
-        await self._end(workspace, name, *outcome)
+        try:
+            if not set_status(self.state, workspace.scope, name, "Queued"):
+                return
+            cancel = functools.partial(self.cancel, workspace.scope, name)
+            run = JobRun(self.state, self.tracking, workspace, name, cancel)
+            while True:
+                await self._cores(workspace, name)
+                async with self.slots:
+                    if self._waited_for(workspace, name) is None:  # others may have come before it
+                        await run.run()
+                        break
+        except Exception as error:  # whatever it is, the job must end
+            failure = job_run.failure(self.state, error)
+            await self._end(workspace, name, "Failed", failure.error)
+        else:
+            await self._end(workspace, name, "Completed")
 
     async def _cores(self, workspace: Workspace, name: str) -> None:
         """Waits until nobody else holds the cores that a job needs."""
@@ -163,4 +168,4 @@ class Runner:
             await self.tracking.end_run(workspace, job, status)
         except Exception:  # MLflow's database may be broken or full; the job has ended all the same
             self.state.log.exception("the MLflow run of job %s", job)
-        set_status(self.state, workspace.scope, job, status, error)
+        await self.state.lasting(lambda: set_status(self.state, workspace.scope, job, status, error))

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.local.core.arm import page
-from scripts.local.core.web import WORKSPACE, Call, Routes, bad_request, not_found
+from scripts.local.core.web import WORKSPACE, Call, Routes, not_found
+from scripts.local.resources.forms import form
 from scripts.local.storage import blob_files, uris
 
 data = Routes()
@@ -31,10 +32,8 @@ def _content(call: Call, path: str) -> dict[str, str]:
 @data("POST", PLACE + "/batch/metadata")
 async def create(call: Call) -> Any:
     """Gives the client a place to upload artifacts to."""
-    paths = (await call.json()).get("paths")
-    if not isinstance(paths, list) or not all(isinstance(each, dict) for each in paths):
-        raise bad_request("The key 'paths' of the request body must be a list of objects with a path.")
-    content = {str(each.get("path")): _content(call, str(each.get("path"))) for each in paths}
+    paths = form("artifact_paths").read(call.json(), "The request").get("paths", [])
+    content = {each["path"]: _content(call, each["path"]) for each in paths}
     return {"artifacts": {}, "artifactContentInformation": content, "errors": {}}
 
 

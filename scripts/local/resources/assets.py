@@ -149,7 +149,7 @@ class Assets:
         async def put(call: Call) -> Any:
             """Creates a version, or changes its tags, description and whether it is archived; never its content."""
             name, version = call.words["name"], call.words["version"]
-            body = form(self.singular).read(await call.json(), f"{self.singular.capitalize()} {name}:{version}")
+            body = form(self.singular).read(call.json(), f"{self.singular.capitalize()} {name}:{version}")
             document, there = self.put(call, name, version, worded(body.get("properties", {})))
             status = self.again if there else 201
             return reply(self.version(call, document), status, location(call) if status == 201 else None)
@@ -182,7 +182,7 @@ class Assets:
         async def put_container(call: Call) -> Any:
             """Makes an asset without a version; archives or restores one with all its versions, changes its tags."""
             name = call.words["name"]
-            body = form(f"{self.singular}_container").read(await call.json(), f"{self.singular.capitalize()} {name}")
+            body = form(f"{self.singular}_container").read(call.json(), f"{self.singular.capitalize()} {name}")
             there = self.put_container(call.state, call.ws, name, worded(body.get("properties", {})))
             status = self.again if there else 201
             shown = self.container(call, name)

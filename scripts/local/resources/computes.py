@@ -97,7 +97,7 @@ async def list_nodes(call: Call) -> Any:
 async def put(call: Call) -> Any:
     """Creates a cluster, or changes its scale."""
     name = call.words["name"]
-    body = form("compute").read(await call.json(), f"Compute {name}")
+    body = form("compute").read(call.json(), f"Compute {name}")
     old = call.state.store.get(call.ws.scope, "computes", name)
     if call.request.method == "PATCH":
         old = _find(call)
@@ -165,14 +165,8 @@ def _refuse_change(name: str, old: Document, inner: dict[str, Any]) -> None:
 async def provision(parts: Parts, words: dict[str, Any]) -> None:
     """Ends the creation of a cluster: it is there, or it has failed and says why."""
     document = parts.state.store.get(words["scope"], "computes", words["name"])
-    if document is None:
-        return
-    try:
+    if document is not None:
         _judge(parts.state, document)
-    except AzureError as error:
-        errors = [{"error": {"code": error.code, "message": error.message}}]
-        provisioned(parts.state, "computes", words, "Failed", provisioningErrors=errors)
-        raise
     provisioned(parts.state, "computes", words, "Succeeded", provisioningErrors=None)
 
 
@@ -210,7 +204,7 @@ async def delete(call: Call) -> Any:
         )
     document.body["properties"]["provisioningState"] = "Deleting"
     with call.state.store.transaction():
-        call.state.store.put(call.ws.scope, "computes", document.name, document.body)
+        call.state.store.change(document)
         headers = begin(call, "compute.delete", document.name)
     return reply(status=202, headers=headers)
 

@@ -77,7 +77,7 @@ async def put(call: Call) -> Any:
             f"Specified deployment [{given}] failed during initial provisioning and is in an unrecoverable state. "
             "Delete and re-create."
         )
-    body = form("online_deployment").read(await call.json(), f"Deployment {given}")
+    body = form("online_deployment").read(call.json(), f"Deployment {given}")
     kept = _check(call, given, body, old)
     place = f"onlineEndpoints/{endpoint.name}/deployments/{given}"
     document, headers = endpoints.put_and_begin(call, "deployment.put", "deployments", name, kept, place)
@@ -178,22 +178,18 @@ def probe_seconds(probe: dict[str, Any] | None) -> float:
 
 async def provision(parts: Parts, words: dict[str, Any]) -> None:
     """Starts a deployment's server and waits for its probes."""
-    state, key = parts.state, (words["scope"], words["name"].lower())
-    try:
-        document = state.store.get(words["scope"], "deployments", words["name"])
-        if document is not None:
-            await _hold(state, document)
-            size = sizes.find(document.body["properties"]["instanceType"], "The deployment")
-            cores = size.serving_cores(document.body["sku"]["capacity"])
-            faults.inject(state, "deployment.work", name=words["name"].partition("/")[2], cores=cores)
-        await parts.servers.provide(key)
-    except AzureError:
-        provisioned(state, "deployments", words, "Failed")
-        raise
+    state = parts.state
+    document = state.store.get(words["scope"], "deployments", words["name"])
+    if document is not None:
+        await _hold(state, document)
+        size = sizes.find(document.body["properties"]["instanceType"], "The deployment")
+        cores = size.serving_cores(document.body["sku"]["capacity"])
+        faults.inject(state, "deployment.work", name=words["name"].partition("/")[2], cores=cores)
+    await parts.servers.provide((words["scope"], words["name"].lower()))
     document = state.store.get(words["scope"], "deployments", words["name"])
     if document is not None:  # what serves now, in case that a later change fails
         served = {part: document.body[part] for part in ("sku", "properties")}
-        state.store.put(document.scope, "deployments", document.name, document.body | {"served": served})
+        state.store.change(document, served=served)
     provisioned(state, "deployments", words, "Succeeded")
 
 
@@ -247,14 +243,14 @@ async def remove(parts: Parts, words: dict[str, Any]) -> None:
     with state.store.transaction():
         state.store.delete(words["scope"], "deployments", words["name"])
         if endpoint is not None and endpoint.body["properties"]["traffic"].pop(deployment, None) is not None:
-            state.store.put(words["scope"], "endpoints", name, endpoint.body)
+            state.store.change(endpoint)
 
 
 @arm("POST", DEPLOYMENT + "/getLogs")
 async def get_logs(call: Call) -> Any:
     """Returns what a deployment's instance says of itself and the last lines of its container's log."""
     document = _find(call)
-    body = await call.json()
+    body = call.json()
     asked, lines = body.get("containerType"), body.get("tail")
     container = next((each for each in CONTAINERS if each.lower() == str(asked or CONTAINERS[0]).lower()), None)
     if container is None:

@@ -14,7 +14,7 @@ from scripts.local.core.arm import page, provisioned, refuse_name, resource, sto
 from scripts.local.core.operations import begin
 from scripts.local.core.state import Parts, State, Workspace
 from scripts.local.core.store import Document
-from scripts.local.core.web import WORKSPACE, AzureError, Call, Routes, bad_request, inferencing, reply
+from scripts.local.core.web import WORKSPACE, Call, Routes, bad_request, inferencing, reply
 from scripts.local.resources import identities
 from scripts.local.resources.forms import form
 
@@ -101,7 +101,7 @@ async def get(call: Call) -> Any:
 async def put(call: Call) -> Any:
     """Creates an endpoint, or changes its traffic, tags and description."""
     name = call.words["endpoint"]
-    body = form("online_endpoint").read(await call.json(), f"Endpoint {name}")
+    body = form("online_endpoint").read(call.json(), f"Endpoint {name}")
     old = call.state.store.get(call.ws.scope, "endpoints", name)
     made = old is not None and old.body.get("made", True)
     if old is None:
@@ -130,11 +130,11 @@ async def put(call: Call) -> Any:
 async def patch(call: Call) -> Any:
     """Changes the tags or the identity of an endpoint; anything else is not for PATCH, as in Azure's contract."""
     document = find(call)
-    body = form("online_endpoint").read(await call.json(), f"Endpoint {document.name}")
+    body = form("online_endpoint").read(call.json(), f"Endpoint {document.name}")
     if "properties" in body:
         raise bad_request(f"Endpoint {document.name}: PATCH changes tags and identity; PUT changes properties.")
     changed = {key: body[key] for key in ("tags", "identity") if key in body}
-    return _resource(call, call.state.store.put(document.scope, "endpoints", document.name, document.body | changed))
+    return _resource(call, call.state.store.change(document, **changed))
 
 
 def _mode_of(call: Call, name: str, given: dict[str, Any], old: Document | None) -> str:
@@ -212,16 +212,12 @@ async def provision(parts: Parts, words: dict[str, Any]) -> None:
     """Ends the creation or the change of an endpoint."""
     state = parts.state
     document = state.store.get(words["scope"], "endpoints", words["name"])
-    if document is None:
-        return
-    if not document.body.get("made", True):
+    if document is not None and not document.body.get("made", True):
         await asyncio.sleep(MAKING)
-        try:
-            faults.inject(state, "endpoint.work", name=document.name)
-        except AzureError:
-            provisioned(state, "endpoints", words, "Failed")
-            raise
-        state.store.put(document.scope, "endpoints", document.name, document.body | {"made": True})
+        faults.inject(state, "endpoint.work", name=document.name)
+        document = state.store.get(words["scope"], "endpoints", words["name"])
+        if document is not None:
+            state.store.change(document, made=True)
     provisioned(state, "endpoints", words, "Succeeded")
 
 
@@ -234,7 +230,7 @@ async def delete(call: Call) -> Any:
         return reply(status=204)
     document.body["properties"]["provisioningState"] = "Deleting"
     with call.state.store.transaction():
-        call.state.store.put(call.ws.scope, "endpoints", name, document.body)
+        call.state.store.change(document)
         headers = begin(call, "endpoint.delete", name)
     return reply(status=202, headers=headers)
 
@@ -285,12 +281,12 @@ async def list_keys(call: Call) -> Any:
 async def regenerate_keys(call: Call) -> Any:
     """Draws a new key; the SDK sends the old one along as `keyValue`, which is ignored."""
     document = _mode(call, "Key")
-    kind = str((await call.json()).get("keyType", "")).lower()
+    kind = str(call.json().get("keyType", "")).lower()
     if f"{kind}Key" not in KEYS:
         raise bad_request(f"keyType is {kind!r}; allowed are Primary, Secondary.")
     document.body["keys"][f"{kind}Key"] = secrets.token_urlsafe(24)
     with call.state.store.transaction():
-        call.state.store.put(document.scope, "endpoints", document.name, document.body)
+        call.state.store.change(document)
         headers = begin(call, "endpoint.put", document.name)
     return reply(status=202, headers=headers)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import uuid
@@ -140,7 +141,7 @@ async def put(call: Call) -> Any:
     name = call.words["name"]
     if name_rules.fault("job", name):
         raise bad_request(f"The job name {name!r} is not allowed: letters, digits, '_' and '-', at most 255.")
-    sent, unplaced = _read(name, await call.json())
+    sent, unplaced = _read(name, call.json())
     old = call.state.store.get(call.ws.scope, "jobs", name)
     if old is not None:
         return _update(call, old, sent)
@@ -148,13 +149,11 @@ async def put(call: Call) -> Any:
         raise bad_request(EXPERIMENT_NAME)
     properties = {"tags": {}, "properties": {}, "isArchived": False, "displayName": name, **sent}
     call.parts.runner.check(call.ws, name, properties)
-    await call.parts.tracking.create_run(call.ws, name, properties)
-    twin = call.state.store.get(call.ws.scope, "jobs", name)
-    if twin is not None:  # submitted by another client in the meantime: one name, one job
-        return _update(call, twin, sent)
     body = {"properties": properties, "status": FIRST[properties["jobType"]], "unplaced": unplaced}
     document = call.state.store.put(call.ws.scope, "jobs", name, body)
     call.parts.runner.submit(call.ws, name)
+    with contextlib.suppress(Exception):  # of MLflow: the job makes the run too, and ends with the reason
+        await call.parts.tracking.create_run(call.ws, name, properties)
     place = f"https://management.azure.com{call.ws.path}/jobs/{name}?{call.request.url.query}"
     return reply(_resource(call.ws, document), 201, {"Location": place})
 
@@ -213,7 +212,7 @@ def _update(call: Call, old: Document, sent: dict[str, Any]) -> Any:
         body["properties"][key] = {
             word: value for word, value in body["properties"][key].items() if added.get(word) != value
         }
-    return reply(_resource(call.ws, call.state.store.put(call.ws.scope, "jobs", old.name, body)))
+    return reply(_resource(call.ws, call.state.store.change(old)))
 
 
 def _fixed(properties: dict[str, Any]) -> dict[str, Any]:
@@ -263,10 +262,10 @@ def set_status(state: State, scope: str, name: str, status: str, error: dict[str
     now = document.body["status"]
     if now in ENDED or (now == "CancelRequested" and status not in ENDED):
         return False
-    body = {**document.body, "status": status, **({"error": error} if error else {})}
+    content: dict[str, Any] = {"status": status, **({"error": error} if error else {})}
     if status == "Running":
-        body.setdefault("started", time.time())
+        content["started"] = document.body.get("started", time.time())
     if status in ENDED:
-        body["ended"] = time.time()
-    state.store.put(scope, "jobs", name, body)
+        content["ended"] = time.time()
+    state.store.change(document, **content)
     return True

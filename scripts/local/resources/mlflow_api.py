@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from scripts.local.core.web import WORKSPACE, AzureError, Call, Routes, bad_request, reply
+from scripts.local.resources.forms import form
 
 CODES = {400: "INVALID_PARAMETER_VALUE", 404: "RESOURCE_DOES_NOT_EXIST", 409: "RESOURCE_ALREADY_EXISTS"}
 Body = dict[str, Any]
@@ -24,8 +25,9 @@ def router(*tables: Routes) -> Callable[[str, str], Callable[[Handler], Handler]
         def register(handler: Handler) -> Handler:
             async def answer(call: Call) -> Any:
                 try:
-                    body = dict(call.request.query_params) if call.request.method == "GET" else await call.json()
-                    return await handler(call, body)
+                    asked = call.request.method == "GET"
+                    sent = None if asked else form("mlflow_registry").read(call.json(), "The request")
+                    return await handler(call, dict(call.request.query_params) if sent is None else sent)
                 except AzureError as error:
                     code = CODES.get(error.status, error.code)
                     message = "; ".join([error.message, *(each["message"] for each in error.details)])
@@ -62,10 +64,7 @@ def text(body: Body, key: str) -> str:
 
 def tags_of(body: Body) -> dict[str, str]:
     """Returns the tags that a request has."""
-    tags = body.get("tags") or []
-    if not isinstance(tags, list) or not all(isinstance(each, dict) and "key" in each for each in tags):
-        raise bad_request("The parameter 'tags' must be a list of objects with key and value.")
-    return {str(each["key"]): str(each.get("value", "")) for each in tags}
+    return {each["key"]: each.get("value", "") for each in body.get("tags", [])}
 
 
 def part(body: Body, items: list[Any], most: int = 1000) -> tuple[list[Any], Body]:

@@ -23,14 +23,17 @@ FILES = API + "2.0/mlflow-artifacts/artifacts"
 PLUGIN = re.compile(rb"azureml://[^\"\s]*?/runs/([^/\"]+)/artifacts")
 
 
-@control("PUT", FILES + "/{run}/{path:path}")
+@control("PUT", FILES + "/{run}/{path:path}", streams=True)
 async def write(call: Call) -> Any:
     """Stores an artifact of a run."""
     path = blob_files.safe(artifacts(call.state, call.ws, call.words["run"]), call.words["path"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        async for part in call.request.stream():
-            file.write(part)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            async for part in call.request.stream():
+                file.write(part)
+    except OSError as error:
+        raise bad_request(f"The artifact {call.words['path']!r} cannot be kept: {error.strerror}.") from None
     return {}
 
 
@@ -51,7 +54,7 @@ async def list_folder(call: Call) -> Any:
         raise bad_request("The query parameter path is missing: it begins with the name of a run.")
     root = artifacts(call.state, call.ws, run)
     folder = blob_files.safe(root, inner) if inner else root
-    entries = sorted(folder.iterdir()) if folder.is_dir() else []
+    entries = [each for each in sorted(folder.iterdir()) if not each.is_symlink()] if folder.is_dir() else []
     shown = [{"path": each.name, "is_dir": each.is_dir(), "file_size": each.stat().st_size} for each in entries]
     return {"files": shown}
 

@@ -83,11 +83,8 @@ def _one(call: Call, body: Body) -> Document:
 
 
 def _keep(call: Call, document: Document, **change: Any) -> Body:
-    content = {**document.body["properties"], **change}
-    body = {"properties": content}
-    return {
-        "model_version": _version(call.state.store.put(call.ws.scope, "models", document.name, body, document.version))
-    }
+    kept = call.state.store.change(document, properties={**document.body["properties"], **change})
+    return {"model_version": _version(kept)}
 
 
 # --- registered models ------------------------------------------------------------------------------------------------

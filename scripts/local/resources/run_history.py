@@ -10,7 +10,7 @@ from typing import Any
 from scripts.local.core import lookup
 from scripts.local.core.arm import page
 from scripts.local.core.store import Document, iso
-from scripts.local.core.web import WORKSPACE, Call, Routes, bad_request, not_found
+from scripts.local.core.web import WORKSPACE, Call, Routes, not_found
 from scripts.local.resources.forms import form
 from scripts.local.resources.jobs import COMPUTE_MARKS, COMPUTE_TAG, ENDED, PROCESS_MARKS, service_marks
 from scripts.local.storage import blob_files
@@ -147,12 +147,12 @@ async def get(call: Call) -> Any:
 async def update(call: Call) -> Any:
     """Archives, restores, renames or tags a job."""
     document = lookup.job(call.state, call.ws, call.words["name"])
-    change = form("run_listed").read(await call.json(), f"Run {document.name}")
+    change = form("run_listed").read(call.json(), f"Run {document.name}")
     properties = document.body["properties"]
     for key in ("hidden", "displayName", "tags", "description"):
         if change.get(key) is not None:
             properties["isArchived" if key == "hidden" else key] = change[key]
-    call.state.store.put(call.ws.scope, "jobs", document.name, document.body)
+    call.state.store.change(document)
     return {}
 
 
@@ -206,7 +206,8 @@ def _children(call: Call, document: Document) -> list[dict[str, Any]]:
 @data("POST", HISTORY + "/rundata")
 async def run_data(call: Call) -> Any:
     """Answers a download. Outputs are left to the SDK's own search: the type that Azure reports makes it fail."""
-    document = lookup.job(call.state, call.ws, str((await call.json()).get("runId")))
+    asked = form("run_data").read(call.json(), "The request").get("runId", "")
+    document = lookup.job(call.state, call.ws, asked)
     metadata = _run(call, document, outputs={})
     return {"runMetadata": metadata, "runDefinition": None, "jobSpecification": None, "systemSettings": None}
 
@@ -214,10 +215,8 @@ async def run_data(call: Call) -> Any:
 @data("POST", EXPERIMENT + "/artifacts/batch/metadata")
 async def create_artifacts(call: Call) -> Any:
     """Gives MLflow's client a place to upload artifacts to."""
-    paths = (await call.json()).get("paths", [])
-    if not isinstance(paths, list) or not all(isinstance(each, dict) for each in paths):
-        raise bad_request("The key 'paths' of the request body must be a list of objects with a path.")
-    content = {str(each.get("path")): _content(call, str(each.get("path"))) for each in paths}
+    paths = form("artifact_paths").read(call.json(), "The request").get("paths", [])
+    content = {each["path"]: _content(call, each["path"]) for each in paths}
     return {"artifacts": {}, "artifactContentInformation": content, "errors": {}}
 
 

@@ -64,8 +64,8 @@ def subscriptions(state: State) -> list[str]:
 @control("POST", "/control/workspaces")
 async def register_route(call: Call) -> Any:
     """Registers a workspace; `python -m scripts.local run` does so for the one that the values name."""
-    body = await call.json()
-    words = [str(body.get(key, "")) for key in ("subscription_id", "resource_group", "workspace", "region")]
+    body = form("registered_workspace").read(call.json(), "The workspace")
+    words = [body[key] for key in ("subscription_id", "resource_group", "workspace", "region")]
     workspace = register(call.state, *words)
     call.state.start(call.parts.tracking.open(workspace))
     return dataclasses.asdict(workspace)

@@ -77,7 +77,7 @@ def _choose(call: Call, workspace: Workspace, endpoint: Document) -> str | None:
     return random.choices(list(traffic), weights=list(traffic.values()))[0] if traffic else None
 
 
-@routes("GET POST", "/score")
+@routes("GET POST", "/score", streams=True)
 async def score(call: Call) -> Response:
     """Answers a scoring request."""
     started = time.monotonic()

@@ -39,7 +39,20 @@ def safe(root: Path, name: str) -> Path:
     wrong = any(part in ("", ".", "..") or "\0" in part or len(part.encode()) > 255 for part in parts)
     if wrong or len(name) > 1024:  # the most that Azure takes
         raise BlobError(400, "InvalidUri", f"The blob name {name!r} cannot be kept as a file on this machine.")
-    return root.joinpath(*parts)
+    path = root.joinpath(*parts)
+    if leads_away(root, path):
+        raise BlobError(400, "InvalidUri", f"The blob name {name!r} leads over a symbolic link, which is not followed.")
+    return path
+
+
+def leads_away(root: Path, path: Path) -> bool:
+    """Tells whether a path below a folder leads over a symbolic link, as a job may have left one to files of others."""
+    return path.resolve() != root.resolve() / path.relative_to(root)
+
+
+def links(folder: str, names: list[str]) -> list[str]:
+    """Returns which names in a folder are symbolic links; `shutil.copytree` leaves out what its `ignore` returns."""
+    return [name for name in names if Path(folder, name).is_symlink()]
 
 
 def etag(status: os.stat_result) -> str:
@@ -66,10 +79,10 @@ def status_of(path: Path) -> os.stat_result:
 def files(root: Path, prefix: str) -> Iterator[tuple[str, Path]]:
     """Yields (blob name, file) of the blobs whose name starts with a prefix, in the order of names."""
     start = root / prefix.rpartition("/")[0] if "/" in prefix else root
-    if not start.is_relative_to(root) or ".." in Path(prefix).parts:
+    if not start.is_relative_to(root) or ".." in Path(prefix).parts or leads_away(root, start):
         return
     paths = (Path(folder, name) for folder, _, names in os.walk(start) for name in names)
-    blobs = sorted((path.relative_to(root).as_posix(), path) for path in paths)
+    blobs = sorted((path.relative_to(root).as_posix(), path) for path in paths if not path.is_symlink())
     yield from (blob for blob in blobs if blob[0].startswith(prefix))
 
 

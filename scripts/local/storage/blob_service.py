@@ -67,7 +67,7 @@ def _fail(call: Call, at: str) -> None:
         raise BlobError(fault.status, fault.code, fault.message)
 
 
-@routes("GET HEAD PUT DELETE", "/{rest:path}")
+@routes("GET HEAD PUT DELETE", "/{rest:path}", streams=True)
 async def dispatch(call: Call) -> Response:
     """Answers a request to a storage account; errors are XML."""
     try:

@@ -10,6 +10,7 @@ from scripts.local.core import lookup
 from scripts.local.core.state import State, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError, bad_request, not_found
+from scripts.local.storage.blob_files import leads_away
 
 DEFAULT = "workspaceblobstore"
 ARTIFACTS = "workspaceartifactstore"  # logs and MLflow artifacts
@@ -156,7 +157,10 @@ def _inside(root: Path, path: str, uri: str) -> Path:
     parts = [part for part in path.split("/") if part]
     if ".." in parts or "." in parts:
         raise bad_request(f"{uri!r} must not contain '.' or '..' as a part of its path.")
-    return root.joinpath(*parts)
+    place = root.joinpath(*parts)
+    if leads_away(root, place):
+        raise bad_request(f"{uri!r} leads over a symbolic link, which is not followed.")
+    return place
 
 
 def _job_output(state: State, workspace: Workspace, match: re.Match[str], kind: str) -> Path:

@@ -32,7 +32,6 @@ FOLDER = Path(__file__).parent
 WORDS = {"string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
 WORDS |= {"object": "an object", "array": "a list", "null": "null"}
 NEWEST = "9999-preview"  # of the API: shows all
-DEEPEST = 60  # levels of a request: no resource has as many, and Python would stop at some hundreds
 
 log = logging.getLogger("local")
 
@@ -50,7 +49,7 @@ class Form:
 
         Raises the 400 of a value of another type; `what` is the resource at the start of the sentence.
         """
-        body = _sent(body, 0)
+        body = _sent(body)
         fault = best_match(self.validator.iter_errors(body))
         if fault is not None:
             raise bad_request(f"{what}: {_told(fault)}.", inner=("BadArgument", "ArgumentInvalid"))
@@ -97,13 +96,11 @@ def _continued(base: Any, more: Any) -> Any:
     return {**base, **{key: _continued(base.get(key), part) for key, part in more.items()}}
 
 
-def _sent(value: Any, depth: int) -> Any:
+def _sent(value: Any) -> Any:
     """Returns JSON without its nulls: clients send them for what they do not set."""
-    if depth > DEEPEST:
-        raise bad_request("The request body is nested too deeply.", "InvalidRequestContent")
     if isinstance(value, dict):
-        return {key: _sent(each, depth + 1) for key, each in value.items() if each is not None}
-    return [_sent(each, depth + 1) for each in value] if isinstance(value, list) else value
+        return {key: _sent(each) for key, each in value.items() if each is not None}
+    return [_sent(each) for each in value] if isinstance(value, list) else value
 
 
 def _told(fault: ValidationError) -> str:
@@ -127,7 +124,7 @@ def _complete(schema: dict[str, Any], value: Any, api: str) -> Any:
             return copy.deepcopy(schema["default"])
         return None if "null" in _types(schema) else ...
     if isinstance(value, list):
-        return [_complete(schema.get("items", {}), each, api) for each in value]
+        return [None if each is None else _complete(schema.get("items", {}), each, api) for each in value]
     if not isinstance(value, dict):
         return value
     known, others = schema.get("properties", {}), schema.get("additionalProperties", not schema.get("properties"))
