@@ -96,12 +96,15 @@ def read(path: Path, todo: str, name: str = "", most: int = LARGEST) -> bytes | 
 def read_text(path: Path, todo: str, name: str = "", most: int = LARGEST) -> str | None:
     """Returns the text of a file as `read` does."""
     content = read(path, todo, name, most)
-    if content and b"\0" in content:
-        refuse(name or path, "holds zeros, as where the power was lost", todo)
+    if content is None:
+        return None
     try:
-        return None if content is None else content.decode().removeprefix("\ufeff")  # as editors on Windows begin
+        text = content.decode().removeprefix("\ufeff")  # as editors on Windows begin
     except UnicodeDecodeError as error:
         refuse(name or path, f"not UTF-8 text (byte {error.start})", todo)
+    if "\0" in text:
+        refuse(name or path, "holds zeros, as where the power was lost", todo)
+    return text
 
 
 def read_json(path: Path, todo: str, kind: type[T], name: str = "", foreign: bool = False) -> T | None:

@@ -111,4 +111,4 @@ def test_a_folder_without_a_job_is_a_usage_error(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "scripts.local.engine", str(tmp_path)]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, env=dict(os.environ))
     assert done.returncode == 2
-    assert "job.json does not exist" in done.stderr and "Traceback" not in done.stderr
+    assert "job.json: does not exist" in done.stderr and "Traceback" not in done.stderr

@@ -159,7 +159,7 @@ def test_a_fault_of_an_older_home_is_no_crash(local):
     finally:
         (local.emulated.home / "faults.yaml").unlink()
     assert done.returncode != 0
-    assert "There is no fault 'image-pull-failed'" in done.stderr
+    assert "there is no fault 'image-pull-failed'" in done.stderr
 
 
 def test_a_fault_happens_at_least_once(local):

@@ -9,22 +9,25 @@ from tests.local.conftest import FAKES
 from tests.local.fuzz import Fuzz
 
 
-@pytest.mark.parametrize(
-    ("seed", "count"), [(1, 500), *(pytest.param(seed, 2500, marks=pytest.mark.long) for seed in range(2, 6))]
-)
-def test_no_request_breaks_the_emulator(tmp_path, seed, count):
-    emulated = Emulated(tmp_path / "home", WORKSPACE, FAKES)
-    emulated.up()
-    try:
-        fuzz = Fuzz(emulated, seed)
-        fuzz.run(count)
-        assert not fuzz.faults, "\n".join(fuzz.faults)
-        assert not (wrong := fuzz.listings()), "\n".join(wrong)
-        assert not (left := fuzz.settle(60)), "\n".join(left)
-        emulated.kill()
+@pytest.mark.torture
+def test_mutated_requests_over_every_route(tmp_path, campaign):
+    for home in range(campaign.size(1, 4)):
+        emulated = Emulated(tmp_path / str(home), WORKSPACE, FAKES)
         emulated.up()
-        fuzz.connections.clear()
-        assert not (wrong := fuzz.listings()), "\n".join(wrong)
-        assert not (left := fuzz.settle(60)), "\n".join(left)
-    finally:
-        emulated.down()
+        try:
+            fuzz = Fuzz(emulated, campaign.seed + home)
+            fuzz.run(count := campaign.size(500, 2500))
+            campaign.tried += count
+            for fault in fuzz.faults:
+                campaign.wrong("500", fault)
+            for end in ("before a kill", "after it"):
+                for wrong in fuzz.listings():
+                    campaign.wrong("500", f"{end}: {wrong}")
+                for left in fuzz.settle(60):
+                    campaign.wrong("stuck", f"{end}: {left}")
+                if end == "before a kill":
+                    emulated.kill()
+                    emulated.up()
+                    fuzz.connections.clear()
+        finally:
+            emulated.down()

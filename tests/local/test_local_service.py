@@ -170,15 +170,15 @@ def test_a_token_of_yesterday_is_no_longer_taken(local):
     ("name", "content", "words"),
     [
         ("state.sqlite", b"no database at all, but long enough", "state.sqlite: file is not a database"),
-        ("settings.yaml", b"\xff\xfe", "settings.yaml: 'utf-8' codec"),
-        ("settings.yaml", b"training: {max_seconds: .nan}", "training.max_seconds is nan; allowed is a finite number"),
+        ("settings.yaml", b"\xff\xfe", "settings.yaml: not UTF-8 text"),
+        ("settings.yaml", b"training: {max_seconds: .nan}", "training.max_seconds is '.nan'; allowed is a number"),
         (
             "settings.yaml",
             b"serving: {ready_seconds: .inf}",
-            "serving.ready_seconds is inf; allowed is a finite number",
+            "serving.ready_seconds is '.inf'; allowed is a number",
         ),
-        ("settings.yaml", b"operations: {lro_seconds: -.inf}", "operations.lro_seconds is -inf"),
-        ("blobs", b"a file", "blobs: file exists"),
+        ("settings.yaml", b"operations: {lro_seconds: -.inf}", "operations.lro_seconds is '-.inf'"),
+        ("blobs", b"a file", "blobs: is no folder"),
     ],
 )
 def test_a_start_that_cannot_start_says_why_at_once(tmp_path, name, content, words):
@@ -193,7 +193,10 @@ def test_a_start_that_cannot_start_says_why_at_once(tmp_path, name, content, wor
 
 def test_a_home_that_no_folder_can_be_is_said_at_once(tmp_path):
     (tmp_path / "file").write_text("x")
-    for home, words in ((tmp_path / "file", "must be a folder"), (tmp_path / "file" / "below", "not a directory")):
+    for home, words in (
+        (tmp_path / "file", "set AZUREML_LOCAL_HOME to a folder"),
+        (tmp_path / "file" / "below", "not a directory"),
+    ):
         done = program(home, "up")
         assert done.returncode != 0
         assert f"{home}: " in done.stderr and words in done.stderr

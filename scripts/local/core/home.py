@@ -79,14 +79,15 @@ class Home:
         """Raises a `UserError` where something else lies in the place of a file or folder of the home."""
         folders = {self.root, self.tracking, self.blobs, self.uploads, self.jobs, self.deployments, self.azure}
         for path in vars(self).values():
+            todo = "set AZUREML_LOCAL_HOME to a folder" if path == self.root else ANEW
             try:
                 right = (stat.S_ISDIR if path in folders else stat.S_ISREG)(path.stat().st_mode)
             except FileNotFoundError:
                 continue
             except OSError as error:
-                refuse(path, f"cannot be read ({one_line(error.strerror).lower()})", ANEW, FILE)
+                refuse(path, f"cannot be read ({one_line(error.strerror).lower()})", todo, FILE)
             if not right:
-                refuse(path, f"is no {'folder' if path in folders else 'file'}", ANEW, FILE)
+                refuse(path, f"is no {'folder' if path in folders else 'file'}", todo, FILE)
 
     def create(self) -> None:
         """Makes the folders that are not there yet, and the home private; refuses what another user may have put there.
