@@ -100,7 +100,7 @@ demo:  ## The whole chain on localhost: train, register, serve, ask, delete; no 
 	$(MAKE) --no-print-directory local-down; exit $$code
 
 data: $(if $(IN_PIPELINE),,prepare data-asset-train data-asset-validation data-asset-test)  ## Prepare the data and register it (DATASET=<file or folder> takes another source)
-	@$(if $(and $(IN_PIPELINE),$(DATASET)),$(error data: DATASET is for data that is prepared here; ENV=$(ENV) prepares it in the pipeline: set dataset.source))mkdir -p -m 700 $(RUN) && echo $(if $(IN_PIPELINE),in-pipeline,$(DATA_VERSION)) > $(RUN)/data-version
+	@$(if $(and $(IN_PIPELINE),$(DATASET)),$(error data: DATASET is for data that is prepared here; ENV=$(ENV) prepares it in the pipeline: set dataset.source))mkdir -p -m 700 .runs $(RUN) && echo $(if $(IN_PIPELINE),in-pipeline,$(DATA_VERSION)) > $(RUN)/data-version
 
 data-check: $(INSTALLED_core)  ## Check any chat data: FILE=<file, folder, glob or hub id>
 	@$(PY) -m scripts.dataset check "$(or $(FILE),$(error data-check: say which file: FILE=my.jsonl))" $(VALUES) $(if $(OUTPUT),-o $(OUTPUT))
