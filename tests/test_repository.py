@@ -109,6 +109,12 @@ def test_continuous_integration_and_a_pull_request_run_make_check():
     assert re.findall(r"^make .*", script, re.M) == runs == ["make check"]
 
 
+def test_actions_are_pinned_by_commit():
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        for use in re.findall(r"uses: (.*)", path.read_text(encoding="utf-8")):
+            assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40}  # v\d+\.\d+\.\d+", use), use
+
+
 def test_make_check_validates_every_environment():
     command = ["make", "-n", "--no-print-directory", "check"]
     shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout

@@ -16,8 +16,9 @@ import requests
 
 from scripts.local import launcher
 from scripts.local.core.home import Home
-from tests.conftest import WORKSPACE
+from tests.conftest import REPOSITORY, WORKSPACE
 
+THEIRS = "[mlflow]\nmlflow_tracking_username = x\nmlflow_tracking_password = y\n"
 ARM = "https://management.azure.com/subscriptions?api-version=2022-12-01"
 
 
@@ -73,9 +74,7 @@ def test_a_job_reaches_mlflow_of_its_workspace_and_nothing_else(local, tmp_path,
     from azure.ai.ml import command
 
     (tmp_path / ".mlflow").mkdir()
-    (tmp_path / ".mlflow" / "credentials").write_text(
-        "[mlflow]\nmlflow_tracking_username = x\nmlflow_tracking_password = y\n"
-    )
+    (tmp_path / ".mlflow" / "credentials").write_text(THEIRS)
     local.cluster()
     script = (
         "python -c \"import json, os, mlflow; mlflow.log_metric('loss', 1.5); "
@@ -114,9 +113,7 @@ def test_the_sign_in_of_az_has_no_secret_on_its_command_line(fake_emulator, tmp_
     said = seen.read_text()
     assert "login --service-principal" in said and "-p @- " in said
     assert secret not in said
-    assert (
-        secret in (tmp_path / "seen.input").read_text()
-    )  # what `@-` stands for; tests/local/test_local_az.py asks az itself
+    assert secret in (tmp_path / "seen.input").read_text()  # what `@-` stands for, as test_local_az.py shows
     (folder / "signed-in").unlink()
 
 
@@ -127,10 +124,8 @@ def test_a_home_that_was_open_is_closed_whatever_the_umask(tmp_path):
     for name in ("emulator.log", "refused.log"):
         (home / name).write_text("old")
         (home / name).chmod(0o644)
-    code = "import os; os.umask(0); from scripts.local import launcher; from scripts.local.core import home\n"
-    code += "launcher.up(home.locate())"
-    environment = os.environ | {"AZUREML_LOCAL_HOME": str(home)}
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=90)
+    up = "import os, pathlib; from scripts.local import launcher; os.umask(0); launcher.up(launcher.Home(pathlib.{!r}))"
+    subprocess.run([sys.executable, "-c", up.format(home)], cwd=REPOSITORY, check=True, timeout=90)
     try:
         assert stat.S_IMODE(home.stat().st_mode) == 0o700
         wrong = [each.name for each in home.rglob("*") if each.is_file() and each.stat().st_mode & 0o077]

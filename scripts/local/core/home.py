@@ -108,7 +108,7 @@ class Home:
             if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o077:
                 path.chmod(0o600)
         for folder in (self.blobs, self.uploads, self.jobs, self.deployments):
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(exist_ok=True, mode=0o700)
 
     def read_record(self) -> Record | None:
         """Returns what the last emulator wrote about itself, or None; it may be dead (see launcher.healthy)."""
