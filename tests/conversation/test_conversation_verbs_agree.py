@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import shlex
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +27,7 @@ from scripts.values.read import load
 
 REQUEST = load("demo").data["request"]
 GREEDY = {"do_sample": False, "max_new_tokens": 5}
+AZ = shlex.join([sys.executable, "-c", "print('{\"output\": \"hello\"}')"])  # the request lies in a file that it is given
 
 
 class Recorder(ThreadingHTTPServer):
@@ -104,10 +107,11 @@ def test_the_requests_are_the_same_bytes(
     asked, greedy = bodies(cases, REQUEST), bodies(cases, GREEDY)
     assert all(b"owner" not in body and b"weight" not in body for body in asked)
 
-    files = [project / f"{number}.json" for number in range(len(cases))]
-    for number, file in enumerate(files):
-        invoke.run(["--env", "demo", "--row", str(number), "--write", str(file)])
-    assert {file.read_bytes() for file in files} == asked
+    sent = set()
+    for number in range(len(cases)):
+        assert invoke.run(["--env", "demo", "--row", str(number), "--folder", str(project), "--az", AZ]) == 0
+        sent.add((project / "request.json").read_bytes())
+    assert sent == asked
 
     for parameters, expected in ((REQUEST, asked), (GREEDY, greedy)):
         assert sent_by_chat(cases, parameters, recorder, project) == expected
