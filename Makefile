@@ -5,7 +5,7 @@
 #   AZ       the program that answers to az (default az; local: this project's own az ml verbs)
 #   VENV     where the Python environment is (default .venv); PYTHON makes it (default python3.11)
 SWITCHES := ENV BACKEND SET AZ VENV PYTHON OFFLINE OUTPUT JUNIT KEEP DATASET FILE AGAIN WAIT NAME ROW WATCH VERSION \
-            JOBS LEVELS TARGET PREFLIGHT PROMOTION CLEAR ONLY FULL ROWS ROW_BYTES
+            JOBS LEVELS TARGET PREFLIGHT PROMOTION CLEAR ONLY FULL ROWS ROW_BYTES UPGRADE
 
 # They come from the command line alone, and as text: what a shell exports by the same name changes nothing, and neither
 # make nor a shell reads anything into their values.

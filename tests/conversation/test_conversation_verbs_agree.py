@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import shlex
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,7 +27,8 @@ from scripts.values.read import load
 
 REQUEST = load("demo").data["request"]
 GREEDY = {"do_sample": False, "max_new_tokens": 5}
-AZ = shlex.join(["echo", json.dumps({"output": "hello"})])  # the request lies in a file that it is given
+ANSWER = json.dumps({"output": "hello"})
+AZ = shlex.join([sys.executable, "-c", f"print({ANSWER!r})"])  # the request lies in a file that it is given
 
 
 class Recorder(ThreadingHTTPServer):
@@ -50,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
         streamed = "stream" in json.loads(body)["input_data"]["parameters"]
         if not streamed:
             self.server.bodies.append(body)
-        content = b'{"output": "hello"}'
+        content = ANSWER.encode()
         self.send_response(400 if streamed else 200)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
