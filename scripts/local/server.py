@@ -152,7 +152,10 @@ async def _keep_certificate(home: Home, context: ssl.SSLContext) -> None:
         due = time.time() + 3600
         while time.time() < due:  # a sleep as long would go on where it was after the machine's own, however long that
             await asyncio.sleep(30)
-        certificates.renew(home, context)
+        try:
+            certificates.renew(home, context)
+        except OSError as error:  # a disk that is full now
+            logging.getLogger("local").error("the certificate cannot be made anew: %s", error)
 
 
 def _uvicorn(application: Application) -> Listener:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import datetime
 import shutil
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from urllib3.util import connection
 
 from scripts.local.core.home import Home
@@ -115,7 +118,24 @@ def test_it_ends_soon_and_is_made_anew_before(home, monkeypatch):
     assert home.authority.stat().st_mode & 0o777 == home.authority_key.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("damage", ["empty", "text", "other key", "no limits", "gone"])
+def _turn_each_byte(path: Path, home: Home) -> None:
+    """Damages one byte of the certificate after the other, and leaves the last one damaged."""
+    whole = x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(serialization.Encoding.DER)
+    made, key = home.authority.read_bytes(), home.authority_key.read_bytes()
+    for place in range(7, len(whole), 7):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x10
+        text = base64.encodebytes(bytes(damaged)).decode()
+        home.authority_key.write_bytes(key)
+        path.write_text(f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n")
+        read = path.read_bytes()
+        found = certificates.authority(home).certificate.public_bytes(serialization.Encoding.PEM)
+        assert found not in (made, read), place
+    home.authority_key.write_bytes(key)
+    path.write_bytes(read)
+
+
+@pytest.mark.parametrize("damage", ["empty", "text", "other key", "no limits", "gone", "a bit"])
 def test_what_cannot_be_used_is_made_anew(home, damage):
     first = certificates.authority(home).certificate
     path = home.authority if damage != "other key" else home.authority_key
@@ -126,6 +146,8 @@ def test_what_cannot_be_used_is_made_anew(home, damage):
     elif damage == "no limits":  # as the authorities of earlier versions were, which ended in the year 3000
         words = ["openssl", "req", "-x509", "-key", home.authority_key, "-days", "9", "-subj", "/CN=old", "-out", path]
         subprocess.run(words, check=True, capture_output=True)
+    elif damage == "a bit":
+        _turn_each_byte(path, home)
     else:
         path.write_text("" if damage == "empty" else "no certificate")
     second = certificates.authority(home).certificate
