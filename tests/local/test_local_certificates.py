@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import datetime
+import json
 import shutil
 import socket
 import ssl
@@ -19,6 +20,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from urllib3.util import connection
 
+from scripts.errors import UserError
+from scripts.local import launcher
 from scripts.local.core.home import Home
 from scripts.local.front import certificates
 
@@ -173,3 +176,17 @@ def test_a_server_that_runs_goes_on_with_the_new_one(home, monkeypatch):
         monkeypatch.setattr(certificates, "RENEWED", datetime.timedelta(days=14))
         certificates.renew(home, context)
         assert serial() != before
+
+
+@pytest.mark.parametrize(
+    ("content", "found"), [(None, "no such file"), ("", "no certificate"), ("x", "no certificate")]
+)
+def test_a_program_is_not_led_to_an_authority_that_it_cannot_trust(home, content, found):
+    """It would say that nobody is logged in."""
+    record = {"pid": 1, "proxy_port": 1, "plain_port": 1, "key": "k"}
+    home.record.write_text(json.dumps(record))
+    certificates.authority(home)
+    assert launcher.environment(home, {})["SSL_CERT_FILE"] == str(home.authority)
+    home.authority.unlink() if content is None else home.authority.write_text(content)
+    with pytest.raises(UserError, match=rf"ca\.pem: cannot be trusted \(.*{found}.*; run `make local-down`"):
+        launcher.environment(home, {})
