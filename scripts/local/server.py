@@ -26,6 +26,7 @@ from collections.abc import Iterator
 
 import uvicorn
 
+from scripts import slow_clients
 from scripts.errors import FAILED, FILE, UserError, one_line
 from scripts.files import refuse, write_private
 from scripts.local.core import lookup, operations, ports
@@ -86,6 +87,7 @@ def serve(home: Home) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     for noisy in ("httpx", "alembic", "mlflow", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("asyncio").addFilter(slow_clients.TooManyOpen())
     try:
         asyncio.run(_main(home))
     except (UserError, OSError):
