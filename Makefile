@@ -246,8 +246,8 @@ bench-engine: $(INSTALLED_dev)  ## Training and serving against plain transforme
 bench-estimates: $(INSTALLED_core)  ## The memory and time estimates against published measurements
 	@$(PY) -m tests.bench.estimates
 
-constraints: $(INSTALLED_core)  ## Write constraints.txt: all packages of pyproject.toml and what they bring along, with hashes (UPGRADE=1 takes newer ones)
-	@$(pip) --target $(VENV)/uv --upgrade uv==0.13.9
+constraints:  ## Write constraints.txt: all packages of pyproject.toml and what they bring along, with hashes (UPGRADE=1 takes newer ones)
+	@$(PY) -m pip --version > /dev/null 2>&1 || { $(make_venv); }; $(pip) --target $(VENV)/uv --upgrade uv==0.13.9
 	@UV_CUSTOM_COMPILE_COMMAND="make constraints" $(VENV)/uv/bin/uv pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
 	--group pip --group demo-model --group bench --no-emit-package torch $(if $(UPGRADE),--upgrade) -o constraints.txt
 

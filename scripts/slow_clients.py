@@ -7,11 +7,15 @@ that every line manages. Others are not held up meanwhile: all of it is waiting.
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
+import time
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 WINDOW = 20.0  # seconds between two looks
+SAID_EVERY = 60.0  # seconds
 RATE = 500  # bytes a second, over a window, that a request has to come with
 
 
@@ -83,6 +87,26 @@ class Protocol(HttpToolsProtocol):
         self.reading = None
         if self.transport.get_write_buffer_size() and (self.cycle is None or self.cycle.response_complete):
             self.transport.abort()
+
+
+class TooManyOpen(logging.Filter):
+    """Lets asyncio say once a minute, in a line, that a connection cannot be accepted as too many files are open.
+
+    It says so thousands of times a second, each with a traceback: whoever holds connections open could fill the disk.
+    """
+
+    said = -SAID_EVERY
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tells whether a record is written."""
+        error = record.exc_info[1] if record.exc_info else None
+        if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
+            return True
+        if time.monotonic() - self.said < SAID_EVERY:
+            return False
+        self.said = time.monotonic()
+        record.msg, record.args, record.exc_info = "connections wait: %s", (error.strerror,), None
+        return True
 
 
 def _stop(timer: asyncio.TimerHandle | None) -> Any:

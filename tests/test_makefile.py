@@ -51,3 +51,9 @@ def test_what_is_deleted_is_confirmed_beforehand():
     deletes = [line for line in lines if re.search(r'\$\(az\) ml \S+ delete|"delete",', line)]
     assert len(deletes) >= 3
     assert all("--yes" in line for line in deletes)
+
+
+def test_the_constraints_can_be_written_after_a_pin_was_changed():
+    """What is installed meets the old ones: nobody could write new ones if it had to be installed anew before."""
+    rule = re.search(r"^constraints:(.*?)##", MAKEFILE, re.M)
+    assert rule and rule[1].strip() == ""

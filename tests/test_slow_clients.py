@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import logging
+import os
 import socket
 import threading
 import time
@@ -116,3 +119,24 @@ def test_who_asks_and_reads_at_his_pace_is_served(port: int) -> None:
         received = 0
         while received < BIG:
             received += len(client.recv(2**20))
+
+
+def test_a_line_a_minute_says_that_too_many_files_are_open(caplog, monkeypatch):
+    """As asyncio says it of each connection that waits, thousands of times a second."""
+    logger = logging.getLogger("asyncio.test")
+    logger.addFilter(slow_clients.TooManyOpen())
+
+    def say(number: int) -> None:
+        try:
+            raise OSError(number, os.strerror(number))
+        except OSError as error:
+            logger.error("socket.accept() out of system resource", exc_info=error)
+
+    for _ in range(2000):
+        say(errno.EMFILE)
+    assert caplog.text.count("\n") == 1 and "connections wait: Too many open files" in caplog.text
+    say(errno.EPERM)
+    assert "Traceback" in caplog.text and "out of system resource" in caplog.text
+    monkeypatch.setattr(slow_clients, "SAID_EVERY", 0.0)
+    say(errno.EMFILE)
+    assert caplog.text.count("connections wait") == 2

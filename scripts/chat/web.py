@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from scripts.azure import client as client_module
 from scripts.chat.turns import checked, save, saved_in
@@ -65,7 +65,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """What the page asks for."""
-        self._answer({"/ask": self._ask, "/save": self._save}.get(urlsplit(self.path).path, self._nothing))
+        self._answer({"/ask": self._ask, "/save": self._save}.get(self.path.partition("?")[0], self._nothing))
 
     def _answer(self, work: Callable[[], None]) -> None:
         try:
@@ -83,10 +83,10 @@ class Handler(BaseHTTPRequestHandler):
         raise Refused(404, "there is nothing here")
 
     def _page(self) -> None:
-        address = urlsplit(self.path)
-        if address.path != "/":
+        path, _, query = self.path.partition("?")
+        if path != "/":
             self._nothing()
-        if not self._is_token(parse_qs(address.query).get("token", [""])[0]):
+        if not self._is_token(parse_qs(query).get("token", [""])[0]):
             raise Refused(403, "open the address that the command printed: it has the token in it")
         nonce = secrets.token_urlsafe(16)
         settings = {"token": self.server.token, "title": self.server.title, "parameters": self.server.parameters}
@@ -126,13 +126,14 @@ class Handler(BaseHTTPRequestHandler):
         if not self.headers.get("Content-Type", "").startswith("application/json"):
             raise Refused(415, "send JSON")
         length = self.headers.get("Content-Length") or "0"
-        if not length.isdecimal() or not 0 < int(length) <= MOST_BYTES:
+        if not length.isdecimal() or len(length) > 12 or not 0 < int(length) <= MOST_BYTES:
             # A reply over unread bytes would be reset before the page has read it.
-            self.rfile.read(min(int(length), 10 * MOST_BYTES) if length.isdecimal() else 0)
+            self.rfile.read(min(int(length), 10 * MOST_BYTES) if length.isdecimal() and len(length) <= 12 else 0)
             raise Refused(413, f"send between 1 and {MOST_BYTES} bytes")
         try:
             given = json.loads(self.rfile.read(int(length)))
-        except ValueError:
+            json.dumps(given, ensure_ascii=False).encode()  # half of a pair of surrogates is no character
+        except (ValueError, RecursionError):
             raise Refused(400, "this is not JSON") from None
         if not isinstance(given, dict):
             raise Refused(400, "send an object")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -116,8 +117,9 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
 def environment(home: Home, arguments: argparse.Namespace) -> int:
     """Prints the lines that a shell evaluates: `eval "$(python -m scripts.local env --env demo)"`."""
     variables = prepare(home, arguments, shutil.which("az"))
-    for key in os.environ.keys() - variables.keys():
-        print(f"unset {key}")
+    for key in sorted(os.environ.keys() - variables.keys()):
+        if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key):  # no shell has another, and would take it for a command
+            print(f"unset {key}")
     for key, value in sorted(variables.items()):
         if os.environ.get(key) != value:
             print(f"export {key}={shlex.quote(value)}")

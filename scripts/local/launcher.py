@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -17,8 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from scripts.errors import FAILED, UNREACHABLE, UserError
-from scripts.files import ROOT, append_private, write_private
+from scripts.errors import FAILED, FILE, UNREACHABLE, UserError, one_line
+from scripts.files import ROOT, append_private, refuse, write_private
 from scripts.local.core.home import PROXY_USER, Home, credentials
 
 LITTLE_BYTES = 2**16  # free on a disk that is as good as full
@@ -194,6 +195,13 @@ def environment(home: Home, base: dict[str, str], workspace: dict[str, str] | No
     record = home.read_record()
     if record is None:
         raise UserError("The local Azure ML does not run; start it with `make local-up`.", UNREACHABLE)
+    try:  # what programs say of it would lead elsewhere: that nobody is logged in
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(home.authority)
+    except OSError as error:
+        reason = one_line(error.strerror or error).lower()
+        refuse(
+            home.authority, f"cannot be trusted ({reason})", "run `make local-down`: the next start makes it anew", FILE
+        )
     principal = credentials(home)
     variables = {key: value for key, value in base.items() if not _LEADS_ELSEWHERE.fullmatch(key)}
     proxy = f"http://{PROXY_USER}:{principal.proxy_key}@127.0.0.1:{record.proxy_port}"

@@ -26,6 +26,7 @@ from collections.abc import Iterator
 
 import uvicorn
 
+from scripts import slow_clients
 from scripts.errors import FAILED, FILE, UserError, one_line
 from scripts.files import refuse, write_private
 from scripts.local.core import lookup, operations, ports
@@ -86,6 +87,7 @@ def serve(home: Home) -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     for noisy in ("httpx", "alembic", "mlflow", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("asyncio").addFilter(slow_clients.TooManyOpen())
     try:
         asyncio.run(_main(home))
     except (UserError, OSError):
@@ -149,8 +151,13 @@ async def _main(home: Home) -> None:
 async def _keep_certificate(home: Home, context: ssl.SSLContext) -> None:
     """Makes the authority anew before it ends, for an emulator that runs for weeks."""
     while True:
-        await asyncio.sleep(3600)
-        certificates.renew(home, context)
+        due = time.time() + 3600
+        while time.time() < due:  # a sleep as long would go on where it was after the machine's own, however long that
+            await asyncio.sleep(30)
+        try:
+            certificates.renew(home, context)
+        except OSError as error:  # a disk that is full now
+            logging.getLogger("local").error("the certificate cannot be made anew: %s", error)
 
 
 def _uvicorn(application: Application) -> Listener:

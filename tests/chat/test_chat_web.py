@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -107,6 +108,23 @@ def test_a_wrong_request_gets_a_sentence(
     found, text = post(server, "/ask", content)
     assert (found, words in json.loads(text)["error"]) == (status, True), text
     assert not asked.requests
+
+
+@pytest.mark.parametrize("body", [b"[" * 20000, rb'{"messages": [{"role": "user", "content": "\ud800"}]}'])
+@pytest.mark.parametrize("path", ["/ask", "/save"])
+def test_json_that_cannot_be_kept_is_refused(server, asked, tmp_path, path, body):
+    assert post(server, path, body) == (400, '{"error": "this is not JSON"}')
+    assert asked.requests == [] and not (tmp_path / "saved.jsonl").exists()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_address_that_is_none_is_refused_and_not_a_traceback(server, capfd, method):
+    """Anybody who reaches the port may send one."""
+    port = server.server_address[1]
+    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+        connection.sendall(f"{method} //[ HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        assert connection.recv(100).startswith(b"HTTP/1.0 404 ")
+    assert capfd.readouterr().err == ""
 
 
 def test_what_the_endpoint_refuses_is_said(server: web.Server) -> None:

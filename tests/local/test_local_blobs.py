@@ -190,6 +190,9 @@ def test_a_stranger_gets_nothing(container, local):
         ("wrong key", "AuthenticationFailed"),
         ("other account", "AuthenticationFailed"),
         ("write only", "AuthorizationPermissionMismatch"),
+        ("list only", "AuthorizationPermissionMismatch"),
+        ("services only", "AuthorizationResourceTypeMismatch"),
+        ("of queues", "AuthorizationServiceMismatch"),
         ("one container", "BlobNotFound"),
         ("other container", "AuthenticationFailed"),
         ("no end", "AuthenticationFailed"),
@@ -197,7 +200,7 @@ def test_a_stranger_gets_nothing(container, local):
 )
 def test_a_signature_opens_what_it_is_for_and_as_long(container, local, how, code):
     """Signed by the storage SDK with the account's key, which the emulator's own signatures are held against too."""
-    from azure.storage.blob import generate_account_sas, generate_container_sas
+    from azure.storage.blob import Services, generate_account_sas, generate_container_sas
 
     words = local.emulated.workspace
     group = f"/subscriptions/{words['subscription_id']}/resourceGroups/{words['resource_group']}"
@@ -205,7 +208,7 @@ def test_a_signature_opens_what_it_is_for_and_as_long(container, local, how, cod
     key = Wire(local).ask("POST", path).json()["keys"][0]["value"]
     account, now = container.account_name, datetime.datetime.now(datetime.UTC)
     hour = datetime.timedelta(hours=1)
-    permission, start = "w" if how == "write only" else "rl", None
+    permission, start = {"write only": "w", "list only": "l"}.get(how, "rl"), None
     expiry = now - hour if how == "expired" else now + hour
     if how == "wrong key":
         key = base64.b64encode(b"k" * 64).decode()
@@ -217,13 +220,37 @@ def test_a_signature_opens_what_it_is_for_and_as_long(container, local, how, cod
         name = container.container_name if how == "one container" else "other"
         sas = generate_container_sas(account, name, account_key=key, permission=permission, expiry=expiry)
     else:
-        sas = generate_account_sas(account, key, "sco", permission, expiry, start)
+        services = Services(queue=True) if how == "of queues" else Services(blob=True)
+        kinds = "s" if how == "services only" else "sco"
+        sas = generate_account_sas(account, key, kinds, permission, expiry, start, services=services)
     if how == "longer than signed":
         sas = sas.replace(f"se={expiry:%Y}", f"se={expiry.year + 1}")
     if how == "no end":
         sas = "&".join(part for part in sas.split("&") if not part.startswith("se="))
-    answer = requests.get(f"{container.primary_endpoint.partition('?')[0]}/nothing-here?{sas}", timeout=10)
+    url = container.primary_endpoint.partition("?")[0]
+    answer = requests.get(f"{url}/nothing-here?{sas}", timeout=10)
     assert answer.headers["x-ms-error-code"] == code, answer.text
+
+
+@pytest.mark.parametrize(("kind", "permission", "status"), [("c", "l", 200), ("c", "r", 403), ("b", "rl", 403)])
+def test_to_list_a_container_takes_a_signature_of_it_for_that(container, local, kind, permission, status):
+    from azure.storage.blob import generate_blob_sas, generate_container_sas
+
+    words = local.emulated.workspace
+    group = f"/subscriptions/{words['subscription_id']}/resourceGroups/{words['resource_group']}"
+    path = f"{group}/providers/Microsoft.Storage/storageAccounts/{container.account_name}/listKeys"
+    given = {
+        "account_key": Wire(local).ask("POST", path).json()["keys"][0]["value"],
+        "permission": permission,
+        "expiry": datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=1),
+    }
+    account, name = container.account_name, container.container_name
+    if kind == "c":
+        sas = generate_container_sas(account, name, **given)
+    else:
+        sas = generate_blob_sas(account, name, "", **given)
+    url = f"{container.primary_endpoint.partition('?')[0]}?restype=container&comp=list&{sas}"
+    assert requests.get(url, timeout=10).status_code == status
 
 
 def test_what_the_service_gives_out_ends_within_two_days(container):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import datetime
+import json
 import shutil
 import socket
 import ssl
@@ -14,8 +16,12 @@ from pathlib import Path
 
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from urllib3.util import connection
 
+from scripts.errors import UserError
+from scripts.local import launcher
 from scripts.local.core.home import Home
 from scripts.local.front import certificates
 
@@ -115,7 +121,24 @@ def test_it_ends_soon_and_is_made_anew_before(home, monkeypatch):
     assert home.authority.stat().st_mode & 0o777 == home.authority_key.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("damage", ["empty", "text", "other key", "no limits", "gone"])
+def _turn_each_byte(path: Path, home: Home) -> None:
+    """Damages one byte of the certificate after the other, and leaves the last one damaged."""
+    whole = x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(serialization.Encoding.DER)
+    made, key = home.authority.read_bytes(), home.authority_key.read_bytes()
+    for place in range(7, len(whole), 7):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x10
+        text = base64.encodebytes(bytes(damaged)).decode()
+        home.authority_key.write_bytes(key)
+        path.write_text(f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n")
+        read = path.read_bytes()
+        found = certificates.authority(home).certificate.public_bytes(serialization.Encoding.PEM)
+        assert found not in (made, read), place
+    home.authority_key.write_bytes(key)
+    path.write_bytes(read)
+
+
+@pytest.mark.parametrize("damage", ["empty", "text", "other key", "no limits", "gone", "a bit"])
 def test_what_cannot_be_used_is_made_anew(home, damage):
     first = certificates.authority(home).certificate
     path = home.authority if damage != "other key" else home.authority_key
@@ -126,6 +149,8 @@ def test_what_cannot_be_used_is_made_anew(home, damage):
     elif damage == "no limits":  # as the authorities of earlier versions were, which ended in the year 3000
         words = ["openssl", "req", "-x509", "-key", home.authority_key, "-days", "9", "-subj", "/CN=old", "-out", path]
         subprocess.run(words, check=True, capture_output=True)
+    elif damage == "a bit":
+        _turn_each_byte(path, home)
     else:
         path.write_text("" if damage == "empty" else "no certificate")
     second = certificates.authority(home).certificate
@@ -151,3 +176,17 @@ def test_a_server_that_runs_goes_on_with_the_new_one(home, monkeypatch):
         monkeypatch.setattr(certificates, "RENEWED", datetime.timedelta(days=14))
         certificates.renew(home, context)
         assert serial() != before
+
+
+@pytest.mark.parametrize(
+    ("content", "found"), [(None, "no such file"), ("", "no certificate"), ("x", "no certificate")]
+)
+def test_a_program_is_not_led_to_an_authority_that_it_cannot_trust(home, content, found):
+    """It would say that nobody is logged in."""
+    record = {"pid": 1, "proxy_port": 1, "plain_port": 1, "key": "k"}
+    home.record.write_text(json.dumps(record))
+    certificates.authority(home)
+    assert launcher.environment(home, {})["SSL_CERT_FILE"] == str(home.authority)
+    home.authority.unlink() if content is None else home.authority.write_text(content)
+    with pytest.raises(UserError, match=rf"ca\.pem: cannot be trusted \(.*{found}.*; run `make local-down`"):
+        launcher.environment(home, {})

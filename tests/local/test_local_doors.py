@@ -130,6 +130,22 @@ def test_a_home_that_was_open_is_closed_whatever_the_umask(tmp_path):
         assert stat.S_IMODE(home.stat().st_mode) == 0o700
         wrong = [each.name for each in home.rglob("*") if each.is_file() and each.stat().st_mode & 0o077]
         assert wrong == []
+        assert [each.name for each in home.rglob("*") if each.is_dir() and each.stat().st_mode & 0o077] == []
         assert (home / "emulator.log").read_text().startswith("old")
     finally:
         launcher.down(Home(home))
+
+
+def test_a_shell_runs_nothing_of_what_its_variables_are_called(fake_emulator, tmp_path):
+    """Any program may start one with names that no shell could write."""
+    environment = os.environ | {
+        "AZUREML_LOCAL_HOME": str(fake_emulator.home),
+        f"AZURE_X; touch {tmp_path}/run #": "1",
+        "AZURE_LEFT": "1",
+    }
+    script = f'eval "$({sys.executable} -m scripts.local env)" && echo ${{AZURE_LEFT-gone}}'
+    done = subprocess.run(
+        ["bash", "-c", script], env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (done.stdout, done.stderr) == ("gone\n", "")
+    assert not (tmp_path / "run").exists()

@@ -110,3 +110,37 @@ def test_a_home_of_another_user_or_behind_a_link_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="file: is no folder"):
         Home(tmp_path / "file").create()
+
+
+@pytest.mark.parametrize("name", ["credentials.json", "ca-key.pem", "blobs", "models", "blobs/account"])
+@pytest.mark.parametrize("link", [False, True])
+def test_what_another_user_put_into_an_open_home_is_refused(tmp_path, name, link):
+    from scripts.errors import UserError
+
+    home, theirs = tmp_path / "home", tmp_path / "theirs"
+    home.mkdir()
+    home.chmod(0o777)
+    (home / name).parent.mkdir(exist_ok=True)
+    theirs.mkdir()
+    planted = home / name
+    planted.symlink_to(theirs) if link else planted.mkdir() if "." not in name else planted.touch()
+    os.chown(planted, 65534, 65534, follow_symlinks=False)
+    for _ in range(2):  # the refusal is not forgotten
+        with pytest.raises(UserError, match=rf"{name}: belongs to another user \(65534\)"):
+            Home(home).create()
+
+
+def test_a_local_azure_ml_of_another_user_is_not_taken_for_ones_own(fake_emulator, tmp_path):
+    """Its home is there, and it answers: who was led to it would hand it all data."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir(mode=0o755)
+    for name in ("emulator.json", "credentials.json", "ca.pem"):
+        shutil.copy(fake_emulator.home / name, theirs)
+    for path in (theirs, *theirs.iterdir()):
+        os.chown(path, 65534, 65534)
+    environment = os.environ | {"AZUREML_LOCAL_HOME": str(theirs)}
+    for verb in ("up", "status", "env", "down"):
+        words = [sys.executable, "-m", "scripts.local", verb]
+        done = subprocess.run(words, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        assert done.stdout == "" and done.returncode != 0
+        assert f"{theirs}: belongs to another user (65534)" in done.stderr

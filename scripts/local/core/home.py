@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
 import hmac
@@ -17,6 +16,7 @@ from scripts.errors import FILE, UserError, one_line
 from scripts.files import ROOT, private_folder, read_json, refuse, write_private
 
 ANEW = "end the local Azure ML (make local-down) and move this away, and it is made anew"
+OWN = "the home of the local Azure ML must be a folder of your own: set AZUREML_LOCAL_HOME to one"
 PROXY_USER = "local"
 
 
@@ -76,11 +76,18 @@ class Home:
         self.azure = root / "azure"  # AZURE_CONFIG_DIR of the official CLI, a folder a subscription
 
     def check(self) -> None:
-        """Raises a `UserError` where something else lies in the place of a file or folder of the home."""
+        """Raises a `UserError` where something else lies in the place of a file or folder of the home.
+
+        Whoever owns the home, something in it, or the place where a link leads, can read its keys and put jobs there:
+        what another user may have put there is refused before it is believed, also where a local Azure ML answers.
+        """
+        if self.root.is_symlink():
+            refuse(self.root, "is a link", OWN, FILE)
         folders = {self.root, self.tracking, self.blobs, self.uploads, self.jobs, self.deployments, self.azure}
         for path in vars(self).values():
             todo = "set AZUREML_LOCAL_HOME to a folder" if path == self.root else ANEW
             try:
+                _refuse_foreign(path)
                 right = (stat.S_ISDIR if path in folders else stat.S_ISREG)(path.stat().st_mode)
             except FileNotFoundError:
                 continue
@@ -90,21 +97,14 @@ class Home:
                 refuse(path, f"is no {'folder' if path in folders else 'file'}", todo, FILE)
 
     def create(self) -> None:
-        """Makes the folders that are not there yet, and the home private; refuses what another user may have put there.
-
-        Whoever owns the home, or the place where a link leads, can read the keys in it and put jobs there.
-        """
-        with contextlib.suppress(FileNotFoundError):
-            there = self.root.lstat()
-            fault = "is a link" if stat.S_ISLNK(there.st_mode) else ""
-            if not fault and there.st_uid != os.geteuid():
-                fault = f"belongs to another user ({there.st_uid})"
-            if fault:
-                todo = "the home of the local Azure ML must be a folder of your own: set AZUREML_LOCAL_HOME to one"
-                refuse(self.root, fault, todo, FILE)
+        """Makes the folders that are not there yet, and the home private."""
         self.check()
+        if self.root.exists() and self.root.stat().st_mode & 0o022:  # others could write into it
+            for path in self.root.rglob("*"):
+                _refuse_foreign(path)
         private_folder(self.root)
         for path in self.root.iterdir():  # what an older version, or another umask, left readable
+            _refuse_foreign(path)
             if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o077:
                 path.chmod(0o600)
         for folder in (self.blobs, self.uploads, self.jobs, self.deployments):
@@ -116,6 +116,12 @@ class Home:
             return read_json(self.record, "", Record)
         except UserError:  # the next start writes it anew
             return None
+
+
+def _refuse_foreign(path: Path) -> None:
+    owner = path.lstat().st_uid
+    if owner != os.geteuid():
+        refuse(path, f"belongs to another user ({owner})", OWN, FILE)
 
 
 def locate() -> Home:

@@ -13,6 +13,7 @@ import ssl
 import tempfile
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -80,10 +81,13 @@ def authority(home: Home) -> Authority:
         certificate = x509.load_pem_x509_certificate(home.authority.read_bytes())
         key = serialization.load_pem_private_key(home.authority_key.read_bytes(), None)
         assert isinstance(key, Key)
+        certificate.verify_directly_issued_by(certificate)
         found = Authority(certificate, key)
         if not found.stale:
             return found
     except (FileNotFoundError, ValueError, TypeError, AssertionError, x509.ExtensionNotFound):
+        pass
+    except (InvalidSignature, UnsupportedAlgorithm):  # a bit of it is another than was written
         pass
     made = new()
     write_private(home.authority_key, _pem_of_key(made.key))

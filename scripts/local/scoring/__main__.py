@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import math
 import os
 import sys
@@ -57,6 +58,7 @@ def main() -> int:
 
     shape, why = answer_shape(options.answer_shape, options.model_dir)
     log(f"answers are {answer.SHAPES[shape]}: {why}")
+    logging.getLogger("asyncio").addFilter(slow_clients.TooManyOpen())
     server = Server(log, shape)
     threading.Thread(target=load, args=(server, options, log), name="loader", daemon=True).start()
     uvicorn.run(

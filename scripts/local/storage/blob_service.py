@@ -47,7 +47,7 @@ def _authorise(call: Call, account: str, path: str) -> None:
         audience = str(tokens.read_token(call).get("aud", ""))
     except AzureError as error:
         raise BlobError(401, "NoAuthenticationInformation", error.message) from None
-    if not audience.startswith("https://storage.azure.com"):
+    if audience.rstrip("/") != "https://storage.azure.com":
         raise BlobError(403, "AuthorizationFailure", f"The token is for {audience}, not for https://storage.azure.com.")
 
 

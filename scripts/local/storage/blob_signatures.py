@@ -28,7 +28,7 @@ DAYS = 2  # what is given out ends at midnight, in between one and two days
 OF_ACCOUNT = ("sp", "ss", "srt", "st", "se", "sip", "spr", "sv", "ses")
 BEFORE = ("sp", "st", "se")
 AFTER = ("si", "sip", "spr", "sv", "sr", "snapshot", "ses", "rscc", "rscd", "rsce", "rscl", "rsct")
-NEEDED = {"GET": "rl", "HEAD": "r", "PUT": "wca", "DELETE": "d"}  # any of these permissions
+NEEDED = {"GET": "r", "HEAD": "r", "PUT": "wca", "DELETE": "d"}  # any of these permissions; to list a container: l
 REFUSED = (
     "Server failed to authenticate the request. Make sure the value of Authorization header is formed correctly "
     "including the signature."
@@ -48,17 +48,26 @@ def authorise(call: Call, account: str, path: str) -> bool:
     # Of `listSecrets` it begins with a question mark; behind another one, as clients put it, the version is lost.
     query, key = {"sv": VERSION, **call.query}, account_key(call.state, account)
     of_account = "srt" in query
+    container, _, blob = path.partition("/")
     if of_account:
         signed = _is_signed(query, key, _text_of_account(query, account))
     else:
-        name = path.partition("/")[0] if query.get("sr") == "c" else path
+        name = container if query.get("sr") == "c" else path
         text = _text_of_service(query, f"/blob/{account}/{name}")
-        signed = any(_is_signed(query, each, text) for each in (key, *_given_out(call.state, account)))
+        fits = bool(blob) or query.get("sr") == "c"  # a blob's says nothing of its container
+        signed = fits and any(_is_signed(query, each, text) for each in (key, *_given_out(call.state, account)))
     if not signed:
         raise BlobError(403, "AuthenticationFailed", REFUSED)
     if not _holds_now({"st": "2000-01-01", "se": "", **query}):
         raise BlobError(403, "AuthenticationFailed", f"{REFUSED} Signature not valid in the specified time frame.")
-    if not set(NEEDED[call.request.method]) & set(query.get("sp", "")):
+    kind, listing = "o" if blob else "c", query.get("comp") == "list" and not blob
+    if of_account and kind not in query["srt"]:
+        message = "This request is not authorized to perform this operation using this resource type."
+        raise BlobError(403, "AuthorizationResourceTypeMismatch", message)
+    if of_account and "b" not in query.get("ss", ""):
+        message = "This request is not authorized to perform this operation using this service."
+        raise BlobError(403, "AuthorizationServiceMismatch", message)
+    if not set("l" if listing else NEEDED[call.request.method]) & set(query.get("sp", "")):
         message = "This request is not authorized to perform this operation using this permission."
         raise BlobError(403, "AuthorizationPermissionMismatch", message)
     return of_account
