@@ -152,7 +152,7 @@ def test_the_command_wants_a_word_an_environment_and_a_folder(words):
 
 
 @pytest.mark.parametrize(("left", "said"), [
-    (b"", "is empty"), (b"\xff\xfe", "not UTF-8 text"), (bytes(20), "is cut off"), (b"demo-1\x00\n", "holds 'demo-1"),
+    (b"", "is empty"), (b"\xff\xfe", "not UTF-8 text"), (bytes(20), "holds zeros"), (b"demo-1\x00\n", "holds zeros"),
     (b"dev-0123456789-1", "is cut off"), (b"two words\n", "holds 'two words', which is no job"),
 ])  # fmt: skip
 def test_a_file_that_holds_no_value_is_met_with_a_sentence(tmp_path, left, said):
