@@ -5,7 +5,8 @@
 #   AZ       the program that answers to az (default az; local: this project's own az ml verbs)
 #   VENV     where the Python environment is (default .venv); PYTHON makes it (default python3.11)
 SWITCHES := ENV BACKEND SET AZ VENV PYTHON OFFLINE OUTPUT JUNIT KEEP DATASET FILE AGAIN WAIT NAME ROW WATCH VERSION \
-            JOBS LEVELS TARGET PREFLIGHT PROMOTION CLEAR ONLY FULL ROWS ROW_BYTES UPGRADE
+            JOBS LEVELS TARGET PREFLIGHT PROMOTION CLEAR ONLY FULL UPGRADE ROWS ROW_BYTES
+YES_OR_NO := OFFLINE KEEP AGAIN WAIT WATCH CLEAR FULL UPGRADE
 
 # They come from the command line alone, and as text: what a shell exports by the same name changes nothing, and neither
 # make nor a shell reads anything into their values.
@@ -21,6 +22,8 @@ $(foreach name,$(SWITCHES),$(eval $(call as_text,$(name))))
 $(foreach name,$(SWITCHES),$(if $(findstring $(newline),$($(name))),$(error $(name): holds a line break, and is one line)))
 $(foreach name,$(filter-out SHELL MAKE PY IN_PIPELINE,$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(name)))),\
 $(error $(name): there is no such switch; there are $(SWITCHES))))
+$(foreach name,$(YES_OR_NO),$(if $(filter-out 0 1,$($(name))),$(error $(name)=$($(name)): allowed are 1 and 0)))
+$(foreach name,$(filter-out WAIT,$(YES_OR_NO)),$(if $(filter 0,$($(name))),$(eval override $(name) :=)))
 $(foreach flag,e i t,$(if $(findstring $(flag),$(filter-out -%,$(firstword $(MAKEFLAGS)))),\
 $(error make -$(flag) (or MAKEFLAGS) lets a failure, or what your shell exports, go by unseen: call make without it)))
 
@@ -38,6 +41,7 @@ override PYTHON  := $(or $(PYTHON),python3.11)
 override VENV    := $(or $(VENV),.venv)
 
 ENVIRONMENTS := $(basename $(notdir $(filter-out %.lock.yaml,$(wildcard environments/*.yaml))))
+$(if $(ENVIRONMENTS),,$(error there is no environments/ here: call make in the project's folder, or make -C <that folder>))
 ifneq ($(ENV),$(firstword $(filter $(subst %,\%,$(ENV)),$(ENVIRONMENTS))))
 $(error ENV=$(ENV): there is no environments/$(ENV).yaml; there are $(ENVIRONMENTS))
 endif
@@ -53,7 +57,7 @@ INSTALLED_observe := $(VENV)/.installed-observe
 INSTALLED_local   := $(VENV)/.installed-local
 INSTALLED_dev     := $(VENV)/.installed-dev
 INSTALLED_bench   := $(VENV)/.installed-bench
-VALUES := --env $(ENV)$(if $(SET), --sets $(call quote,$(SET)))
+VALUES := --env $(ENV)$(if $(SET), --sets=$(call quote,$(SET)))
 
 # Only programs that talk to Azure run behind $(online): the environment of the local Azure ML, or nothing.
 ifeq ($(BACKEND),local)
@@ -107,7 +111,7 @@ validate: $(INSTALLED_core)  ## Check values and YAML offline: schema, SDK, comp
 
 preflight: $(if $(OFFLINE),$(INSTALLED_core),$(READY))  ## Check the run before it is paid for (OFFLINE=1 without an account; OUTPUT=json; JUNIT=<file>)
 	@$(watch) $(if $(OFFLINE),,$(online)) $(PY) -m scripts.preflight $(VALUES) $(if $(OFFLINE),--offline,--az $(call quote,$(AZ))) \
-	$(if $(OUTPUT),-o $(call quote,$(OUTPUT))) $(if $(JUNIT),--junit $(call quote,$(JUNIT)))
+	$(if $(OUTPUT),--output=$(call quote,$(OUTPUT))) $(if $(JUNIT),--junit=$(call quote,$(JUNIT)))
 
 probe: $(READY)  ## Ask the workspace what the real one was recorded to answer, reading only, and say where it differs
 	@$(watch) $(online) $(PY) -m scripts.probe $(VALUES)
@@ -132,7 +136,7 @@ data: $(if $(IN_PIPELINE),$(READY),prepare)  ## Prepare the data and register it
 	@$(if $(and $(IN_PIPELINE),$(DATASET)),$(error data: DATASET is for data that is prepared here; ENV=$(ENV) prepares it in the pipeline: set dataset.source))$(chain) data
 
 data-check: $(INSTALLED_core)  ## Check any chat data: FILE=<file, folder, glob or hub id>
-	@$(PY) -m scripts.dataset check $(call quote,$(or $(FILE),$(error data-check: say which file: FILE=my.jsonl))) $(VALUES) $(if $(OUTPUT),-o $(call quote,$(OUTPUT)))
+	@$(PY) -m scripts.dataset check $(VALUES) $(if $(OUTPUT),--output=$(call quote,$(OUTPUT))) -- $(call quote,$(or $(FILE),$(error data-check: say which file: FILE=my.jsonl)))
 
 compute: $(READY)  ## Create the GPU cluster if it is not there, or Failed
 	@$(chain) compute
@@ -210,7 +214,7 @@ local-status: $(INSTALLED_local)  ## Say what runs
 	@$(PY) -m scripts.local status
 
 local-fault: $(INSTALLED_local)  ## Make it fail on purpose: NAME=<fault>, CLEAR=1 ends it; without NAME the list
-	@$(PY) -m scripts.local fault $(if $(NAME),$(call quote,$(NAME))) $(if $(CLEAR),--clear)
+	@$(PY) -m scripts.local fault $(if $(CLEAR),--clear) $(if $(NAME),-- $(call quote,$(NAME)))
 
 ##@ Develop
 check: lint render-check  ## All that a pull request must pass: lint, render-check, validate of every environment, test
@@ -221,7 +225,7 @@ test: $(INSTALLED_dev)  ## All tests, in four processes, since many wait for oth
 	@$(PY) -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 torture: $(INSTALLED_dev)  ## The campaigns at full size (kills, mutations), and a table (ONLY=<part of a name>)
-	@nice $(PY) -m pytest --torture $(if $(ONLY),-k "$(ONLY)")
+	@nice $(PY) -m pytest --torture $(if $(ONLY),-k $(call quote,$(ONLY)))
 
 test-long: $(INSTALLED_dev)  ## The stories that take minutes: every fault in turn, and the same command again
 	@$(PY) -m pytest -m long

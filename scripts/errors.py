@@ -11,6 +11,7 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Iterable
+from typing import Any, TextIO, cast
 
 # Exit codes. 0 and 1 mean what they mean everywhere; 2 is also what argparse returns for a wrong option.
 FAILED = 1  # a check, a comparison or a run failed
@@ -65,6 +66,8 @@ def suggest(word: object, allowed: Iterable[object]) -> str:
 
 def main(work: Callable[[], int | None]) -> None:
     """Runs `work` as a program: its return value is the exit code, and a `UserError` is printed as one sentence."""
+    _open_what_was_closed()
+    sys.stdout, sys.stderr = (cast(TextIO, _Heard(stream)) for stream in (sys.stdout, sys.stderr))
     try:
         code = work() or 0
         sys.stdout.flush()
@@ -76,7 +79,7 @@ def main(work: Callable[[], int | None]) -> None:
         print("interrupted", file=sys.stderr)
         code = INTERRUPTED
     except BrokenPipeError:  # the reader went away, as `… | head` does; not our failure
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence(sys.stdout)
         code = 0
     except OSError as error:
         if error.filename is None and error.errno != errno.ENOSPC:  # the network's: who asks has to say what that means
@@ -85,4 +88,50 @@ def main(work: Callable[[], int | None]) -> None:
         reason = said[:1].lower() + said[1:]
         print(f"error: {error.filename or 'output'}: {reason}; put that right and run this again", file=sys.stderr)
         code = FILE
+        if error.filename is None:
+            _silence(sys.stdout)
     sys.exit(code)
+
+
+def _open_what_was_closed() -> None:
+    """Puts the null device where stdin, stdout or stderr was closed: else the next file that is opened goes there."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115, PTH123  # to the end of the program
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
+
+
+def _silence(stream: TextIO) -> None:
+    """Sends what is still to be written to nowhere, so that no writing fails a second time."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+class _Heard:
+    """stdout or stderr. Whoever read it may go away (`… | head`, a Ctrl-C that ends `… | tee` too): that stops nothing.
+
+    Else a deletion that was begun would be left undone, and a check that failed would end well.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Writes as the stream does, or to nobody."""
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            _silence(self._stream)
+            return len(text)
+
+    def flush(self) -> None:
+        """Flushes as the stream does, or to nobody."""
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            _silence(self._stream)

@@ -56,6 +56,11 @@ def write(folder: Path, name: str, value: str) -> None:
     write_private(folder / name, f"{value}\n")
 
 
+def is_job_name(text: str) -> bool:
+    """Tells whether a job can have this name."""
+    return bool(_NAME.fullmatch(text))
+
+
 def plain_status(status: str) -> str:
     """Returns a job's status in lower-case letters: releases of the CLI print `Completed` or `JobStatus.COMPLETED`."""
     return status.strip().rpartition(".")[2].replace("_", "").lower()
@@ -129,12 +134,12 @@ def model_version(folder: Path, environment: str) -> tuple[str, str]:
 def data_version(environment: str, root: Path = ROOT) -> str:
     """Returns the version of the prepared data, from its manifest."""
     path = root / "data" / environment / "manifest.json"
-    if not path.exists():
-        raise UserError(
-            f"data/{environment}/manifest.json: not there yet; make data ENV={environment} makes it", MISSING
-        )
+    todo = f"make data ENV={environment} makes it"
+    text = read_text(path, f"{todo} anew", f"data/{environment}/manifest.json")
+    if text is None:
+        raise UserError(f"data/{environment}/manifest.json: not there yet; {todo}", MISSING)
     try:
-        version = json.loads(path.read_text(encoding="utf-8"))["version"]
+        version = json.loads(text)["version"]
     except (ValueError, KeyError, TypeError, RecursionError):
         version = None
     if not isinstance(version, str) or not re.fullmatch(r"[\w.-]{1,64}", version, re.ASCII):

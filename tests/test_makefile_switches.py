@@ -106,6 +106,12 @@ def test_a_line_break_is_refused(switch):
         (["ENV=demo dev"], "there is no environments/demo dev.yaml"),
         (["VENV=a b"], "VENV=a b: a blank or one of"),
         (["VENV=it's"], "VENV=it's: a blank or one of"),
+        (["KEEP=no"], "KEEP=no: allowed are 1 and 0"),
+        (["WAIT=maybe"], "WAIT=maybe: allowed are 1 and 0"),
+        (
+            ["-f", str(ROOT / "Makefile"), "-C", "/"],
+            "there is no environments/ here: call make in the project's folder",
+        ),
         (["-e"], "make -e (or MAKEFLAGS)"),
         (["-i"], "make -i (or MAKEFLAGS)"),
     ],
@@ -114,6 +120,24 @@ def test_a_line_break_is_refused(switch):
 def test_what_cannot_be_is_a_sentence(words, said):
     done = subprocess.run(["make", *words], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and said in done.stderr
+
+
+@pytest.mark.parametrize("switch", ["OFFLINE", "KEEP", "AGAIN", "WATCH", "CLEAR", "FULL", "UPGRADE"])
+def test_a_zero_is_a_no(switch):
+    for target in sorted({*TARGETS} - {"help"}):
+        call = ["-n", target, "ENV=demo", *NEEDS.get(target, [])]
+        assert make(*call, f"{switch}=0").stdout == make(*call).stdout, target
+
+
+@pytest.mark.parametrize("text", ["-x", "--help", "$(touch X)"])
+@pytest.mark.parametrize(
+    ("target", "switch"),
+    [("preflight", "OUTPUT"), ("data-check", "FILE"), ("local-fault", "NAME"), ("torture", "ONLY")],
+)
+def test_what_looks_like_an_option_or_a_command_is_a_value(made, target, switch, text):
+    done = made(target, "ENV=demo", f"{switch}={text}")
+    assert not done.returncode and not (ROOT / "X").exists()
+    assert any(shown in done.stdout for shown in (f"[--][{text}]", f"={text}]", f"[-k][{text}]")), done.stdout
 
 
 @pytest.mark.parametrize("text", ["a=8; touch X", "a='b", "a=$(touch X)", "finetune.num_train_epochs=1;"])

@@ -11,6 +11,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts.errors import FILE as FILE_WRONG
+from scripts.files import refuse
+
 FILE = "running"
 HELD = "AZUREML_CHAIN_LOCK"  # the descriptor of the lock that this process was started with
 
@@ -23,6 +26,8 @@ def alone(folder: Path, what: str) -> Iterator[None]:
     if _is_held(path):
         yield
         return
+    if path.exists() and not path.is_file():
+        refuse(path, "is no file", "delete it, and run this again", FILE_WRONG)
     with path.open("a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -98,6 +98,8 @@ def _meant(run: Run, name: str) -> tuple[str, Any]:
         advice = f"{run.make('finetune')} submits a job; one of another machine is named with NAME=<job>"
         job = state.read(run.folder, "job", advice)
         return job, _require(run, job)
+    if not state.is_job_name(name):
+        raise UserError(f"NAME={name}: is no job's name: letters, digits, '.', '_' and '-', a letter or digit first")
     found = _require(run, name)
     if state.kept(run.folder, "job") != name:
         (run.folder / "status").unlink(missing_ok=True)

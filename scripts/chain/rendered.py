@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.errors import MISSING, UserError
-from scripts.files import ROOT
+from scripts.files import ROOT, refuse
 from scripts.strict_yaml import read_yaml
 
 
@@ -35,4 +35,8 @@ class Rendered:
 
     def name(self, *parts: str) -> str:
         """Returns the name that a rendered file gives to what it makes."""
-        return str(self.document(*parts).get("name") or "")
+        name = self.document(*parts).get("name")
+        if not name or not isinstance(name, str):
+            path = self.file(*parts).relative_to(self.root)
+            refuse(path, "gives no name", f"make render ENV={self.environment} writes it anew")
+        return name

@@ -10,7 +10,8 @@ import contextlib
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -23,15 +24,12 @@ GRACE = 3.0  # seconds until a Ctrl-C that reached only us is passed on
 TALKS = ("chat", "chat-web")  # they go on after a Ctrl-C, which stops an answer
 
 
-class _Told(Exception):
-    """SIGTERM or SIGHUP came, which nobody but us gets."""
-
-
 class Watched:
     """One program in the foreground; `told` says whether we were told to stop while it ran."""
 
     def __init__(self, patient: bool, passes_on: int = signal.SIGINT) -> None:
         self._patient, self._passes_on = patient, passes_on
+        self._program: subprocess.Popen[bytes] | None = None
         self.told = False
 
     def run(self, command: Sequence[str], environment: dict[str, str] | None = None) -> int:
@@ -39,33 +37,36 @@ class Watched:
 
         A terminal sends Ctrl-C to it as well; all else is passed on as the Ctrl-C for which every program is ready.
         """
-        with _signals():
+        with _handled(self._hear):
             try:
-                program = subprocess.Popen(command, env=environment, pass_fds=held())
+                self._program = subprocess.Popen(command, env=environment, pass_fds=held())
             except FileNotFoundError:
                 raise UserError(f"{command[0]}: no such program", MISSING) from None
-            wait: float | None = None
-            while True:
-                try:
-                    code = program.wait(wait)
-                    return code if code >= 0 else 128 - code
-                except KeyboardInterrupt:
-                    self.told, wait = True, None if self._patient else GRACE
-                except _Told:
-                    self.told = True
-                    program.send_signal(self._passes_on)
-                except subprocess.TimeoutExpired:
-                    wait = None
-                    program.send_signal(signal.SIGINT)
+            if self.told:  # before there was a program to tell
+                self._tell(self._passes_on)
+            code = self._program.wait()
+            return code if code >= 0 else 128 - code
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        """Takes a signal, also while another one is taken: a terminal that is closed sends SIGHUP twice."""
+        first, self.told = not self.told, True
+        if number != signal.SIGINT:
+            self._tell(self._passes_on)
+        elif first and not self._patient:
+            timer = threading.Timer(GRACE, self._tell, (signal.SIGINT,))
+            timer.daemon = True
+            timer.start()
+
+    def _tell(self, number: int) -> None:
+        if self._program:
+            self._program.send_signal(number)
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[None]:
-    def told(number: int, frame: FrameType | None) -> None:
-        raise _Told
-
-    numbers = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) != signal.SIG_IGN]
-    before = {number: signal.signal(number, told) for number in numbers}
+def _handled(hear: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = [each for each in signals if signal.getsignal(each) != signal.SIG_IGN]
+    before = {number: signal.signal(number, hear) for number in numbers}
     try:
         yield
     finally:

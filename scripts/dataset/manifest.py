@@ -100,6 +100,8 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     Every reader comes through here, and finds every key and type of `manifest_shape`.
     """
     try:
+        if (folder / MANIFEST).is_fifo():  # nobody may ever write to it
+            raise Unusable("no JSON can be read there (a pipe)")
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"), parse_constant=_no_number)
         as_text(manifest).encode()  # no half of a surrogate pair, which no page could be written with
     except (FileNotFoundError, NotADirectoryError):

@@ -90,6 +90,8 @@ def test_a_job_of_another_machine_is_waited_for_by_name(prepared):
         assert code == MISSING and "there is no job nowhere" in said
         assert (prepared.folder / "job").read_text() == "demo-5\n"  # a misspelt name costs no state
         assert (prepared.folder / "status").read_text() == "Completed\n"
+    for name in ("--help", "a b"):
+        assert "is no job's name" in refused(job.wait, prepared.run, name)[1]
     prepared.has(**{"job__demo-6": {"status": "Running"}})
     prepared.say("job cancel", {"code": 1, "err": "ERROR: (Conflict) busy\n"})
     assert refused(job.cancel, prepared.run, "demo-6")[0] == FAILED

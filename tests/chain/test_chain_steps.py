@@ -1,6 +1,7 @@
 """The steps as the Makefile calls them: what they ask for and order, what they keep, and what a refusal means."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -10,7 +11,9 @@ import pytest
 
 from scripts import state
 from scripts.chain import data, deployment, job
-from scripts.errors import FAILED, UNREACHABLE
+from scripts.chain.alone import alone
+from scripts.chain.rendered import Rendered
+from scripts.errors import FAILED, UNREACHABLE, UserError
 from scripts.files import ROOT
 from tests.chain.world import refused
 
@@ -84,3 +87,18 @@ def test_a_second_run_waits_for_the_first_and_a_killed_ones_lock_is_no_obstacle(
     first.send_signal(signal.SIGKILL)
     assert second.communicate(timeout=20)[0] == "mine\n" and second.returncode == 0
     first.communicate()
+
+
+def test_what_lies_in_the_place_of_a_lock_is_named(tmp_path):
+    os.mkfifo(tmp_path / "running")
+    with pytest.raises(UserError, match="running: is no file; delete it"), alone(tmp_path / "local", "make data"):
+        pass
+
+
+@pytest.mark.parametrize("left", ["", "name:\n", "name: [a]\n"])
+def test_rendered_yaml_without_a_name_is_named(tmp_path, left):
+    path = tmp_path / "endpoints" / "demo" / "endpoint.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text(left)
+    with pytest.raises(UserError, match=r"endpoints/demo/endpoint\.yml: gives no name; make render ENV=demo"):
+        Rendered("demo", tmp_path).name("endpoints", "endpoint.yml")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import random
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from scripts.dataset.__main__ import command_line
-from scripts.dataset.manifest import MANIFEST, as_text, digest
+from scripts.dataset.manifest import MANIFEST, Unusable, as_text, digest, read_manifest
 from scripts.dataset.prepare import prepare
 from scripts.dataset.run_plan import run_plan
 from scripts.dataset.settings import Settings, from_values
@@ -132,3 +133,9 @@ def test_an_edited_manifest_is_named_by_key_and_prepared_anew(
     said: list[str] = []
     assert prepare(settings, folder, say=said.append, stream=None).is_fresh and words in said[0]
     assert context.read("demo", root)[1].rows_in == 104
+
+
+def test_a_pipe_in_the_place_of_a_manifest_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / MANIFEST)
+    with pytest.raises(Unusable, match="a pipe"):
+        read_manifest(tmp_path)
