@@ -11,7 +11,6 @@ import http.client
 import json
 import random
 import re
-import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from scripts.local.routes import TABLES
 from tests.conftest import Emulated
 from tests.local.odd_values import ODD_BODIES, ODD_QUERIES, ODD_WORDS, changed, spoilt
 from tests.local.valid_bodies import bodies
+from tests.local.wire import tunnel
 
 PATIENCE = 30.0  # seconds: what takes longer hangs; the first job waits for the import of MLflow
 MADE = (
@@ -148,10 +148,7 @@ class Fuzz:
     def _connect(self, family: str, record: dict[str, Any]) -> http.client.HTTPConnection:
         connection = http.client.HTTPConnection("127.0.0.1", record["plain_port"], timeout=PATIENCE)
         if family != "control":
-            trusted = ssl.create_default_context(cafile=str(self.emulated.home / "ca.pem"))
-            connection = http.client.HTTPConnection("127.0.0.1", record["tls_port"], timeout=PATIENCE)
-            connection.connect()
-            connection.sock = trusted.wrap_socket(connection.sock, server_hostname=self.host(family))
+            connection.sock = tunnel(self.emulated, self.host(family), PATIENCE)
         self.connections[family] = connection
         return connection
 
