@@ -1,5 +1,7 @@
 """uvicorn's protocol, with an end for clients that are too slow: in asking, or in reading what they are answered.
 
+And for those whose headers have no end, which uvicorn would keep, however much comes.
+
 As Apache's mod_reqtimeout does by default: a client may take a while for the first bytes, and has to keep up a rate
 that every line manages. Others are not held up meanwhile: all of it is waiting.
 """
@@ -16,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 WINDOW = 20.0  # seconds between two looks
 SAID_EVERY = 60.0  # seconds
+MOST_HEAD = 2**19  # bytes of a request's line and headers; the last piece read may hold the end of what was before
 RATE = 500  # bytes a second, over a window, that a request has to come with
 
 
@@ -25,6 +28,7 @@ class Protocol(HttpToolsProtocol):
     asking: asyncio.TimerHandle | None = None  # runs from the first sign of a request to its last byte
     reading: asyncio.TimerHandle | None = None  # runs while a client leaves unread what was written to it
     received = 0
+    head: int | None = 0  # bytes of headers that came, None once they are complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client that connects wants to ask."""
@@ -40,9 +44,19 @@ class Protocol(HttpToolsProtocol):
         """Counts what comes."""
         self.received += len(data)
         super().data_received(data)
+        if self.head is not None:
+            self.head += len(data)
+            if self.head > MOST_HEAD and not self.transport.is_closing():
+                self.send_400_response("The headers of the request are too long.")
+
+    def on_headers_complete(self) -> None:
+        """The blank line behind the headers."""
+        self.head = None
+        super().on_headers_complete()
 
     def on_message_begin(self) -> None:
         """The first line of a request, the first or a later one of the connection."""
+        self.head = 0
         if self.asking is None:
             self._wait_for_request()
         super().on_message_begin()

@@ -77,6 +77,18 @@ def test_a_request_that_does_not_come_is_dropped(port: int, sent: bytes) -> None
         assert 0.4 < time.monotonic() - begun < 5
 
 
+@pytest.mark.parametrize("more", [b"x", b"x: y\r\n"], ids=["value", "headers"])
+def test_headers_without_an_end_are_refused(port: int, more: bytes) -> None:
+    with connect(port) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: ")
+        try:
+            for _ in range(100):
+                client.sendall(more * (2**16 // len(more)))
+        except ConnectionError:
+            return
+        assert client.recv(100).startswith(b"HTTP/1.1 400")
+
+
 def test_one_byte_at_a_time_does_not_help(port: int) -> None:
     with connect(port) as client:
         begun = time.monotonic()

@@ -11,18 +11,18 @@ import http.client
 import json
 import random
 import re
-import ssl
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from scripts.local.core.web import Route
 from scripts.local.routes import TABLES
 from tests.conftest import Emulated
 from tests.local.odd_values import ODD_BODIES, ODD_QUERIES, ODD_WORDS, changed, spoilt
 from tests.local.valid_bodies import bodies
+from tests.local.wire import tunnel
 
 PATIENCE = 30.0  # seconds: what takes longer hangs; the first job waits for the import of MLflow
 MADE = (
@@ -68,7 +68,7 @@ class Fuzz:
         self.chance = random.Random(self.seed)
         credentials = json.loads((self.emulated.home / "credentials.json").read_text())
         words = self.emulated.workspace
-        self.account, self.signature, self.token, self.key = "x", credentials["sas_signature"], "", ""
+        self.account, self.token, self.key = "x", "", ""
         form = {
             "grant_type": "client_credentials",
             "client_id": credentials["client_id"],
@@ -103,6 +103,8 @@ class Fuzz:
         status, content = self.arm("GET", self.ws)
         assert status == 200, content
         self.account = self.words["account"] = content["properties"]["storageAccount"].rpartition("/")[2]
+        store = f"{self.ws}/datastores/workspaceblobstore/listSecrets"
+        self.shared = self.arm("POST", store, {"expirableSecret": True})[1]["sasToken"].lstrip("?")
         self.bodies = bodies(self.ws, self.emulated.workspace)
         self.make()
         made = {self.arm("GET", f"{self.ws}/{path}")[0] for path in MADE}
@@ -148,10 +150,7 @@ class Fuzz:
     def _connect(self, family: str, record: dict[str, Any]) -> http.client.HTTPConnection:
         connection = http.client.HTTPConnection("127.0.0.1", record["plain_port"], timeout=PATIENCE)
         if family != "control":
-            trusted = ssl.create_default_context(cafile=str(self.emulated.home / "ca.pem"))
-            connection = http.client.HTTPConnection("127.0.0.1", record["tls_port"], timeout=PATIENCE)
-            connection.connect()
-            connection.sock = trusted.wrap_socket(connection.sock, server_hostname=self.host(family))
+            connection.sock = tunnel(self.emulated, self.host(family), PATIENCE)
         self.connections[family] = connection
         return connection
 
@@ -167,7 +166,7 @@ class Fuzz:
         """Makes one resource of each kind where there is none (any more), with the valid bodies."""
         _, store = self.arm("GET", f"{self.ws}/datastores/workspaceblobstore")
         for name in ("MLmodel", "data"):
-            blob = f"/{store['properties']['containerName']}/fuzz/{name}?sig={self.signature}"
+            blob = f"/{store['properties']['containerName']}/fuzz/{name}?{self.shared}"
             status, answer = self.send(Asked("blob", "PUT", blob, b"flavors: {python_function: {}}\n"))
             assert status == 201, answer
         names = {"computes/{name}": "fuzz-cluster", "deployments/{name}": "blue", "jobs/{name}": "fuzz-1"}
@@ -208,7 +207,7 @@ class Fuzz:
             if self.chance.random() < 0.04:
                 query[key] = self.chance.choice(values)
         if family == "blob":
-            query["sig"] = self.signature
+            query |= dict(parse_qsl(self.shared))
         where = f"{path}?{urlencode(query, errors='replace')}"
         if method in ("GET", "HEAD") or (method == "DELETE" and self.chance.random() < 0.9):
             return Asked(family, method, where, b"")

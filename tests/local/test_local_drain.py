@@ -7,8 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
-import ssl
 import threading
 import time
 from collections import Counter
@@ -21,6 +19,7 @@ import requests
 from azure.ai.ml.entities import ManagedOnlineDeployment, ManagedOnlineEndpoint, OnlineRequestSettings
 
 from tests.local.conftest import SIZE, Local
+from tests.local.wire import Wire, tunnel
 
 CLIENTS = 8
 
@@ -126,15 +125,10 @@ def test_a_request_that_ends_servers_is_not_sent_for_ever(served: Served) -> Non
 
 
 def test_clients_that_send_slowly_hold_up_nobody(served: Served) -> None:
-    proxy = served.local.emulated.record["proxy_port"]
-    context = ssl.create_default_context(cafile=str(served.local.emulated.home / "ca.pem"))
     head = f"POST /score HTTP/1.1\r\nHost: {served.host}\r\nAuthorization: Bearer {served.key}\r\n"
     with contextlib.ExitStack() as stack:
         for number in range(4 * CLIENTS):
-            plain = stack.enter_context(socket.create_connection(("127.0.0.1", proxy), 5))
-            plain.sendall(f"CONNECT {served.host}:443 HTTP/1.1\r\n\r\n".encode())
-            assert b" 200 " in plain.recv(1000)
-            slow = stack.enter_context(context.wrap_socket(plain, server_hostname=served.host))
+            slow = stack.enter_context(tunnel(served.local.emulated, served.host))
             slow.sendall((head + ("Content-Length: 100\r\n\r\n{" if number % 2 else "X-Slow: ")).encode())
         with requests.Session() as session:
             assert served.ask(session).status_code == 200
@@ -144,3 +138,32 @@ def test_clients_that_send_slowly_hold_up_nobody(served: Served) -> None:
             )  # fmt: skip
             assert (big.status_code, big.text) == (413, "The request has more than 16777216 bytes.")
             assert json.loads(served.ask(session).text)["output"] == "hi"
+
+
+def test_clients_that_leave_make_room_at_once(served: Served) -> None:
+    for _ in range(3 * CLIENTS):  # more than the deployment takes on at a time
+        with pytest.raises(requests.Timeout), requests.Session() as session:
+            body = {"input_data": {"input_string": ["hi"], "parameters": {"sleep": 10}}}
+            headers = {"Authorization": f"Bearer {served.key}"}
+            session.post(f"https://{served.host}/score", json=body, headers=headers, timeout=0.2)
+    with requests.Session() as session:
+        begun = time.monotonic()
+        assert served.ask(session).status_code == 200
+        assert time.monotonic() - begun < 5
+
+
+def test_of_two_changes_at_once_what_the_first_brought_serves_after_a_restart(own: Local) -> None:
+    served = Served(own)
+    wire, path = Wire(own), f"onlineEndpoints/{served.endpoint}/deployments/blue"
+    body = wire.get(path)
+    for variables in ({"FAKE_SCORING_SLOW_AGAIN": __file__}, {"FAKE_SCORING_CRASH": "1"}):
+        body["properties"]["environmentVariables"] = variables
+        changed = wire.ask("PUT", path, {key: body[key] for key in ("location", "sku", "properties")})
+        assert changed.status_code == 201, changed.text
+        time.sleep(0.3)  # the first has begun
+    own.until(lambda: wire.ask("GET", changed.headers["Azure-AsyncOperation"]).json()["status"] == "Failed")
+    assert wire.get(path)["properties"]["provisioningState"] == "Failed"
+    own.emulated.kill()
+    own.emulated.up()
+    with requests.Session() as session:
+        assert served.ask(session).status_code == 200

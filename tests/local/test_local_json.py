@@ -10,7 +10,7 @@ import requests
 
 from scripts.files import ROOT
 from scripts.local.resources.forms import form
-from tests.local.wire import Wire
+from tests.local.wire import API, Wire
 
 JSON = {"Content-Type": "application/json"}
 
@@ -73,3 +73,13 @@ def test_every_body_is_read_by_the_form_of_its_resource():
         text = re.sub(r"form\((?:[^()]|\([^()]*\))*\)\.read\(\s*call\.json\(\)", "", path.read_text())
         found += [path.stem for _ in re.findall(r"call\.json\(\)", text)]
     assert found == ["datastores", "deployments", "endpoints", "jobs"]
+
+
+def test_a_body_of_many_megabytes_is_refused_without_being_read(local):
+    wire = Wire(local)
+    url = f"https://management.azure.com{wire.workspace}/data/huge/versions/1?api-version={API}"
+    body = b'{"properties": {"tags": [' + b"1," * (3 * 2**20) + b"1]}}"
+    for content in (body, iter([body])):  # with its length, and in chunks
+        answer = requests.put(url, data=content, headers=wire.headers | JSON, timeout=30)
+        assert answer.status_code == 413
+        assert answer.json()["error"]["code"] == "RequestContentTooLarge"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import ssl
 import time
 
 import pytest
@@ -12,7 +11,7 @@ from azure.ai.ml.entities import ManagedOnlineEndpoint
 
 from scripts.local.core.store import Overtaken, Store
 from tests.local.conftest import SIZE
-from tests.local.wire import API, Wire
+from tests.local.wire import API, Wire, tunnel
 
 
 class Slow:
@@ -20,10 +19,8 @@ class Slow:
 
     def __init__(self, local, method, path, body, host="management.azure.com"):
         wire, content = Wire(local), json.dumps(body).encode()
-        trusted = ssl.create_default_context(cafile=str(local.emulated.home / "ca.pem"))
-        self.connection = http.client.HTTPConnection("127.0.0.1", local.emulated.record["tls_port"], timeout=20)
-        self.connection.connect()
-        self.connection.sock = trusted.wrap_socket(self.connection.sock, server_hostname=host)
+        self.connection = http.client.HTTPConnection(host, timeout=20)
+        self.connection.sock = tunnel(local.emulated, host)
         url = f"{path if path.startswith('/') else f'{wire.workspace}/{path}'}?api-version={API}"
         self.connection.putrequest(method, url, skip_host=True)
         headers = {"Host": host, "Content-Type": "application/json", "Content-Length": str(len(content))}

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import socket
+import ssl
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
 API = "2023-08-01-preview"
+
+
+def tunnel(emulated: Any, host: str, timeout: float = 20) -> ssl.SSLSocket:
+    """Returns a connection to an emulated host, through the proxy."""
+    proxy = urlsplit(emulated.env["HTTPS_PROXY"])
+    key = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()
+    plain = socket.create_connection(("127.0.0.1", proxy.port), timeout)
+    plain.sendall(f"CONNECT {host}:443 HTTP/1.1\r\nProxy-Authorization: Basic {key}\r\n\r\n".encode())
+    assert b" 200 " in plain.recv(1000)
+    trusted = ssl.create_default_context(cafile=str(emulated.home / "ca.pem"))
+    return trusted.wrap_socket(plain, server_hostname=host)
 
 
 class Wire:

@@ -22,6 +22,7 @@ WORKSPACE = GROUP + PROVIDER + "/workspaces/{workspace}"
 MANAGEMENT = "management.azure.com"  # the host of Azure Resource Manager
 INVALID_BODY = "InvalidRequestContent"
 DEEPEST = 60  # levels of a request: no resource has as many, and Python would stop at some hundreds
+MOST_BYTES = 4 * 2**20  # of a request that is no file; ARM is said to take as many, the words are unverified
 REGISTRY = "/mferp/managementfrontend" + GROUP + PROVIDER + "/registries/{registry}"
 
 
@@ -137,6 +138,16 @@ def reply(body: Any = None, status: int = 200, headers: dict[str, str] | None = 
     if body is None:
         return Response(status_code=status, headers=headers)
     return Response(json.dumps(body), status, headers, "application/json")
+
+
+async def received(request: Request, most: int) -> bytes | None:
+    """Returns the body of a request, or None as soon as it has more bytes than are taken."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            return None
+    return bytes(body)
 
 
 @dataclasses.dataclass

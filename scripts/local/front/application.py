@@ -17,7 +17,7 @@ from scripts.errors import UserError
 from scripts.local.core import lookup, tokens
 from scripts.local.core.state import Parts, State
 from scripts.local.core.store import Overtaken
-from scripts.local.core.web import AzureError, Call, Routes, bad_request, reply
+from scripts.local.core.web import MOST_BYTES, AzureError, Call, Layer, Routes, bad_request, received, reply
 from scripts.local.front import control, identity
 
 REGION = f"(?P<region>{'|'.join(REGIONS)})"
@@ -118,7 +118,11 @@ class Application:
         elif "workspace" in words:
             identity.authorise(call, tokens.tracking(lookup.scope_of_path(words)))
         if not route.streams:
-            call.body = await call.request.body()
+            body = await received(call.request, MOST_BYTES)
+            if body is None:
+                message = f"The request content size exceeds the maximum size of {MOST_BYTES >> 20} MB."
+                raise AzureError(413, "RequestContentTooLarge", message, layer=Layer.GATEWAY)
+            call.body = body
         if "workspace" in words:
             call.ws = lookup.workspace_of_path(call.state, words)
         return await route.handler(call)

@@ -144,10 +144,10 @@ class JobRun:
         tracking = self.tracking.variables(self.workspace)
         run = StepRun(self.workspace, self.name, self.properties, step, folder, inputs, outputs, tracking)
         child = await (engine_step if step.kind == CHAT else command_step).start(self.state, run)
-        self._remember(process=child.identity)
         taken = asyncio.Event()
         watch = self.state.start(self._watch_faults(child, taken))
         try:
+            self._remember(process=child.identity)
             code = await child.process.wait()
         finally:
             watch.cancel()

@@ -5,6 +5,7 @@ Sections as in users' logs of 2022 to 2025; the two sentences for what has none:
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from pathlib import Path
 
@@ -23,13 +24,19 @@ def folder(state: State, key: Key) -> Path:
     return state.home.deployments / identifier / key[1].replace("/", ".")
 
 
+def append(path: Path, line: str) -> None:
+    """Adds a line to a log; where the disk is full it is lost, and the deployment serves on."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            file.write(f"{line}\n")
+
+
 def event(state: State, key: Key, name: str, message: str, kind: str = "Normal") -> None:
     """Adds an event of the container, as Kubernetes names it."""
-    path = folder(state, key) / "events.txt"
-    path.parent.mkdir(parents=True, exist_ok=True)
     time = datetime.datetime.now(datetime.UTC).isoformat().replace("+00:00", "Z")
-    with path.open("a") as file:
-        file.write(f"Kind: Pod, Name: {name}, Type: {kind}, Time: {time}, Message: {message}\n")
+    line = f"Kind: Pod, Name: {name}, Type: {kind}, Time: {time}, Message: {message}"
+    append(folder(state, key) / "events.txt", line)
 
 
 def content(state: State, document: Document, container: str, lines: int) -> str:

@@ -185,12 +185,14 @@ async def provision(parts: Parts, words: dict[str, Any]) -> None:
         size = sizes.find(document.body["properties"]["instanceType"], "The deployment")
         cores = size.serving_cores(document.body["sku"]["capacity"])
         faults.inject(state, "deployment.work", name=words["name"].partition("/")[2], cores=cores)
-    await parts.servers.provide((words["scope"], words["name"].lower()))
+    provided = await parts.servers.provide((words["scope"], words["name"].lower()))
     document = state.store.get(words["scope"], "deployments", words["name"])
-    if document is not None:  # what serves now, in case that a later change fails
-        served = {part: document.body[part] for part in ("sku", "properties")}
-        state.store.change(document, served=served)
-    provisioned(state, "deployments", words, "Succeeded")
+    if document is None or document.serial != provided.serial:
+        return
+    # What serves now, in case that a later change fails. One that came meanwhile has an operation of its own.
+    document = state.store.change(document, served={part: provided.body[part] for part in ("sku", "properties")})
+    if document.body["properties"]["properties"] == provided.body["properties"]["properties"]:
+        provisioned(state, "deployments", words, "Succeeded")
 
 
 async def _hold(state: State, document: Document) -> None:

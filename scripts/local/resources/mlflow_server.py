@@ -124,9 +124,8 @@ class MlflowServer:
             return reply({**answer.get_json(), "error_code": "BAD_REQUEST"}, 400)
         return Response(answer.data, answer.status_code, media_type=answer.content_type)
 
-    async def request(self, workspace: Workspace, request: Request, path: str) -> Response:
+    async def request(self, workspace: Workspace, request: Request, body: bytes, path: str) -> Response:
         """Passes a request on to MLflow."""
-        body = await request.body()
         kind = request.headers.get("content-type")
         return await self._call(self._request, workspace, request.method, path, request.url.query, body, kind)
 
@@ -207,9 +206,9 @@ async def forward(call: Call) -> Any:
     if "/mlflow/logged-models" in path and not call.state.settings.logged_models:
         return _no_logged_models(call, path)
     if path.endswith("/preview/mlflow/runs/log-batch-async"):  # azureml-mlflow's own; an empty reply means: done
-        response = await call.parts.tracking.request(call.ws, call.request, "/api/2.0/mlflow/runs/log-batch")
+        response = await call.parts.tracking.request(call.ws, call.request, call.body, "/api/2.0/mlflow/runs/log-batch")
         return {} if response.status_code == 200 else response
-    return await call.parts.tracking.request(call.ws, call.request, path)
+    return await call.parts.tracking.request(call.ws, call.request, call.body, path)
 
 
 def _no_logged_models(call: Call, path: str) -> Response:

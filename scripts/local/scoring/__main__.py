@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import math
 import os
@@ -112,12 +113,13 @@ def load(server: Server, options: argparse.Namespace, log: Callable[[str], None]
 
 
 def logger(path: Path) -> Callable[[str], None]:
-    """Returns a function that appends a line with the time to the log file."""
+    """Returns a function that appends a line with the time to the log file; on a full disk it waits for the next."""
     path.parent.mkdir(parents=True, exist_ok=True)
     file = path.open("a", encoding="utf-8", buffering=1)
 
     def log(line: str) -> None:
-        file.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {line}\n")
+        with contextlib.suppress(OSError):  # the full disk of a log is no reason not to answer
+            file.write(f"{datetime.now(UTC).isoformat(timespec='milliseconds')} {line}\n")
 
     return log
 

@@ -13,14 +13,16 @@ import random
 import secrets
 import time
 import uuid
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from scripts.local.core import faults, lookup, tokens
 from scripts.local.core.state import Key, Workspace
 from scripts.local.core.store import Document
-from scripts.local.core.web import AzureError, Call, Routes, not_found
+from scripts.local.core.web import AzureError, Call, Routes, not_found, received
 from scripts.local.resources import endpoints
 from scripts.local.resources.deployments import seconds
 
@@ -117,7 +119,7 @@ async def _answer(call: Call, workspace: Workspace, endpoint: Document) -> Respo
             "positive weight values or use a deployment specific header to route.",
             404,
         )
-    body = await _body(call)  # before a place is taken: who sends slowly holds up nobody
+    body = await received(call.request, MOST_BYTES)  # before a place is taken: who sends slowly holds up nobody
     if body is None:
         return PlainTextResponse(f"The request has more than {MOST_BYTES} bytes.", 413)
     key = (workspace.scope, f"{endpoint.name}/{chosen}".lower())
@@ -130,7 +132,8 @@ async def _answer(call: Call, workspace: Workspace, endpoint: Document) -> Respo
         return _overflow()
     server.in_flight += 1
     try:
-        answer = await asyncio.wait_for(_ask(call, key, body), seconds(settings["requestTimeout"]))
+        asked = _while_connected(call.request, _ask(call, key, body))
+        answer = await asyncio.wait_for(asked, seconds(settings["requestTimeout"]))
     except TimeoutError:
         latest = call.parts.servers.serving(key)
         if latest is not None and not latest.ready.is_set():
@@ -142,14 +145,23 @@ async def _answer(call: Call, workspace: Workspace, endpoint: Document) -> Respo
     return answer
 
 
-async def _body(call: Call) -> bytes | None:
-    """Returns the body of a request, or None where it is longer than any that is passed on."""
-    body = bytearray()
-    async for chunk in call.request.stream():
-        body += chunk
-        if len(body) > MOST_BYTES:
-            return None
-    return bytes(body)
+async def _while_connected(request: Request, work: Coroutine[Any, Any, Response]) -> Response:
+    """Returns the result of work; ends it as soon as the client is gone, so that its place is free for others."""
+
+    async def hang_up() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    answering, listening = asyncio.ensure_future(work), asyncio.ensure_future(hang_up())
+    try:
+        await asyncio.wait((answering, listening), return_when=asyncio.FIRST_COMPLETED)
+        if not answering.done():
+            raise ClientDisconnect
+        return await answering
+    finally:
+        answering.cancel()
+        listening.cancel()
+        await asyncio.gather(answering, listening, return_exceptions=True)
 
 
 async def _ask(call: Call, key: Key, body: bytes) -> Response:

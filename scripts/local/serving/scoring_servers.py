@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import dataclasses
 import os
 import secrets
 import shutil
+import sqlite3
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -138,9 +140,7 @@ class ScoringServer:
         self.failure = f"User container has crashed or terminated {ends} times in a row."
 
     def _say(self, line: str) -> None:
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("a") as file:
-            file.write(f"{line}\n")
+        deployment_log.append(self.log, line)
 
     async def _run(self) -> int | None:
         """Runs a process until it ends, and returns its exit code; None where it only answers what it has begun."""
@@ -210,7 +210,8 @@ class ScoringServer:
         )
 
     def _remember(self, identity: dict[str, Any] | None) -> None:
-        self.state.store.put(self.key[0], "servers", self.key[1], {"process": identity})
+        with contextlib.suppress(sqlite3.OperationalError):  # a full disk is no reason not to serve
+            self.state.store.put(self.key[0], "servers", self.key[1], {"process": identity})
 
 
 class ScoringServers:
@@ -259,8 +260,11 @@ class ScoringServers:
         finally:
             self.leaving.discard(key)
 
-    async def provide(self, key: Key) -> None:
-        """Brings up the server of a deployment, then ends the one that it replaces; one that is the same stays."""
+    async def provide(self, key: Key) -> Document:
+        """Brings up the server of a deployment, then ends the one that it replaces; one that is the same stays.
+
+        Returns the deployment as it was read: as it is served from now on.
+        """
         async with self.changing[key]:
             document = self.state.store.get(key[0], "deployments", key[1])
             if document is None or key in self.leaving:
@@ -271,7 +275,7 @@ class ScoringServers:
             before = self.running.get(key)
             if before is not None and before.plan == wanted and before.failure is None:
                 await before.wait_ready()
-                return
+                return document
             server = self.starting[key] = ScoringServer(self.state, key, wanted)
             try:
                 await server.wait_ready()
@@ -283,6 +287,7 @@ class ScoringServers:
             self.running[key] = server
             if before is not None:
                 await before.stop(before.plan.patience)
+            return document
 
 
 async def _first(*waits: Coroutine[Any, Any, Any]) -> None:

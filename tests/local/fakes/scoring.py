@@ -7,6 +7,7 @@ every start but the first takes three seconds.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -38,7 +39,8 @@ if again:
     Path(again).touch()
 weights = Path(options.model_dir, "model", "weights.json")
 model = json.loads(weights.read_text()) if weights.exists() else {}
-print(f"serving {options.model_dir}", flush=True)
+with contextlib.suppress(OSError):  # on a full disk
+    print(f"serving {options.model_dir}", flush=True)
 
 
 class Handler(BaseHTTPRequestHandler):
