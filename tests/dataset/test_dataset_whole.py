@@ -161,7 +161,8 @@ def test_a_device_without_room_is_a_sentence(two: tuple[Path, Path]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, check=False)
     assert done.returncode == FILE
-    assert done.stderr.splitlines() == ["error: output: no space left on device; put that right and run this again"]
+    last = done.stderr.splitlines()[-1]  # a slow machine tells its progress before
+    assert last == "error: output: no space left on device; put that right and run this again"
 
 
 def test_a_run_cleans_up_after_a_killed_one_even_where_nothing_is_to_do(two: tuple[Path, Path], tmp_path: Path) -> None:

@@ -42,5 +42,6 @@ def test_storage_that_cannot_be_read_is_no_reason_to_stop(
     monkeypatch.setattr(client, "connect", lambda _: None)
     monkeypatch.setattr(sdk_private, "output_files", forbidden)
     (tmp_path / "job").write_text("demo-1\n")
+    (tmp_path / "status").write_text("Completed\n")
     assert trained.check(load("demo"), tmp_path) == 0
     assert "output trained_model of job demo-1" in capsys.readouterr().err

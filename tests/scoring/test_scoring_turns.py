@@ -102,6 +102,28 @@ def test_nobody_waits_longer_than_for_those_who_came_before(generator: Generator
     in_loop(story)
 
 
+@pytest.mark.parametrize(("streams", "ends_first"), [(False, True), (True, True), (True, False)])
+def test_an_answer_is_told_however_early_it_ends(generator: Generator, streams: bool, ends_first: bool) -> None:
+    """It may have ended before anybody listens, or while what came so far is sent."""
+
+    async def story() -> None:
+        line = Line(generator)
+        (ticket,) = line.join(ask(generator, 1, 6, stream=streams))
+        while not ticket.answer.tokens:
+            line.turn()
+        if ends_first:
+            line.finish()
+        await asyncio.sleep(0)  # the generator hands over what came
+        told: list[tuple[str, bool]] = []
+        async for each in line.batcher.follow(ticket):
+            told.append(each)
+            line.finish()
+            await asyncio.sleep(0)
+        assert told[-1] == (ticket.answer.text, True) and len(told) == (1 if ends_first else 2)
+
+    asyncio.run(asyncio.wait_for(story(), 20))
+
+
 def test_who_waits_for_memory_is_not_overtaken_either(served: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generator_module, "PROMPT_PART", PART)
     small = Generator(served, 4, cache_mb=0.06)

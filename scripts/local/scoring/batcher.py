@@ -69,12 +69,14 @@ class Batcher:
     async def follow(self, ticket: Ticket) -> AsyncIterator[tuple[str, bool]]:
         """Yields (text so far, False) whenever it grew, if it is streamed; and at the end (whole text, True)."""
         try:
-            while not ticket.ended:
+            ended = False
+            while not ended:  # not `ticket.ended`: it may end before this begins, or while what was yielded is sent
                 await ticket.told.wait()
                 ticket.told.clear()
                 if ticket.answer.fault is not None:
                     raise ticket.answer.fault
-                yield ticket.text, ticket.ended
+                ended = ticket.ended
+                yield ticket.text, ended
         finally:
             ticket.gone = True
 
