@@ -56,10 +56,10 @@ def ramp(machine: Machine, concurrencies: Sequence[int], seconds: float = 0.4) -
 
 
 def test_a_ramp_finds_what_a_machine_can_do() -> None:
-    machine = Machine(together=4, seconds=0.05)
-    levels = ramp(machine, (1, 2, 4, 8, 16))
+    machine = Machine(together=4, seconds=0.1)  # long beside what a busy machine takes for itself
+    levels = ramp(machine, (1, 2, 4, 8, 16), 0.8)
     rates = [level.requests_per_second for level in levels]
-    assert rates[0] <= 20 and rates[2] == pytest.approx(4 * rates[0], rel=0.4)
+    assert rates[0] <= 10 and rates[2] == pytest.approx(4 * rates[0], rel=0.4)
     assert machine.most == 8  # never more than what it queues
     assert levels[2].tokens_per_second == pytest.approx(4 * rates[2])
     assert levels[4].statuses[429] > 0 and not levels[3].failed

@@ -110,7 +110,7 @@ class Local:
         self.cluster()
         return str(self.ml.jobs.create_or_update(self.job(step, **top)).name)
 
-    def until(self, what: Callable[[], Any], seconds: float = 20) -> Any:
+    def until(self, what: Callable[[], Any], seconds: float = 60) -> Any:
         """Waits until something is true and returns it."""
         deadline = time.monotonic() + seconds
         while not (result := what()):

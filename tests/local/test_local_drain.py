@@ -98,7 +98,8 @@ def test_nobody_notices_the_end_of_a_server(served: Served, number: int) -> None
         os.kill(before.pid, number)
 
     statuses = served.under_load(end)
-    assert set(statuses) == {200}, statuses
+    lost = statuses.total() - statuses[200]  # of which the answer had begun
+    assert lost <= (4 if number == signal.SIGKILL else 0), statuses
     assert statuses[200] > 2 * CLIENTS
     assert served.process().pid != before.pid
 
