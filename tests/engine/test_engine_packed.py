@@ -29,6 +29,16 @@ def rows(count: int, seed: int = 0, longest: int = 40) -> list[Encoded]:
     return made
 
 
+def alike(count: int, seed: int = 0, longest: int = 40) -> list[Encoded]:
+    """Rows of which some begin as others do, with an untrained system prompt of 20 or 24 tokens."""
+    draw = random.Random(seed)
+    prompts = [[draw.randint(3, 250) for _ in range(length)] for length in (20, 24)]
+    return [
+        row if at % 3 == 2 else Encoded(prompts[at % 3] + row.ids, [False] * len(prompts[at % 3]) + row.trained)
+        for at, row in enumerate(rows(count, seed, longest))
+    ]
+
+
 def reference_loss(model: Any, given: list[Encoded]) -> torch.Tensor:
     """The summed loss by transformers' own forward pass, a conversation at a time."""
     total = torch.zeros(())
@@ -51,9 +61,10 @@ def assert_same(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) 
         assert torch.allclose(ours[name], theirs[name], rtol=1e-3, atol=1e-5), name
 
 
-def test_a_packed_pass_is_one_conversation_at_a_time(tiny: Path) -> None:
+@pytest.mark.parametrize("made", [rows, alike])
+def test_a_packed_pass_is_one_conversation_at_a_time(tiny: Path, made: Any) -> None:
     ours, theirs = packed.load(tiny, torch.float32, "cpu"), AutoModelForCausalLM.from_pretrained(tiny)
-    given = rows(5)
+    given = made(8)
     loss = packed.trained_loss(ours, given, 0.25)
     expected = 0.25 * reference_loss(theirs, given)
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
@@ -63,12 +74,27 @@ def test_a_packed_pass_is_one_conversation_at_a_time(tiny: Path) -> None:
     assert packed.evaluated_loss(ours, given) == pytest.approx(expected.item() * 4, rel=1e-5)
 
 
+def test_what_conversations_begin_with_alike_is_computed_once() -> None:
+    given = alike(9)
+    groups = packed.grouped(given)
+    assert sorted(group.shared for group in groups) == [0, 0, 0, 20, 24]
+    assert sorted(id(row) for group in groups for row in group.rows) == sorted(map(id, given))
+    twins = [given[0], given[0]]  # each keeps a token of its own
+    first = given[0].trained.index(True)
+    assert [(group.shared, group.lengths) for group in packed.grouped(twins)] == [
+        (first, [len(given[0].ids) - first] * 2)
+    ]
+    trained = [Encoded(row.ids, [True] * len(row.ids)) for row in given]
+    assert all(group.shared == 0 for group in packed.grouped(trained))
+
+
 def test_plain_attention_in_bf16_is_attention(tiny: Path) -> None:
     torch.manual_seed(0)
-    lengths = [7, 1, 12]
-    q, k, v = (torch.randn(1, heads, 20, 8, dtype=torch.bfloat16) for heads in (4, 2, 2))
-    ours, _ = packed._attend(torch.nn.Module(), q, k, v, None, lengths)
-    wide, _ = packed._attend(torch.nn.Module(), q.float(), k.float(), v.float(), None, lengths)
+    groups = packed.grouped([*rows(2), *alike(4)])
+    tokens = sum(length for group in groups for length in (group.shared, *group.lengths))
+    q, k, v = (torch.randn(1, heads, tokens, 8, dtype=torch.bfloat16) for heads in (4, 2, 2))
+    ours, _ = packed._attend(torch.nn.Module(), q, k, v, None, groups)
+    wide, _ = packed._attend(torch.nn.Module(), q.float(), k.float(), v.float(), None, groups)
     assert torch.allclose(ours.float(), wide, atol=3e-2)
 
 
@@ -77,7 +103,7 @@ def test_a_sliding_window_is_kept(tmp_path: Path, dtype: torch.dtype, make_model
     folder = make_model(tmp_path / "mistral", model_type="mistral", sliding_window=6)
     ours = packed.load(folder, dtype, "cpu")
     theirs = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="eager")
-    given = rows(3, longest=30)
+    given = alike(6, longest=30)
     expected = reference_loss(theirs, given).item()
     assert packed.evaluated_loss(ours, given) == pytest.approx(expected, rel=1e-5 if dtype == torch.float32 else 1e-2)
     plain = AutoModelForCausalLM.from_pretrained(

@@ -1,7 +1,8 @@
 """A forward pass without padding: conversations lie behind each other in one row, and attention keeps them apart.
 
-Every layer but attention works token by token, so nothing is ever computed for padding. The models stay those of
-transformers: this registers an attention function with its attention interface, and passes the lengths through. And
+Every layer but attention works token by token, so nothing is ever computed for padding; and what conversations begin
+with alike (a system prompt) is computed once, since causal attention makes it the same for all. The models stay those
+of transformers: this registers an attention function with its attention interface, and passes the layout through. And
 only trained positions are turned into logits: with a vocabulary of 49,152 and a hidden size of 576, logits are a fifth
 of the arithmetic of SmolLM2 and most of its memory.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,20 @@ from scripts.conversation.tokens import Encoded
 NAME = "packed"
 PLAIN_ATTENTION = 1024
 HEAD_ROWS = 256  # rows of logits at a time
+ALIKE = 16  # tokens that conversations have to begin with alike before sharing them pays
+
+
+@dataclass(frozen=True)
+class Group:
+    """Conversations whose first `shared` tokens, none of them trained, are the same and stand there once."""
+
+    shared: int
+    rows: list[Encoded]
+
+    @property
+    def lengths(self) -> list[int]:
+        """How many tokens of each conversation follow the shared ones."""
+        return [len(row.ids) - self.shared for row in self.rows]
 
 
 def load(folder: Path, dtype: torch.dtype, device: str) -> PreTrainedModel:
@@ -46,19 +62,56 @@ def precision(asked: str, device: str) -> tuple[torch.dtype, str]:
 
 def hidden_states(model: PreTrainedModel, rows: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
     """Runs the rows and returns the states that predict a trained token, and those tokens: [n, width] and [n]."""
+    groups = grouped(rows)
+    ids: list[int] = []
+    positions: list[int] = []
+    predictors: list[int] = []
+    targets: list[int] = []
+    for group in groups:
+        start, shared = len(ids), group.shared
+        ids += group.rows[0].ids[:shared]
+        positions += range(shared)
+        for row in group.rows:
+            # The state at position p predicts the token at p + 1; the first token of a row is predicted by nothing.
+            for at in range(max(shared, 1), len(row.ids)):
+                if row.trained[at]:
+                    predictors.append(len(ids) + at - shared - 1 if at > shared else start + shared - 1)
+                    targets.append(row.ids[at])
+            ids += row.ids[shared:]
+            positions += range(shared, len(row.ids))
     device = model.device
-    ids = torch.tensor([token for row in rows for token in row.ids], device=device)
-    positions = torch.cat([torch.arange(len(row.ids), device=device) for row in rows])
-    # The state at position p predicts the token at p + 1; the first token of a row is predicted by nothing.
-    targets = torch.tensor(
-        [trained and at > 0 for row in rows for at, trained in enumerate(row.trained)], device=device
-    )
-    targets = targets.nonzero()[:, 0]
     backbone = getattr(model, model.base_model_prefix)
     output = backbone(
-        input_ids=ids[None], position_ids=positions[None], lengths=[len(row.ids) for row in rows], use_cache=False
+        input_ids=torch.tensor([ids], device=device),
+        position_ids=torch.tensor([positions], device=device),
+        groups=groups,
+        use_cache=False,
     )
-    return output.last_hidden_state[0, targets - 1], ids[targets]
+    return output.last_hidden_state[0, predictors], torch.tensor(targets, device=device)
+
+
+def grouped(rows: Sequence[Encoded]) -> list[Group]:
+    """Puts conversations together that begin alike, where that leaves fewer tokens to compute."""
+    groups: list[Group] = []
+    for row in sorted(rows, key=lambda row: row.ids):  # neighbours now have the longest beginnings in common
+        if groups:
+            last = groups[-1]
+            among = len(last.rows)
+            alike = _alike(last.rows[0], row, last.shared if among > 1 else len(row.ids))
+            if alike >= ALIKE and alike * among >= last.shared * (among - 1):
+                groups[-1] = Group(alike, [*last.rows, row])
+                continue
+        groups.append(Group(0, [row]))
+    return groups
+
+
+def _alike(one: Encoded, other: Encoded, most: int) -> int:
+    """How many untrained tokens two conversations begin with alike; each keeps one of its own."""
+    pairs = zip(one.ids[:-1], other.ids[:-1], one.trained, other.trained, strict=False)
+    for at, (a, b, trained, also) in enumerate(pairs):
+        if at == most or a != b or trained or also:
+            return at
+    return min(most, len(one.ids) - 1, len(other.ids) - 1)
 
 
 def trained_loss(model: PreTrainedModel, rows: Sequence[Encoded], scale: float) -> torch.Tensor:
@@ -129,25 +182,37 @@ def _attend(
     key: torch.Tensor,
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
-    lengths: Sequence[int],
+    groups: Sequence[Group],
     scaling: float | None = None,
     sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention within each packed conversation; tensors are [1, heads, tokens, head width]."""
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    lengths = [length for group in groups for length in (group.shared, *group.lengths)]
     parts = zip(query.split(lengths, 2), key.split(lengths, 2), value.split(lengths, 2), strict=True)
     outputs = []
-    for q, k, v in parts:
-        length = q.shape[2]
-        if query.device.type == "cpu" and query.dtype == torch.bfloat16 and length <= PLAIN_ATTENTION:
-            outputs.append(_plain_attention(q, k, v, scale, sliding_window))
-        elif sliding_window and length > sliding_window:
-            mask = _mask(length, sliding_window, q.dtype, q.device)
-            outputs.append(F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale, enable_gqa=True))
-        else:
-            outputs.append(F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale, enable_gqa=True))
+    for group in groups:
+        first, before_k, before_v = next(parts)
+        if group.shared:
+            outputs.append(_causal(first, before_k, before_v, scale, sliding_window))
+        for _row in group.rows:
+            q, k, v = next(parts)
+            if group.shared:
+                k, v = torch.cat((before_k, k), 2), torch.cat((before_v, v), 2)
+            outputs.append(_causal(q, k, v, scale, sliding_window))
     return torch.cat(outputs, 2).transpose(1, 2).contiguous(), None
+
+
+def _causal(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float, window: int | None) -> torch.Tensor:
+    """Causal attention of the last tokens of a conversation, `q`, over all of it."""
+    length, past = q.shape[2], k.shape[2] - q.shape[2]
+    if q.device.type == "cpu" and q.dtype == torch.bfloat16 and k.shape[2] <= PLAIN_ATTENTION:
+        return _plain_attention(q, k, v, scale, window)
+    if past or (window and length > window):
+        mask = _mask(length, past, window, q.dtype, q.device)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale, enable_gqa=True)
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=scale, enable_gqa=True)
 
 
 def _plain_attention(
@@ -155,17 +220,17 @@ def _plain_attention(
 ) -> torch.Tensor:
     """Softmax(QK')V as matrix products; the query heads that share a key head are one taller matrix."""
     _, heads, length, width = q.shape
-    groups = k.shape[1]
+    _, groups, seen, _ = k.shape
     tall = (q * scale).reshape(groups, -1, width)
-    scores = torch.bmm(tall, k[0].transpose(1, 2)).view(groups, -1, length, length)
-    chances = torch.softmax(scores + _mask(length, window, q.dtype, q.device), -1)
-    return torch.bmm(chances.view(groups, -1, length), v[0]).view(1, heads, length, -1)
+    scores = torch.bmm(tall, k[0].transpose(1, 2)).view(groups, -1, length, seen)
+    chances = torch.softmax(scores + _mask(length, seen - length, window, q.dtype, q.device), -1)
+    return torch.bmm(chances.view(groups, -1, seen), v[0]).view(1, heads, length, -1)
 
 
 @functools.lru_cache(maxsize=64)
-def _mask(length: int, window: int | None, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
-    """An additive mask: a token sees itself and what came before, `window` tokens at most."""
-    at = torch.arange(length, device=device)
-    distance = at[:, None] - at[None, :]
+def _mask(length: int, past: int, window: int | None, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """An additive mask: a token sees itself and what came before, `past` tokens and more, `window` at most."""
+    at = torch.arange(past + length, device=device)
+    distance = at[past:, None] - at[None, :]
     hidden = (distance < 0) | (distance >= window) if window else distance < 0
-    return torch.zeros(length, length, dtype=dtype, device=device).masked_fill_(hidden, float("-inf"))
+    return torch.zeros(length, past + length, dtype=dtype, device=device).masked_fill_(hidden, float("-inf"))
