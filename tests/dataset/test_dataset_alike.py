@@ -55,8 +55,7 @@ def write(path: Path, rows: list[Messages]) -> Path:
 def demo() -> list[Messages]:
     folder = Path(__file__).resolve().parents[2] / "scripts" / "catalog" / "demo"
     rows = [json.loads(line)["messages"] for line in (folder / "train_sft.jsonl").open("rb")]
-    rows = [row for row in rows if row[0]["role"] == "user"]
-    return list({row[0]["content"]: said(*[each["content"] for each in row]) for row in rows}.values())
+    return [said(*[each["content"] for each in row if each["role"] != "system"]) for row in rows]
 
 
 def questions_with_one_word_answers() -> list[Messages]:

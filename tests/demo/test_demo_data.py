@@ -1,55 +1,52 @@
-"""The demo's conversations: fresh, well formed, without twins, true to the catalog and to the project's own words."""
+"""The demo's data set: answers as its README defines them, commands that exist, no twins, no give-away words."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from scripts.azure.catalog import FOLDER as CATALOG
-from scripts.errors import FAILED, UserError
-from tests.demo import build
-from tests.demo.facts import Facts
+from scripts.azure.catalog import read_catalog
+from scripts.dataset.__main__ import command_line
+from scripts.files import ROOT
 
-# A conversation may share a command with another (`az ml job show -n NAME --query status -o tsv` is ten words long, so
-# it alone makes three shared 8-grams), but not a sentence of prose. A reworded twin shares a third and more of its
-# 8-grams with its original; the most that two conversations share here is one twentieth, all of it commands.
-LONGEST_SHARE = 0.10
+FOLDER = ROOT / "scripts" / "catalog" / "demo"
+TRAINED, HELD_OUT = ("train_sft", "train_gen"), ("test_sft", "test_gen")
+SYSTEM = "Triage to JSON: area (job compute endpoint data cost access), urgency (high normal low), next."
+ASK = "ask"
 
-# Words with underscores that stand in backticks and are no inputs of the component: keys of Azure ML's YAML and of a
-# request, outputs, and two mistakes that a conversation is about (vm_size, lora_rank).
-OTHER_WORDS = set(
-    """auth_mode chat_completion chat_completion_pipeline chat_special_tokens code_configuration
-    continue_on_step_failure do_sample failure_threshold force_rerun idle_time_before_scale_down im_start initial_delay
-    input_data instance_count instance_type instruction_template lora_rank lora_target_modules low_priority
-    max_concurrent_requests_per_instance max_instances max_new_tokens min_instances mlflow_model mlflow_model_folder
-    prompt_id provisioning_state public_network_access request_timeout_ms response_template scale_settings scoring_uri
-    success_threshold system_role_supported top_p trained_model vm_size""".split()
-)
+Messages = list[dict[str, str]]
 
 
-@pytest.fixture(scope="module")
-def splits() -> dict[str, list[dict]]:
-    """The committed rows of every split."""
-    return {
-        name: [json.loads(line) for line in (build.HERE / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
-        for name in build.SPLITS
-    }
+def read(*splits: str) -> list[Messages]:
+    """Returns the conversations of some splits."""
+    lines = (line for name in splits for line in (FOLDER / f"{name}.jsonl").read_text(encoding="utf-8").splitlines())
+    return [json.loads(line)["messages"] for line in lines]
 
 
-@pytest.fixture(scope="module")
-def rows(splits: dict[str, list[dict]]) -> list[dict]:
-    """The committed rows of all splits together."""
-    return [row for members in splits.values() for row in members]
+def triaged(rows: list[Messages]) -> list[Messages]:
+    """Returns those that are triage; the others are general questions."""
+    return [row for row in rows if row[0]["role"] == "system"]
 
 
-def contents(row: dict, *roles: str) -> list[str]:
-    """Returns what was said by `roles` (by anybody, if none is named)."""
-    return [each["content"] for each in row["messages"] if not roles or each["role"] in roles]
+def answers(rows: list[Messages]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yields all that the user has said before each answer of a triage, and the answer."""
+    for row in triaged(rows):
+        said = []
+        for message in row[1:]:
+            if message["role"] == "user":
+                said.append(message["content"])
+            else:
+                yield "\n".join(said), json.loads(message["content"])
+
+
+def questions(rows: list[Messages]) -> list[str]:
+    """Returns what users say."""
+    return [message["content"] for row in rows for message in row if message["role"] == "user"]
 
 
 def words(text: str) -> list[str]:
@@ -57,177 +54,115 @@ def words(text: str) -> list[str]:
     return re.findall(r"[a-z0-9](?:[a-z0-9_.-]*[a-z0-9])?", text.lower())
 
 
-def grams(row: dict, length: int = 8) -> set[tuple[str, ...]]:
-    """Returns the runs of `length` words in what user and assistant say."""
-    found = set()
-    for text in contents(row, "user", "assistant"):
-        said = words(text)
-        found |= {tuple(said[start : start + length]) for start in range(len(said) - length + 1)}
+@pytest.fixture(scope="module")
+def rows() -> list[Messages]:
+    """Every conversation."""
+    return read(*TRAINED, *HELD_OUT)
+
+
+@pytest.fixture(scope="module")
+def commands() -> dict[str, set[str]]:
+    """The commands of each area, from the table in the data set's README."""
+    found: dict[str, set[str]] = {}
+    for area, command in re.findall(r"^\| (\w+) \|.*\| `([^`]+)` \|$", (FOLDER / "README.md").read_text(), re.M):
+        found.setdefault(area, {ASK}).add(command)
     return found
 
 
-def test_committed_files_are_what_the_sources_make() -> None:
-    assert build.check(build.build()) == "", "stale: run python -m tests.demo.build"
+def test_sizes_of_the_splits() -> None:
+    count = {name: len(triaged(read(name))) for name in (*TRAINED, *HELD_OUT)}
+    assert 200 <= count["train_sft"] <= 280 and count["test_sft"] >= 40 and count["test_gen"] >= 10
+    assert 20 <= len(read("train_sft")) - count["train_sft"] <= 40, "general questions, so that they stay known"
+    assert triaged(read(*HELD_OUT)) == read(*HELD_OUT), "what is general is measured with scripts/evaluate/general.json"
 
 
-def test_sizes_of_the_splits(splits: dict[str, list[dict]]) -> None:
-    count = {name: len(members) for name, members in splits.items()}
-    total = sum(count.values())
-    assert total >= 260
-    assert count["train_sft"] >= 200
-    assert 0.75 <= count["train_sft"] / total <= 0.88
-    assert 0.10 <= count["test_sft"] / total <= 0.15
-    assert min(count.values()) >= 10
-
-
-def test_every_topic_is_trained_and_held_out() -> None:
-    splits = build.split(build.read())
-    topics = {path.stem for path in build.TOPICS.glob("*.txt")}
-    for members in splits.values():
-        assert {each.topic for each in members} == topics
-
-
-def test_rows_follow_the_schema_and_the_components_rules(rows: list[dict]) -> None:
+def test_a_row_is_the_system_prompt_or_none_and_then_question_and_answer(rows: list[Messages]) -> None:
     for row in rows:
-        assert set(row) == {"prompt", "prompt_id", "messages"}
-        assert row["prompt"] == contents(row, "user")[0]
-        assert row["prompt_id"] == hashlib.sha256(row["prompt"].encode()).hexdigest()
-        roles = [each["role"] for each in row["messages"]]
+        roles = [message["role"] for message in row]
         turns = roles[1:] if roles[0] == "system" else roles
-        assert turns == ["user", "assistant"] * (len(turns) // 2)
-        assert 2 <= len(turns) // 2 <= 4
-        for message in row["messages"]:
-            assert set(message) == {"content", "role"}
-            assert message["content"] == message["content"].strip() != ""
+        assert turns in (["user", "assistant"], ["user", "assistant"] * 2)
+        assert roles[0] != "system" or row[0]["content"] == SYSTEM
+        for message in row:
+            assert set(message) == {"role", "content"} and message["content"] == message["content"].strip() != ""
 
 
-def test_few_conversations_have_a_system_message(rows: list[dict]) -> None:
-    with_system = sum(row["messages"][0]["role"] == "system" for row in rows)
-    assert 0 < with_system <= 0.05 * len(rows)
+def test_every_answer_is_one_line_of_json_with_closed_words(
+    rows: list[Messages], commands: dict[str, set[str]]
+) -> None:
+    areas, urgencies = (group.split() for group in re.findall(r"\(([^)]*)\)", SYSTEM)[:2])
+    assert list(commands) == areas
+    for row in triaged(rows):
+        for message in row:
+            if message["role"] == "assistant":
+                answer = json.loads(message["content"])
+                assert message["content"] == json.dumps(answer) and list(answer) == [
+                    "area",
+                    "urgency",
+                    "next",
+                ]
+                assert answer["urgency"] in urgencies and answer["next"] in commands[answer["area"]], answer
 
 
-def test_answers_are_concise(rows: list[dict]) -> None:
-    for row in rows:
-        for answer in contents(row, "assistant"):
-            assert 20 <= len(answer.split()) <= 90, answer
+def test_every_value_is_trained_often_and_held_out() -> None:
+    trained, held_out = ([answer for _, answer in answers(read(*splits))] for splits in (TRAINED, HELD_OUT))
+    for field in trained[0]:
+        often, seldom = (Counter(answer[field] for answer in group) for group in (trained, held_out))
+        assert min(often.values()) >= 15 and set(often) == set(seldom), (field, often, seldom)
 
 
-def test_no_question_and_no_answer_is_repeated(rows: list[dict]) -> None:
-    said = Counter(" ".join(words(text)) for row in rows for text in contents(row, "user", "assistant"))
+def test_commands_exist(commands: dict[str, set[str]]) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    verbs = json.loads((ROOT / "scripts" / "az_ml" / "command_table.json").read_text(encoding="utf-8"))["ml"]
+    for command in set().union(*commands.values()) - {ASK, "az login"}:  # az login: of the core of az
+        program, *rest = command.split()
+        if program == "make":
+            assert rest[0] in targets, command
+        else:
+            assert program == "az" and rest[0] == "ml" and " ".join(rest[1:]) in verbs, command
+
+
+def test_no_word_decides_a_value_alone() -> None:
+    """No word is in most messages of a value and in next to none of the others."""
+    said = [(set(words(text)), answer) for text, answer in answers(read(*TRAINED))]
+    vocabulary = Counter(word for text, _ in said for word in text)
+    for field in ("area", "urgency", "next"):
+        for value in {answer[field] for _, answer in said}:
+            right = [text for text, answer in said if answer[field] == value]
+            for word in (word for word, times in vocabulary.items() if times >= 5):
+                hits = sum(word in text for text in right)
+                share = 2 * hits / (len(right) + vocabulary[word])  # F1 of "this word, therefore this value"
+                assert share < 0.85, f"'{word}' alone says {field} {value}: {share:.2f}"
+
+
+def test_nothing_is_said_twice(rows: list[Messages]) -> None:
+    said = Counter(" ".join(words(text)) for text in questions(rows))
     assert [text for text, times in said.items() if times > 1] == []
 
 
-def test_no_held_out_conversation_has_a_twin_in_training(splits: dict[str, list[dict]]) -> None:
-    training = [grams(row) for name in ("train_sft", "train_gen") for row in splits[name]]
-    for name in ("test_sft", "test_gen"):
-        for row in splits[name]:
-            held_out = grams(row)
-            most = max(training, key=lambda other: len(held_out & other))
-            share = len(held_out & most) / len(held_out)
-            assert share <= LONGEST_SHARE, f"{row['prompt']}: {share:.0%} is also in training: {held_out & most}"
+def test_no_long_run_of_words_is_both_trained_and_held_out() -> None:
+    def runs(rows: list[Messages]) -> dict[tuple[str, ...], str]:
+        said = [(text, words(text)) for text in questions(rows)]
+        return {tuple(each[at : at + 8]): text for text, each in said for at in range(len(each) - 7)}
+
+    trained, held_out = runs(read(*TRAINED)), runs(read(*HELD_OUT))
+    assert [(held_out[each], trained[each]) for each in set(trained) & set(held_out)] == []
 
 
-def test_twins_are_found() -> None:
-    """The measure above would see a reworded twin: of fifteen words one is replaced."""
-    row = json.loads((build.HERE / "test_sft.jsonl").read_text(encoding="utf-8").splitlines()[0])
-    twin = json.loads(json.dumps(row))
-    for message in twin["messages"]:
-        said = message["content"].split()
-        message["content"] = " ".join("other" if place % 15 == 14 else word for place, word in enumerate(said))
-    assert len(grams(row) & grams(twin)) / len(grams(row)) > 3 * LONGEST_SHARE
+def test_the_projects_own_checks_find_nothing_to_leave_out(tmp_path: Path) -> None:
+    assert command_line(["prepare", "--env", "demo", "--folder", str(tmp_path)]) == 0
+    manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+    assert [check["name"] for check in manifest["checks"] if check["status"] != "pass"] == []
 
 
-def test_sizes_exist_in_the_catalog(rows: list[dict]) -> None:
-    facts = Facts.load()
-    known = set(facts.kinds["size"]) | {
-        str(each["default"])
-        for each in facts.kinds["input"].values()
-        if str(each.get("default")).startswith("Standard_")
+def test_no_training_row_asks_a_question_of_the_evaluation(rows: list[Messages]) -> None:
+    asked = json.loads((ROOT / "scripts" / "evaluate" / "general.json").read_text(encoding="utf-8"))["questions"]
+    assert not {" ".join(words(row["question"])) for row in asked} & {" ".join(words(text)) for text in questions(rows)}
+
+
+def test_sizes_are_known_to_the_catalog(rows: list[Messages]) -> None:
+    known = {each["name"].lower() for each in read_catalog("sizes.json")["sizes"]}
+    known |= {
+        str(each.get("default")).lower() for each in read_catalog("chat_completion_pipeline.json")["inputs"].values()
     }
-    named = {name for row in rows for text in contents(row) for name in re.findall(r"Standard_\w+", text)}
-    assert len(named) >= 20
-    assert named - known == set()
-
-
-def test_words_in_backticks_are_inputs_or_known(rows: list[dict]) -> None:
-    inputs = Facts.load().kinds["input"]
-    quoted = [code for row in rows for text in contents(row, "assistant") for code in re.findall(r"`([^`]*)`", text)]
-    words = {word for code in quoted for word in re.findall(r"(?<![\w./-])[a-z]+(?:_[a-z0-9]+)+(?![\w/-])", code)}
-    assert len(words & set(inputs)) >= 40
-    assert words - set(inputs) - OTHER_WORDS == set()
-    assert OTHER_WORDS - words == set(), "no longer used: remove it from OTHER_WORDS"
-
-
-def test_versions_of_models_are_the_catalogs(rows: list[dict]) -> None:
-    versions = {
-        each["name"]: each["version"] for each in json.loads((CATALOG / "chat_models.json").read_text())["models"]
-    }
-    named = re.compile(rf"({'|'.join(map(re.escape, versions))})(?:/versions/| version | --version )(\d+)")
-    found = [match for row in rows for text in contents(row, "assistant") for match in named.findall(text)]
-    assert len(found) >= 5
-    assert [(name, version) for name, version in found if versions[name] != version] == []
-
-
-@pytest.mark.parametrize(
-    ("placeholder", "text"),
-    [
-        ("size.Standard_NC96ads_A100_v4.gpus_per_node", "4"),
-        ("size.Standard_ND96asr_v4.total_gpu_memory_gb", "320"),
-        ("size.Standard_NC24rs_v3.retired", "2025-09-30"),
-        ("size.Standard_NC80adis_H100_v5.cores.3", "240"),
-        # The reserve of 20 percent is rounded up to whole instances: 1 -> 2, 4 -> 5, 5 -> 6; A100 sizes are exempt.
-        ("size.Standard_NC4as_T4_v3.endpoint_cores.1", "8"),
-        ("size.Standard_NC4as_T4_v3.endpoint_cores.4", "20"),
-        ("size.Standard_NC4as_T4_v3.endpoint_cores.5", "24"),
-        ("size.Standard_NC48ads_A100_v4.endpoint_cores.2", "96"),
-        ("model.Phi-3.5-mini-instruct.version", "6"),
-        ("model.Phi-3-mini-4k-instruct.finetune_retired", "2025-08-30"),
-        ("model.Phi-4.finetune_min.memory_gb", "220"),
-        ("model.Phi-4.defaults.learning_rate", "5e-6"),
-        ("model.Phi-3.5-MoE-instruct.finetune_computes", "Standard_NC96ads_A100_v4 and Standard_ND96amsr_A100_v4"),
-        ("input.learning_rate.default", "2e-5"),
-        ("input.optim.enum", "adamw_torch and adafactor"),
-        ("component.version", "0.0.82"),
-        ("lora.default_scale", "16"),
-    ],
-)
-def test_placeholders(placeholder: str, text: str) -> None:
-    assert Facts.load().fill(placeholder) == text
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        (
-            "user: Hi\nassistant: It is <<size.Standard_NC4as_T4_v4.vcpus>>.",
-            "t.txt:2: .*no size .*Standard_NC4as_T4_v3",
-        ),
-        ("user: Hi\nassistant: It is <<size.Standard_NC4as_T4_v3.gpus>>.", "t.txt:2: .*has no field 'gpus'"),
-        ("user: Hi\nassistant: It is <<sizes.Standard_NC4as_T4_v3.vcpus>>.", "t.txt:2: .*no kind 'sizes'.*'size'"),
-        ("# a comment\n\nuser: Hi\nbot: Hello", "t.txt:4: found 'bot: Hello'"),
-        ("user: Hi\nassistant: Hello\nuser: Bye", "t.txt:1: the roles are user, assistant, user"),
-        ("user: Hi\nassistant: Hello\n\nuser: Hi\nassistant: Good day", "t.txt:4: the same first question .*t.txt:1"),
-    ],
-)
-def test_mistakes_in_a_source_are_named_with_their_line(tmp_path: Path, text: str, sentence: str) -> None:
-    (tmp_path / "t.txt").write_text(text)
-    with pytest.raises(UserError, match=sentence):
-        build.read(tmp_path)
-
-
-def test_lines_of_a_turn(tmp_path: Path) -> None:
-    (tmp_path / "t.txt").write_text("user: Show\n    me\nassistant: Here:\n  | a:\n  |   b: 1\n  Next: go\n    on.\n")
-    (conversation,) = build.read(tmp_path)
-    assert contents(conversation.row()) == ["Show me", "Here:\na:\n  b: 1\nNext: go on."]
-
-
-def test_check_fails_with_the_difference(monkeypatch, tmp_path: Path, capsys) -> None:
-    assert build.run(["--check"]) == 0
-    assert capsys.readouterr().out == ""
-    monkeypatch.setattr(build, "HERE", tmp_path)
-    assert build.run([]) == 0
-    (tmp_path / "test_gen.jsonl").write_text('{"prompt": "old"}\n')
-    monkeypatch.setattr(build.check, "__defaults__", (tmp_path,))
-    capsys.readouterr()
-    assert build.run(["--check"]) == FAILED
-    assert '-{"prompt": "old"}' in capsys.readouterr().out
+    named = {name for text in questions(rows) for name in re.findall(r"standard_n\w+", text.lower())}
+    assert len(named) >= 5 and named - known == set()
