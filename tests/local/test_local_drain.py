@@ -104,6 +104,11 @@ def test_nobody_notices_the_end_of_a_server(served: Served, number: int) -> None
     assert served.process().pid != before.pid
 
 
+def test_nobody_notices_a_server_that_takes_connections_while_it_ends(served: Served) -> None:
+    statuses = served.under_load(lambda: os.kill(served.process().pid, signal.SIGUSR1))
+    assert set(statuses) == {200}, statuses
+
+
 def test_nobody_notices_a_rollout(served: Served) -> None:
     statuses = served.under_load(lambda: served.deploy(environment_variables={"A": "1"}))
     assert set(statuses) == {200}, statuses

@@ -35,6 +35,7 @@ MOST_BYTES = 16 * 2**20  # of a request, so that no client fills the memory. Wha
 # Seconds after which to ask again, where a server is started anew and not there within a request's own time. Azure is
 # said to answer 424 while a container restarts; 503 is what clients, the SDK among them, ask again at.
 RETRY_AFTER = 2
+PAUSE = 0.1  # seconds until a request is sent again: a process that ends may take connections for a moment longer
 
 
 @functools.cache
@@ -168,11 +169,11 @@ async def _ask(call: Call, key: Key, body: bytes) -> Response:
     """Asks the server of a deployment, and the next one where that takes no more requests.
 
     What was sent is sent again only where no byte of an answer came, so that nothing can have been answered twice, and
-    once only: it may be the request that ends the servers.
+    to one more process only: it may be the request that ends the servers.
     """
     import httpx
 
-    lost = 0
+    lost: set[int] = set()  # the ports of processes that ended while they had it
     while True:
         server = call.parts.servers.serving(key)
         if server is None or server.failure:
@@ -193,9 +194,10 @@ async def _ask(call: Call, key: Key, body: bytes) -> Response:
                 server.refuses(port)
                 continue
             except httpx.HTTPError:  # it ended, and took the connection with it
-                lost += 1
-                if lost > 1:
+                lost.add(port)
+                if len(lost) > 1:
                     return _refused_by_model(502, b"", "text/plain")
+                await asyncio.sleep(PAUSE)
                 continue
             try:
                 content = await answer.aread()

@@ -1,7 +1,8 @@
 """A fake of scripts.local.scoring for tests of the gateway: answers with what it was asked and by which model.
 
 `parameters` of a request may hold `status` (answer with it), `sleep` (seconds before answering) or `exit` (end the
-process). SIGTERM drains as the real one does: nobody listens any more, what runs is answered. The variables
+process). SIGTERM drains as the real one does: nobody listens any more, what runs is answered. SIGUSR1 ends it as the
+kernel ends a large process: for half a second it still takes connections, and drops them. The variables
 FAKE_SCORING_CRASH and FAKE_SCORING_NEVER_READY make a start fail; FAKE_SCORING_SLOW_AGAIN names a file with which
 every start but the first takes three seconds.
 """
@@ -11,6 +12,8 @@ import contextlib
 import json
 import os
 import signal
+import socket
+import struct
 import sys
 import threading
 import time
@@ -68,14 +71,23 @@ class Handler(BaseHTTPRequestHandler):
             return
         self._send(503 if os.environ.get("FAKE_SCORING_NEVER_READY") else 200, "Healthy")
 
+    def _dropped(self):
+        if dying.is_set():
+            self.close_connection = True
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.shutdown(socket.SHUT_RDWR)
+        return dying.is_set()
+
     def do_POST(self):
-        if not self._known():
+        if self._dropped() or not self._known():
             return
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         wish = body.get("input_data", {}).get("parameters", {})
         if wish.get("exit"):
             os._exit(9)
         time.sleep(wish.get("sleep", 0))
+        if self._dropped():
+            return
         if wish.get("status"):
             self._send(wish["status"], {"error": {"code": "ModelError", "message": "boom"}})
         else:
@@ -87,7 +99,8 @@ class Handler(BaseHTTPRequestHandler):
 
 server = ThreadingHTTPServer(("127.0.0.1", int(options.port)), Handler)
 server.daemon_threads = False
-ending = threading.Event()
+ending, dying = threading.Event(), threading.Event()
+signal.signal(signal.SIGUSR1, lambda *_: (dying.set(), threading.Timer(0.5, os._exit, (9,)).start()))
 signal.signal(signal.SIGTERM, lambda *_: (ending.set(), threading.Thread(target=server.shutdown).start()))
 server.serve_forever(0.05)
 server.server_close()  # waits for what runs
