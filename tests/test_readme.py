@@ -210,12 +210,12 @@ def test_the_transcript_of_the_demo_is_of_todays_demo(tmp_path):
 
 
 def test_training_ends_when_the_readme_says_so():
-    (said,) = re.findall(r"training here ends after (\d+) seconds", README.read_text(encoding="utf-8"))
+    (said,) = re.findall(r"training here ends after ([\d,]+) tokens", README.read_text(encoding="utf-8"))
     defaults = {
         found for path in (ROOT / "scripts" / "local").rglob("settings*.yaml")
-        for found in re.findall(r"^  max_seconds: (\d+)", path.read_text(encoding="utf-8"), re.M)
+        for found in re.findall(r"^  max_tokens: (\d+)", path.read_text(encoding="utf-8"), re.M)
     }  # fmt: skip
-    assert defaults == {said}
+    assert defaults == {said.replace(",", "")}
 
 
 def test_the_packages_are_as_large_as_the_readme_says():

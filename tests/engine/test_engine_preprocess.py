@@ -130,13 +130,15 @@ def test_a_cap_leaves_out_rows_that_are_never_reached(process: Callable[..., Any
     assert "CAPPED: 5 steps reach 20 of 120 training rows" in log
 
 
-def test_a_time_cap_leaves_more_time_for_training_than_for_evaluation(
+def test_a_cap_in_tokens_takes_the_first_rows_of_both_splits(
     process: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(preprocess, "CAPPED_EVALUATION_TOKENS", 300)
-    data, log = process(GOOD, settings={"max_seconds": 60})
-    assert 200 < sum(len(each.ids) for each in data.validation) <= 300
-    assert f"CAPPED: evaluating {len(data.validation)} of 6 validation rows" in log
+    data, log = process(GOOD * 10, settings={"max_tokens": 900})
+    for name, rows, most, given in (("train", data.train, 900, 120), ("validation", data.validation, 300, 6)):
+        tokens = sum(len(each.ids) for each in rows)
+        assert most <= tokens < most + len(rows[-1].ids)
+        assert f"CAPPED: {tokens} tokens are {len(rows)} of {given} {name} rows; the first are taken" in log
     data, _ = process(GOOD)
     assert len(data.validation) == 6
 

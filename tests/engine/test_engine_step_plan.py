@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -26,15 +25,15 @@ def values(**changes: Any) -> dict[str, Any]:
 
 
 def test_epochs_and_steps_are_counted_as_trainer_counts_them() -> None:
-    made, lines = step_plan.make(values(), rows=41, settings={})
+    made = step_plan.make(values(), [9] * 41, {})
     assert (made.batch, made.steps_per_epoch, made.planned) == (8, 6, 18)  # 11 batches, 2 to a step, the last one alone
-    assert lines == []
-    assert step_plan.make(values(max_steps=7), 41, {})[0].planned == 7
+    assert (made.total, made.capped) == (18, "")
+    assert step_plan.make(values(max_steps=7), [9] * 41, {}).total == 7
 
 
 def test_evaluations_come_when_the_inputs_say() -> None:
     def when(**changes: Any) -> list[int]:
-        made, _ = step_plan.make(values(**changes), 40, {})
+        made = step_plan.make(values(**changes), [9] * 40, {})
         return [step for step in range(1, made.planned + 1) if made.evaluate_after(step)]
 
     assert when() == [5, 10, 15]
@@ -43,25 +42,20 @@ def test_evaluations_come_when_the_inputs_say() -> None:
     assert when(evaluation_strategy="disable") == []
 
 
-def test_a_time_cap_moves_the_end_so_that_the_learning_rate_still_anneals() -> None:
-    made, lines = step_plan.make(values(num_train_epochs=100), 40, {"max_seconds": 60})
-    assert lines == ["at most 60 s of fine-tuning (max_seconds in the emulator's settings)"]
-    made.deadline = time.monotonic() + 10
-    made.measured(1, 2.0)
-    assert made.total in (5, 6)
-    made.measured(2, 0.5)
-    made.measured(3, 0.5)
-    assert 20 <= made.total <= 23  # the machine got faster: more steps fit
-    made.deadline = time.monotonic() - 1
-    made.measured(4, 0.5)
-    assert made.total == 4
-
-
-def test_a_step_cap_is_said_aloud() -> None:
-    made, lines = step_plan.make(values(), 41, {"max_steps": 5})
-    assert made.planned == 5
-    assert lines == ["CAPPED: 5 of 18 steps (max_steps in the emulator's settings)"]
-    assert step_plan.make(values(), 41, {"max_steps": 50})[1] == []
+@pytest.mark.parametrize(
+    ("settings", "total", "capped"),
+    [
+        ({"max_steps": 5}, 5, "5 of 18 steps (training.max_steps in the emulator's settings)"),
+        ({"max_steps": 50}, 18, ""),
+        ({"max_tokens": 1000}, 10, "10 of 18 steps (training.max_tokens in the emulator's settings)"),
+        ({"max_tokens": 1}, 1, "1 of 18 steps (training.max_tokens in the emulator's settings)"),
+        ({"max_tokens": 1000, "max_steps": 4}, 4, "4 of 18 steps (training.max_steps in the emulator's settings)"),
+        ({"max_tokens": 0, "max_steps": 0}, 18, ""),
+    ],
+)
+def test_a_cap_counts_steps_or_tokens(settings: dict[str, int], total: int, capped: str) -> None:
+    made = step_plan.make(values(), [10, 20] * 20 + [0], settings)  # 600 tokens an epoch of 6 steps
+    assert (made.total, made.planned, made.capped) == (total, 18, capped)
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)

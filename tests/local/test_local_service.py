@@ -171,7 +171,7 @@ def test_a_token_of_yesterday_is_no_longer_taken(local):
     [
         ("state.sqlite", b"no database at all, but long enough", "state.sqlite: file is not a database"),
         ("settings.yaml", b"\xff\xfe", "settings.yaml: not UTF-8 text"),
-        ("settings.yaml", b"training: {max_seconds: .nan}", "training.max_seconds is '.nan'; allowed is a number"),
+        ("settings.yaml", b"serving: {ready_seconds: .nan}", "serving.ready_seconds is '.nan'; allowed is a number"),
         (
             "settings.yaml",
             b"serving: {ready_seconds: .inf}",
@@ -293,9 +293,9 @@ def test_mistakes_on_the_command_line(fake_emulator, words, sentence, code):
     ("text", "sentence"),
     [
         ("trainin: {}\n", "settings.yaml:1: trainin: unknown key (did you mean 'training'?)"),
-        ("training: {max_seconds: soon}\n", "training.max_seconds is 'soon'"),
+        ("training: {max_tokens: soon}\n", "training.max_tokens is 'soon'"),
         ("training: {threads: -1}\n", "settings.yaml:1: training.threads is -1; allowed is a whole number from 0 to"),
-        ("training:\n  max_seconds: .nan\n", "settings.yaml:2: training.max_seconds is '.nan'; allowed is a number"),
+        ("serving:\n  ready_seconds: .nan\n", "settings.yaml:2: serving.ready_seconds is '.nan'; allowed is a number"),
         ("base_models: {Phi-4: weights}\n", "base_models.Phi-4"),
         ("quota: {families: {standardNCADSA100v4Family: 1.5}}\n", "quota.families.standardNCADSA100v4Family is 1.5"),
         ("quota: {families: {standardNCAST4v3Family: 8}}\n", "the catalog has no size of such a family (did you mean"),

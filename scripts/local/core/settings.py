@@ -39,7 +39,7 @@ def _choice(key: str, *allowed: Any) -> Any:
 class Settings:
     """The checked settings; see settings.yaml beside this file for what each means."""
 
-    max_seconds: float = _number("training.max_seconds", 0.0)
+    max_tokens: int = _number("training.max_tokens", 0)
     max_steps: int = _number("training.max_steps", 0)
     training_threads: int = _number("training.threads", 0)
     parallel_jobs: int = _number("training.parallel_jobs", 1)

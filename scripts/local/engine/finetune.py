@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import resource
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,9 @@ from scripts.local.engine.model_import import BaseModel
 from scripts.local.engine.preprocess import Data
 from scripts.local.engine.step_plan import batches, passes
 
+CAPPED = "azureml_local.capped"  # the tag of a run that a cap of this machine made shorter, and its words
 # Tokens that are computed at once; more is no faster on a CPU, and takes more memory.
 PASS_TOKENS = {"cpu": 1024, "cuda": 16384}
-RESERVED_FOR_SAVING = 5.0  # seconds of max_seconds
 
 
 def run(
@@ -35,14 +36,14 @@ def run(
     """Trains and evaluates; returns the best model (LoRA merged if asked), and what the record says about it."""
     from transformers import set_seed
 
-    begun = time.monotonic()
     set_seed(values["seed"], deterministic=values["enable_full_determinism"])
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype, words = packed.precision(values["precision"], device)
     job.log(f"device: {device}, {follower.adjust()} of {follower.most} thread(s) as others leave them, {words}")
-    plan, capped = step_plan.make(values, len(data.train), job.settings)
-    for line in capped:
-        job.log(line)
+    plan = step_plan.make(values, [len(row.ids) for row in data.train], job.settings)
+    if plan.capped:
+        job.log(f"CAPPED: {plan.capped}")
+        tracker.tags({CAPPED: plan.capped})
 
     model: Any = packed.load(base.folder, dtype, device)
     adapted, how = model, "full fine-tuning (apply_lora false)"
@@ -60,8 +61,6 @@ def run(
         f"{plan.planned} in all"
     )
     loop = Loop(job, values, plan, model, make_optimizer(weights, values), data, tracker, follower, PASS_TOKENS[device])
-    if job.settings.get("max_seconds"):
-        plan.deadline = begun + float(job.settings["max_seconds"]) - RESERVED_FOR_SAVING
     given = [Path(values["pytorch_model_path"])] if values["pytorch_model_path"] else []
     loop.train([job.scratch / "checkpoints", *given])
     summary = loop.finish()
@@ -89,11 +88,11 @@ class Loop:
     best: tuple[float, int] = (math.inf, 0)  # evaluation loss, step
     worse: int = 0  # evaluations in a row without a better one
     first_loss: float | None = None
-    evaluation_seconds: float = 0.0
     losses: list[float] = field(default_factory=list)  # of the steps since the last line in the log
     all_losses: float = 0.0
     tokens: int = 0
     seconds: float = 0.0
+    recent: deque[float] = field(default_factory=lambda: deque(maxlen=8))  # seconds of the last steps
 
     def __post_init__(self) -> None:
         self.checkpoints = Checkpoints(self.job.scratch / "checkpoints", self.values["save_total_limit"])
@@ -105,10 +104,8 @@ class Loop:
             self.first_loss = self.evaluate("before training")
         if self.values["resume_from_checkpoint"]:
             self.resume(resume_from)
-        if self.plan.deadline:  # the evaluation at the end, and the checkpoint, have to fit as well
-            self.plan.deadline -= self.evaluation_seconds
         for epoch in range(
-            self.step // self.plan.steps_per_epoch, math.ceil(self.plan.planned / self.plan.steps_per_epoch)
+            self.step // self.plan.steps_per_epoch, math.ceil(self.plan.total / self.plan.steps_per_epoch)
         ):
             done = self.step - epoch * self.plan.steps_per_epoch  # steps of this epoch before the resumed checkpoint
             for number, rows in enumerate(batches(self.data.train, self.plan.batch, self.values["seed"], epoch)):
@@ -147,8 +144,8 @@ class Loop:
         self.losses.append(loss)
         self.all_losses += loss
         self.tokens += sum(len(row.ids) for row in rows)
-        self.seconds += time.monotonic() - begun
-        self.plan.measured(self.step, time.monotonic() - begun)
+        self.recent.append(time.monotonic() - begun)
+        self.seconds += self.recent[-1]
         self.report(rate, norm)
 
     def report(self, rate: float, norm: float) -> None:
@@ -159,9 +156,10 @@ class Loop:
         loss, speed = sum(self.losses) / len(self.losses), self.tokens / self.seconds
         self.losses = []
         epoch = self.step / self.plan.steps_per_epoch
+        left = (self.plan.total - self.step) * sum(self.recent) / len(self.recent)
         self.job.log(
             f"step {self.step}/{self.plan.total}  epoch {epoch:.2f}  loss {loss:.4f}  learning rate {rate:.2e}  "
-            f"{speed:.0f} tokens/s  ETA {self.plan.seconds_left(self.step):.0f} s"
+            f"{speed:.0f} tokens/s  ETA {left:.0f} s"
         )
         self.tracker.metrics(
             self.step, loss=loss, grad_norm=norm, learning_rate=rate, epoch=epoch, tokens_per_second=speed
@@ -179,16 +177,16 @@ class Loop:
             self.follower.adjust()
             total += packed.evaluated_loss(self.model, part)
         loss = total / sum(sum(row.trained) for row in rows)
-        self.evaluation_seconds = time.monotonic() - begun
+        seconds = time.monotonic() - begun
         self.job.log(
             f"evaluation {when}: loss {loss:.4f}, perplexity {math.exp(min(loss, 50)):.2f}, on {len(rows)} held-out "
-            f"conversations in {self.evaluation_seconds:.1f} s"
+            f"conversations in {seconds:.1f} s"
         )
         self.tracker.metrics(
             self.step,
             eval_loss=loss,
-            eval_runtime=self.evaluation_seconds,
-            eval_samples_per_second=len(rows) / self.evaluation_seconds,
+            eval_runtime=seconds,
+            eval_samples_per_second=len(rows) / seconds,
             epoch=self.step / self.plan.steps_per_epoch,
         )
         return loss
@@ -225,8 +223,6 @@ class Loop:
         if best and self.best[1] != self.step:
             restore(self.model, best)
             self.job.log(f"the best model is that of step {self.best[1]} (evaluation loss {self.best[0]:.4f}); taken")
-        if self.plan.deadline and self.step >= self.plan.total < self.plan.planned:
-            self.job.log(f"CAPPED: max_seconds ended the run after {self.step} of {self.plan.planned} steps")
         mean = self.all_losses / max(1, self.step)
         speed = self.tokens / max(self.seconds, 1e-9)
         change = ""

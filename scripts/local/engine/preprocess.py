@@ -9,7 +9,6 @@ file in its order.
 from __future__ import annotations
 
 import hashlib
-import itertools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,12 +56,13 @@ def run(job: Job, values: dict[str, Any], base: BaseModel, tokenizer: Any) -> Da
 
     limit = tokenizer.model_max_length
     length = min(values["max_seq_length"], limit) if values["max_seq_length"] > 0 else limit
+    caps = (job.settings.get("max_tokens"), CAPPED_EVALUATION_TOKENS if _capped(job) else None)
     encoded = [
-        _encode_split(job, name, part, tokenizer, base, length)
-        for name, part in (("train", train), ("validation", validation))
+        _encode_split(job, name, part, tokenizer, base, length, most)
+        for name, part, most in zip(("train", "validation"), (train, validation), caps, strict=True)
     ]
     _check_special_tokens(base, tokenizer, train)
-    data = Data(encoded[0], _evaluated(job, encoded[1]), {split: _sha256(path) for split, path in paths.items()})
+    data = Data(encoded[0], encoded[1], {split: _sha256(path) for split, path in paths.items()})
     for name, part in (("train", data.train), ("validation", data.validation)):
         data.counts[f"{name}_rows"] = len(part)
         data.counts[f"{name}_tokens"] = sum(len(row.ids) for row in part)
@@ -127,24 +127,27 @@ def _reached(job: Job, values: dict[str, Any], train: list[Row]) -> list[Row]:
     return train[: max(reach, FEWEST_ROWS)]
 
 
-def _evaluated(job: Job, validation: list[Encoded]) -> list[Encoded]:
-    """Under a cap, evaluates no more of the held-out rows than leaves time to train, and says so."""
-    if not (job.settings.get("max_steps") or job.settings.get("max_seconds")):
-        return validation
-    sums = itertools.accumulate(len(row.ids) for row in validation)
-    most = max(1, sum(tokens <= CAPPED_EVALUATION_TOKENS for tokens in sums))
-    if most < len(validation):
-        job.log(f"CAPPED: evaluating {most} of {len(validation)} validation rows; the first are taken")
-    return validation[:most]
+def _capped(job: Job) -> bool:
+    return bool(job.settings.get("max_steps") or job.settings.get("max_tokens"))
 
 
-def _encode_split(job: Job, name: str, part: list[Row], tokenizer: Any, base: BaseModel, length: int) -> list[Encoded]:
-    encoded = [encode_row(where, row, tokenizer, base.system_role_supported) for where, row in part]
+def _encode_split(
+    job: Job, name: str, part: list[Row], tokenizer: Any, base: BaseModel, length: int, most_tokens: int | None
+) -> list[Encoded]:
+    """Encodes a split; of more than `most_tokens` the first rows alone, and says so."""
+    encoded, tokens = [], 0
+    for where, row in part:
+        encoded.append(encode_row(where, row, tokenizer, base.system_role_supported))
+        tokens += min(len(encoded[-1].ids), length)
+        if most_tokens and tokens >= most_tokens:
+            break
+    if len(encoded) < len(part):
+        job.log(f"CAPPED: {tokens} tokens are {len(encoded)} of {len(part)} {name} rows; the first are taken")
     cut = [row.cut(length) for row in encoded]
     kept = [row for row in cut if any(row.trained)]
-    tokens, answers = sum(len(row.ids) for row in cut), sum(sum(row.trained) for row in cut)
+    answers = sum(sum(row.trained) for row in cut)
     shortened = sum(len(row.ids) > length for row in encoded)
-    job.log(f"{name}: {len(part)} rows, {tokens} tokens, {answers} of them assistant tokens (trained)")
+    job.log(f"{name}: {len(cut)} rows, {tokens} tokens, {answers} of them assistant tokens (trained)")
     if shortened:
         longest = max(len(row.ids) for row in encoded)
         job.log(f"{name}: {shortened} row(s) cut at {length} tokens (the longest has {longest})")

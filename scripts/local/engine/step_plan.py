@@ -1,10 +1,9 @@
-"""The steps of a run: how many, when it evaluates, when a cap ends it; each one's conversations and learning rate."""
+"""The steps of a run: how many, under which cap, when it evaluates; each one's conversations and learning rate."""
 
 from __future__ import annotations
 
 import math
 import random
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,69 +13,52 @@ from scripts.conversation.tokens import Encoded
 POLYNOMIAL_END = 1e-7  # transformers' lr_end; the power is 1
 
 
-@dataclass
+@dataclass(frozen=True)
 class Plan:
-    """The steps of a run; `total` shrinks while it runs if a time cap will end it earlier.
-
-    The time cap needs a rate: it is measured on the steps themselves, in tokens, so that the learning rate anneals to
-    the step that will really be the last one, also when the machine gets slower meanwhile.
-    """
+    """The steps of a run; `capped` says in words which cap made them fewer than `planned`, the job's own."""
 
     batch: int
     steps_per_epoch: int
     planned: int
+    total: int
     evaluate_every: int | None  # steps; None: never
-    deadline: float | None = None  # of time.monotonic()
-    total: int = 0
-
-    def __post_init__(self) -> None:
-        self.total = self.planned
-        self._rates: list[float] = []
-
-    def measured(self, step: int, seconds: float) -> None:
-        """Learns that step `step` (from 1) took `seconds`; under a time cap, plans for the steps that still fit."""
-        self._rates = [*self._rates[-7:], seconds]
-        if self.deadline is None:
-            return
-        typical = sorted(self._rates)[len(self._rates) // 2]
-        fit = max(0, int((self.deadline - time.monotonic()) / typical))
-        self.total = max(step, min(self.planned, step + fit))
+    capped: str = ""
 
     def evaluate_after(self, step: int) -> bool:
         """Whether step `step` (from 1) is followed by an evaluation; the last one always is."""
         return self.evaluate_every is not None and (step % self.evaluate_every == 0 or step >= self.total)
 
-    def seconds_left(self, step: int) -> float:
-        """Returns the estimated seconds for the steps after `step`."""
-        return (self.total - step) * sum(self._rates) / max(1, len(self._rates))
 
+def make(values: dict[str, Any], lengths: Sequence[int], settings: dict[str, Any]) -> Plan:
+    """Returns the plan for conversations of these lengths in tokens, under the caps of the emulator's settings.
 
-def make(values: dict[str, Any], rows: int, settings: dict[str, Any]) -> tuple[Plan, list[str]]:
-    """Returns the plan for `rows` conversations, and a line for every cap that shortens it."""
+    A cap counts steps or tokens, never seconds, so that a run is the same one on every machine.
+    """
     batch = values["per_device_train_batch_size"] * values["gradient_accumulation_steps"]
     per_epoch = math.ceil(
-        math.ceil(rows / values["per_device_train_batch_size"]) / values["gradient_accumulation_steps"]
+        math.ceil(len(lengths) / values["per_device_train_batch_size"]) / values["gradient_accumulation_steps"]
     )
-    steps = values["max_steps"] if values["max_steps"] > 0 else per_epoch * values["num_train_epochs"]
-    lines = []
-    cap = settings.get("max_steps")
-    if cap and int(cap) < steps:
-        lines.append(f"CAPPED: {int(cap)} of {steps} steps (max_steps in the emulator's settings)")
-        steps = int(cap)
-    if settings.get("max_seconds"):
-        lines.append(f"at most {settings['max_seconds']} s of fine-tuning (max_seconds in the emulator's settings)")
+    planned = values["max_steps"] if values["max_steps"] > 0 else per_epoch * values["num_train_epochs"]
+    caps = {}
+    if settings.get("max_steps"):
+        caps["max_steps"] = int(settings["max_steps"])
+    if settings.get("max_tokens"):
+        caps["max_tokens"] = max(1, int(settings["max_tokens"] * per_epoch / sum(lengths)))
+    name = min(caps, key=lambda cap: caps[cap], default="")
+    total, capped = planned, ""
+    if name and caps[name] < planned:
+        total, capped = caps[name], f"{caps[name]} of {planned} steps (training.{name} in the emulator's settings)"
     every = {"epoch": per_epoch, "steps": values["eval_steps"], "disable": None}[values["evaluation_strategy"]]
     if values["evaluation_strategy"] == "steps" and values["evaluation_steps_interval"] > 0:
         # A share of an epoch; it overrides eval_steps.
         every = max(1, int(per_epoch * values["evaluation_steps_interval"]))
-    return Plan(batch, per_epoch, steps, every), lines
+    return Plan(batch, per_epoch, planned, total, every, capped)
 
 
 def learning_rate(scheduler: str, step: int, warmup: int, total: int, rate: float) -> float:
     """Returns what the learning rate `rate` is multiplied by in step `step` (from 0) of `total`.
 
-    The component's six schedulers as transformers.get_scheduler computes them, but as a function of (step, total),
-    so that a run whose end is moved by a time cap still anneals to it.
+    The component's six schedulers as transformers.get_scheduler computes them, as a function of (step, total).
     """
     if scheduler == "constant":
         return 1.0

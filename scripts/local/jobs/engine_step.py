@@ -31,7 +31,7 @@ async def start(state: State, run: StepRun) -> processes.Child:
         "base_model": base_model(state, run.step, run.inputs),
         "outputs": {name: str(path) for name, path in run.outputs.items()},
         "settings": {
-            "max_seconds": settings.max_seconds,
+            "max_tokens": settings.max_tokens,
             "max_steps": settings.max_steps,
             "threads": settings.training_threads,
         },
