@@ -55,7 +55,12 @@ def make(*words, cwd=ROOT, **variables):
 def test_every_switch_that_a_recipe_reads_is_in_the_list():
     text = re.sub(r"(^|\s)#.*", "", MAKEFILE)
     names = set(re.findall(r"\$\(([A-Z][A-Z_]+)\)", text))
-    set_here = set(re.findall(r"^([A-Z][A-Z_]+)\s*[:?]?=", text, re.M)) | {"MAKE", "MAKEFLAGS", "MAKECMDGOALS", "MAKELEVEL"}
+    set_here = set(re.findall(r"^([A-Z][A-Z_]+)\s*[:?]?=", text, re.M)) | {
+        "MAKE",
+        "MAKEFLAGS",
+        "MAKECMDGOALS",
+        "MAKELEVEL",
+    }
     assert names - set_here - set(SWITCHES) == set()
     assert set(SWITCHES) - names == set()  # none that nothing reads
 
