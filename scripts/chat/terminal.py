@@ -126,7 +126,7 @@ def lines() -> Iterator[str]:
         except OSError as error:  # the terminal is gone, or what is in its place can only be written to
             reason = one_line(error.strerror or error).lower()
             raise UserError(
-                f"nothing can be read from standard input ({reason}); call it in a terminal", FILE
+                f"nothing can be read from standard input ({reason}); call this in a terminal", FILE
             ) from None
         except KeyboardInterrupt:
             print()
