@@ -31,7 +31,7 @@ _LEADS_ELSEWHERE = re.compile(
     r"|(?i:\w+_proxy)|SSL_CERT_DIR"
 )
 STOP_SECONDS = 40.0
-OUTDATED = "the local Azure ML runs the code of before a change; make local-down, then go on"
+OUTDATED = "the local Azure ML runs older code; make local-down, then go on"
 
 
 def request(
