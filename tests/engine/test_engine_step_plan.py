@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from scripts.local.engine import step_plan
+from scripts.local.engine.job_folder import Settings
 
 SCHEDULERS = ["linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup"]
 
@@ -26,15 +27,15 @@ def values(**changes: Any) -> dict[str, Any]:
 
 
 def test_epochs_and_steps_are_counted_as_trainer_counts_them() -> None:
-    made, lines = step_plan.make(values(), rows=41, settings={})
+    made, lines = step_plan.make(values(), rows=41, settings=Settings())
     assert (made.batch, made.steps_per_epoch, made.planned) == (8, 6, 18)  # 11 batches, 2 to a step, the last one alone
     assert lines == []
-    assert step_plan.make(values(max_steps=7), 41, {})[0].planned == 7
+    assert step_plan.make(values(max_steps=7), 41, Settings())[0].planned == 7
 
 
 def test_evaluations_come_when_the_inputs_say() -> None:
     def when(**changes: Any) -> list[int]:
-        made, _ = step_plan.make(values(**changes), 40, {})
+        made, _ = step_plan.make(values(**changes), 40, Settings())
         return [step for step in range(1, made.planned + 1) if made.evaluate_after(step)]
 
     assert when() == [5, 10, 15]
@@ -44,7 +45,7 @@ def test_evaluations_come_when_the_inputs_say() -> None:
 
 
 def test_a_time_cap_moves_the_end_so_that_the_learning_rate_still_anneals() -> None:
-    made, lines = step_plan.make(values(num_train_epochs=100), 40, {"max_seconds": 60})
+    made, lines = step_plan.make(values(num_train_epochs=100), 40, Settings(max_seconds=60))
     assert lines == ["at most 60 s of fine-tuning (max_seconds in the emulator's settings)"]
     made.deadline = time.monotonic() + 10
     made.measured(1, 2.0)
@@ -58,10 +59,10 @@ def test_a_time_cap_moves_the_end_so_that_the_learning_rate_still_anneals() -> N
 
 
 def test_a_step_cap_is_said_aloud() -> None:
-    made, lines = step_plan.make(values(), 41, {"max_steps": 5})
+    made, lines = step_plan.make(values(), 41, Settings(max_steps=5))
     assert made.planned == 5
     assert lines == ["CAPPED: 5 of 18 steps (max_steps in the emulator's settings)"]
-    assert step_plan.make(values(), 41, {"max_steps": 50})[1] == []
+    assert step_plan.make(values(), 41, Settings(max_steps=50))[1] == []
 
 
 @pytest.mark.parametrize("scheduler", SCHEDULERS)

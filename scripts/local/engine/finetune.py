@@ -60,8 +60,8 @@ def run(
         f"{plan.planned} in all"
     )
     loop = Loop(job, values, plan, model, make_optimizer(weights, values), data, tracker, follower, PASS_TOKENS[device])
-    if job.settings.get("max_seconds"):
-        plan.deadline = begun + float(job.settings["max_seconds"]) - RESERVED_FOR_SAVING
+    if job.settings.max_seconds:
+        plan.deadline = begun + job.settings.max_seconds - RESERVED_FOR_SAVING
     given = [Path(values["pytorch_model_path"])] if values["pytorch_model_path"] else []
     loop.train([job.scratch / "checkpoints", *given])
     summary = loop.finish()

@@ -117,7 +117,7 @@ def _read(job: Job, split: str, path: Path) -> list[Row]:
 
 def _reached(job: Job, values: dict[str, Any], train: list[Row]) -> list[Row]:
     """Under a cap on the steps, leaves out training rows that would never be reached, and says so."""
-    steps = job.settings.get("max_steps")
+    steps = job.settings.max_steps
     if not steps:
         return train
     reach = steps * values["per_device_train_batch_size"] * values["gradient_accumulation_steps"]
@@ -129,7 +129,7 @@ def _reached(job: Job, values: dict[str, Any], train: list[Row]) -> list[Row]:
 
 def _evaluated(job: Job, validation: list[Encoded]) -> list[Encoded]:
     """Under a cap, evaluates no more of the held-out rows than leaves time to train, and says so."""
-    if not (job.settings.get("max_steps") or job.settings.get("max_seconds")):
+    if not (job.settings.max_steps or job.settings.max_seconds):
         return validation
     sums = itertools.accumulate(len(row.ids) for row in validation)
     most = max(1, sum(tokens <= CAPPED_EVALUATION_TOKENS for tokens in sums))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.conversation.tokens import Encoded
+from scripts.local.engine.job_folder import Settings
 
 POLYNOMIAL_END = 1e-7  # transformers' lr_end; the power is 1
 
@@ -51,7 +52,7 @@ class Plan:
         return (self.total - step) * sum(self._rates) / max(1, len(self._rates))
 
 
-def make(values: dict[str, Any], rows: int, settings: dict[str, Any]) -> tuple[Plan, list[str]]:
+def make(values: dict[str, Any], rows: int, settings: Settings) -> tuple[Plan, list[str]]:
     """Returns the plan for `rows` conversations, and a line for every cap that shortens it."""
     batch = values["per_device_train_batch_size"] * values["gradient_accumulation_steps"]
     per_epoch = math.ceil(
@@ -59,12 +60,12 @@ def make(values: dict[str, Any], rows: int, settings: dict[str, Any]) -> tuple[P
     )
     steps = values["max_steps"] if values["max_steps"] > 0 else per_epoch * values["num_train_epochs"]
     lines = []
-    cap = settings.get("max_steps")
-    if cap and int(cap) < steps:
-        lines.append(f"CAPPED: {int(cap)} of {steps} steps (max_steps in the emulator's settings)")
-        steps = int(cap)
-    if settings.get("max_seconds"):
-        lines.append(f"at most {settings['max_seconds']} s of fine-tuning (max_seconds in the emulator's settings)")
+    cap = settings.max_steps
+    if cap and cap < steps:
+        lines.append(f"CAPPED: {cap} of {steps} steps (max_steps in the emulator's settings)")
+        steps = cap
+    if settings.max_seconds:
+        lines.append(f"at most {settings.max_seconds:g} s of fine-tuning (max_seconds in the emulator's settings)")
     every = {"epoch": per_epoch, "steps": values["eval_steps"], "disable": None}[values["evaluation_strategy"]]
     if values["evaluation_strategy"] == "steps" and values["evaluation_steps_interval"] > 0:
         # A share of an epoch; it overrides eval_steps.
