@@ -22,6 +22,15 @@ $(foreach name,$(SWITCHES),$(eval $(call as_text,$(name))))
 $(foreach name,$(SWITCHES),$(if $(findstring $(newline),$($(name))),$(error $(name): holds a line break, and is one line)))
 $(foreach name,$(filter-out SHELL MAKE PY IN_PIPELINE,$(.VARIABLES)),$(if $(filter command,$(firstword $(origin $(name)))),\
 $(error $(name): there is no such switch; there are $(SWITCHES))))
+# make takes a switch in a MAKEFLAGS that a shell exports for one of the command line. What make was started with tells them
+# apart: /proc has that, or a program that make starts, but for make 4.4 and newer (GNU make on macOS: nobody can tell, and
+# such a switch counts there). Between a make and one that it starts MAKEFLAGS is the right way.
+ifeq ($(MAKELEVEL),0)
+of_shell := $(shell { tr '\0' '\n' < /proc/$$PPID/environ || $(if $(filter shell-export,$(.FEATURES)),true,env); } 2> /dev/null | \
+              sed -n -e 's/^MAKEFLAGS=//p' -e 's/^GNUMAKEFLAGS=//p')
+$(foreach word,$(filter-out -%,$(of_shell)),$(if $(findstring =,$(word)),\
+$(error $(word): your shell exports it in MAKEFLAGS, and switches come from the command line alone: unset MAKEFLAGS)))
+endif
 $(foreach name,$(YES_OR_NO),$(if $(filter-out 0 1,$($(name))),$(error $(name)=$($(name)): allowed are 1 and 0)))
 $(foreach name,$(filter-out WAIT,$(YES_OR_NO)),$(if $(filter 0,$($(name))),$(eval override $(name) :=)))
 $(foreach flag,e i t,$(if $(findstring $(flag),$(filter-out -%,$(firstword $(MAKEFLAGS)))),\

@@ -1,7 +1,11 @@
 """The Makefile: short recipes, help for every target, and nothing run just to print the help."""
 
 import re
+import runpy
 import subprocess
+import sys
+
+import pytest
 
 from scripts.files import ROOT
 
@@ -57,3 +61,18 @@ def test_the_constraints_can_be_written_after_a_pin_was_changed():
     """What is installed meets the old ones: nobody could write new ones if it had to be installed anew before."""
     rule = re.search(r"^constraints:(.*?)##", MAKEFILE, re.M)
     assert rule and rule[1].strip() == ""
+
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules")  # another program imports it
+@pytest.mark.parametrize("name", sorted(set(re.findall(r"-m (scripts[a-z._]*)", MAKEFILE)) - {"scripts.az_ml"}))
+def test_the_usage_of_what_it_calls_fits_a_terminal(name, monkeypatch, capsys):
+    """The sentence below it may be longer, as every one of an error may: a terminal folds it."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.argv", [name, "--no-such"])
+    for stream in ("stdout", "stderr"):  # which a program puts others in front of
+        monkeypatch.setattr(sys, stream, getattr(sys, stream))
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module(name, run_name="__main__")
+    *usage, sentence = capsys.readouterr().err.splitlines()
+    assert caught.value.code == 2 and ": error: " in sentence
+    assert usage[0].startswith(f"usage: python -m {name}") and max(map(len, usage)) <= 80

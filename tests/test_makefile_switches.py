@@ -55,7 +55,12 @@ def make(*words, cwd=ROOT, **variables):
 def test_every_switch_that_a_recipe_reads_is_in_the_list():
     text = re.sub(r"(^|\s)#.*", "", MAKEFILE)
     names = set(re.findall(r"\$\(([A-Z][A-Z_]+)\)", text))
-    set_here = set(re.findall(r"^([A-Z][A-Z_]+)\s*[:?]?=", text, re.M)) | {"MAKE", "MAKEFLAGS", "MAKECMDGOALS"}
+    set_here = set(re.findall(r"^([A-Z][A-Z_]+)\s*[:?]?=", text, re.M)) | {
+        "MAKE",
+        "MAKEFLAGS",
+        "MAKECMDGOALS",
+        "MAKELEVEL",
+    }
     assert names - set_here - set(SWITCHES) == set()
     assert set(SWITCHES) - names == set()  # none that nothing reads
 
@@ -157,6 +162,18 @@ def test_settings_of_python_pip_and_mlflow_do_not_reach_the_project_and_the_netw
 @pytest.mark.parametrize("name", ["MAKEFLAGS", "GNUMAKEFLAGS"])
 def test_flags_that_somebody_exports_do_no_harm(made, name, flags):
     assert "[scripts.validate]" in made("validate", "ENV=demo", **{name: flags}).stdout
+
+
+@pytest.mark.parametrize("name", ["MAKEFLAGS", "GNUMAKEFLAGS"])
+@pytest.mark.parametrize("flags", ["ENV=prod", "-j8 -- ENV=prod", "-k KEEP=1"])
+def test_a_switch_that_somebody_exports_in_them_is_refused(made, name, flags):
+    done = made("validate", "ENV=demo", **{name: flags})
+    assert done.returncode == 2 and f"{flags.split()[-1]}: your shell exports it in MAKEFLAGS" in done.stderr
+
+
+def test_a_make_that_another_one_starts_has_its_switches(tmp_path):
+    (tmp_path / "Makefile").write_text(f"all:\n\t@$(MAKE) -C {ROOT} help\n")
+    assert "Now: ENV=prod BACKEND=azure." in make("ENV=prod", cwd=tmp_path).stdout
 
 
 def test_with_k_too_nothing_is_begun_after_a_goal_that_failed(made, tmp_path):

@@ -1,11 +1,13 @@
 """Rendering: the reference notebook's run, safe YAML, provenance, and the same bytes each time."""
 
 import dataclasses
+import json
 import re
 
 import pytest
 import yaml
 
+from scripts.azure import component
 from scripts.errors import FAILED, UserError
 from scripts.render import difference, raw_input, render, run, stale, write
 from scripts.values import facts as facts_module
@@ -246,6 +248,29 @@ def test_a_folder_that_is_not_rendered_any_more_is_gone(tmp_path):
     assert (tmp_path / "pipelines/reference/prepare/component.yml").exists()
     write(rendered("reference"), "reference", tmp_path)
     assert not (tmp_path / "pipelines/reference/prepare").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("max_seq_length", None),  # the values set it
+        ("save_total_limit", None),  # nobody sets it
+        ("save_total_limit", {"type": "integer"}),
+        ("seed", None),
+    ],
+)
+def test_a_lock_whose_component_lacks_what_is_counted_on_is_named(tmp_path, name, change):
+    row = json.loads(json.dumps(component.catalog().as_row()))
+    row["inputs"] = {key: each for key, each in row["inputs"].items() if key != name}
+    row["inputs"] |= {name: change} if change else {}
+    values = load("reference", ["finetune.max_seq_length=100"])
+    lock = tmp_path / "environments" / "reference.lock.yaml"
+    lock.parent.mkdir()
+    lock.write_text(yaml.safe_dump({"component": row}, sort_keys=False))
+    line = lock.read_text().splitlines().index("  inputs:") + 1
+    said = f"environments/reference.lock.yaml:{line}: component.inputs: {name}: missing, or without a default"
+    with pytest.raises(UserError, match=f"^{re.escape(said)}.*; make lock ENV=reference asks the registry anew$"):
+        parameters_module.resolve(values, facts_module.load(values, tmp_path))
 
 
 def test_latest_without_a_lock_is_refused():

@@ -5,6 +5,7 @@ A hand that edited it, or a merge, is named before rendering or a check trips ov
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import os
@@ -25,12 +26,13 @@ from scripts.strict_yaml import read_yaml
 
 @dataclass(frozen=True)
 class Lock:
-    """What `make lock` pinned; `sizes` by their name in lower case."""
+    """What `make lock` pinned; `sizes` by their name in lower case, `lines` of the file by dotted key."""
 
     seen: datetime.date | None = None
     model: Model | None = None
     component: Component | None = None
     sizes: Mapping[str, Size] = field(default_factory=dict)
+    lines: Mapping[str, int] = field(default_factory=dict, compare=False)
 
 
 def lock_path(environment: str, root: Path) -> Path:
@@ -48,7 +50,7 @@ def read(environment: str, root: Path) -> Lock | None:
         refuse(f"environments/{path.name}", "is empty", f"make lock ENV={environment} writes it anew")
     _verify(content, environment, lines)
     try:
-        return typed(content)
+        return dataclasses.replace(typed(content), lines=lines)
     except ValueError as error:  # a default that is not of its input's type
         raise UserError(
             f"environments/{path.name}: component.inputs: {error}; make lock ENV={environment} writes it anew"

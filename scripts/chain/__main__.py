@@ -33,7 +33,7 @@ WAITS: dict[str, Callable[[Run, argparse.Namespace], None]] = {  # for hours, in
 def run(arguments: list[str] | None = None) -> int:
     """The command: see `--help`."""
     parser = argparse.ArgumentParser(prog="python -m scripts.chain", description=__doc__)
-    parser.add_argument("step", choices=[*CHANGES, *WAITS])
+    parser.add_argument("step", choices=[*CHANGES, *WAITS], metavar="STEP")
     add_arguments(parser)
     add_run_arguments(parser)
     parser.add_argument("--again", action="store_true", help="finetune: a new attempt even if the last one went well")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.chat.turns import Conversation, save
-from scripts.errors import UserError, suggest
+from scripts.errors import FILE, UserError, one_line, suggest
 
 HELP = """\
   /system TEXT        set the system prompt (without TEXT: take it away)
@@ -123,6 +123,11 @@ def lines() -> Iterator[str]:
             line = input("" if not sys.stdin.isatty() else "… " if typed else "> ")
         except EOFError:
             return
+        except OSError as error:  # the terminal is gone, or what is in its place can only be written to
+            reason = one_line(error.strerror or error).lower()
+            raise UserError(
+                f"nothing can be read from standard input ({reason}); call this in a terminal", FILE
+            ) from None
         except KeyboardInterrupt:
             print()
             typed = ""

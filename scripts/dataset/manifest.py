@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from scripts.dataset import manifest_shape
 from scripts.dataset.checks import FAIL
 from scripts.dataset.settings import HELDOUT, PARTS, TEST, TRAIN, VALIDATION, Settings
+from scripts.errors import UserError
+from scripts.files import read_json
 
 if TYPE_CHECKING:  # who only reads a manifest needs no NumPy
     from scripts.dataset.read_plan import Work
@@ -100,16 +102,14 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     Every reader comes through here, and finds every key and type of `manifest_shape`.
     """
     try:
-        if (folder / MANIFEST).is_fifo():  # nobody may ever write to it
-            raise Unusable("no JSON can be read there (a pipe)")
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"), parse_constant=_no_number)
-        as_text(manifest).encode()  # no half of a surrogate pair, which no page could be written with
-    except (FileNotFoundError, NotADirectoryError):
+        manifest: dict[str, Any] | None = read_json(folder / MANIFEST, "", dict, "it") if folder.is_dir() else None
+        json.dumps(manifest, allow_nan=False)
+    except ValueError as error:
+        raise Unusable(f"is not JSON ({error})") from None
+    except UserError as error:
+        raise Unusable(str(error).removeprefix("it: ").removesuffix("; ")) from None
+    if manifest is None:
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise Unusable(f"no JSON can be read there ({type(error).__name__})") from None
-    if not isinstance(manifest, dict):
-        raise Unusable("it holds no object")
     if manifest.get("format") != FORMAT:
         raise Unusable("it is of another version of this project")
     if manifest.get("digest") != digest(manifest):
@@ -117,10 +117,6 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     if fault := manifest_shape.fault(manifest):
         raise Unusable(fault)
     return manifest
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is no number")
 
 
 def is_of(manifest: dict[str, Any], settings: Settings) -> bool:

@@ -146,6 +146,8 @@ def show(home: Home, output: str) -> int:
         ("workspace", f"{workspace['workspace']} in {workspace['resource_group']} ({workspace['region']})")
         for workspace in state["workspaces"]
     ]
+    if launcher.is_outdated(state):
+        rows.insert(1, ("code", "older than what lies here; make local-down, then go on"))
     rows += [("job", f"{job['name']} {job['status']}") for job in state["running_jobs"]]
     for endpoint in state["endpoints"]:
         deployments = ", ".join(f"{name} {condition}" for name, condition in endpoint["deployments"].items())
@@ -181,7 +183,7 @@ def fault(home: Home, arguments: argparse.Namespace) -> int:
 def work() -> int:
     """Runs the verb."""
     arguments = parser().parse_args()
-    home = locate()
+    home = locate(ends=arguments.verb == "down")
     if arguments.verb == "up":
         started = launcher.up(home)
         record = home.read_record()

@@ -20,6 +20,7 @@ from typing import Any
 
 from scripts.errors import FAILED, FILE, UNREACHABLE, UserError, one_line
 from scripts.files import ROOT, append_private, refuse, write_private
+from scripts.local.core import code
 from scripts.local.core.home import PROXY_USER, Home, credentials
 
 LITTLE_BYTES = 2**16  # free on a disk that is as good as full
@@ -30,6 +31,7 @@ _LEADS_ELSEWHERE = re.compile(
     r"|(?i:\w+_proxy)|SSL_CERT_DIR"
 )
 STOP_SECONDS = 40.0
+OUTDATED = "the local Azure ML runs older code; make local-down, then go on"
 
 
 def request(
@@ -59,11 +61,20 @@ def request(
 
 def healthy(home: Home) -> bool:
     """Says whether the emulator of this home runs and answers."""
+    return _health(home) is not None
+
+
+def _health(home: Home) -> dict[str, Any] | None:
     try:
-        record = home.read_record()
-        return record is not None and request(home, "GET", "/control/health", timeout=5)["pid"] == record.pid
+        record, answer = home.read_record(), request(home, "GET", "/control/health", timeout=5)
+        return answer if record is not None and answer["pid"] == record.pid else None
     except (OSError, KeyError, UserError):
-        return False
+        return None
+
+
+def is_outdated(answer: dict[str, Any]) -> bool:
+    """Says whether an emulator, by what it answered, runs other code than lies here now."""
+    return bool(answer.get("code") != code.digest())
 
 
 @contextlib.contextmanager
@@ -77,11 +88,21 @@ def up(home: Home) -> bool:
     """Starts the emulator in the background unless it runs, and waits until it answers. Returns whether it was started.
 
     Safe to call from two processes at once: the second waits for the first; and while it stops: it is started after.
+    One that runs other code than lies here is started anew, unless that would interrupt a job or a deployment.
     """
-    if healthy(home):
+    health = _health(home)
+    if health is not None and not is_outdated(health):
         return False
     home.create()
     with _one_at_a_time(home):
+        health = _health(home)
+        if health is not None and is_outdated(health):
+            busy = status(home) or {}
+            if busy.get("running_jobs") or busy.get("endpoints"):
+                print(f"note: {OUTDATED}", file=sys.stderr)
+                return False
+            print("note: the local Azure ML starts anew, as its code has changed", file=sys.stderr)
+            down(home)
         deadline = time.monotonic() + START_SECONDS
         while (pid := holder(home)) is not None:
             if healthy(home):

@@ -29,7 +29,7 @@ import uvicorn
 from scripts import slow_clients
 from scripts.errors import FAILED, FILE, UserError, one_line
 from scripts.files import refuse, write_private
-from scripts.local.core import lookup, operations, ports
+from scripts.local.core import code, lookup, operations, ports
 from scripts.local.core import settings as settings_file
 from scripts.local.core.home import ANEW, Home, Record, credentials
 from scripts.local.core.state import Parts, State
@@ -101,6 +101,7 @@ def serve(home: Home) -> None:
 
 
 async def _main(home: Home) -> None:
+    code.digest()
     last = home.read_record()
     sockets = {
         "proxy": _listen(last.proxy_port if last else None),

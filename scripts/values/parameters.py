@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scripts.azure import component
 from scripts.azure.component import Input, Wire
 from scripts.errors import UserError
 from scripts.values.facts import Facts
@@ -58,9 +59,25 @@ def resolve(values: Values, facts: Facts) -> dict[str, Parameter]:
             # Models also carry hints that are no inputs, such as learning_rate_min; what the user wrote counts anyway.
             if name in chosen and name not in values.data["finetune"]:
                 chosen[name] = Parameter(_default(facts, interface[name], value), source)
+    _refuse_lacking(values, facts, chosen)
     for name, value in values.data["finetune"].items():
         chosen[name] = Parameter(interface[name].typed(value), values.source(f"finetune.{name}"))
     return chosen
+
+
+def _refuse_lacking(values: Values, facts: Facts, chosen: Mapping[str, Parameter]) -> None:
+    """Refuses a lock without a parameter that the shipped component has, or without a value for it."""
+    given, known = values.data["finetune"], component.catalog().inputs
+    needed = [name for name, each in known.items() if name not in NOT_PARAMETERS and each.default is not None]
+    lacking = [name for name in given if name not in facts.component.inputs]
+    lacking += [name for name in needed if name not in chosen and name not in given]
+    if lacking:
+        line = facts.lock.lines.get("component.inputs") if facts.lock else None
+        raise UserError(
+            f"environments/{values.environment}.lock.yaml{f':{line}' if line else ''}: component.inputs: "
+            f"{', '.join(lacking)}: missing, or without a default, which this project counts on; "
+            f"make lock ENV={values.environment} asks the registry anew"
+        )
 
 
 def _default(facts: Facts, of: Input, value: Any) -> Wire:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,9 @@ from scripts.chat.turns import Conversation
 from scripts.conversation import endpoint as endpoint_module
 from scripts.conversation.endpoint import AskError, Endpoint
 from scripts.errors import UserError
+from scripts.files import ROOT
 
+UNREAD = "nothing can be read from standard input (bad file descriptor); call this in a terminal"
 KEY = "secret-key-of-the-endpoint"
 
 
@@ -229,3 +234,18 @@ def test_rows_are_counted_by_line_breaks_alone(talk: Talk, tmp_path: Path) -> No
     talk.take("one\u2028two", "/save")
     assert "2 rows" in talk.take("/save")
     assert len((tmp_path / "saved.jsonl").read_text(encoding="utf-8").split("\n")) == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "words"),
+    [
+        ("<&-", 0, ""),
+        ("</dev/null", 0, ""),
+        ("0>/dev/null", 7, f"error: {UNREAD}"),
+    ],
+)
+def test_without_anybody_who_types_it_ends(given: str, code: int, words: str) -> None:
+    program = "from scripts.errors import main; from scripts.chat.terminal import lines; main(lambda: len([*lines()]))"
+    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(program)} {given}"
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (code, "", words)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import random
 from collections.abc import Iterator
 from functools import partial
@@ -22,6 +21,7 @@ from scripts.errors import UserError
 from scripts.preflight import checklist, context
 from scripts.state import data_version
 from scripts.values.read import load
+from tests.damage import PLACES
 from tests.dataset.samples import PLAIN, as_jsonl, rows
 
 ODD = (None, True, "", "x", "../x", "ΰ\ud800", -1, 0, 1, 3.0, 0.5, 1e308, 2**53, 2**70, 10**400, [], {}, [None],
@@ -135,7 +135,9 @@ def test_an_edited_manifest_is_named_by_key_and_prepared_anew(
     assert context.read("demo", root)[1].rows_in == 104
 
 
-def test_a_pipe_in_the_place_of_a_manifest_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / MANIFEST)
-    with pytest.raises(Unusable, match="a pipe"):
+@pytest.mark.parametrize("damage", PLACES.values(), ids=PLACES)
+def test_what_lies_in_the_place_of_a_manifest_is_neither_waited_for_nor_read_whole(tmp_path: Path, damage: Any) -> None:
+    (tmp_path / MANIFEST).write_text("{}")
+    damage(tmp_path / MANIFEST)
+    with pytest.raises(Unusable, match=r"is no file|cannot be read|is larger than|is not JSON|not UTF-8|holds zeros"):
         read_manifest(tmp_path)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from scripts.local.engine import conda_file
+from scripts.local.engine.job_folder import Base
 
 
 def test_the_base_models_file_is_copied(tmp_path: Path) -> None:
@@ -16,7 +17,7 @@ def test_the_base_models_file_is_copied(tmp_path: Path) -> None:
     (base / "conda.yaml").write_text("dependencies: [pip: [mlflow==2.12.2, torch]]\n")
     (model / "conda.yaml").write_text("dependencies: [pip: [mlflow==3.1.0]]\n")
     said: list[str] = []
-    job: Any = SimpleNamespace(base_model={"path": str(base)}, log=said.append)
+    job: Any = SimpleNamespace(base_model=Base(path=str(base)), log=said.append)
     conda_file.write(job, model, configured=False, registered=True)
     assert (model / "conda.yaml").read_text() == (base / "conda.yaml").read_text()
     assert said == ["conda.yaml: the base model's, as the component copies it"]

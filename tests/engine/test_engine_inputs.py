@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -112,3 +113,21 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, content: bytes,
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=sentence):
         list(rows.read(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"setings": {}}, "setings is unknown here"),
+        ({"settings": {"max_step": 2}}, "settings.max_step is unknown here"),
+        ({"settings": {"max_steps": "2"}}, "settings.max_steps: found '2', expected a whole number"),
+        ({"base_model": {"folder": "x"}}, "base_model.folder is unknown here"),
+        ({"mlflow": {"run": "x"}}, "mlflow.run is unknown here"),
+    ],
+)
+def test_what_nobody_reads_in_a_jobs_description_is_refused(make_job: Any, changes: dict[str, Any], words: str) -> None:
+    folder = make_job()
+    description = json.loads((folder / "job.json").read_text())
+    (folder / "job.json").write_text(json.dumps(description | changes))
+    with pytest.raises(UserError, match=f"job.json: {re.escape(words)}.*; the emulator writes it"):
+        Job(folder)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from scripts.local.engine.job_folder import Tracking
 from scripts.local.engine.mlflow_metrics import Tracker
 
 
@@ -86,7 +87,7 @@ def test_a_job_sends_the_metrics_of_the_component(
 
 def test_a_slow_server_does_not_slow_the_training(server: Server) -> None:
     server.delay = 0.5
-    tracker = Tracker({"tracking_uri": server.uri, "run_id": "run"}, print)
+    tracker = Tracker(Tracking(server.uri, "run"), print)
     begun = time.monotonic()
     for step in range(50):
         tracker.metrics(step, loss=float(step))
@@ -108,7 +109,7 @@ def test_a_server_that_is_gone_is_said_aloud_and_the_job_completes(
 
 
 def test_a_loss_that_is_no_number_is_left_out(server: Server) -> None:
-    tracker = Tracker({"tracking_uri": server.uri, "run_id": "run"}, print)
+    tracker = Tracker(Tracking(server.uri, "run"), print)
     tracker.metrics(1, loss=float("nan"), learning_rate=0.1)
     tracker.close()
     assert server.metrics() == {"learning_rate": [(1, 0.1)]}

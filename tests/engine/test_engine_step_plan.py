@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from scripts.local.engine import step_plan
+from scripts.local.engine.job_folder import Settings
 
 SCHEDULERS = ["linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup"]
 
@@ -25,15 +26,15 @@ def values(**changes: Any) -> dict[str, Any]:
 
 
 def test_epochs_and_steps_are_counted_as_trainer_counts_them() -> None:
-    made = step_plan.make(values(), [9] * 41, {})
+    made = step_plan.make(values(), [9] * 41, Settings())
     assert (made.batch, made.steps_per_epoch, made.planned) == (8, 6, 18)  # 11 batches, 2 to a step, the last one alone
     assert (made.total, made.capped) == (18, "")
-    assert step_plan.make(values(max_steps=7), [9] * 41, {}).total == 7
+    assert step_plan.make(values(max_steps=7), [9] * 41, Settings()).total == 7
 
 
 def test_evaluations_come_when_the_inputs_say() -> None:
     def when(**changes: Any) -> list[int]:
-        made = step_plan.make(values(**changes), [9] * 40, {})
+        made = step_plan.make(values(**changes), [9] * 40, Settings())
         return [step for step in range(1, made.planned + 1) if made.evaluate_after(step)]
 
     assert when() == [5, 10, 15]
@@ -54,7 +55,7 @@ def test_evaluations_come_when_the_inputs_say() -> None:
     ],
 )
 def test_a_cap_counts_steps_or_tokens(settings: dict[str, int], total: int, capped: str) -> None:
-    made = step_plan.make(values(), [10, 20] * 20 + [0], settings)  # 600 tokens an epoch of 6 steps
+    made = step_plan.make(values(), [10, 20] * 20 + [0], Settings(**settings))  # 600 tokens an epoch of 6 steps
     assert (made.total, made.planned, made.capped) == (total, 18, capped)
 
 

@@ -69,7 +69,7 @@ def test_a_page_of_a_browser_is_refused_whatever_it_knows(local):
         assert knock(port, *lines).startswith(f"HTTP/1.1 {status} "), origin
 
 
-def test_a_job_reaches_mlflow_of_its_workspace_and_nothing_else(local, tmp_path, monkeypatch):
+def test_a_job_reaches_mlflow_of_its_workspace_and_nothing_else_while_it_runs(local, tmp_path):
     """Whatever the user keeps for another server of MLflow's."""
     from azure.ai.ml import command
 
@@ -78,16 +78,21 @@ def test_a_job_reaches_mlflow_of_its_workspace_and_nothing_else(local, tmp_path,
     local.cluster()
     script = (
         "python -c \"import json, os, mlflow; mlflow.log_metric('loss', 1.5); "
-        "print('TOKEN', json.dumps([os.environ['MLFLOW_TRACKING_TOKEN'], os.environ['MLFLOW_TRACKING_URI']]))\""
+        "print('TOKEN', json.dumps([os.environ['MLFLOW_TRACKING_TOKEN'], os.environ['MLFLOW_TRACKING_URI']]))\"; "
+        f"until [ -e {tmp_path}/seen ]; do sleep 0.05; done"
     )
     job = command(
         name=local.name("job"), command=f"HOME={tmp_path} {script}", compute="gpu-cluster",
         environment="azureml://registries/azureml/environments/acpt-pytorch-2.2-cuda12.1/versions/40",
     )  # fmt: skip
     name = local.ml.jobs.create_or_update(job).name
-    assert local.ended(name) == "Completed"
-    (log,) = local.emulated.home.glob(f"blobs/*/azureml/ExperimentRun/dcid.{name}/user_logs/std_log.txt")
-    line = next(each for each in log.read_text().splitlines() if each.startswith("TOKEN "))
+    logs = f"blobs/*/azureml/ExperimentRun/dcid.{name}/user_logs/std_log.txt"
+
+    def said():
+        lines = (line for log in local.emulated.home.glob(logs) for line in log.read_text().splitlines(keepends=True))
+        return next((each for each in lines if each.startswith("TOKEN ") and each.endswith("\n")), None)
+
+    line = local.until(said)
     token, uri = json.loads(line.removeprefix("TOKEN "))
     bearer = {"Authorization": f"Bearer {token}"}
     session = requests.Session()
@@ -99,6 +104,10 @@ def test_a_job_reaches_mlflow_of_its_workspace_and_nothing_else(local, tmp_path,
     other = uri.replace(WORKSPACE["workspace"], "another")
     assert session.get(f"{other}/api/2.0/mlflow/runs/get", params=asked, headers=bearer, timeout=10).status_code == 401
     assert requests.get(ARM, headers=bearer, timeout=10).status_code == 401
+    (tmp_path / "seen").touch()
+    assert local.ended(name) == "Completed"
+    late = session.post(f"{uri}/api/2.0/mlflow/runs/delete", json=asked, headers=bearer, timeout=10)
+    assert (late.status_code, late.json()["error"]["code"]) == (401, "ExpiredAuthenticationToken")
 
 
 def test_the_sign_in_of_az_has_no_secret_on_its_command_line(fake_emulator, tmp_path):

@@ -16,6 +16,7 @@ from scripts.local.core.state import Parts, State
 from scripts.local.core.store import Store
 from scripts.local.core.web import AzureError
 from scripts.local.jobs.runner import Runner
+from scripts.local.resources import deployments, endpoints
 from scripts.local.resources.workspaces import register
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
@@ -95,6 +96,62 @@ def test_what_is_on_its_way_without_an_operation_has_failed_after_a_start(state)
     states = {each.name: each.body["properties"]["provisioningState"] for each in state.store.list("deployments")}
     assert states == {"one": "Updating", "lost": "Failed"}
     assert state.store.get("scope", "endpoints", "kept").body["properties"]["provisioningState"] == "Succeeded"
+
+
+@pytest.mark.parametrize(
+    ("leaves", "handler", "body", "who"),
+    [
+        ("e/Blue", deployments.put, {}, "Deployment blue"),
+        ("e/Blue", endpoints.put, {"properties": {"traffic": {"blue": 100}}}, "Deployment blue"),
+        ("e", endpoints.patch, {"tags": {"a": "b"}}, "Endpoint e"),
+        ("e", endpoints.regenerate_keys, {"keyType": "Primary"}, "Endpoint e"),
+    ],
+    ids=["deployment", "traffic", "tags", "keys"],
+)
+def test_a_change_of_what_is_being_deleted_is_refused_and_not_forgotten(state, leaves, handler, body, who):
+    """Else it would be acknowledged, and gone a moment later."""
+    workspace = register(state, SUBSCRIPTION, "group", "workspace", "eastus")
+    properties = {"provisioningState": "Succeeded", "authMode": "Key", "traffic": {}, "properties": {}}
+    state.store.put(workspace.scope, "endpoints", "e", {"properties": properties, "keys": {}, "made": True})
+    state.store.put(workspace.scope, "deployments", "e/blue", {"properties": properties})
+    operation = {"work": f"{'deployment' if '/' in leaves else 'endpoint'}.delete", "status": "Updating"}
+    operation["words"] = {"scope": workspace.scope, "name": leaves}
+    stored = state.store.put("operations", "operations", "id", operation)
+    parts = Parts(state, None, None, None, operations.STYLES)
+    call = types.SimpleNamespace(state=state, parts=parts, ws=workspace, words={"endpoint": "E", "name": "blue"})
+    call.json = lambda: body
+    with pytest.raises(AzureError) as caught:
+        asyncio.run(handler(call))
+    assert (caught.value.status, caught.value.code) == (409, "Conflict")
+    assert caught.value.message == f"{who} is being deleted: wait until it is gone."
+    state.store.change(stored, status="Failed")
+    for each in (*state.store.list("endpoints"), *state.store.list("deployments")):
+        operations.refuse_leaving(state, each, who)  # it stays, as its deletion failed, and may be changed
+
+
+def test_outcomes_are_forgotten_while_the_emulator_runs(state, monkeypatch):
+    monkeypatch.setattr(operations, "MOST_KEPT", 3)
+
+    async def done(parts, words):
+        pass
+
+    workspace = register(state, SUBSCRIPTION, "group", "workspace", "eastus")
+    parts = Parts(state, None, None, None, {"endpoint.put": done})
+    call = types.SimpleNamespace(state=state, parts=parts, ws=workspace, query={})
+    begun(state, "endpoint.put", "endpoints", "Updating")  # it has not ended, and stays however many come after it
+
+    async def many():
+        for number in range(9):
+            operations.begin(call, "endpoint.put", f"e{number}")
+            await asyncio.gather(*state.tasks)
+
+    asyncio.run(many())
+    kept = [each.body["words"]["name"] for each in state.store.list("operations")]
+    assert kept == ["one", "e5", "e6", "e7", "e8"]
+    aged = "update documents set modified = 0 where kind = 'operations' and body like '%Succeeded%'"
+    state.store.connection.execute(aged)
+    asyncio.run(many())
+    assert len(state.store.list("operations")) == 5
 
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)

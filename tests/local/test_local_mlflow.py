@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 
 import pytest
 import requests
@@ -111,3 +113,19 @@ def test_workspaces_do_not_see_each_others_runs(local, tracking):
     other = MlflowClient(tracking[0].replace("local-tests", "other-runs"))
     with pytest.raises(MlflowException, match="not found"):
         other.get_run(job)
+
+
+def test_a_database_that_mlflow_cannot_open_is_named_and_the_rest_goes_on(own):
+    """Sound, but of another version of MLflow; what is damaged as such stops the start."""
+    (database,) = own.until(lambda: list(own.emulated.home.glob("mlflow/*.sqlite")))
+    own.emulated.down()
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("update alembic_version set version_num = 'of the future'")
+    own.emulated.up()
+    own.cluster()
+    token = own.ml._credential.get_token("https://management.azure.com/.default").token
+    url = f"{own.tracking()}/api/2.0/mlflow/experiments/search?max_results=1"
+    answer = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=20)
+    error = answer.json()["error"]
+    assert answer.status_code == 400 and error["message"].startswith(f"{database}: cannot be opened (")
+    assert error["message"].endswith("move this away, and it is made anew")

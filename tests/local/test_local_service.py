@@ -179,9 +179,11 @@ def test_a_token_of_yesterday_is_no_longer_taken(local):
         ),
         ("settings.yaml", b"operations: {lro_seconds: -.inf}", "operations.lro_seconds is '-.inf'"),
         ("blobs", b"a file", "blobs: is no folder"),
+        ("mlflow/a.sqlite", b"no database at all, but long enough", "mlflow/a.sqlite: file is not a database; put"),
     ],
 )
 def test_a_start_that_cannot_start_says_why_at_once(tmp_path, name, content, words):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_bytes(content)
     started = time.monotonic()
     done = program(tmp_path, "up")
@@ -189,24 +191,6 @@ def test_a_start_that_cannot_start_says_why_at_once(tmp_path, name, content, wor
     assert done.returncode != 0
     assert words in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_a_home_that_no_folder_can_be_is_said_at_once(tmp_path):
-    (tmp_path / "file").write_text("x")
-    for home, words in (
-        (tmp_path / "file", "set AZUREML_LOCAL_HOME to a folder"),
-        (tmp_path / "file" / "below", "not a directory"),
-    ):
-        done = program(home, "up")
-        assert done.returncode != 0
-        assert f"{home}: " in done.stderr and words in done.stderr
-
-
-def test_a_record_of_other_types_is_none(tmp_path):
-    home = Home(tmp_path)
-    for content in ('{"pid": "1", "proxy_port": 1, "plain_port": 1, "key": "k"}', "[]", "{}", "7", ""):
-        home.record.write_text(content)
-        assert home.read_record() is None
 
 
 @pytest.mark.parametrize(

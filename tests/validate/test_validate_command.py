@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from scripts.errors import UserError
-from scripts.validate.__main__ import validate
+from scripts.files import ROOT
+from scripts.validate.__main__ import notes, run, validate
 from scripts.values.read import environments, load
 from tests.validate.conftest import COMPUTE, DATA, DEPLOYMENT, JOB, MODEL, Broken
 
@@ -49,3 +51,21 @@ def test_broken_and_missing_files_are_named(project: Path) -> None:
     (project / JOB).unlink()
     with pytest.raises(UserError, match="run make render ENV=reference"):
         validate(load("reference"), project)
+
+
+def test_an_environment_that_sets_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It may be meant so; it may also be all that a full disk or an editor left."""
+    (tmp_path / "environments").mkdir()
+    for name in ("values.yaml", "values.schema.json"):
+        shutil.copy(ROOT / name, tmp_path)
+    for text, said in (
+        ("", True),
+        ("# nothing\n", True),
+        ("azure: {}\n", True),
+        ("compute: {max_instances: 2}\n", False),
+    ):
+        (tmp_path / "environments" / "dev.yaml").write_text(text)
+        assert bool(notes(load("dev", ["finetune.seed=7"], root=tmp_path))) == said, text
+    assert notes(load("demo")) == []
+    assert run(["--env", "dev"]) == 0
+    assert capsys.readouterr().err == ""

@@ -16,6 +16,7 @@ from scripts.errors import FILE, UserError, one_line
 from scripts.files import ROOT, private_folder, read_json, refuse, write_private
 
 ANEW = "end the local Azure ML (make local-down) and move this away, and it is made anew"
+AWAY = "remove it, and run this again"
 OWN = "the home of the local Azure ML must be a folder of your own: set AZUREML_LOCAL_HOME to one"
 PROXY_USER = "local"
 
@@ -75,20 +76,22 @@ class Home:
         self.deployments = root / "deployments"
         self.azure = root / "azure"  # AZURE_CONFIG_DIR of the official CLI, a folder a subscription
 
-    def check(self) -> None:
+    def check(self, ends: bool = False) -> None:
         """Raises a `UserError` where something else lies in the place of a file or folder of the home.
 
+        `ends`: for who only ends the emulator, which is found by its lock, whatever else is damaged.
         Whoever owns the home, something in it, or the place where a link leads, can read its keys and put jobs there:
         what another user may have put there is refused before it is believed, also where a local Azure ML answers.
         """
         if self.root.is_symlink():
             refuse(self.root, "is a link", OWN, FILE)
         folders = {self.root, self.tracking, self.blobs, self.uploads, self.jobs, self.deployments, self.azure}
+        needed = (self.root, self.lock) if ends else tuple(vars(self).values())
         for path in vars(self).values():
-            todo = "set AZUREML_LOCAL_HOME to a folder" if path == self.root else ANEW
+            todo = {self.root: "set AZUREML_LOCAL_HOME to a folder", self.lock: AWAY, self.record: AWAY}.get(path, ANEW)
             try:
                 _refuse_foreign(path)
-                right = (stat.S_ISDIR if path in folders else stat.S_ISREG)(path.stat().st_mode)
+                right = path not in needed or (stat.S_ISDIR if path in folders else stat.S_ISREG)(path.stat().st_mode)
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -124,10 +127,10 @@ def _refuse_foreign(path: Path) -> None:
         refuse(path, f"belongs to another user ({owner})", OWN, FILE)
 
 
-def locate() -> Home:
-    """Returns the home: `AZUREML_LOCAL_HOME`, or `.local` in the repository."""
+def locate(ends: bool = False) -> Home:
+    """Returns the home: `AZUREML_LOCAL_HOME`, or `.local` in the repository; `ends`: see `Home.check`."""
     home = Home(Path(os.environ.get("AZUREML_LOCAL_HOME") or ROOT / ".local").absolute())
-    home.check()
+    home.check(ends)
     return home
 
 

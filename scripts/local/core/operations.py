@@ -25,6 +25,7 @@ SCOPE = "operations"
 POLL_SOON = {"x-ms-retry-after-ms": "50"}
 POLL_LATER = {"x-ms-retry-after-ms": "500"}
 KEPT = 86400.0  # seconds that the outcome of an operation can be asked for
+MOST_KEPT = 1000  # outcomes at most, the newest
 ENDED = ("Succeeded", "Failed")
 ON_ITS_WAY = ("Creating", "Updating", "Deleting")
 RESOURCES = {"compute": "computes", "endpoint": "endpoints", "deployment": "deployments"}  # by the first word of work
@@ -64,6 +65,7 @@ def begin(call: Call, work: str, name: str, place: str = "", **more: Any) -> dic
     style, identifier = _style(work), f"{work.partition('.')[0]}:{call.ws.identifier}:{uuid.uuid4()}"
     words = {"scope": call.ws.scope, "name": name, **more}
     body = {"work": work, "words": words, "status": style.running}
+    _forget(call.state)
     call.state.store.put(SCOPE, "operations", identifier, body)
     call.state.start(run(call.parts, identifier))
     base = f"/subscriptions/{call.ws.subscription}{PROVIDER}/locations/{call.ws.region}"
@@ -132,6 +134,14 @@ def _fail(state: State, document: Document, failure: AzureError, before: tuple[s
         state.store.change(document)
 
 
+def _forget(state: State) -> None:
+    """Forgets outcomes that nobody will ask for any more, so that there are never more than a few."""
+    ended = [each for each in state.store.list("operations") if each.body["status"] in ENDED]
+    for number, each in enumerate(reversed(ended)):
+        if number >= MOST_KEPT or time.time() - each.modified > KEPT:
+            state.store.delete(SCOPE, "operations", each.name)
+
+
 def resume(parts: Parts) -> None:
     """Runs every operation again that a kill interrupted; what is on its way without one has failed."""
     state = parts.state
@@ -140,13 +150,24 @@ def resume(parts: Parts) -> None:
         if document.body["status"] not in ENDED:
             going.add((document.body["words"]["scope"], document.body["words"]["name"].lower()))
             state.start(run(parts, document.name))
-        elif time.time() - document.modified > KEPT:
-            state.store.delete(SCOPE, "operations", document.name)
     lost = AzureError(500, "InternalServerError", "The local Azure ML ended before this was done.")
     for kind in RESOURCES.values():
         for document in state.store.list(kind):
             if (document.scope, document.name.lower()) not in going:
                 _fail(state, document, lost)
+
+
+def refuse_leaving(state: State, document: Document, what: str) -> None:
+    """Refuses to change a resource that is being deleted: what is acknowledged must not be gone a moment later.
+
+    Azure's answer for a deployment, and for the tags and keys of an endpoint, is unverified: 409, as for a cluster.
+    """
+    work = f"{document.kind.removesuffix('s')}.delete"
+    for each in state.store.list("operations"):
+        words = each.body["words"]
+        same = (words["scope"], words["name"].lower()) == (document.scope, document.name.lower())
+        if same and each.body["work"] == work and each.body["status"] not in ENDED:
+            raise AzureError(409, "Conflict", f"{what} is being deleted: wait until it is gone.")
 
 
 def _find(call: Call) -> Document:

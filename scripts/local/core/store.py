@@ -65,6 +65,25 @@ def iso(seconds: float) -> str:
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat()
 
 
+def check_database(path: Path) -> None:
+    """Raises a `UserError` for what is no SQLite database, or a damaged one."""
+    fault = "is no file"
+    try:
+        if path.is_file():  # nobody waits for a pipe
+            with contextlib.closing(sqlite3.connect(path)) as connection:
+                fault = _damage(connection)
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        fault = one_line(error)
+    if fault:
+        refuse(path, fault, f"put that right, or {ANEW}", FILE)
+
+
+def _damage(connection: sqlite3.Connection) -> str:
+    """Returns what is wrong with a database as such, an empty text where nothing is."""
+    (found,) = connection.execute("pragma quick_check(1)").fetchone()
+    return "" if found == "ok" else f"is damaged ({one_line(found)})"
+
+
 class Overtaken(Exception):
     """A document was changed or deleted between its reading and its writing: what was read is no longer true."""
 
@@ -97,9 +116,8 @@ class Store:
             self.connection.execute(f"pragma user_version={RELEASE}")
         if release > RELEASE:
             return f"a newer version of this project wrote it (release {release}, here is {RELEASE})"
-        (found,) = self.connection.execute("pragma quick_check(1)").fetchone()
-        if found != "ok":
-            return f"is damaged ({one_line(found)})"
+        if damage := _damage(self.connection):
+            return damage
         for scope, kind, name, version, body, created, modified, _ in self.connection.execute(
             f"select {COLUMNS} from documents"
         ):

@@ -22,8 +22,8 @@ def tracking(scope: str) -> str:
     return f"mlflow/{scope}"
 
 
-def make_token(state: State, audience: str, lifetime: int = LIFETIME) -> str:
-    """Returns a token for an audience; clients read `aud`, `tid` and `exp` in it."""
+def make_token(state: State, audience: str, lifetime: int = LIFETIME, **more: str) -> str:
+    """Returns a token for an audience; clients read `aud`, `tid` and `exp` in it. `more` claims are our own."""
     now = int(time.time())
     principal = state.credentials
     claims = {
@@ -36,8 +36,15 @@ def make_token(state: State, audience: str, lifetime: int = LIFETIME) -> str:
         "iat": now,
         "nbf": now,
         "exp": now + lifetime,
+        **more,
     }
     return jwt.encode(claims, principal.client_secret, ALGORITHM)
+
+
+def expired() -> AzureError:
+    """Returns the refusal of a token that is no longer valid."""
+    fault = faults.FAULTS["expired-token"]
+    return AzureError(fault.status, fault.code, fault.message)
 
 
 def read_token(call: Call) -> dict[str, Any]:
@@ -56,7 +63,6 @@ def read_token(call: Call) -> dict[str, Any]:
             options={"verify_aud": False, "require": ["aud", "exp"]},
         )
     except jwt.ExpiredSignatureError:
-        fault = faults.FAULTS["expired-token"]
-        raise AzureError(fault.status, fault.code, fault.message) from None
+        raise expired() from None
     except jwt.InvalidTokenError:
         raise AzureError(401, "InvalidAuthenticationToken", "The access token is invalid.") from None

@@ -20,9 +20,9 @@ def main() -> int:
     folder = parser.parse_args().folder
     process.end_on_terminate()
     job = Job(folder)
-    threads.tune(job.settings.get("threads"))
+    threads.tune(job.settings.threads)
     process.end_with_parent()
-    follower = threads.Follower(job.settings.get("threads"))
+    follower = threads.Follower(job.settings.threads)
     try:
         run(job, follower)
     except UserError as error:

@@ -26,7 +26,7 @@ def write(job: Job, model: Path, *, configured: bool, registered: bool) -> None:
     `configured`: the finetune config names the packages, which MLflow has written already. `registered`: the base model
     is one of the registry, for which a stand-in may have been trained.
     """
-    base = job.base_model.get("path")
+    base = job.base_model.path
     if configured:
         job.log(f"{NAME}: as mlflow_ft_conf of the finetune config says")
     elif base and (Path(base) / NAME).is_file():

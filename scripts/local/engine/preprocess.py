@@ -56,7 +56,7 @@ def run(job: Job, values: dict[str, Any], base: BaseModel, tokenizer: Any) -> Da
 
     limit = tokenizer.model_max_length
     length = min(values["max_seq_length"], limit) if values["max_seq_length"] > 0 else limit
-    caps = (job.settings.get("max_tokens"), CAPPED_EVALUATION_TOKENS if _capped(job) else None)
+    caps = (job.settings.max_tokens, CAPPED_EVALUATION_TOKENS if _capped(job) else None)
     encoded = [
         _encode_split(job, name, part, tokenizer, base, length, most)
         for name, part, most in zip(("train", "validation"), (train, validation), caps, strict=True)
@@ -117,7 +117,7 @@ def _read(job: Job, split: str, path: Path) -> list[Row]:
 
 def _reached(job: Job, values: dict[str, Any], train: list[Row]) -> list[Row]:
     """Under a cap on the steps, leaves out training rows that would never be reached, and says so."""
-    steps = job.settings.get("max_steps")
+    steps = job.settings.max_steps
     if not steps:
         return train
     reach = steps * values["per_device_train_batch_size"] * values["gradient_accumulation_steps"]
@@ -128,7 +128,7 @@ def _reached(job: Job, values: dict[str, Any], train: list[Row]) -> list[Row]:
 
 
 def _capped(job: Job) -> bool:
-    return bool(job.settings.get("max_steps") or job.settings.get("max_tokens"))
+    return bool(job.settings.max_steps or job.settings.max_tokens)
 
 
 def _encode_split(

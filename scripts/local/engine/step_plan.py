@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.conversation.tokens import Encoded
+from scripts.local.engine.job_folder import Settings
 
 POLYNOMIAL_END = 1e-7  # transformers' lr_end; the power is 1
 
@@ -29,7 +30,7 @@ class Plan:
         return self.evaluate_every is not None and (step % self.evaluate_every == 0 or step >= self.total)
 
 
-def make(values: dict[str, Any], lengths: Sequence[int], settings: dict[str, Any]) -> Plan:
+def make(values: dict[str, Any], lengths: Sequence[int], settings: Settings) -> Plan:
     """Returns the plan for conversations of these lengths in tokens, under the caps of the emulator's settings.
 
     A cap counts steps or tokens, never seconds, so that a run is the same one on every machine.
@@ -40,10 +41,10 @@ def make(values: dict[str, Any], lengths: Sequence[int], settings: dict[str, Any
     )
     planned = values["max_steps"] if values["max_steps"] > 0 else per_epoch * values["num_train_epochs"]
     caps = {}
-    if settings.get("max_steps"):
-        caps["max_steps"] = int(settings["max_steps"])
-    if settings.get("max_tokens"):
-        caps["max_tokens"] = max(1, int(settings["max_tokens"] * per_epoch / sum(lengths)))
+    if settings.max_steps:
+        caps["max_steps"] = settings.max_steps
+    if settings.max_tokens:
+        caps["max_tokens"] = max(1, int(settings.max_tokens * per_epoch / sum(lengths)))
     name = min(caps, key=lambda cap: caps[cap], default="")
     total, capped = planned, ""
     if name and caps[name] < planned:

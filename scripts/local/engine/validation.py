@@ -94,7 +94,7 @@ def _check_paths(inputs: dict[str, str], values: dict[str, Any]) -> None:
 
 def _check_model_source(job: Job, values: dict[str, Any]) -> None:
     given = [name for name in component_rules.MODEL_SOURCES if values[name]]
-    if not given and not job.base_model.get("reference"):
+    if not given and not job.base_model.reference:
         raise UserError(
             "inputs: give the base model as one of mlflow_model_path, pytorch_model_path or huggingface_id."
         )

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from scripts.azure.regions import REGIONS
 from scripts.errors import UserError
-from scripts.local.core import lookup, tokens
+from scripts.local.core import lookup
 from scripts.local.core.state import Parts, State
 from scripts.local.core.store import Overtaken
 from scripts.local.core.web import MOST_BYTES, AzureError, Call, Layer, Routes, bad_request, received, reply
@@ -116,7 +116,7 @@ class Application:
         if family in ("arm", "data"):
             identity.authorise(call)
         elif "workspace" in words:
-            identity.authorise(call, tokens.tracking(lookup.scope_of_path(words)))
+            identity.authorise(call, lookup.scope_of_path(words))
         if not route.streams:
             body = await received(call.request, MOST_BYTES)
             if body is None:

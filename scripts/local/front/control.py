@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from scripts.local.core import lookup
+from scripts.local.core import code, lookup
 from scripts.local.core.store import Document
 from scripts.local.core.tokens import read_token
 from scripts.local.core.web import AzureError, Call, Routes
@@ -35,10 +35,10 @@ def admit(call: Call) -> None:
 
 @routes("GET", "/control/health")
 async def health(call: Call) -> Any:
-    """Says that this is the emulator, and of which process; 503 while it stops."""
+    """Says that this is the emulator, of which process and of which code; 503 while it stops."""
     if call.state.stopping.is_set():
         raise AzureError(503, "ServiceUnavailable", "The local Azure ML is stopping.")
-    return {"pid": os.getpid()}
+    return {"pid": os.getpid(), "code": code.digest()}
 
 
 @routes("GET", "/control/status")
@@ -66,6 +66,7 @@ async def status(call: Call) -> Any:
     keys = {"subscription_id": "subscription", "resource_group": "group", "workspace": "name", "region": "region"}
     return {
         "pid": os.getpid(),
+        "code": code.digest(),
         "home": str(state.home.root),
         "started": record.started,
         "ports": {key: getattr(record, key) for key in ("proxy_port", "plain_port")},

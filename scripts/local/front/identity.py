@@ -7,10 +7,10 @@ import time
 from typing import Any
 from urllib.parse import parse_qsl
 
-from scripts.local.core import faults
+from scripts.local.core import faults, tokens
 from scripts.local.core.tokens import LIFETIME, make_token, read_token
 from scripts.local.core.web import SUBSCRIPTION, AzureError, Call, Routes, reply
-from scripts.local.resources import workspaces
+from scripts.local.resources import jobs, workspaces
 
 routes = Routes()  # login.microsoftonline.com
 arm = Routes()  # management.azure.com
@@ -18,17 +18,20 @@ control = Routes()  # the plain listener: managed identity
 ARM_AUDIENCES = ("https://management.azure.com", "https://management.core.windows.net")
 
 
-def authorise(call: Call, *more: str) -> None:
+def authorise(call: Call, scope: str | None = None) -> None:
     """Lets a request to the management or the data plane pass only with a token for Azure Resource Manager.
 
-    `more`: other audiences whose tokens are taken.
+    `scope`: of a workspace whose MLflow is asked, which the token of a job that has not ended reaches too.
     """
     path = call.request.url.path.lower()
     if path in ("/discovery", "/metadata/endpoints") or path.startswith("/registrymanagement/"):
         return  # Azure answers these without a token too
-    audience = str(read_token(call).get("aud", ""))
-    allowed = (*ARM_AUDIENCES, "https://ml.azure.com", *more)
-    if audience.rstrip("/") not in allowed:
+    claims = read_token(call)
+    audience = str(claims.get("aud", ""))
+    if scope is not None and audience == tokens.tracking(scope):
+        if jobs.has_ended(call.state, scope, str(claims.get("job", ""))):
+            raise tokens.expired()
+    elif audience.rstrip("/") not in (*ARM_AUDIENCES, "https://ml.azure.com"):
         message = f"The access token has been obtained for wrong audience or resource '{audience}'."
         raise AzureError(401, "InvalidAuthenticationTokenAudience", message)
     faults.inject(call.state, "token")

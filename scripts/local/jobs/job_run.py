@@ -42,6 +42,8 @@ def failure(state: State, error: Exception) -> StepFailed:
         return error
     if isinstance(error, AzureError):
         return StepFailed(error.code, error.message)
+    if isinstance(error, UserError):  # about a file in the home
+        return StepFailed("SystemError", str(error))
     state.log.error("a job failed", exc_info=error)
     return StepFailed("SystemError", f"The local Azure ML could not run the job: {error!r}.")
 
@@ -141,7 +143,7 @@ class JobRun:
         mounts.refuse(self.state, self.workspace, step)
         inputs = {key: self._path(steps, key, value) for key, value in step.inputs.items()}
         outputs = {key: uris.resolve(self.state, self.workspace, uri) for key, uri in step.outputs.items()}
-        tracking = self.tracking.variables(self.workspace)
+        tracking = self.tracking.variables(self.workspace, self.name)
         run = StepRun(self.workspace, self.name, self.properties, step, folder, inputs, outputs, tracking)
         child = await (engine_step if step.kind == CHAT else command_step).start(self.state, run)
         taken = asyncio.Event()

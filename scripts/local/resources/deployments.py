@@ -9,7 +9,7 @@ from typing import Any
 from scripts.azure.limits import limit
 from scripts.local.core import faults
 from scripts.local.core.arm import page, provisioned, refuse_name, resource, stored
-from scripts.local.core.operations import begin
+from scripts.local.core.operations import begin, refuse_leaving
 from scripts.local.core.state import Parts, State
 from scripts.local.core.store import Document
 from scripts.local.core.web import INFERENCING, AzureError, Call, Routes, bad_request, inferencing, reply
@@ -72,6 +72,8 @@ async def put(call: Call) -> Any:
     endpoints.refuse_unready(endpoint)
     name = f"{endpoint.name}/{given}"
     old = call.state.store.get(call.ws.scope, "deployments", name)
+    if old is not None:
+        refuse_leaving(call.state, old, f"Deployment {given}")
     if old is not None and old.body["properties"]["provisioningState"] == "Failed" and "served" not in old.body:
         raise inferencing(  # five users' logs, 2023-03 to 2026
             f"Specified deployment [{given}] failed during initial provisioning and is in an unrecoverable state. "

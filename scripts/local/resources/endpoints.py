@@ -11,7 +11,7 @@ from scripts.azure.limits import limit, traffic_adds_up
 from scripts.errors import suggest
 from scripts.local.core import faults, lookup, tokens
 from scripts.local.core.arm import page, provisioned, refuse_name, resource, stored
-from scripts.local.core.operations import begin
+from scripts.local.core.operations import begin, refuse_leaving
 from scripts.local.core.state import Parts, State, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import WORKSPACE, Call, Routes, bad_request, inferencing, reply
@@ -130,6 +130,7 @@ async def put(call: Call) -> Any:
 async def patch(call: Call) -> Any:
     """Changes the tags or the identity of an endpoint; anything else is not for PATCH, as in Azure's contract."""
     document = find(call)
+    refuse_leaving(call.state, document, f"Endpoint {document.name}")
     body = form("online_endpoint").read(call.json(), f"Endpoint {document.name}")
     if "properties" in body:
         raise bad_request(f"Endpoint {document.name}: PATCH changes tags and identity; PUT changes properties.")
@@ -205,6 +206,8 @@ def _shares(call: Call, name: str, traffic: dict[str, Any], what: str) -> dict[s
             raise bad_request(
                 f"Endpoint {name}: {what} to {deployment} is {percent!r}; allowed is 0 to 100.", "BadArgument"
             )
+        if percent:
+            refuse_leaving(call.state, existing[deployment], f"Deployment {deployment}")
     return traffic
 
 
@@ -281,6 +284,7 @@ async def list_keys(call: Call) -> Any:
 async def regenerate_keys(call: Call) -> Any:
     """Draws a new key; the SDK sends the old one along as `keyValue`, which is ignored."""
     document = _mode(call, "Key")
+    refuse_leaving(call.state, document, f"Endpoint {document.name}")
     kind = str(call.json().get("keyType", "")).lower()
     if f"{kind}Key" not in KEYS:
         raise bad_request(f"keyType is {kind!r}; allowed are Primary, Secondary.")

@@ -255,6 +255,12 @@ async def stop(parts: Parts, words: dict[str, Any]) -> None:
     await parts.runner.cancel(words["scope"], words["name"])
 
 
+def has_ended(state: State, scope: str, name: str) -> bool:
+    """Tells whether a job has ended, or is not there."""
+    document = state.store.get(scope, "jobs", name)
+    return document is None or document.body["status"] in ENDED
+
+
 def set_status(state: State, scope: str, name: str, status: str, error: dict[str, str] | None = None) -> bool:
     """Stores a job's status and says so; one that has ended, or is to be cancelled, does not go back."""
     document = state.store.get(scope, "jobs", name)

@@ -19,8 +19,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from scripts import mlflow_private
+from scripts.errors import FILE, one_line
+from scripts.files import refuse
 from scripts.local.core import tokens
+from scripts.local.core.home import ANEW
 from scripts.local.core.state import State, Workspace
+from scripts.local.core.store import check_database
 from scripts.local.core.web import WORKSPACE, Call, Routes, reply
 from scripts.local.resources import mlflow_registry
 
@@ -36,6 +40,8 @@ class MlflowServer:
     """MLflow's store and REST API on one thread of their own."""
 
     def __init__(self, state: State) -> None:
+        for path in state.home.tracking.glob("*.sqlite"):
+            check_database(path)
         self.state = state
         self.thread = concurrent.futures.ThreadPoolExecutor(1, "mlflow")
         self.client: Any = None
@@ -106,7 +112,10 @@ class MlflowServer:
             if not path.exists():
                 _create(path)
             database = f"sqlite:///{path}"
-            self.stores[workspace.identifier] = (RunStore(database, ARTIFACT_ROOT), ModelStore(database))
+            try:
+                self.stores[workspace.identifier] = (RunStore(database, ARTIFACT_ROOT), ModelStore(database))
+            except Exception as error:  # damaged since the start, or another version of MLflow wrote it
+                refuse(path, f"cannot be opened ({one_line(error)})", f"put that right, or {ANEW}", FILE)
         runs, models = self.stores[workspace.identifier]
         mlflow_private.use_stores(runs, models)
         self.base = f"azureml://{workspace.region}.api.azureml.ms/mlflow/v2.0{workspace.path}"
@@ -171,12 +180,12 @@ class MlflowServer:
             if run is not None:
                 run.status, run.end_time = status, int(time.time() * 1000)
 
-    def variables(self, workspace: Workspace) -> dict[str, str]:
-        """Returns the variables that lead a job's MLflow to the plain listener, with a token for it as on Azure.
+    def variables(self, workspace: Workspace, job: str) -> dict[str, str]:
+        """Returns the variables that lead a job's MLflow to the plain listener, with a token that ends with the job.
 
         A name and a password too: MLflow would prefer to the token those that the user keeps in ~/.mlflow/credentials.
         """
-        token = tokens.make_token(self.state, tokens.tracking(workspace.scope), JOB_SECONDS)
+        token = tokens.make_token(self.state, tokens.tracking(workspace.scope), JOB_SECONDS, job=job)
         return {
             "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{self.state.record.plain_port}/mlflow/v2.0{workspace.path}",
             "MLFLOW_TRACKING_TOKEN": token,

@@ -15,6 +15,7 @@ import datetime
 import hmac
 import secrets
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 from urllib.parse import quote
 
 from scripts.local.core.state import State
@@ -60,6 +61,7 @@ def authorise(call: Call, account: str, path: str) -> bool:
         raise BlobError(403, "AuthenticationFailed", REFUSED)
     if not _holds_now({"st": "2000-01-01", "se": "", **query}):
         raise BlobError(403, "AuthenticationFailed", f"{REFUSED} Signature not valid in the specified time frame.")
+    _refuse_elsewhere(call, query)
     kind, listing = "o" if blob else "c", query.get("comp") == "list" and not blob
     if of_account and kind not in query["srt"]:
         message = "This request is not authorized to perform this operation using this resource type."
@@ -71,6 +73,27 @@ def authorise(call: Call, account: str, path: str) -> bool:
         message = "This request is not authorized to perform this operation using this permission."
         raise BlobError(403, "AuthorizationPermissionMismatch", message)
     return of_account
+
+
+def _refuse_elsewhere(call: Call, query: Mapping[str, str]) -> None:
+    """Refuses what a signature does not let come over this protocol (`spr`) or from this address (`sip`).
+
+    Microsoft's `Shared access signature error codes`; an address is one or a range, `168.1.5.60-168.1.5.70`.
+    """
+    if call.request.url.scheme not in (query.get("spr") or "https,http").split(","):
+        message = "This request is not authorized to perform this operation using this protocol."
+        raise BlobError(403, "AuthorizationProtocolMismatch", message)
+    if not query.get("sip"):
+        return
+    source = call.request.client.host if call.request.client else ""
+    first, _, last = query["sip"].partition("-")
+    try:
+        within = ip_address(first) <= ip_address(source) <= ip_address(last or first)  # type: ignore[operator]
+    except (ValueError, TypeError):  # what is no address, or one of the other kind, is no address of the client's
+        within = False
+    if not within:
+        message = f"This request is not authorized to perform this operation using this source IP {source}."
+        raise BlobError(403, "AuthorizationSourceIPMismatch", message)
 
 
 def _given_out(state: State, account: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import os
 import re
 import shutil
 import time
@@ -17,9 +18,13 @@ from typing import Any
 from starlette.responses import Response
 
 from scripts.local.core.state import State
-from scripts.local.core.web import Call
+from scripts.local.core.web import Call, received
 from scripts.local.storage.blob_files import CHUNK, XML, BlobError, etag, headers, keep_md5, remember
 
+# The service's limits, codes and words: learn.microsoft.com/rest/api/storageservices, Put Block List and Blob service
+# error codes, read 2026-11.
+MOST_BLOCKS, MOST_UNCOMMITTED = 50_000, 100_000
+MOST_LIST_BYTES = MOST_BLOCKS * 256  # a block's line has some 120; what the service allows is unverified
 WEEK = 7 * 86400.0  # seconds; Azure too keeps uncommitted blocks for a week
 Part = tuple[Path, int, int]  # a file, and the start and the length of a part of it
 _committing = asyncio.Lock()  # one list at a time, as a commit consumes blocks that another may be about to read
@@ -98,14 +103,23 @@ async def put_block(call: Call, key: str) -> Response:
     with _temporary(call.state) as temporary:
         await _receive(call, temporary)
         target.mkdir(exist_ok=True)
+        if not (target / name).exists() and sum(1 for _ in os.scandir(target)) >= MOST_UNCOMMITTED:
+            message = f"The uncommitted block count cannot exceed the maximum limit of {MOST_UNCOMMITTED:,} blocks."
+            raise BlobError(409, "BlockCountExceedsLimit", message)
         temporary.replace(target / name)
     return Response(status_code=201, headers=XML)
 
 
 async def put_block_list(call: Call, path: Path, key: str) -> Response:
     """Makes a blob of blocks. As in Azure one may be of the blob's last list: two may upload the same at once."""
-    text = (await call.request.body()).decode(errors="replace")
-    names = [_block_name(each) for each in re.findall(r"<(?:Latest|Uncommitted|Committed)>([^<]+)</", text)]
+    body = await received(call.request, MOST_LIST_BYTES)
+    if body is None:
+        message = "The request body is too large and exceeds the maximum permissible limit."
+        raise BlobError(413, "RequestBodyTooLarge", message)
+    given = re.findall(r"<(?:Latest|Uncommitted|Committed)>([^<]+)</", body.decode(errors="replace"))
+    if len(given) > MOST_BLOCKS:
+        raise BlobError(400, "BlockListTooLong", f"The block list may not contain more than {MOST_BLOCKS:,} blocks.")
+    names = [_block_name(each) for each in given]
     blocks = _block_folder(call, key)
     async with _committing:
         parts = _parts(blocks, names, path, _committed(call.state, path, key))
