@@ -13,6 +13,7 @@ from scripts import state
 from scripts.chain import data, deployment, job
 from scripts.chain.alone import alone
 from scripts.chain.rendered import Rendered
+from scripts.chain.whole import _switches
 from scripts.errors import FAILED, UNREACHABLE, UserError
 from scripts.files import ROOT
 from tests.chain.world import refused
@@ -102,3 +103,19 @@ def test_rendered_yaml_without_a_name_is_named(tmp_path, left):
     path.write_text(left)
     with pytest.raises(UserError, match=r"endpoints/demo/endpoint\.yml: gives no name; make render ENV=demo"):
         Rendered("demo", tmp_path).name("endpoints", "endpoint.yml")
+
+
+@pytest.mark.parametrize(
+    ("flags", "kept"),
+    [
+        (" -- SET=a\\ --\\ b ENV=prod", "-- SET=a\\ --\\ b ENV=prod"),
+        ("k --no-print-directory -- ENV=prod", "-- ENV=prod"),
+        ("SET=a=b ENV=prod", "-- SET=a=b ENV=prod"),  # GNU make 3.81
+        *(
+            (own, "")
+            for own in ("", "k", "kw", " --no-print-directory", " -j2 --jobserver-auth=3,4", "w --jobserver-fds=3,4 -j")
+        ),
+    ],
+)
+def test_what_was_set_on_the_command_line_reaches_every_step_of_the_chain(flags, kept):
+    assert _switches(flags) == kept
