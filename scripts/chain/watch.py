@@ -64,7 +64,7 @@ class Watched:
 
 @contextlib.contextmanager
 def _handled(hear: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
     numbers = [each for each in signals if signal.getsignal(each) != signal.SIG_IGN]
     before = {number: signal.signal(number, hear) for number in numbers}
     try:
