@@ -80,7 +80,7 @@ def run(arguments: list[str] | None = None) -> int:
         if not options.demo:
             return whole.chain(options.keep)
         code = whole.targets("validate") or whole.chain(options.keep)
-        down = 0 if options.keep else whole.targets("local-down")
+        down = 0 if options.keep else whole.targets("local-rest")
         if options.keep or down:
             say("the local Azure ML goes on running, at no cost; make local-down stops it and all that it serves")
         elif code:
