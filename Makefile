@@ -104,7 +104,7 @@ follow = $(if $(word 2,$(1)),$(eval $(word 2,$(1)): | $(word 1,$(1)))$(call foll
 .NOTPARALLEL:
 .PHONY: help demo all render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
         await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare gate \
-        data-report real-workspace local-up local-down local-status local-fault check test lint test-long \
+        data-report real-workspace local-rest local-up local-down local-status local-fault check test lint test-long \
         torture conformance docs constraints \
         clean bench-data bench-engine bench-estimates
 
@@ -208,6 +208,10 @@ gate: $(READY)
 # Where the pipeline prepared the data, the questions to ask (and the report) come from its output.
 data-report: $(READY)
 	@$(if $(IN_PIPELINE),$(chain) report,$(PY) -m scripts.dataset report $(VALUES))
+
+# After the demo, which others may have begun to work beside.
+local-rest: $(INSTALLED_local)
+	@$(PY) -m scripts.local down --unless-used $(VALUES)
 
 real-workspace: $(INSTALLED_core)
 	@$(PY) -m scripts.workspace $(VALUES) --real > /dev/null

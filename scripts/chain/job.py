@@ -11,7 +11,7 @@ from scripts.chain import data, left
 from scripts.chain.alone import alone
 from scripts.chain.patience import Patience, duration
 from scripts.chain.run import Run, refused, say
-from scripts.errors import MISSING, CouldNotAskError, UserError
+from scripts.errors import FAILED, MISSING, CouldNotAskError, UserError
 
 FILE = ("pipelines", "finetune.yml")
 COMPUTE = ("pipelines", "compute.yml")
@@ -61,7 +61,13 @@ def wait(run: Run, name: str = "") -> None:
         if not _ended(found):
             say(f"job {job} is {found['status']}; its log cannot be followed any more, so its status is asked for")
             found = patience.until(lambda: _require(run, job), _ended)
-    state.write(run.folder, "status", str(found["status"]))
+    newest = _keep(run, job, str(found["status"]))
+    if newest != job:
+        raise UserError(
+            f"job {job}: {found['status']}; another run has made the state one of {newest or 'no job'} meanwhile, and "
+            f"{run.make('await')} NAME={job} makes it this job's again",
+            FAILED,
+        )
     say(f"job {state.require_completed(run.folder, run.environment)}: Completed")
 
 
@@ -79,7 +85,7 @@ def cancel(run: Run, name: str = "") -> None:
         patience = run.patience(f"job {job}", "step_minutes", goes_on, lambda: _status(run, job))
         found = patience.until(lambda: _require(run, job), _ended)
         say(f"job {job}: {found['status']}")
-    state.write(run.folder, "status", str(found["status"]))
+    _keep(run, job, str(found["status"]))
     compute = run.document(*COMPUTE)
     idle, least = compute.get("idle_time_before_scale_down"), compute.get("min_instances")
     kept = f"{least} of its nodes stay and are billed" if least else "an idle cluster costs nothing"
@@ -87,6 +93,14 @@ def cancel(run: Run, name: str = "") -> None:
         f"what is still there: cluster {compute.get('name')}, whose nodes are given back after {idle} s ({kept}), and "
         f"the data assets; what the job wrote is kept, and {run.make('finetune')} trains anew"
     )
+
+
+def _keep(run: Run, job: str, status: str) -> str:
+    """Keeps how a job ended if the state is still of it, and returns which job it is of: others may run meanwhile."""
+    newest = state.kept(run.folder, "job")
+    if newest == job:
+        state.write(run.folder, "status", status)
+    return newest
 
 
 def _meant(run: Run, name: str) -> tuple[str, Any]:

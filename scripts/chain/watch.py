@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from scripts.chain.alone import held
+from scripts.chain.alone import alone, held
 from scripts.chain.left import left
 from scripts.chain.rendered import Rendered
 from scripts.errors import INTERRUPTED, MISSING, UserError, main
@@ -64,7 +64,7 @@ class Watched:
 
 @contextlib.contextmanager
 def _handled(hear: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
     numbers = [each for each in signals if signal.getsignal(each) != signal.SIG_IGN]
     before = {number: signal.signal(number, hear) for number in numbers}
     try:
@@ -84,7 +84,12 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument("program", nargs=argparse.REMAINDER, help="-- and the program with its arguments")
     options = parser.parse_args(arguments)
     watched = Watched(options.target in TALKS)
-    code = watched.run(options.program[options.program[:1] == ["--"] :])
+    # What a run of the environment has prepared, and registers or trains on by and by, is not replaced under it.
+    turn = (
+        alone(options.folder, f"make data {options.call}") if options.target == "prepare" else contextlib.nullcontext()
+    )
+    with turn:
+        code = watched.run(options.program[options.program[:1] == ["--"] :])
     if code >= 128:  # whoever stopped it; a program that failed has said why
         how = "interrupted" if code == INTERRUPTED or watched.told else f"killed by signal {code - 128}"
         rest = left(options.target, Rendered(options.env), options.folder, options.call)

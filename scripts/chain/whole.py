@@ -55,8 +55,14 @@ class Whole:
 
 
 def _switches(flags: str) -> str:
-    """Returns of MAKEFLAGS what was set on the command line: make's own switches, such as -k, have no place here."""
-    return f"-- {flags.partition('-- ')[2]}" if "-- " in flags else ""
+    """Returns of MAKEFLAGS what was set on the command line: make's own switches, such as -k, have no place here.
+
+    GNU make 3.81, which macOS has, writes no `--` before it where there are none of its own.
+    """
+    own, dashes, ours = flags.partition("-- ")
+    if not dashes and "=" in own.partition(" ")[0]:
+        ours = own
+    return f"-- {ours}" if ours else ""
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -74,7 +80,7 @@ def run(arguments: list[str] | None = None) -> int:
         if not options.demo:
             return whole.chain(options.keep)
         code = whole.targets("validate") or whole.chain(options.keep)
-        down = 0 if options.keep else whole.targets("local-down")
+        down = 0 if options.keep else whole.targets("local-rest")
         if options.keep or down:
             say("the local Azure ML goes on running, at no cost; make local-down stops it and all that it serves")
         elif code:

@@ -25,19 +25,15 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m scripts.local", description=__doc__)
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     verbs.add_parser("up", help="start it in the background and wait until it answers")
-    verbs.add_parser("down", help="stop it, its jobs and its deployments")
+    stop = verbs.add_parser("down", help="stop it, its jobs and its deployments")
+    stop.add_argument("--unless-used", action="store_true", help="only where no other workspace has a job or endpoint")
+    about_a_workspace(stop)
     show = verbs.add_parser("status", help="show what runs")
     show.add_argument("-o", "--output", choices=("table", "json"), default="table")
     verbs.add_parser("serve", help="run it in the foreground")
     for verb, text in (("env", "print the environment as lines for a shell"), ("run", "run a program against it")):
         leads = verbs.add_parser(verb, help=text)
-        leads.add_argument("--env", metavar="ENV", help="the environment whose values name the workspace")
-        leads.add_argument("--set", action="extend", default=[], dest="sets", metavar="KEY=VALUE", nargs="+",
-                           help="override a value of the environment")  # fmt: skip
-        leads.add_argument("--sets", action="extend", dest="sets", metavar="TEXT", type=assignments,
-                           help="several, in one text")  # fmt: skip
-        for key in WORKSPACE_KEYS:
-            leads.add_argument(f"--{key.replace('_id', '').replace('_', '-')}", dest=key, help="instead of the values'")
+        about_a_workspace(leads)
         if verb == "run":
             leads.add_argument("command", nargs=argparse.REMAINDER, help="-- and the program with its arguments")
     fault = verbs.add_parser("fault", help="make something fail on purpose, as it does in the cloud")
@@ -45,6 +41,17 @@ def parser() -> argparse.ArgumentParser:
     fault.add_argument("--times", type=times, help="how often it happens (default: until it is cleared)")
     fault.add_argument("--clear", action="store_true", help="end it (without a name: all of them)")
     return top
+
+
+def about_a_workspace(verb: argparse.ArgumentParser) -> None:
+    """Adds the options that name a workspace."""
+    verb.add_argument("--env", metavar="ENV", help="the environment whose values name the workspace")
+    verb.add_argument("--set", action="extend", default=[], dest="sets", metavar="KEY=VALUE", nargs="+",
+                      help="override a value of the environment")  # fmt: skip
+    verb.add_argument("--sets", action="extend", dest="sets", metavar="TEXT", type=assignments,
+                      help="several, in one text")  # fmt: skip
+    for key in WORKSPACE_KEYS:
+        verb.add_argument(f"--{key.replace('_id', '').replace('_', '-')}", dest=key, help="instead of the values'")
 
 
 def assignments(text: str) -> list[str]:
@@ -157,6 +164,16 @@ def show(home: Home, output: str) -> int:
     return 0
 
 
+def used_by_others(home: Home, arguments: argparse.Namespace) -> str:
+    """Names the jobs and endpoints of other workspaces than the arguments'."""
+    state, own = launcher.status(home) or {}, (workspace_of(arguments) or {}).get("workspace")
+    kinds = {"job": "running_jobs", "endpoint": "endpoints"}
+    return ", ".join(
+        f"{kind} {each['name']} of {each['workspace']}"
+        for kind, key in kinds.items() for each in state.get(key, []) if each["workspace"] != own
+    )  # fmt: skip
+
+
 def fault(home: Home, arguments: argparse.Namespace) -> int:
     """Sets, clears or lists faults."""
     from scripts.local.core import faults
@@ -190,6 +207,9 @@ def work() -> int:
         state = "started" if started else "already runs"
         print(f"The local Azure ML {state} (process {record.pid if record else None}, home {home.root}).")
     elif arguments.verb == "down":
+        if arguments.unless_used and (used := used_by_others(home, arguments)):
+            print(f"The local Azure ML goes on running for {used}; make local-down stops it, and that too.")
+            return 0
         print("The local Azure ML is stopped." if launcher.down(home) else "The local Azure ML did not run.")
     elif arguments.verb == "status":
         return show(home, arguments.output)

@@ -35,11 +35,13 @@ def watch(
     job: str, read: Callable[[], Sequence[Run]], say: Callable[[str], Any], wait: Callable[[float], Any]
 ) -> Sequence[Run]:
     """Prints a line for every new step and rewrites the page, until the job has ended; returns its runs."""
-    shown = 0
+    shown: int | None = None
     while True:
         runs = read()
         write(job, runs, refresh=SECONDS)
         head, *lines = table.progress(runs)
+        if shown is None and not lines and runs[0].status in RUNNING:
+            say(f"job {job} is {runs[0].status} and has logged nothing yet; a line follows for every step")
         for line in lines[shown:]:
             say("  ".join(f"{name} {value}" for name, value in zip(head, line, strict=True) if value))
         shown = len(lines)

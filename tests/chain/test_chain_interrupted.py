@@ -45,6 +45,7 @@ def children(pid):
 # Who is stopped: everybody, as a terminal's Ctrl-C does; the watching program alone; its child alone; or az.
 STOPS = {
     "Ctrl-C": lambda program: os.killpg(program.pid, signal.SIGINT),
+    "Ctrl-\\": lambda program: os.killpg(program.pid, signal.SIGQUIT),
     "SIGTERM to the first": lambda program: program.terminate(),
     "SIGHUP to the first": lambda program: program.send_signal(signal.SIGHUP),
     "SIGINT to the first": lambda program: program.send_signal(signal.SIGINT),
@@ -92,7 +93,7 @@ def test_whoever_is_stopped_the_last_line_says_what_is_left(registered, command,
         err += line
         if line.startswith("error: "):
             break
-    assert program.wait(30) == (137 if "SIGKILL" in how else 130)
+    assert program.wait(30) == {"SIGKILL of the step": 137, "Ctrl-\\": 131}.get(how, 130)
     assert err.splitlines()[-1].startswith(f"error: make {step} was ") and left in err.splitlines()[-1]
     assert err.count("Traceback") <= 1  # of the fake, which knows no Ctrl-C
     for each in orphans:

@@ -43,6 +43,31 @@ def test_a_stream_that_breaks_ends_no_waiting(prepared, capsys):
     assert "its log cannot be followed any more" in capsys.readouterr().out
 
 
+def test_a_job_that_another_run_followed_ends_as_itself(prepared, monkeypatch):
+    """A second `make finetune AGAIN=1`, or `make await NAME=…`, while the first job is waited for, or cancelled."""
+    ask = prepared.run.az.ask
+
+    def another(*words):
+        found = ask(*words)
+        if found["status"] != "Running":
+            state.write(prepared.folder, "job", "demo-2")
+        return found
+
+    for step, status in ((job.wait, "Completed"), (job.cancel, "Canceled")):
+        state.write(prepared.folder, "job", "demo-1")
+        prepared.has(**{"job__demo-1": {"status": "Running"}})
+        prepared.say("job stream", {"set": {"job/demo-1": {"status": "Completed"}}})
+        with monkeypatch.context() as patch:
+            patch.setattr(prepared.run.az, "ask", another)
+            if step is job.wait:
+                said = refused(step, prepared.run)[1]
+                assert "job demo-1: Completed; another run has made the state one of demo-2 meanwhile" in said
+            else:
+                step(prepared.run)
+        assert prepared.get()["things"]["job/demo-1"]["status"] == status
+        assert state.kept(prepared.folder, "job") == "demo-2" and not state.kept(prepared.folder, "status")
+
+
 def test_a_job_that_takes_too_long_goes_on_and_is_said(prepared, capfd):
     state.write(prepared.folder, "job", "demo-1")
     prepared.has(**{"job__demo-1": {"status": "Running", "creation_context": {"created_at": "2026-01-01T00:00:00Z"}}})

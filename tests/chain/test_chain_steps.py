@@ -11,15 +11,16 @@ import pytest
 
 from scripts import state
 from scripts.chain import data, deployment, job
-from scripts.chain.alone import alone
+from scripts.chain.alone import alone, held
 from scripts.chain.rendered import Rendered
+from scripts.chain.whole import _switches
 from scripts.errors import FAILED, UNREACHABLE, UserError
 from scripts.files import ROOT
 from tests.chain.world import refused
 
 HOLDS = """
 import pathlib, sys, time
-from scripts.chain.alone import alone
+from scripts.chain.alone import alone, held
 with alone(pathlib.Path(sys.argv[1]), "make all ENV=demo"):
     print("mine", flush=True)
     time.sleep(float(sys.argv[2]))
@@ -89,6 +90,30 @@ def test_a_second_run_waits_for_the_first_and_a_killed_ones_lock_is_no_obstacle(
     first.communicate()
 
 
+def test_the_data_of_a_run_is_not_replaced_under_it(tmp_path):
+    folder = tmp_path / "demo" / "local"
+    command = [
+        sys.executable,
+        "-m",
+        "scripts.chain.watch",
+        "--env",
+        "demo",
+        "--folder",
+        str(folder),
+        "--call",
+        "ENV=demo",
+    ]
+    options = {"cwd": ROOT, "stdout": subprocess.PIPE, "text": True}
+    with alone(folder, "make all ENV=demo"):
+        second = subprocess.Popen([*command, "prepare", "--", "echo", "prepared"], **options)
+        assert "make all ENV=demo" in second.stdout.readline()
+        with pytest.raises(subprocess.TimeoutExpired):
+            second.wait(0.5)
+        own = subprocess.run([*command, "prepare", "--", "echo", "mine"], pass_fds=held(), timeout=30, **options)
+        assert own.stdout == "mine\n"  # a step of the run itself
+    assert second.communicate(timeout=30)[0] == "prepared\n"
+
+
 def test_what_lies_in_the_place_of_a_lock_is_named(tmp_path):
     os.mkfifo(tmp_path / "running")
     with pytest.raises(UserError, match="running: is no file; delete it"), alone(tmp_path / "local", "make data"):
@@ -102,3 +127,19 @@ def test_rendered_yaml_without_a_name_is_named(tmp_path, left):
     path.write_text(left)
     with pytest.raises(UserError, match=r"endpoints/demo/endpoint\.yml: gives no name; make render ENV=demo"):
         Rendered("demo", tmp_path).name("endpoints", "endpoint.yml")
+
+
+@pytest.mark.parametrize(
+    ("flags", "kept"),
+    [
+        (" -- SET=a\\ --\\ b ENV=prod", "-- SET=a\\ --\\ b ENV=prod"),
+        ("k --no-print-directory -- ENV=prod", "-- ENV=prod"),
+        ("SET=a=b ENV=prod", "-- SET=a=b ENV=prod"),  # GNU make 3.81
+        *(
+            (own, "")
+            for own in ("", "k", "kw", " --no-print-directory", " -j2 --jobserver-auth=3,4", "w --jobserver-fds=3,4 -j")
+        ),
+    ],
+)
+def test_what_was_set_on_the_command_line_reaches_every_step_of_the_chain(flags, kept):
+    assert _switches(flags) == kept

@@ -117,6 +117,16 @@ def test_starting_twice_at_once_stopping_and_a_stale_record(tmp_path):
     assert "did not run" in program(home, "down").stdout
 
 
+def test_where_others_are_at_work_the_end_of_the_demo_stops_nothing(own):
+    job = own.submit({"seed": 1})
+    said = program(own.emulated.home, "down", "--unless-used", "--env", "demo").stdout
+    assert said.startswith(f"The local Azure ML goes on running for job {job} of {WORKSPACE['workspace']}; ")
+    assert own.ml.jobs.get(job).status in ("Queued", "Running", "NotStarted")
+    assert (
+        "is stopped" in program(own.emulated.home, "down", "--unless-used", *FLAGS).stdout
+    )  # its own job is no other's
+
+
 def test_a_record_that_is_nonsense_or_of_another_program(tmp_path):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

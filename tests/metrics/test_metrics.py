@@ -112,6 +112,14 @@ def test_watching_prints_each_step_once_and_ends_with_the_run(tmp_path: Path, mo
     assert "refresh" not in (tmp_path / "job-1" / "metrics.html").read_text()
 
 
+def test_a_job_that_has_logged_nothing_is_watched_aloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "RUNS", tmp_path)
+    said: list[str] = []
+    looks = [Run("job-1", "job", status, 0, None) for status in ("RUNNING", "RUNNING", "FAILED")]
+    command.watch("job-1", lambda: [looks.pop(0)], said.append, lambda _: None)
+    assert said == ["job job-1 is RUNNING and has logged nothing yet; a line follows for every step"]
+
+
 def test_compare_stands_first(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command.run(["--env", "demo", "compare", "a"])
