@@ -1,5 +1,7 @@
 """`python -m scripts.chain.whole … -- make`: the whole chain, a target after the other, and one run at a time.
 
+What a target runs the Makefile says; it is begun from here, so that one process loads Azure's SDK for all of them.
+
 Without --keep the endpoint is deleted at the end, also where a target failed or Ctrl-C came after its making was begun.
 """
 
@@ -7,10 +9,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
+import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from scripts import programs
 from scripts.chain.alone import alone
 from scripts.chain.run import say
 from scripts.chain.watch import Watched
@@ -27,15 +33,21 @@ class Whole:
         self._make = make
 
     def targets(self, *names: str) -> int:
-        """Calls targets one after the other, and none after one that failed; returns the last exit code."""
-        code, environment = 0, {**os.environ, "MAKEFLAGS": _switches(os.environ.get("MAKEFLAGS", ""))}
-        for name in names:
-            watched = Watched(patient=True, passes_on=signal.SIGTERM)  # which make passes on
-            code = watched.run([*self._make, name], environment)
-            code = INTERRUPTED if watched.told else code
-            if code:
-                break
-        return code
+        """Runs targets one after the other, and none after one that failed; returns the last exit code."""
+        watched = Watched(patient=True, passes_on=signal.SIGTERM)  # which make, and who watches a target, pass on
+        code = watched.run(self._commands(names))
+        return INTERRUPTED if watched.told else code
+
+    def _commands(self, names: Sequence[str]) -> Iterator[list[str]]:
+        """Yields what the targets run, as make says: begun here, where the packages are loaded, and not each anew."""
+        make = [*self._make[:1], "-n", *self._make[1:], *names]
+        asked = subprocess.run(make, capture_output=True, text=True, check=False) if programs.FORKS else None
+        if asked is None or asked.returncode:  # what it cannot say it does, with all that it has to say of it
+            yield [*self._make, *names]
+            return
+        for line in asked.stdout.splitlines():
+            words = shlex.split(line)
+            yield words if programs.own(words) else ["sh", "-c", line]
 
     def chain(self, keep: bool) -> int:
         """Runs the chain, and deletes the endpoint unless it is to be kept."""
@@ -70,6 +82,8 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument("make", nargs=argparse.REMAINDER, help="-- and how make is called")
     options = parser.parse_args(arguments)
     whole = Whole(options.make[options.make[:1] == ["--"] :])
+    os.environ["MAKEFLAGS"] = _switches(os.environ.get("MAKEFLAGS", ""))
+    programs.load(("-m", "scripts.az_ml"))
     with alone(options.folder, f"make {'demo' if options.demo else 'all'} {options.call}"):
         if not options.demo:
             return whole.chain(options.keep)
