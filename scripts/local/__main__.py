@@ -17,6 +17,7 @@ from scripts import programs
 from scripts.errors import FAILED, USAGE, UserError, main
 from scripts.local import launcher
 from scripts.local.core.home import Home, locate
+from scripts.uncollected import uncollected
 
 WORKSPACE_KEYS = ("subscription_id", "resource_group", "workspace", "region")
 
@@ -192,8 +193,8 @@ def work() -> int:
     elif arguments.verb == "status":
         return show(home, arguments.output)
     elif arguments.verb == "serve":
-        from scripts.local.server import serve
-
+        with uncollected():
+            from scripts.local.server import serve
         serve(home)
     elif arguments.verb == "env":
         return environment(home, arguments)

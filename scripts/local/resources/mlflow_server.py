@@ -23,6 +23,7 @@ from scripts.local.core import tokens
 from scripts.local.core.state import State, Workspace
 from scripts.local.core.web import WORKSPACE, Call, Routes, reply
 from scripts.local.resources import mlflow_registry
+from scripts.uncollected import uncollected
 
 data = Routes()
 ARTIFACT_ROOT = "azureml://local"  # never used: both kinds of artifact get their own place below
@@ -40,12 +41,16 @@ class MlflowServer:
         self.thread = concurrent.futures.ThreadPoolExecutor(1, "mlflow")
         self.client: Any = None
         self.stores: dict[str, Any] = {}
+        self.opened: set[str] = set()
         self.base = ""
 
     async def open(self, *workspaces: Workspace) -> None:
         """Imports MLflow and opens the workspaces' databases (about 2 s) ahead of need, while the emulator serves."""
         await self._call(self._load)
         for workspace in workspaces:
+            if workspace.identifier in self.opened:  # every program that is led here names its workspace
+                continue
+            self.opened.add(workspace.identifier)
             for found in await self._call(self._registered, workspace):
                 mlflow_registry.adopt(self.state, workspace, found)
                 await self._call(self._forget, workspace, found.name)
@@ -78,9 +83,10 @@ class MlflowServer:
             "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true",  # the emulator's own check of the Host header stands
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
-        from sqlalchemy import event
+        with uncollected():
+            from sqlalchemy import event
 
-        from scripts.mlflow_private import SqlLoggedModel, SqlRun, app
+            from scripts.mlflow_private import SqlLoggedModel, SqlRun, app
 
         @event.listens_for(SqlRun, "init")  # before the reply to the run's creation is made of it
         def place_run(run: Any, arguments: Any, content: dict[str, Any]) -> None:
