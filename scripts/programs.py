@@ -5,6 +5,7 @@ Their words, output, signals and exit codes are those of a program that was star
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import importlib
 import io
@@ -131,10 +132,15 @@ class Forked:
                     os.dup2(stream if isinstance(stream, int) else stream.fileno(), number)
             for descriptor in held:
                 os.set_inheritable(descriptor, True)
-            _run(words, environment)
+            try:
+                _run(words, environment)
+            finally:
+                atexit._run_exitfuncs()  # what the packages would do at the end of a program, such as to tidy up
             code = 0
         except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else FAILED if end.code else 0
+            code = end.code if isinstance(end.code, int) else 0 if end.code is None else FAILED
+            if end.code is not None and not isinstance(end.code, int):
+                print(end.code, file=sys.stderr)
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:

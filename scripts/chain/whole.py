@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from scripts.errors import INTERRUPTED, main
 
 BEFORE = ("data", "compute", "finetune", "register")
 SERVED = ("deploy", "invoke")
+_QUOTED = re.compile(r"'[^']*'|\\'")  # what a shell takes as it is, as the Makefile's `quote` writes it
 
 
 class Whole:
@@ -43,10 +45,11 @@ class Whole:
         make = [*self._make[:1], "-n", *self._make[1:], *names]
         asked = subprocess.run(make, capture_output=True, text=True, check=False) if programs.FORKS else None
         if asked is None or asked.returncode:  # what it cannot say it does, with all that it has to say of it
-            yield [*self._make, *names]
+            yield from ([*self._make, name] for name in names)
             return
         for line in asked.stdout.splitlines():
-            words = shlex.split(line)
+            needs_a_shell = set(_QUOTED.sub("", line)) & set('|&;<>()$`\\"*?[#~')
+            words = [] if needs_a_shell else shlex.split(line)
             yield words if programs.own(words) else ["sh", "-c", line]
 
     def chain(self, keep: bool) -> int:
