@@ -90,6 +90,7 @@ def load(server: Server, options: argparse.Namespace, log: Callable[[str], None]
     begun = time.monotonic()
     try:
         process.quieten()
+        process.load()
         from scripts.local.scoring.batcher import Batcher
         from scripts.local.scoring.contract import Parameters
         from scripts.local.scoring.generator import Generator
