@@ -64,11 +64,13 @@ ifeq ($(BACKEND),local)
 override AZ        := $(or $(AZ),$(PY) -m scripts.az_ml)
 override PROMOTION := $(or $(PROMOTION),warn)
 online := $(PY) -m scripts.local run $(VALUES) --
+begin  := --begin '$(PY) -m scripts.local up'
 READY  := $(INSTALLED_local)
 DATA_FALLBACK := --fallback scripts/catalog/demo
 else ifeq ($(BACKEND),azure)
 override AZ := $(or $(AZ),az)
 online :=
+begin  :=
 READY  := $(INSTALLED_core) real-workspace
 DATA_FALLBACK :=
 else
@@ -85,7 +87,7 @@ step        = $(PY) -m scripts.chain $(VALUES) $(RUNS) $(AZ_OF_RUN)
 chain       = $(watch) $(step)
 # One step of the chain after the other, and one run at a time in an environment.
 make        = $(MAKE) --no-print-directory
-whole       = $(PY) -m scripts.chain.whole $(if $(KEEP),--keep)
+whole       = $(PY) -m scripts.chain.whole $(begin) $(if $(KEEP),--keep)
 # PREFLIGHT=warn goes on in spite of a failure, and the record in the state says so.
 gate        = $(online) $(PY) -m scripts.preflight $(VALUES) --az $(call quote,$(AZ)) --brief \
               --record $(RUN)/preflight.json $(if $(filter warn,$(PREFLIGHT)),--warn)

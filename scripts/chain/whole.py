@@ -82,12 +82,15 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument("--call", required=True, metavar="WORDS", help="what stands behind a target in sentences")
     parser.add_argument("--keep", action="store_true", help="leave the endpoint running")
     parser.add_argument("--demo", action="store_true", help="validate before, and stop the local Azure ML afterwards")
+    parser.add_argument("--begin", type=shlex.split, help="a program to be started meanwhile, without waiting for it")
     parser.add_argument("make", nargs=argparse.REMAINDER, help="-- and how make is called")
     options = parser.parse_args(arguments)
     whole = Whole(options.make[options.make[:1] == ["--"] :])
     os.environ["MAKEFLAGS"] = _switches(os.environ.get("MAKEFLAGS", ""))
-    programs.load(("-m", "scripts.az_ml"))
     with alone(options.folder, f"make {'demo' if options.demo else 'all'} {options.call}"):
+        if options.begin:  # who needs it waits for it, and says why where it does not come
+            programs.start(options.begin, capture=True, talks=False)
+        programs.load(("-m", "scripts.az_ml"))
         if not options.demo:
             return whole.chain(options.keep)
         code = whole.targets("validate") or whole.chain(options.keep)
