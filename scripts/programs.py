@@ -17,7 +17,6 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import IO, NoReturn
@@ -49,8 +48,9 @@ def own(words: Sequence[str]) -> list[str]:
 
 def load(words: Sequence[str]) -> None:
     """Imports what the programs of this project among the words need, where many of their kind are to be started."""
-    for option, name in pairwise(words) if FORKS else ():
-        if option == "-m" and name.startswith("scripts."):
+    for at in range(len(words)) if FORKS else ():
+        if own(words[at:]):
+            name = words[at + 2]
             module = importlib.import_module(name)
             if hasattr(module, "__path__"):
                 module = importlib.import_module(f"{name}.__main__")
@@ -86,8 +86,6 @@ def become(words: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
 
 class Forked:
     """A program in a copy of this process: of `subprocess.Popen` what is asked for here."""
-
-    stdin = None
 
     def __init__(
         self,

@@ -125,3 +125,18 @@ def test_a_copy_takes_signals_as_a_program_does_whatever_this_process_does_with_
         for number, handler in before.items():
             signal.signal(number, handler)
     assert heard == []
+
+
+@pytest.mark.skipif(not programs.FORKS, reason="programs are started here")
+def test_what_is_loaded_before_is_what_this_pythons_programs_need():
+    code = """
+import sys
+from scripts import programs
+for words in (["az", "ml"], ["/usr/bin/other", "-m", "scripts.az_ml"], [sys.executable, "-m", "scripts.local", "run"]):
+    programs.load(words)
+    assert "azure.ai.ml" not in sys.modules
+programs.load([sys.executable, "-m", "scripts.local", "run", "--", sys.executable, "-m", "scripts.az_ml"])
+assert "azure.ai.ml" in sys.modules and "azure.identity" in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

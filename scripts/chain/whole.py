@@ -90,7 +90,7 @@ def run(arguments: list[str] | None = None) -> int:
     with alone(options.folder, f"make {'demo' if options.demo else 'all'} {options.call}"):
         if options.begin:  # who needs it waits for it, and says why where it does not come
             programs.start(options.begin, capture=True, talks=False)
-        programs.load(("-m", "scripts.az_ml"))
+        programs.load((sys.executable, "-m", "scripts.az_ml"))
         if not options.demo:
             return whole.chain(options.keep)
         code = whole.targets("validate") or whole.chain(options.keep)
