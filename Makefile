@@ -73,11 +73,13 @@ ifeq ($(BACKEND),local)
 override AZ        := $(or $(AZ),$(PY) -m scripts.az_ml)
 override PROMOTION := $(or $(PROMOTION),warn)
 online := $(PY) -m scripts.local run $(VALUES) --
+begin  := --begin '$(PY) -m scripts.local up'
 READY  := $(INSTALLED_local)
 DATA_FALLBACK := --fallback scripts/catalog/demo
 else ifeq ($(BACKEND),azure)
 override AZ := $(or $(AZ),az)
 online :=
+begin  :=
 READY  := $(INSTALLED_core) real-workspace
 DATA_FALLBACK :=
 else
@@ -87,15 +89,18 @@ endif
 IN_PIPELINE = $(wildcard pipelines/$(ENV)/prepare)
 RUNS        = --folder $(RUN) --call 'ENV=$(ENV) BACKEND=$(BACKEND)'
 AZ_OF_RUN   = --az $(call quote,$(online) $(AZ))
-# Whoever stops a program that runs behind $(watch), the last line says what is left and what deletes it.
+# Whoever stops a program that runs behind $(watch), the last line says what is left and what deletes it; of several,
+# with --then between them, none is begun after one that failed.
 watch       = $(PY) -m scripts.chain.watch --env $(ENV) $(RUNS) $@ --
-chain       = $(watch) $(PY) -m scripts.chain $(VALUES) $(RUNS) $(AZ_OF_RUN)
+step        = $(PY) -m scripts.chain $(VALUES) $(RUNS) $(AZ_OF_RUN)
+chain       = $(watch) $(step)
 # One step of the chain after the other, and one run at a time in an environment.
 make        = $(MAKE) --no-print-directory
-whole       = $(PY) -m scripts.chain.whole $(if $(KEEP),--keep)
+whole       = $(PY) -m scripts.chain.whole $(begin) $(if $(KEEP),--keep)
 # PREFLIGHT=warn goes on in spite of a failure, and the record in the state says so.
-gate        = $(watch) $(online) $(PY) -m scripts.preflight $(VALUES) --az $(call quote,$(AZ)) --brief \
+gate        = $(online) $(PY) -m scripts.preflight $(VALUES) --az $(call quote,$(AZ)) --brief \
               --record $(RUN)/preflight.json $(if $(filter warn,$(PREFLIGHT)),--warn)
+promoted    = $(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN) --check $(if $(filter warn,$(PROMOTION)),--warn)
 
 # Goals follow each other: with -k, too, none is begun after one that failed.
 follow = $(if $(word 2,$(1)),$(eval $(word 2,$(1)): | $(word 1,$(1)))$(call follow,$(wordlist 2,$(words $(1)),$(1))))
@@ -151,8 +156,7 @@ compute: $(READY)  ## Create the GPU cluster if it is not there, or Failed
 	@$(chain) compute
 
 finetune: $(READY)  ## Submit the job (or go on with it) and wait for it; AGAIN=1 runs it anew, WAIT=0 only submits
-	@$(gate)
-	@$(chain) finetune $(if $(AGAIN),--again) $(if $(filter 0,$(WAIT)),--no-wait)
+	@$(watch) $(gate) --then $(step) finetune $(if $(AGAIN),--again) $(if $(filter 0,$(WAIT)),--no-wait)
 
 await: $(READY)  ## Wait for the job that was submitted, and check that it Completed (NAME=<job> of another machine)
 	@$(chain) await $(if $(NAME),--name=$(call quote,$(NAME)))
@@ -161,13 +165,10 @@ cancel: $(READY)  ## Cancel the job and wait until it has ended (NAME=<job> of a
 	@$(chain) cancel $(if $(NAME),--name=$(call quote,$(NAME)))
 
 register: $(READY)  ## Register the trained model; the service counts the versions, a tag names the job
-	@$(watch) $(online) $(PY) -m scripts.trained $(VALUES) --folder $(RUN)
-	@$(chain) register
+	@$(watch) $(online) $(PY) -m scripts.trained $(VALUES) --folder $(RUN) --then $(step) register
 
 deploy: $(READY)  ## Create or update endpoint and deployment, and give it all traffic (billed until undeploy)
-	@$(gate)
-	@$(watch) $(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN) --check $(if $(filter warn,$(PROMOTION)),--warn)
-	@$(chain) deploy
+	@$(watch) $(gate) --then $(promoted) --then $(step) deploy
 
 invoke: $(READY) $(if $(IN_PIPELINE),data-report)  ## Ask a held-out question and print the answer beside the true one (ROW=<number>)
 	@$(watch) $(online) $(PY) -m scripts.invoke $(VALUES) --row=$(call quote,$(or $(ROW),0)) $(RUNS) $(AZ_OF_RUN)
@@ -203,7 +204,7 @@ prepare: $(READY)
 	@$(watch) $(PY) -m scripts.dataset prepare $(if $(DATASET),--source=$(call quote,$(DATASET)) --set dataset.percent=100) $(VALUES) $(DATA_FALLBACK)
 
 gate: $(READY)
-	@$(gate)
+	@$(watch) $(gate)
 
 # Where the pipeline prepared the data, the questions to ask (and the report) come from its output.
 data-report: $(READY)

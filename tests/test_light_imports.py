@@ -44,8 +44,16 @@ def test_the_verbs_are_found():
 
 def test_help_of_every_verb_is_light():
     calls = [[verb, "--help"] for verb in VERBS] + [["az_ml", "job", "create", "--help"], ["chat.web", "--help"]]
+    calls += [["chain.watch", "--help"], ["chain.whole", "--help"]]
     for call, modules in loaded(calls).items():
         assert HEAVY & set(modules) == set(), call
+
+
+def test_who_watches_a_target_loads_no_library_but_yaml():
+    """Every target begins with it, and what it loads the target's programs find loaded."""
+    ((_, modules),) = loaded([["chain.watch", "--help"]]).items()
+    packages = {name.partition(".")[0] for name in modules if "cython" not in name} - set(sys.stdlib_module_names)
+    assert packages == {"scripts", "yaml"}
 
 
 def test_rendering_is_light():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sys
 import traceback
 from argparse import Namespace
@@ -13,6 +14,12 @@ from scripts import errors
 from scripts.az_ml import command_line, failures, online_verbs, output, session, verbs
 from scripts.az_ml.failures import PlainStream
 from scripts.azure import client
+
+
+def load() -> None:
+    """Imports what nearly every verb needs: for who runs many of them in copies of one process."""
+    client.import_sdk()
+    importlib.import_module("azure.identity")
 
 
 def verb_of(words: Sequence[str]) -> Callable[[Namespace], Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.az_ml import entities, session
+from scripts.azure import sdk_private
 from scripts.azure.client import ARM
 from scripts.errors import FAILED, UserError
 
@@ -171,7 +172,9 @@ def job_show(arguments: Namespace) -> Any:
 
 def job_stream(arguments: Namespace) -> None:
     """Follows the log until the job ends. A failed job is exit 1; a cancelled one is exit 0, as in the official CLI."""
-    session.client(arguments).jobs.stream(name=arguments.name)
+    client = session.client(arguments)
+    sdk_private.poll_as_told()
+    client.jobs.stream(name=arguments.name)
 
 
 def job_cancel(arguments: Namespace) -> None:

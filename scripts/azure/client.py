@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import logging
 from collections.abc import Mapping
 from typing import Any, Protocol
+
+from scripts.uncollected import uncollected
 
 ARM = "https://management.azure.com/.default"  # the audience of everything that Azure ML's own APIs take
 
@@ -20,15 +21,9 @@ class Values(Protocol):
 
 
 def import_sdk() -> Any:
-    """Imports azure.ai.ml and returns it, in half the time: without the garbage collector, which would walk over it."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    """Imports azure.ai.ml and returns it."""
+    with uncollected():
         sdk = importlib.import_module("azure.ai.ml")
-    finally:
-        gc.freeze()
-        if collecting:
-            gc.enable()
     from scripts.azure import sdk_private
 
     sdk_private.silence_experimental()

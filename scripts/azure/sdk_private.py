@@ -5,6 +5,7 @@ Each is looked up when it is needed; a test holds the list against the pinned ve
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ REGISTRY_STORAGE = "azure.ai.ml._utils._registry_utils:get_storage_details_for_r
 OUTPUT_URIS = "azure.ai.ml.operations:JobOperations._get_named_output_uri"
 DATASTORE_INFO = "azure.ai.ml._artifacts._artifact_utilities:get_datastore_info"
 STORAGE_CLIENT = "azure.ai.ml._artifacts._artifact_utilities:get_storage_client"
+POLLING = "azure.ai.ml.operations._run_history_constants:RunHistoryConstants"
+INTERVALS = ("_WAIT_COMPLETION_POLLING_INTERVAL_MIN", "_WAIT_COMPLETION_POLLING_INTERVAL_MAX")
 TO_DICT = (
     "azure.ai.ml.entities:AmlCompute._to_dict",
     "azure.ai.ml.entities:Data._to_dict",
@@ -51,6 +54,7 @@ TO_DICT = (
 PATHS = (
     *(SHOULD_SKIP_WARNING, ENUMERATIONS, SCHEMA_BASE, *SCHEMAS.values()),
     *(f"{path}.{DECLARED_FIELDS}" for path in SCHEMAS.values()),
+    *(f"{POLLING}.{interval}" for interval in INTERVALS),
     *(VALIDATE, TO_JOB, GET_MODEL, REGISTRY_STORAGE, OUTPUT_URIS, DATASTORE_INFO, STORAGE_CLIENT, *TO_DICT),
 )
 
@@ -63,6 +67,15 @@ def silence_experimental() -> None:
     module, name = SHOULD_SKIP_WARNING.split(":")
     look_up(PACKAGE, SHOULD_SKIP_WARNING)
     setattr(look_up(PACKAGE, module), name, lambda: True)
+
+
+def poll_as_told() -> None:
+    """Takes the seconds between two looks at a job from the environment of now: the SDK reads it as it is imported."""
+    for name in INTERVALS:
+        told = os.environ.get(f"AZUREML_RUN_POLLING_INTERVAL_{name[-3:]}")
+        look_up(PACKAGE, f"{POLLING}.{name}")
+        if told:
+            setattr(look_up(PACKAGE, POLLING), name, told)
 
 
 def to_dict(entity: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scripts import programs
 from scripts.chain.alone import held
 from scripts.chain.patience import Patience
 from scripts.errors import MISSING, CouldNotAskError, UserError, one_line
@@ -44,12 +45,13 @@ class Az:
 
     def __init__(self, program: Sequence[str], workspace: Sequence[str]) -> None:
         self._program, self._workspace = list(program), list(workspace)
+        self._loaded = False
 
     def run(self, *words: str) -> Answer:
         """Runs a short command and returns how it ended."""
         with self._start(words, shown=False) as process:
             out, err = process.communicate()
-        return Answer(process.returncode, out, err)
+        return Answer(process.wait(), out, err)
 
     def ask(self, what: str, *words: str) -> Any:
         """Returns what a command prints as JSON, None for what is not there; a CouldNotAskError where nobody can say.
@@ -76,7 +78,7 @@ class Az:
             while True:
                 try:
                     out, err = process.communicate(timeout=patience.next_look())
-                    return Answer(process.returncode, out or "", err or "")
+                    return Answer(process.wait(), out or "", err or "")
                 except subprocess.TimeoutExpired:
                     patience.look()
         except KeyboardInterrupt:
@@ -85,13 +87,13 @@ class Az:
         finally:
             self._end(process, signal.SIGTERM)
 
-    def _start(self, words: Sequence[str], shown: bool) -> subprocess.Popen[str]:
-        stream = None if shown else subprocess.PIPE
+    def _start(self, words: Sequence[str], shown: bool) -> subprocess.Popen[str] | programs.Forked:
+        if not self._loaded:
+            programs.load(self._program)
+            self._loaded = True
+        command = [*self._program, "ml", *words, *self._workspace]
         try:
-            return subprocess.Popen(
-                [*self._program, "ml", *words, *self._workspace],
-                stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, text=True, pass_fds=held(),
-            )  # fmt: skip
+            return programs.start(command, capture=not shown, talks=False, held=held())
         except FileNotFoundError:
             raise UserError(
                 f"{self._program[0]}: no such program; install the Azure CLI and its extension ml, or take this "
@@ -100,7 +102,7 @@ class Az:
             ) from None
 
     @staticmethod
-    def _end(process: subprocess.Popen[str], number: int) -> None:
+    def _end(process: subprocess.Popen[str] | programs.Forked, number: int) -> None:
         if process.poll() is None:
             process.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):

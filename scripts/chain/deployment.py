@@ -22,9 +22,9 @@ READ = r"does not have permissions for \S*environments/read"  # the same, of the
 
 def deploy(run: Run) -> None:
     """Makes sure of endpoint and deployment, in this order, and gives the deployment all traffic."""
-    model.confirmed(run)
+    version = model.confirmed(run)
     endpoint.ensure(run)
-    ensure(run)
+    ensure(run, version)
     name, on = run.name(*FILE), endpoint.name_of(run)
     words = ("-n", on, "--traffic", f"{name}=100", "-o", "none")
     answer = run.az.wait(_patience(run, on, name), "online-endpoint", "update", *words)
@@ -33,14 +33,13 @@ def deploy(run: Run) -> None:
     say(f"endpoint {on}: all traffic to {name}; billed until {run.make('undeploy')}")
 
 
-def ensure(run: Run) -> None:
-    """Creates or updates the deployment with the registered model; a UserError says what is left, billed.
+def ensure(run: Run, version: str) -> None:
+    """Creates or updates the deployment with a model (`name:version`); a UserError says what is left, billed.
 
     Azure refuses to update a deployment whose first provisioning failed, so then, and only then, it is deleted and
     created again. A deployment that was good once is only updated, whatever became of a later update.
     """
     name, on = run.name(*FILE), endpoint.name_of(run)
-    version = model.confirmed(run)
     words = ("-f", str(run.file(*FILE)), "--set", f"model=azureml:{version}", "-o", "none")
     handled: set[str] = set()
     while True:
@@ -84,7 +83,7 @@ def _renew_endpoint(run: Run, on: str) -> bool:
     if "succeeded" in endpoint.deployments(run, on).values():
         return False
     say(f"endpoint {on} was never made as a whole, so Azure takes no deployment on it; it is deleted and made again")
-    endpoint.delete(run, on)
+    endpoint.delete(run, on, endpoint.show(run, on))
     endpoint.ensure(run)
     return True
 

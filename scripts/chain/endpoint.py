@@ -55,7 +55,7 @@ def ensure(run: Run) -> None:
         if deleted:
             raise UserError(f"endpoint {name} is {state} again right after it was deleted; {_another(run)}", FAILED)
         say(f"endpoint {name} is in state {state.capitalize()} and serves nothing; it is deleted and created again")
-        delete(run, name)
+        delete(run, name, found)
         deleted = True
 
 
@@ -64,15 +64,15 @@ def settle(run: Run, name: str) -> None:
     _patience(run, name).until(lambda: state_of(show(run, name)), lambda state: state not in BUSY)
 
 
-def delete(run: Run, name: str) -> None:
-    """Deletes the endpoint with its deployments, and waits until the service knows it no more."""
+def delete(run: Run, name: str, found: Any) -> None:
+    """Deletes the endpoint, as it was `found`, with its deployments; waits until the service knows it no more."""
     say(
         f"deleting endpoint {name}: on Azure 6 to 8 minutes, up to 40 where a creation is still running; it is billed "
         "until then"
     )
     goes_on = left.deletion(name, run.call)
     patience = run.patience(f"endpoint {name}", "undeploy_minutes", goes_on, lambda: _seen(run, name))
-    if state_of(show(run, name)) not in ("", "deleting"):
+    if state_of(found) not in ("", "deleting"):
         answer = run.az.wait(patience, "online-endpoint", "delete", "-n", name, "--yes")
         if answer.code and state_of(show(run, name)) not in ("", "deleting"):
             raise refused(answer, f"endpoint {name} was not deleted, and is billed until it is")
@@ -82,8 +82,9 @@ def delete(run: Run, name: str) -> None:
 def undeploy(run: Run) -> None:
     """Deletes the endpoint if there is one."""
     name = name_of(run)
-    if show(run, name) is not None:
-        delete(run, name)
+    found = show(run, name)
+    if found is not None:
+        delete(run, name, found)
     say(f"no endpoint {name}: nothing is billed")
 
 

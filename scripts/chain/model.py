@@ -16,14 +16,20 @@ NOTHING_FOUND = "NoMatchingArtifactsFoundFromJob"
 
 
 def find(run: Run, job: str) -> str:
-    """Returns the newest version that a job's model is registered under, an empty text where there is none.
+    """Returns the newest version that a job's model is registered under, an empty text where there is none."""
+    return _newest(_versions(run), job)
 
-    That there is no model of this name yet is a 404, and no error.
-    """
+
+def _versions(run: Run) -> list[dict[str, str]]:
+    """Returns the versions of the model, each with its job; that there is none of this name yet is no error."""
     name = run.name(*FILE)
-    query = f"[?tags.{state.JOB_TAG}=='{job}'].version"
+    query = f"[].{{version: version, job: tags.{state.JOB_TAG}}}"
     found = run.az.ask(f"the versions of model {name}", "model", "list", "-n", name, "--query", query) or []
-    numbers = [int(version) for version in map(str, found) if version.isdecimal()]
+    return [{"version": str(each["version"]), "job": str(each["job"] or "")} for each in found]
+
+
+def _newest(versions: list[dict[str, str]], job: str) -> str:
+    numbers = [int(each["version"]) for each in versions if each["job"] == job and each["version"].isdecimal()]
     return str(max(numbers, default=""))
 
 
@@ -31,11 +37,12 @@ def register(run: Run) -> None:
     """Registers the model of the state's job, unless a version of the workspace belongs to that job already."""
     name = run.name(*FILE)
     job = state.require_completed(run.folder, run.environment)
-    version = find(run, job)
+    versions = _versions(run)
+    version = _newest(versions, job)
     if version:
         say(f"model {name}:{version} is the one of job {job} already")
     else:
-        _say_what_an_early_release_left(run, name)
+        _say_what_an_early_release_left(name, versions)
         version = _create(run, name, job)
     state.write(run.folder, "model-version", f"{version} {job}")
     say(f"model {name}:{version}")
@@ -102,10 +109,8 @@ def _version(printed: str) -> str:
     return version if version.isdecimal() else ""
 
 
-def _say_what_an_early_release_left(run: Run, name: str) -> None:
-    words = ("model", "list", "-n", name, "--query", "[].version")
-    versions = run.az.ask(f"the versions of model {name}", *words) or []
-    named = [version for version in map(str, versions) if not version.isdecimal()]
+def _say_what_an_early_release_left(name: str, versions: list[dict[str, str]]) -> None:
+    named = [each["version"] for each in versions if not each["version"].isdecimal()]
     if named:
         say(
             f"note: model {name} has {len(named)} versions with names ({named[0]} …), as the first releases of this "

@@ -1,6 +1,7 @@
-"""`python -m scripts.chain.watch … TARGET -- PROGRAM`: runs a target's program, and says what is left if it is stopped.
+"""`python -m scripts.chain.watch … TARGET -- PROGRAM [--then PROGRAM]`: a target's programs, and what is left of them.
 
-It is there before the program begins and after it ends, so its line is the last one, whoever was stopped, and however.
+They run one after the other, and none after one that failed. It is there before the first begins and after the last
+ends, so its line is the last one, whoever was stopped, and however.
 """
 
 from __future__ import annotations
@@ -11,41 +12,49 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
+from scripts import programs
 from scripts.chain.alone import alone, held
 from scripts.chain.left import left
 from scripts.chain.rendered import Rendered
 from scripts.errors import INTERRUPTED, MISSING, UserError, main
 
+THEN = "--then"
 GRACE = 3.0  # seconds until a Ctrl-C that reached only us is passed on
 TALKS = ("chat", "chat-web")  # they go on after a Ctrl-C, which stops an answer
 
 
 class Watched:
-    """One program in the foreground; `told` says whether we were told to stop while it ran."""
+    """Programs in the foreground; `told` says whether we were told to stop while they ran."""
 
     def __init__(self, patient: bool, passes_on: int = signal.SIGINT) -> None:
         self._patient, self._passes_on = patient, passes_on
-        self._program: subprocess.Popen[bytes] | None = None
+        self._program: subprocess.Popen[str] | programs.Forked | None = None
         self.told = False
 
-    def run(self, command: Sequence[str], environment: dict[str, str] | None = None) -> int:
-        """Runs it to its end and returns its exit code, 128 and more where a signal ended it.
+    def run(self, commands: Iterable[Sequence[str]]) -> int:
+        """Runs them in turn until one fails, and returns its exit code, 128 and more where a signal ended it.
 
-        A terminal sends Ctrl-C to it as well; all else is passed on as the Ctrl-C for which every program is ready.
+        A terminal sends Ctrl-C to them as well; all else is passed on as the Ctrl-C for which every program is ready.
         """
+        code = 0
         with _handled(self._hear):
-            try:
-                self._program = subprocess.Popen(command, env=environment, pass_fds=held())
-            except FileNotFoundError:
-                raise UserError(f"{command[0]}: no such program", MISSING) from None
-            if self.told:  # before there was a program to tell
-                self._tell(self._passes_on)
-            code = self._program.wait()
-            return code if code >= 0 else 128 - code
+            for command in commands:
+                code = code or (INTERRUPTED if self.told else self._one(command))
+        return code
+
+    def _one(self, command: Sequence[str]) -> int:
+        try:
+            self._program = programs.start(command, held=held())
+        except FileNotFoundError:
+            raise UserError(f"{command[0]}: no such program", MISSING) from None
+        if self.told:  # before there was a program to tell
+            self._tell(self._passes_on)
+        code = self._program.wait()
+        return code if code >= 0 else 128 - code
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         """Takes a signal, also while another one is taken: a terminal that is closed sends SIGHUP twice."""
@@ -74,6 +83,12 @@ def _handled(hear: Callable[[int, FrameType | None], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def _split(words: list[str]) -> list[list[str]]:
+    """Returns the programs that `--then` stands between."""
+    ends = [number for number, word in enumerate(words) if word == THEN]
+    return [words[begin:end] for begin, end in zip([0, *(end + 1 for end in ends)], [*ends, None], strict=True)]
+
+
 def run(arguments: list[str] | None = None) -> int:
     """The command: see `--help`."""
     parser = argparse.ArgumentParser(prog="python -m scripts.chain.watch", description=__doc__)
@@ -81,7 +96,7 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument("--env", required=True)
     parser.add_argument("--folder", type=Path, required=True, help="the run's state, for example .runs/dev/azure")
     parser.add_argument("--call", required=True, metavar="WORDS", help="what stands behind a target in sentences")
-    parser.add_argument("program", nargs=argparse.REMAINDER, help="-- and the program with its arguments")
+    parser.add_argument("programs", nargs=argparse.REMAINDER, help="-- and a program, with --then before further ones")
     options = parser.parse_args(arguments)
     watched = Watched(options.target in TALKS)
     # What a run of the environment has prepared, and registers or trains on by and by, is not replaced under it.
@@ -89,7 +104,7 @@ def run(arguments: list[str] | None = None) -> int:
         alone(options.folder, f"make data {options.call}") if options.target == "prepare" else contextlib.nullcontext()
     )
     with turn:
-        code = watched.run(options.program[options.program[:1] == ["--"] :])
+        code = watched.run(_split(options.programs[options.programs[:1] == ["--"] :]))
     if code >= 128:  # whoever stopped it; a program that failed has said why
         how = "interrupted" if code == INTERRUPTED or watched.told else f"killed by signal {code - 128}"
         rest = left(options.target, Rendered(options.env), options.folder, options.call)

@@ -1,5 +1,7 @@
 """`python -m scripts.chain.whole … -- make`: the whole chain, a target after the other, and one run at a time.
 
+What a target runs the Makefile says; it is begun from here, so that one process loads Azure's SDK for all of them.
+
 Without --keep the endpoint is deleted at the end, also where a target failed or Ctrl-C came after its making was begun.
 """
 
@@ -7,10 +9,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
+import shlex
 import signal
+import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from scripts import programs
 from scripts.chain.alone import alone
 from scripts.chain.run import say
 from scripts.chain.watch import Watched
@@ -18,6 +25,7 @@ from scripts.errors import INTERRUPTED, main
 
 BEFORE = ("data", "compute", "finetune", "register")
 SERVED = ("deploy", "invoke")
+_QUOTED = re.compile(r"'[^']*'|\\'")  # what a shell takes as it is, as the Makefile's `quote` writes it
 
 
 class Whole:
@@ -27,15 +35,22 @@ class Whole:
         self._make = make
 
     def targets(self, *names: str) -> int:
-        """Calls targets one after the other, and none after one that failed; returns the last exit code."""
-        code, environment = 0, {**os.environ, "MAKEFLAGS": _switches(os.environ.get("MAKEFLAGS", ""))}
-        for name in names:
-            watched = Watched(patient=True, passes_on=signal.SIGTERM)  # which make passes on
-            code = watched.run([*self._make, name], environment)
-            code = INTERRUPTED if watched.told else code
-            if code:
-                break
-        return code
+        """Runs targets one after the other, and none after one that failed; returns the last exit code."""
+        watched = Watched(patient=True, passes_on=signal.SIGTERM)  # which make, and who watches a target, pass on
+        code = watched.run(self._commands(names))
+        return INTERRUPTED if watched.told else code
+
+    def _commands(self, names: Sequence[str]) -> Iterator[list[str]]:
+        """Yields what the targets run, as make says: begun here, where the packages are loaded, and not each anew."""
+        make = [*self._make[:1], "-n", *self._make[1:], *names]
+        asked = subprocess.run(make, capture_output=True, text=True, check=False) if programs.FORKS else None
+        if asked is None or asked.returncode:  # what it cannot say it does, with all that it has to say of it
+            yield from ([*self._make, name] for name in names)
+            return
+        for line in asked.stdout.splitlines():
+            needs_a_shell = set(_QUOTED.sub("", line)) & set('|&;<>()$`\\"*?[#~')
+            words = [] if needs_a_shell else shlex.split(line)
+            yield words if programs.own(words) else ["sh", "-c", line]
 
     def chain(self, keep: bool) -> int:
         """Runs the chain, and deletes the endpoint unless it is to be kept."""
@@ -73,10 +88,15 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument("--call", required=True, metavar="WORDS", help="what stands behind a target in sentences")
     parser.add_argument("--keep", action="store_true", help="leave the endpoint running")
     parser.add_argument("--demo", action="store_true", help="validate before, and stop the local Azure ML afterwards")
+    parser.add_argument("--begin", type=shlex.split, help="a program to be started meanwhile, without waiting for it")
     parser.add_argument("make", nargs=argparse.REMAINDER, help="-- and how make is called")
     options = parser.parse_args(arguments)
     whole = Whole(options.make[options.make[:1] == ["--"] :])
+    os.environ["MAKEFLAGS"] = _switches(os.environ.get("MAKEFLAGS", ""))
     with alone(options.folder, f"make {'demo' if options.demo else 'all'} {options.call}"):
+        if options.begin:  # who needs it waits for it, and says why where it does not come
+            programs.start(options.begin, capture=True, talks=False)
+        programs.load((sys.executable, "-m", "scripts.az_ml"))
         if not options.demo:
             return whole.chain(options.keep)
         code = whole.targets("validate") or whole.chain(options.keep)

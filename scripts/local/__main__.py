@@ -13,9 +13,11 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from scripts import programs
 from scripts.errors import FAILED, USAGE, UserError, main
 from scripts.local import launcher
 from scripts.local.core.home import Home, locate
+from scripts.uncollected import uncollected
 
 WORKSPACE_KEYS = ("subscription_id", "resource_group", "workspace", "region")
 
@@ -101,7 +103,7 @@ def prepare(home: Home, arguments: argparse.Namespace, az: str | None) -> dict[s
 
 
 def run(home: Home, arguments: argparse.Namespace) -> int:
-    """Replaces this process by the program, with the environment that leads it to the emulator."""
+    """Goes on as the program, with the environment that leads it to the emulator."""
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
         raise UserError("run needs a program: python -m scripts.local run --env demo -- az ml job list", USAGE)
@@ -117,8 +119,7 @@ def run(home: Home, arguments: argparse.Namespace) -> int:
     az = program if name == "az" else None if name.startswith("python") else shutil.which("az")
     variables = prepare(home, arguments, az)
     sys.stdout.flush()
-    os.execve(program, command, variables)
-    return 0
+    programs.become([program, *command[1:]], variables)
 
 
 def environment(home: Home, arguments: argparse.Namespace) -> int:
@@ -214,8 +215,8 @@ def work() -> int:
     elif arguments.verb == "status":
         return show(home, arguments.output)
     elif arguments.verb == "serve":
-        from scripts.local.server import serve
-
+        with uncollected():
+            from scripts.local.server import serve
         serve(home)
     elif arguments.verb == "env":
         return environment(home, arguments)

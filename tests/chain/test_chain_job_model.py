@@ -147,7 +147,7 @@ def test_the_place_is_registered_where_the_output_is_not_found(completed, capsys
 
 
 def test_a_version_that_is_not_printed_is_looked_up(completed):
-    completed.say("model list", {"code": 3}, {"code": 3}, {"out": '["4"]'})
+    completed.say("model list", {"code": 3}, {"out": '[{"version": "4", "job": "demo-1"}]'})
     completed.say("model create", {"out": ""})
     model.register(completed.run)
     assert state.model_version(completed.folder, "demo") == ("4", "demo-1")

@@ -21,8 +21,9 @@ pytestmark = pytest.mark.slow
 FAST = {"AZUREML_LOCAL_ENGINE": "tests.local.fakes.engine", "AZUREML_LOCAL_SCORING": "tests.local.fakes.scoring"}
 # What is called and killed; what is called then, where it is not the same.
 TARGETS = (("data",), ("compute",), ("finetune", "AGAIN=1"), ("register",), ("deploy",), ("undeploy",))
-# Whose command line has which words, the first that is found; None is make itself, with all that it started.
-VICTIMS = ("scripts.chain.watch", "scripts.chain --env", "scripts.az_ml", "scripts.local serve", "make", None)
+# How deep: make runs who watches, that one the step, and the step az. None is all of them at once.
+MAKE, WATCH, STEP, AZ, EMULATOR = 0, 1, 2, 3, "the emulator"
+VICTIMS = (WATCH, STEP, AZ, EMULATOR, MAKE, None)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def kill(chain, words, victim, seconds):
     if victim is None and met:
         os.killpg(process.pid, signal.SIGKILL)
     elif met:
-        found = [each for each in processes(chain, process.pid) if victim in command_line(each)]
+        found = emulator(chain) if victim == EMULATOR else below(process.pid, victim)
         met = bool(found)
         for each in found[-1:]:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -60,18 +61,19 @@ def kill(chain, words, victim, seconds):
     return met
 
 
-def processes(chain, pid):
-    """What the call runs, and the emulator that it runs on."""
-    found = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    with contextlib.suppress(OSError, ValueError, psutil.NoSuchProcess):
-        found.append(psutil.Process(int((chain.home / "serve.lock").read_text())))
+def below(pid, depth):
+    """The processes so many steps below one."""
+    found = [psutil.Process(pid)]
+    for _ in range(depth):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found = [child for each in found for child in each.children()]
     return found
 
 
-def command_line(process):
-    with contextlib.suppress(psutil.Error):
-        return " ".join(process.cmdline())
-    return ""
+def emulator(chain):
+    with contextlib.suppress(OSError, ValueError, psutil.NoSuchProcess):
+        return [psutil.Process(int((chain.home / "serve.lock").read_text()))]
+    return []
 
 
 def prepare(chain, target):
@@ -94,7 +96,7 @@ def campaign(chain, cases, seed):
 
 
 def test_one_repeat_is_enough(chain):
-    assert campaign(chain, [(("finetune", "AGAIN=1"), "scripts.az_ml"), (("register",), None)], seed=1) <= 2
+    assert campaign(chain, [(("finetune", "AGAIN=1"), AZ), (("register",), None)], seed=1) <= 2
     assert_nothing_is_there_twice(chain)
 
 

@@ -52,6 +52,7 @@ def run(job: Job, follower: threads.Follower) -> None:
         values = validation.run(job)
         tracker.parameters({name: values[name] for name in job.inputs if name not in component_rules.PATHS})
     with job.step(STEPS[1]):
+        process.load()
         base = model_import.run(job, values)
         tokenizer = base.tokenizer()
     with job.step(STEPS[2]):

@@ -23,6 +23,7 @@ from scripts.local.engine.checkpoints import all_in
 from scripts.local.engine.job_folder import Job
 from scripts.local.engine.model_import import FINETUNE_CONFIG, BaseModel
 from scripts.local.engine.preprocess import Data
+from scripts.uncollected import uncollected
 
 PACKAGES = ("mlflow-skinny", "torch", "transformers", "accelerate", "safetensors", "pandas")
 
@@ -31,7 +32,8 @@ def run(
     job: Job, values: dict[str, Any], base: BaseModel, data: Data, tokenizer: Any, model: Any, summary: dict[str, Any]
 ) -> None:
     """Writes both outputs of the component."""
-    import mlflow.transformers
+    with uncollected():
+        import mlflow.transformers
 
     target = job.outputs["mlflow_model_folder"]
     partial = fresh(target)

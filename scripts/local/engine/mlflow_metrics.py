@@ -16,6 +16,7 @@ from typing import Any
 
 from scripts.errors import one_line
 from scripts.local.engine.job_folder import Tracking
+from scripts.uncollected import uncollected
 
 # A local server answers in milliseconds; MLflow's own defaults (120 s, 7 retries) would outlive the job.
 PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "10", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
@@ -64,8 +65,9 @@ class Tracker:
 
     def _work(self) -> None:
         try:
-            from mlflow import MlflowClient
-            from mlflow.entities import Metric, Param, RunTag
+            with uncollected():
+                from mlflow import MlflowClient
+                from mlflow.entities import Metric, Param, RunTag
 
             client: Any = MlflowClient(self._uri)
         except Exception as error:  # whatever is wrong with metrics, the training must not die of it

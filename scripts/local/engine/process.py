@@ -8,6 +8,9 @@ import stat
 import sys
 import threading
 import warnings
+from importlib import import_module
+
+from scripts.uncollected import uncollected
 
 CANCELLED = 143  # 128 + SIGTERM, as shells number it
 
@@ -31,12 +34,21 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
 
 
+def load() -> None:
+    """Imports what reads, trains and serves a model; has to be called after `quieten`, and before any of it is used."""
+    with uncollected():
+        import_module("torch")
+        for name in ("AttentionInterface", "AutoConfig", "AutoModelForCausalLM", "AutoTokenizer", "PreTrainedModel"):
+            getattr(import_module("transformers"), name)  # which imports them
+
+
 def quieten() -> None:
     """Turns off the libraries' bars, warnings and network; has to be called before transformers is imported."""
     warnings.filterwarnings("ignore")
     os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_PROGRESS_BARS="1", TRANSFORMERS_VERBOSITY="error")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
-    from transformers.utils import logging
+    with uncollected():
+        from transformers.utils import logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()

@@ -27,6 +27,7 @@ from scripts.local.core.state import State, Workspace
 from scripts.local.core.store import check_database
 from scripts.local.core.web import WORKSPACE, Call, Routes, reply
 from scripts.local.resources import mlflow_registry
+from scripts.uncollected import uncollected
 
 data = Routes()
 ARTIFACT_ROOT = "azureml://local"  # never used: both kinds of artifact get their own place below
@@ -46,12 +47,16 @@ class MlflowServer:
         self.thread = concurrent.futures.ThreadPoolExecutor(1, "mlflow")
         self.client: Any = None
         self.stores: dict[str, Any] = {}
+        self.opened: set[str] = set()
         self.base = ""
 
     async def open(self, *workspaces: Workspace) -> None:
         """Imports MLflow and opens the workspaces' databases (about 2 s) ahead of need, while the emulator serves."""
         await self._call(self._load)
         for workspace in workspaces:
+            if workspace.identifier in self.opened:  # every program that is led here names its workspace
+                continue
+            self.opened.add(workspace.identifier)
             for found in await self._call(self._registered, workspace):
                 mlflow_registry.adopt(self.state, workspace, found)
                 await self._call(self._forget, workspace, found.name)
@@ -84,9 +89,10 @@ class MlflowServer:
             "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true",  # the emulator's own check of the Host header stands
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
-        from sqlalchemy import event
+        with uncollected():
+            from sqlalchemy import event
 
-        from scripts.mlflow_private import SqlLoggedModel, SqlRun, app
+            from scripts.mlflow_private import SqlLoggedModel, SqlRun, app
 
         @event.listens_for(SqlRun, "init")  # before the reply to the run's creation is made of it
         def place_run(run: Any, arguments: Any, content: dict[str, Any]) -> None:
@@ -204,8 +210,16 @@ def _create(path: Path) -> None:
     for left in path.parent.glob(f"{partial.name}*"):
         left.unlink()
     engine = sqlalchemy.create_engine(f"sqlite:///{partial}")
+
+    @sqlalchemy.event.listens_for(engine, "connect")
+    def hurry(connection: Any, record: Any) -> None:  # hundreds of steps need not be on the disk one by one
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute("PRAGMA journal_mode=MEMORY")
+
     initialize_tables(engine)
     engine.dispose()
+    with partial.open("rb") as made:
+        os.fsync(made.fileno())
     partial.rename(path)
 
 

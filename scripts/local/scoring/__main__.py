@@ -51,6 +51,8 @@ def main() -> int:
     if not (options.model_dir / model_folder.DESCRIPTION).is_file():  # before the imports, which take seconds
         log(f"error: {options.model_dir}: no file MLmodel, so this is not the folder of an MLflow model.")
         return FAILED
+    process.quieten()
+    process.load()
     import uvicorn
 
     from scripts import slow_clients
@@ -89,7 +91,6 @@ def load(server: Server, options: argparse.Namespace, log: Callable[[str], None]
     """Loads the model and answers one token, then lets the server be healthy; ends the process if that fails."""
     begun = time.monotonic()
     try:
-        process.quieten()
         from scripts.local.scoring.batcher import Batcher
         from scripts.local.scoring.contract import Parameters
         from scripts.local.scoring.generator import Generator
