@@ -12,6 +12,7 @@ from scripts.conversation import model_folder
 from scripts.conversation import tokens as chat
 from scripts.errors import UserError
 from scripts.local.engine import lora, threads
+from scripts.local.scoring import blocked
 from scripts.local.scoring.cache import NAME, Cache, Part, trim
 from scripts.local.scoring.contract import BadRequest, Parameters
 
@@ -251,8 +252,9 @@ def load(folder: Path) -> tuple[Any, Any, bool]:
             f"{weights}: the tokenizer has no chat template, so a conversation cannot be turned into tokens."
         )
     model = lora.merged(AutoModelForCausalLM.from_pretrained(weights, dtype="auto"), folder)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return model.to(device), tokenizer, model_folder.system_role_supported(folder)
+    model = model.to("cuda" if torch.cuda.is_available() else "cpu")
+    blocked.put_in_blocks(model)
+    return model, tokenizer, model_folder.system_role_supported(folder)
 
 
 def _ends(model: Any, tokenizer: Any) -> set[int]:
