@@ -78,7 +78,7 @@ class Emulated:
         return workspace, MLClient(credential, registry_name="azureml", show_progress=False)
 
 
-LONG = ("chain", "az_ml")  # folders with stories that take minutes
+LONG = ("chain", "az_ml")  # folders with stories that take minutes, the longest first
 WORKSPACE = {
     "subscription_id": "11111111-2222-3333-4444-555555555555",
     "resource_group": "tests",
@@ -88,9 +88,13 @@ WORKSPACE = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begins with the files that take minutes: the other processes run the fast ones meanwhile, and nobody waits."""
-    long = {item.path for item in items if item.get_closest_marker("slow") and item.path.parent.name in LONG}
-    items.sort(key=lambda item: item.path not in long)
+    """Begins with the files that take minutes, then those that train or serve; the fast ones fill what time is left.
+
+    A process is given two files at first, so what comes fifth waits for what came first.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    rank = {folder: place for place, folder in enumerate(LONG)}
+    items.sort(key=lambda item: (item.path not in slow, rank.get(item.path.parent.name, len(LONG))))
 
 
 def new_home(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -31,13 +31,13 @@ def test_session(session: Path, tmp_path: Path):
 
 
 def copy_of_the_project(folder: Path) -> Path:
-    """Returns a fresh copy of the project's authored files."""
+    """Returns a fresh copy of the project's authored files, with what Python has compiled of them."""
     project = folder / "project"
     project.mkdir()
     for name in AUTHORED:
         source, target = ROOT / name, project / name
         if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copy2)
+            shutil.copytree(source, target)
         else:
             shutil.copy2(source, target)
     return project

@@ -1,34 +1,49 @@
 """The chain as a user runs it: the real Makefile over the real verbs, on Azure ML on localhost, with real training.
 
-Its tests lie in several files, since a file is run by one process.
+Its tests lie in several files, since a file is run by one process. `chain` trains and serves in earnest, where that
+matters; `fast` has the tests' own engine and scoring, which take no time.
 """
 
+import contextlib
+import io
 import os
-import shutil
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from scripts import state
+from scripts import state, workspace
+from scripts.az_ml import __main__ as az_ml
 from scripts.chain import model
 from scripts.files import ROOT
+from scripts.local.__main__ import WORKSPACE_KEYS
+from scripts.values.read import load
 from tests.az_ml.test_az_makefile import faults
 from tests.chain.world import World
-from tests.conftest import new_home
-from tests.test_acceptance import AUTHORED
+from tests.conftest import Emulated, enter, new_home
+from tests.local.conftest import FAKES
+from tests.test_acceptance import copy_of_the_project
 
 VENV = Path(sys.executable).parent.parent
 SHORT_TRAINING = "training:\n  max_steps: 2\n"
+VALUES = load("demo", check=False)
+TRAINS_ON = "trains-on"  # a file in the home, as long as which is there the tests' engine goes on
 
 
 class Chain:
-    """A fresh copy of what is authored, as a clone has it, and the home of the local Azure ML that it runs on."""
+    """A fresh copy of what is authored, as a clone has it, and the Azure ML on localhost that it runs on."""
 
-    def __init__(self, project: Path, home: Path) -> None:
-        self.project, self.home = project, home
+    def __init__(self, folder: Path, home: Path, extra: dict[str, str]) -> None:
+        self.project, self.home = copy_of_the_project(folder), home
+        self.emulated = Emulated(home, {key: str(VALUES.data["azure"][key]) for key in WORKSPACE_KEYS}, extra)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment in which a user calls the targets."""
+        return os.environ | self.emulated.extra | {"AZUREML_LOCAL_HOME": str(self.home)}
 
     @staticmethod
     def words(*words: str) -> list[str]:
@@ -40,58 +55,63 @@ class Chain:
 
         `code`: 0 where they have to go well, another one where not, None where it does not matter.
         """
-        done = self._run(self.words(*words), stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT, timeout=400)
+        done = subprocess.run(
+            self.words(*words), cwd=self.project, env=self.env, text=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=400,
+        )  # fmt: skip
         assert code is None or (done.returncode == 0) == (code == 0), done.stdout
         return done.stdout
 
     def az(self, *words: str) -> str:
-        """Runs `az ml` in demo's workspace and returns what it prints."""
-        command = [sys.executable, "-m", "scripts.local", "run", "--env", "demo", "--"]
-        command += [sys.executable, "-m", "scripts.az_ml", "ml", *words]
-        return self._run([*command, "-g", "my-resource-group", "-w", "demo-workspace"], check=True).stdout.strip()
+        """Runs `az ml` in demo's workspace, in this process, and returns what it prints."""
+        self.emulated.up()
+        patch, out = enter(self.emulated), io.StringIO()
+        try:
+            with contextlib.redirect_stdout(out):
+                assert az_ml.run(["ml", *words, *shlex.split(workspace.options(VALUES))]) == 0
+        finally:
+            patch.undo()
+        return out.getvalue().strip()
 
     def local(self, *words: str) -> None:
         """Runs a verb of the local Azure ML."""
-        self._run([sys.executable, "-m", "scripts.local", *words], check=True)
+        subprocess.run([sys.executable, "-m", "scripts.local", *words], cwd=self.project, env=self.env, check=True)
 
-    def _run(self, command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, cwd=self.project, env=environment(self.home), text=True, stdout=subprocess.PIPE, **options
-        )
+    @contextlib.contextmanager
+    def training(self) -> Iterator[None]:
+        """Has the tests' own engine train for as long as the context lasts."""
+        (self.home / TRAINS_ON).touch()
+        yield
+        (self.home / TRAINS_ON).unlink()
 
     @property
     def job(self) -> str:
         """The name of demo's job."""
         return (self.project / ".runs/demo/local/job").read_text().strip()
 
-
-def environment(home: Path) -> dict[str, str]:
-    return os.environ | {"AZUREML_LOCAL_HOME": str(home)}
+    def versions(self, name: str = "SmolLM2-135M-Instruct-azureml-chat") -> list[list[str]]:
+        """Returns the model's versions, newest first, each with the job of its tag."""
+        shown = self.az("model", "list", "-n", name, "--query", "[].[version, tags.job]", "-o", "tsv")
+        return [line.split() for line in shown.splitlines()]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """The home of a local Azure ML that trains for two steps."""
-    folder = new_home(tmp_path_factory)
-    (folder / "settings.yaml").write_text(SHORT_TRAINING)
-    yield folder
-    subprocess.run([sys.executable, "-m", "scripts.local", "down"], cwd=ROOT, env=environment(folder), check=True)
+def chain(tmp_path_factory):
+    """A project on an Azure ML that trains for two steps, and serves what it trained."""
+    home = new_home(tmp_path_factory)
+    (home / "settings.yaml").write_text(SHORT_TRAINING)
+    made = Chain(tmp_path_factory.mktemp("clone"), home, {})
+    yield made
+    made.emulated.down()
 
 
-def copied(project: Path, home: Path) -> Chain:
-    """Copies what is authored into a folder, and returns the chain of it."""
-    for name in AUTHORED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, project / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(source, project / name)
-    return Chain(project, home)
-
-
-@pytest.fixture
-def chain(tmp_path: Path, home: Path) -> Chain:
-    return copied(tmp_path, home)
+@pytest.fixture(scope="module")
+def fast(tmp_path_factory):
+    """A project on an Azure ML that only seems to train and to serve."""
+    made = Chain(tmp_path_factory.mktemp("clone"), tmp_path_factory.mktemp("home"), FAKES)
+    (made.project / "tests").symlink_to(ROOT / "tests")
+    yield made
+    made.emulated.down()
 
 
 @pytest.fixture

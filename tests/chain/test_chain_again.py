@@ -1,28 +1,53 @@
-"""The chain after what was not made, cancelled or failed: the same command goes on. The bad day meets every fault."""
+"""The chain after what was not made, cancelled, failed, lost or killed: the same command goes on.
+
+The bad day meets every fault, and test_chain_killed.py kills everything.
+"""
+
+import shutil
 
 import pytest
 
+from tests.chain.test_chain_killed import assert_nothing_is_there_twice, kill
+
 pytestmark = pytest.mark.slow
+MODEL = "SmolLM2-135M-Instruct-azureml-chat"
 
 
-def test_the_same_command_goes_on(chain):
-    chain.make("local-fault", "NAME=compute-provisioning-failed")
-    assert "compute gpu-cluster was not made" in chain.make("data", "compute", "ENV=demo", code=2)
-    chain.make("local-fault", "NAME=compute-provisioning-failed", "CLEAR=1")
-    assert "is in state Failed, which runs no job; it is deleted and made again" in chain.make("compute", "ENV=demo")
+def test_the_same_command_goes_on(fast):
+    fast.make("local-fault", "NAME=compute-provisioning-failed")
+    assert "compute gpu-cluster was not made" in fast.make("data", "compute", "ENV=demo", code=2)
+    fast.make("local-fault", "NAME=compute-provisioning-failed", "CLEAR=1")
+    assert "is in state Failed, which runs no job; it is deleted and made again" in fast.make("compute", "ENV=demo")
 
-    chain.make("finetune", "ENV=demo", "WAIT=0")
-    cancelled = chain.job
-    assert f"job {cancelled}: Canceled" in chain.make("cancel", "ENV=demo")
-    assert "there is nothing to cancel" in chain.make("cancel", "ENV=demo")
-    assert f"job {cancelled} is Canceled, not Completed" in chain.make("await", "ENV=demo", code=2)
+    with fast.training():
+        fast.make("finetune", "ENV=demo", "WAIT=0")
+        cancelled = fast.job
+        assert f"job {cancelled}: Canceled" in fast.make("cancel", "ENV=demo")
+    assert "there is nothing to cancel" in fast.make("cancel", "ENV=demo")
+    assert f"job {cancelled} is Canceled, not Completed" in fast.make("await", "ENV=demo", code=2)
 
-    chain.make("local-fault", "NAME=job-out-of-memory")
-    shown = chain.make("finetune", "ENV=demo", code=2)
-    failed = chain.job
+    fast.local("fault", "job-out-of-memory", "--times", "1")
+    shown = fast.make("finetune", "ENV=demo", code=2)
+    failed = fast.job
     assert failed != cancelled
     assert f"job {failed} is Failed, not Completed" in shown
     assert "Traceback" not in shown
-    chain.make("local-fault", "NAME=job-out-of-memory", "CLEAR=1")
-    assert "Completed" in chain.make("finetune", "ENV=demo")
-    assert chain.job not in (cancelled, failed)
+    assert "Completed" in fast.make("finetune", "register", "ENV=demo")
+    job = fast.job
+    assert job not in (cancelled, failed)
+    assert fast.versions() == [["1", job]]
+
+    with fast.training():
+        # The name is there before the job, which is being made then.
+        assert kill(fast, ("finetune", "AGAIN=1"), None, 60, when=lambda: fast.job != job)
+        fast.make("finetune", "ENV=demo", "WAIT=0")  # one repeat is enough: another job, which is another version
+        assert "make await ENV=demo BACKEND=local waits for the job" in fast.make("register", "ENV=demo", code=2)
+    for _ in range(2):
+        shown = fast.make("await", "register", "ENV=demo")
+    assert f"model {MODEL}:2 is the one of job {fast.job} already" in shown
+    assert fast.versions() == [["2", fast.job], ["1", job]]
+    shutil.rmtree(fast.project / ".runs")  # the state may be lost: the workspace knows what belongs to what
+    again = fast.make("data", "compute", "finetune", "register", "ENV=demo")
+    assert f"model {MODEL}:1 is the one of job {job} already" in again
+    assert len(fast.versions()) == 2
+    assert_nothing_is_there_twice(fast)

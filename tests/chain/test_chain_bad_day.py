@@ -14,7 +14,6 @@ import time
 import pytest
 
 from scripts.local.core.faults import FAULTS
-from tests.chain.conftest import copied, environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 MODEL = "SmolLM2-135M-Instruct-azureml-chat"
@@ -86,7 +85,7 @@ class Day:
         """Calls targets, sends Ctrl-C some seconds after a line that holds `at`, and returns what they print."""
         process = subprocess.Popen(
             self.chain.words(*words, "ENV=demo", "PREFLIGHT=warn"), cwd=self.chain.project, text=True,
-            env=environment(self.chain.home), start_new_session=True, stdin=subprocess.DEVNULL,
+            env=self.chain.env, start_new_session=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which a shell's & had ignored
         )  # fmt: skip
@@ -116,8 +115,8 @@ class Day:
 
 
 @pytest.fixture(scope="module")
-def day(tmp_path_factory, home):
-    made = Day(copied(tmp_path_factory.mktemp("project"), home))
+def day(chain):
+    made = Day(chain)
     made.good("data", "compute", "finetune", "register")
     return made
 

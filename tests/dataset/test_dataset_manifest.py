@@ -86,7 +86,7 @@ def readers(root: Path, settings: Settings) -> Iterator[Any]:
     yield lambda: prepare(settings, folder, say=lambda line: None, stream=None, plan=partial(run_plan, VALUES))
 
 
-@pytest.mark.parametrize("count", [40, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [20, pytest.param(1000, marks=pytest.mark.long)])
 def test_mutated_manifests_are_right_or_a_sentence(
     made: tuple[Path, Settings, dict[str, Any]], count: int, capsys: pytest.CaptureFixture[str]
 ) -> None:

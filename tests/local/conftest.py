@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -151,13 +151,20 @@ def fake_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated
     emulated.down()
 
 
+@contextlib.contextmanager
+def entered(emulated: Emulated, folder: Path) -> Iterator[Local]:
+    """An emulator with the SDK's clients, in whose environment this process is."""
+    patch = enter(emulated)
+    patch.setenv("MLFLOW_TRACKING_TOKEN", "")  # a test may give it a value
+    yield Local(emulated, folder, *emulated.clients())
+    patch.undo()
+
+
 @pytest.fixture
 def local(fake_emulator: Emulated, tmp_path: Path) -> Iterator[Local]:
     """The emulator with fakes and the SDK's clients; the test runs in the emulator's environment."""
-    patch = enter(fake_emulator)
-    patch.setenv("MLFLOW_TRACKING_TOKEN", "")  # a test may give it a value
-    yield Local(fake_emulator, tmp_path, *fake_emulator.clients())
-    patch.undo()
+    with entered(fake_emulator, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
@@ -165,20 +172,22 @@ def own(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Iterator[Lo
     """As `local`, but with an emulator of its own, which a test may kill."""
     emulated = Emulated(tmp_path_factory.mktemp("own-home"), WORKSPACE, FAKES)
     emulated.up()
-    patch = enter(emulated)
-    patch.setenv("MLFLOW_TRACKING_TOKEN", "")
-    yield Local(emulated, tmp_path, *emulated.clients())
-    patch.undo()
+    with entered(emulated, tmp_path) as made:
+        yield made
     emulated.down()
 
 
 @pytest.fixture
 def fault(local):
     """A function that sets a fault once; all are cleared afterwards."""
+    from scripts.local.__main__ import fault, parser
+    from scripts.local.core.home import Home
 
     def run(*words):
-        command = [sys.executable, "-m", "scripts.local", "fault", *words]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            assert fault(Home(local.emulated.home), parser().parse_args(["fault", *words])) == 0
+        return out.getvalue()
 
     yield lambda name: run(name, "--times", "1")
     assert "* " not in run()  # each happened exactly once

@@ -30,7 +30,7 @@ def notebook(request, tmp_path, monkeypatch):
     (tmp_path / "config.json").write_text(json.dumps(config))
     folder = tmp_path / "ultrachat_200k_dataset"
     folder.mkdir()
-    for name, count in (("train_sft", 24), ("test_sft", 12), ("test_gen", 4)):
+    for name, count in (("train_sft", 10), ("test_sft", 4), ("test_gen", 4)):
         with (folder / f"{name}.jsonl").open("w") as file:
             for number in range(count):
                 messages = [

@@ -1,4 +1,7 @@
-"""The emulator killed with SIGKILL in each phase, and started again: nothing that was acknowledged is lost or stuck."""
+"""The emulator killed with SIGKILL in each phase, and started again: nothing that was acknowledged is lost or stuck.
+
+All of it happens to one emulator, one after another.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,25 @@ import pytest
 from azure.ai.ml.entities import ManagedOnlineDeployment, ManagedOnlineEndpoint
 from azure.ai.ml.exceptions import JobException
 
-from tests.local.conftest import SIZE, gone
+from tests.conftest import WORKSPACE, Emulated
+from tests.local.conftest import FAKES, SIZE, entered, gone
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def emulated(tmp_path_factory):
+    made = Emulated(tmp_path_factory.mktemp("killed-home"), WORKSPACE, FAKES)
+    yield made
+    made.down()
+
+
+@pytest.fixture
+def own(emulated, tmp_path):
+    """The emulator of this file."""
+    emulated.up()
+    with entered(emulated, tmp_path) as made:
+        yield made
 
 
 def restart(own):
@@ -131,6 +150,7 @@ def test_a_restart_while_a_deployment_serves_and_another_starts(own):
     assert "hi" in json.loads(answer)["output"]
     assert own.ml.online_endpoints.get("kept-ep").traffic == {"blue": 100, "green": 0}
     assert poller.result(20).provisioning_state == "Succeeded"
+    own.ml.online_endpoints.begin_delete("kept-ep").result()
 
 
 def test_a_restart_while_an_endpoint_is_deleted(own):

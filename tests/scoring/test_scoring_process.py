@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from scripts.conversation import answer
+from scripts.local.scoring.__main__ import load
+from scripts.local.scoring.app import Server
 
 pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -104,18 +111,33 @@ def test_terminate_lets_what_runs_end_and_takes_no_more(start: Any, served: Path
     assert "POST /score 200" in log.read_text()
 
 
-@pytest.mark.parametrize(
-    "missing", ["MLmodel", "model/config.json", "model/chat_template.jinja", "model/model.safetensors"]
-)
-def test_a_folder_that_cannot_be_served_fails_at_once_with_a_sentence(
-    start: Any, served: Path, tmp_path: Path, missing: str
-) -> None:
-    import shutil
+@pytest.fixture
+def broken(served: Path, tmp_path: Path, missing: str) -> Path:
+    folder = tmp_path / "broken"
+    shutil.copytree(served, folder)
+    (folder / missing).unlink()
+    return folder
 
-    broken = tmp_path / "broken"
-    shutil.copytree(served, broken)
-    (broken / missing).unlink()
+
+@pytest.mark.parametrize("missing", ["MLmodel", "model/config.json"])
+def test_a_folder_that_cannot_be_served_fails_at_once_with_a_sentence(start: Any, broken: Path) -> None:
     process, _, log = start(broken)
     assert process.wait(120) == 1
     assert " error: " in log.read_text()
     assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.parametrize("missing", ["model/chat_template.jinja", "model/model.safetensors"])
+def test_a_model_that_does_not_load_ends_the_process_with_a_sentence(
+    broken: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options, said = argparse.Namespace(model_dir=broken, max_batch=8, threads=1, cache_mb=64), []
+
+    def end(code: int) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr(os, "_exit", end)
+    with pytest.raises(SystemExit) as ended:
+        load(Server(said.append, answer.OUTPUT), options, said.append)
+    assert ended.value.code == 1
+    assert [line.startswith("error: ") for line in said] == [True]

@@ -1,6 +1,7 @@
 """A fake of scripts.local.engine for tests of the emulator: fast, and made to fail or to wait by its inputs.
 
-`seed` says what it does: 1 waits until it is ended, 2 fails with error.json, 3 dies without a word, 4 takes 2 s.
+`seed` says what it does: 1 waits until it is ended, 2 fails with error.json, 3 dies without a word, 4 takes 2 s. As
+long as the home has a file `trains-on`, it waits too.
 """
 
 import json
@@ -32,9 +33,8 @@ def log(text):
 log(f"fine-tuning {job['base_model']['reference']} on {job['inputs'].get('train_file_path')}")
 (folder / "steps.json").write_text(json.dumps({"steps": [{"name": "chat_completion_finetune", "status": "Completed"}]}))
 wish = job["inputs"].get("seed")
-if wish == "1":
-    while True:
-        time.sleep(0.1)
+while wish == "1" or Path(os.environ["AZUREML_LOCAL_HOME"], "trains-on").exists():
+    time.sleep(0.1)
 if wish == "2":
     log("UserError: The training file has 3 rows.")
     (folder / "error.json").write_text(json.dumps({"code": "UserError", "message": "The training file has 3 rows."}))
