@@ -2,7 +2,9 @@
 
 Training: tokens/s (padding not counted), processor time, peak memory and share of the best matrix-multiply rate (as if
 every token of the data were computed; the engine computes once what conversations begin with alike, and the share of
-tokens that are left stands beside it), of this engine and of transformers.Trainer + PEFT at three batch sizes. Serving: prompt and answer tokens/s of this
+tokens that are left stands beside it), of this engine and of transformers.Trainer + PEFT at three batch sizes.
+
+Serving: prompt and answer tokens/s of this
 server's generator, one and eight conversations at a time, and of generate(). Every figure comes from a process of its
 own. On a machine that others use, compare the ratios, and the processor time more than the clock.
 """
