@@ -247,8 +247,9 @@ lint: $(INSTALLED_dev)  ## Style, types, the layers of imports, the workflows
 conformance: $(INSTALLED_dev)  ## Ask the local Azure ML what the real one was recorded to answer, and say where it differs
 	@$(PY) -m tests.azure.service.play $(if $(ONLY),--only=$(call quote,$(ONLY))) $(if $(FULL),--full)
 
-docs: $(INSTALLED_dev)  ## Write scripts/local/AZURE.md: what of Azure ML is emulated, refused, unverified
+docs: $(INSTALLED_dev)  ## Write scripts/local/AZURE.md (what of Azure ML is emulated, refused, unverified) and the schema for editors
 	@$(PY) -m tests.azure.service.coverage --write
+	@$(PY) -m scripts.values.editor_schema
 
 bench-data: $(INSTALLED_bench)  ## Data preparation beside datasets, polars and duckdb: time and memory (ROWS=50000 ROW_BYTES=6000)
 	@$(PY) -m tests.bench.data $(if $(ROWS),--rows=$(call quote,$(ROWS))) $(if $(ROW_BYTES),--row-bytes=$(call quote,$(ROW_BYTES)))
