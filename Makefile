@@ -4,6 +4,7 @@
 #   SET      values that are overridden for this call: "a.b=1 c.d='two words'"
 #   AZ       the program that answers to az (default az; local: this project's own az ml verbs)
 #   VENV     where the Python environment is (default .venv); PYTHON makes it (default the first one from 3.11 to 3.13)
+#   TORCH    the index of PyTorch's builds (default on Linux without a GPU: its CPU ones), or pip for pip's own
 SWITCHES := ENV BACKEND SET AZ VENV PYTHON OFFLINE OUTPUT JUNIT KEEP DATASET FILE AGAIN WAIT NAME ROW WATCH VERSION \
             JOBS LEVELS TARGET PREFLIGHT PROMOTION CLEAR ONLY FULL UPGRADE ROWS ROW_BYTES TORCH FROM
 YES_OR_NO := OFFLINE KEEP AGAIN WAIT WATCH CLEAR FULL UPGRADE
