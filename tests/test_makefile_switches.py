@@ -190,6 +190,48 @@ def test_without_a_python_the_sentence_names_the_switch(tmp_path, python):
     assert "PYTHON=/path/to/python" in done.stderr and done.stdout == ""
 
 
+PRETENDS = """#!/bin/sh
+case "$*" in
+  "-c "*) exec {real} -c "import sys; sys.version_info = {version}; exec(sys.argv[1])" "$2";;
+  "-m venv "*) echo "$0" >> {made}; exit 3;;
+esac
+exit 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("pythons", "taken"),
+    [
+        ({"python3": (3, 12, 1), "python3.13": (3, 13, 0)}, "python3.13"),
+        ({"python3": (3, 12, 1)}, "python3"),
+        (
+            {"python3.11": (3, 10, 0), "python3.12": (3, 12, 1), "python3": (3, 11, 1)},
+            "python3.12",
+        ),  # a link gone astray
+        ({"python3": (3, 14, 0)}, ""),
+        ({"python3": (3, 10, 0)}, ""),
+        ({}, ""),
+    ],
+    ids=str,
+)
+def test_the_first_python_that_fits_is_taken(tmp_path, pythons, taken):
+    path, made = tmp_path / "bin", tmp_path / "made"
+    path.mkdir()
+    for program in ("sh", "sed", "awk", "env", "tr", "touch"):
+        (path / program).symlink_to(shutil.which(program))
+    for name, version in pythons.items():
+        (path / name).write_text(PRETENDS.format(version=version, made=made, real=sys.executable))
+        (path / name).chmod(0o700)
+    command = [shutil.which("make"), "gpu", f"VENV={tmp_path}/venv"]
+    done = subprocess.run(command, cwd=ROOT, env={"PATH": str(path)}, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert (
+        [Path(line).name for line in made.read_text().splitlines() if taken] == [taken] if taken else not made.exists()
+    )
+    said = "error: no Python 3.11 to 3.13 was found (python3.11 python3.12 python3.13 python3)"
+    assert (said in done.stderr) == (not taken), done.stderr
+
+
 def test_a_clone_may_lie_anywhere(tmp_path):
     project = tmp_path / 'my clone\'s "ü" $x'
     shutil.copytree(ROOT, project, ignore=shutil.ignore_patterns(".*", "__pycache__", "tests", "data", "runs"))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+import time
 from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,6 +36,7 @@ class Arm:
         from scripts.azure.login import Login
 
         self._login = credential or Login()
+        self.skew: float | None = None  # seconds that this machine's clock is ahead of the last answer's Date
         self._client: Any = PipelineClient(
             HOST,
             transport=transport,
@@ -73,12 +77,19 @@ class Arm:
             return ""
         return str(claims.get("tid", "")) if isinstance(claims, dict) else ""
 
+    def _compare_clocks(self, date: str | None, here: float) -> None:
+        with contextlib.suppress(ValueError):
+            if date:
+                self.skew = here - parsedate_to_datetime(date).timestamp()
+
     def _get(self, what: str, address: str, query: dict[str, str], todo: str) -> dict[str, Any]:
         from azure.core.exceptions import HttpResponseError
         from azure.core.rest import HttpRequest
 
         request = HttpRequest("GET", address, params=query, headers={"Accept": "application/json"})
+        sent = time.time()
         response = self._client.send_request(request, connection_timeout=10, read_timeout=SECONDS)
+        self._compare_clocks(response.headers.get("Date"), (sent + time.time()) / 2)
         try:
             response.raise_for_status()
             content = response.json()

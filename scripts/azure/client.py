@@ -45,7 +45,7 @@ def make(subscription: str | None, **options: Any) -> Any:
 
 def connect(values: Values) -> Any:
     """Returns an MLClient for the workspace that the values name."""
-    _silence()
+    silence()
     azure = values.data["azure"]
     return make(
         azure["subscription_id"], resource_group_name=azure["resource_group"], workspace_name=azure["workspace"]
@@ -54,11 +54,11 @@ def connect(values: Values) -> Any:
 
 def registry(values: Values) -> Any:
     """Returns an MLClient for the registry that the base model comes from."""
-    _silence()
+    silence()
     return make(values.data["azure"]["subscription_id"], registry_name=values.data["model"].get("registry", "azureml"))
 
 
-def _silence() -> None:
+def silence() -> None:
     """Leaves the SDK's notices out (retries, azcopy, ways to log in): what matters of them is in the error."""
     logging.getLogger("azure").setLevel(logging.ERROR)
     logging.getLogger("azure.ai.ml").setLevel(logging.ERROR)

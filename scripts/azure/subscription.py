@@ -82,6 +82,19 @@ class Subscription:
         """The directory that this login's token is of, an empty text where it does not say."""
         return self._arm.token_tenant()
 
+    @property
+    def skew(self) -> float | None:
+        """Seconds that this machine's clock is ahead of Azure's, None where no answer told."""
+        _ = self.tenant
+        return self._arm.skew
+
+    @functools.cache  # noqa: B019
+    def permissions(self, resource: str) -> list[dict[str, Any]]:
+        """Returns what this login may do with a resource, as its roles say it: actions and notActions."""
+        what, path = "what this login may do there", f"{resource}/providers/Microsoft.Authorization/permissions"
+        todo = f"az role assignment list --include-inherited --scope {resource} -o table"
+        return list(self._arm.pages(what, path, "2022-04-01", todo))
+
     @functools.cached_property
     def providers(self) -> dict[str, str]:
         """The registration state of each needed provider, by its namespace: `Registered`, `NotRegistered`, …"""

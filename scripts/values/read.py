@@ -64,19 +64,22 @@ def environments(root: Path = ROOT) -> list[str]:
     return sorted(path.stem for path in (root / "environments").glob("*.yaml") if _ENVIRONMENT.fullmatch(path.stem))
 
 
+def name_fault(environment: str) -> str:
+    """Returns what is wrong with the name of an environment, whether there is one or not; an empty text for nothing."""
+    allowed = "a name has 1 to 16 letters, digits, - and _, and begins with a letter or digit"
+    return "" if _ENVIRONMENT.fullmatch(environment) else allowed
+
+
 def load(environment: str, sets: Sequence[str] = (), root: Path = ROOT, check: bool = True) -> Values:
     """Reads, merges and checks the values of `environment`; a `UserError` lists every fault, a sentence a line."""
     known = environments(root)
-    if not _ENVIRONMENT.fullmatch(environment):
-        raise UserError(
-            f"environment {shown(environment)}: a name has 1 to 16 letters, digits, - and _, and begins with a letter "
-            f"or digit; there are {', '.join(known) or 'none'}",
-            USAGE,
-        )
+    fault = name_fault(environment)
+    if fault:
+        raise UserError(f"environment {shown(environment)}: {fault}; there are {', '.join(known) or 'none'}", USAGE)
     if environment not in known:
         raise UserError(
             f"environments/{environment}.yaml: there is no environment '{environment}'{suggest(environment, known)}; "
-            f"there are {', '.join(known) or 'none'}; take one of them or write that file",
+            f"there are {', '.join(known) or 'none'}; take one of them, or make new ENV={environment}",
             MISSING,
         )
     values = Values(environment, {})

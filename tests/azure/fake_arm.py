@@ -7,6 +7,7 @@ import io
 import json
 import time
 from collections.abc import Callable
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -73,6 +74,7 @@ class Table(BaseAdapter):
         super().__init__()
         self.answers = {path.lower(): answer for path, answer in answers.items()}
         self.asked: list[tuple[str, dict[str, list[str]]]] = []
+        self.ahead = 0.0  # seconds that its clock is ahead of this machine's
 
     def send(self, request: requests.PreparedRequest, *more: Any, **options: Any) -> requests.Response:
         address = urlsplit(str(request.url))
@@ -86,6 +88,7 @@ class Table(BaseAdapter):
         response = requests.Response()
         response.status_code, response.url, response.request = status, str(request.url), request
         response.headers["Content-Type"] = "application/json"
+        response.headers["Date"] = formatdate(time.time() + self.ahead, usegmt=True)
         response.raw = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
         return response
 
