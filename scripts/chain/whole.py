@@ -17,14 +17,14 @@ from scripts.chain.watch import Watched
 from scripts.errors import INTERRUPTED, main
 
 BEFORE = ("data", "compute", "finetune", "register")
-SERVED = ("deploy", "invoke")
+DEPLOY, ASK, ASK_BOTH = "deploy", "invoke", "answers"  # the demo asks the base model, too
 
 
 class Whole:
-    """One run of the chain; `make` are the words that call it."""
+    """One run of the chain; `make` are the words that call it, `ask` the target that asks what was deployed."""
 
-    def __init__(self, make: list[str]) -> None:
-        self._make = make
+    def __init__(self, make: list[str], ask: str = ASK) -> None:
+        self._make, self._ask = make, ask
 
     def targets(self, *names: str) -> int:
         """Calls targets one after the other, and none after one that failed; returns the last exit code."""
@@ -42,7 +42,7 @@ class Whole:
         code = self.targets(*BEFORE)
         if code:
             return code
-        code = self.targets(*SERVED)
+        code = self.targets(DEPLOY, self._ask)
         if keep:
             return code
         if code:
@@ -69,7 +69,7 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument("--demo", action="store_true", help="validate before, and stop the local Azure ML afterwards")
     parser.add_argument("make", nargs=argparse.REMAINDER, help="-- and how make is called")
     options = parser.parse_args(arguments)
-    whole = Whole(options.make[options.make[:1] == ["--"] :])
+    whole = Whole(options.make[options.make[:1] == ["--"] :], ASK_BOTH if options.demo else ASK)
     with alone(options.folder, f"make {'demo' if options.demo else 'all'} {options.call}"):
         if not options.demo:
             return whole.chain(options.keep)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -113,7 +114,7 @@ class _Observing:
         """Returns what each of them did; None for one without weights and endpoint."""
         work = sum(bool(weights) * len(self.with_loss) for weights, _ in (base, tuned))
         work += sum(any(source) * len(self.wanted) * Progress.ANSWER for source in (base, tuned))
-        progress = Progress(work)
+        progress = Progress(work, sys.stderr)
         seen = self._one("base", *base, progress), self._one("tuned", *tuned, progress)
         progress.end()
         return seen
@@ -125,15 +126,16 @@ class _Observing:
         if weights and (self.with_loss or not endpoint):
             from scripts.evaluate.loaded_model import Model
 
-            progress.part(f"{who}: losses of {len(self.with_loss)} true answers")
             model = Model(weights.folder, self.system_role)
         if weights and self.with_loss:
+            progress.part(f"{who}: losses of {len(self.with_loss)} true answers")
             losses, count = model.losses(self.with_loss, progress.done), len(self.asked.cases)
             seen.losses, seen.losses_elsewhere = losses[:count], losses[count : 2 * count]
             seen.general_losses = losses[2 * count :]
         if endpoint:
             seen.answered_by = f"endpoint {endpoint.name}, deployment {endpoint.deployment}"
-        progress.part(f"{who}: {len(self.wanted)} answers from {seen.answered_by}")
+        where = f"endpoint {endpoint.name}" if endpoint else "its weights"
+        progress.part(f"{who}: {len(self.wanted)} answers from {where}")
 
         def done(answers: float) -> None:
             progress.done(answers * Progress.ANSWER)

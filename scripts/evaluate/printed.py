@@ -8,9 +8,9 @@ from typing import Any
 from scripts.evaluate import report
 
 WIDTH = 80
+ROOM = 140  # letters, on two lines
 HEAD = ("measure", "base", "tuned", "difference", "of", "tuned is")
-FIGURES = {"json_valid": "valid JSON", "json_exact": "all fields right", "rouge_l": "ROUGE-L",
-           "general_right": "general questions"}  # fmt: skip
+FIGURES = {"json_valid": "valid JSON", "json_exact": "all right", "rouge_l": "ROUGE-L", "general_right": "general"}
 SAID = {"no clear difference": "unclear"}
 
 
@@ -35,8 +35,10 @@ def brief(evaluation: dict[str, Any]) -> str:
     blocks = []
     for example in evaluation["examples"]:
         said = example["question"].rpartition("\nuser: ")[2]  # what was said before stands in the report
-        lines = [f"{who:7}{_short(example[who], WIDTH - 7)}" for who in ("true", *report.WHO)]
-        blocks.append("\n".join([textwrap.fill(_short(said, 2 * WIDTH - 10), WIDTH), *lines]))
+        lines = [_wrapped("", _short(said, ROOM))]
+        lines += [_wrapped(f"{who:7}", _short(example[who], ROOM if who != "base" else WIDTH - 7))
+                  for who in ("true", *report.WHO)]  # fmt: skip
+        blocks.append("\n".join(lines))
     return "\n\n".join([*blocks, _wrapped("", _figures(evaluation["measures"]))])
 
 
@@ -51,16 +53,19 @@ def _line(measure: dict[str, Any]) -> list[str]:
 
 def _figures(measures: dict[str, Any]) -> str:
     """Returns how many answers are right, the base model's in brackets; ROUGE-L where none has to be JSON."""
-    parts = []
+    parts: list[str] = []
     for key, name in FIGURES.items():
         measure = measures.get(key, {})
         tuned, base = measure.get("tuned"), measure.get("base")
-        if tuned and measure["percent"]:
-            before = f" (base {round(base['value'] * base['cases'] / 100)})" if base else ""
-            parts.append(f"{name} {round(tuned['value'] * tuned['cases'] / 100)}{before} of {tuned['cases']}")
-        elif tuned and "json_valid" not in measures:
-            parts.append(f"{name} {tuned['value']:.2f}" + (f" (base {base['value']:.2f})" if base else ""))
+        if tuned and (measure["percent"] or "json_valid" not in measures):
+            before = f" ({'' if parts else 'base '}{_right(base, measure['percent'])})" if base else ""
+            of = f" of {tuned['cases']}" if measure["percent"] else ""
+            parts.append(f"{name} {_right(tuned, measure['percent'])}{of}{before}")
     return ", ".join(parts)
+
+
+def _right(estimate: dict[str, Any], percent: bool) -> str:
+    return str(round(estimate["value"] * estimate["cases"] / 100)) if percent else f"{estimate['value']:.2f}"
 
 
 def _wrapped(before: str, text: str) -> str:

@@ -6,6 +6,8 @@ import time
 
 from scripts.dataset import progress
 
+FIRST = 0.02  # of all, from which on what is done tells how long the rest takes
+
 
 class Progress(progress.Progress):
     """Rewrites one line on a terminal; elsewhere a line for every part, and one now and then.
@@ -29,5 +31,5 @@ class Progress(progress.Progress):
     def line(self, now: float) -> str:
         """Returns the state as a line: ` 41 %, 0:35 left  base: 87 answers from its weights`."""
         share = min(1.0, self._done / self._total) if self._total else 1.0
-        left = f", {progress.clock((now - self._begun) * (1 / share - 1))} left" if 0 < share < 1 else ""
+        left = f", {progress.clock((now - self._begun) * (1 / share - 1))} left" if FIRST < share < 1 else ""
         return f"{100 * share:3.0f} %{left}  {self._what}"[:79]

@@ -15,7 +15,7 @@ INTERVAL = (
     "conversations, paired for differences)."
 )
 WHO = ("base", "tuned")
-WORDS_ACROSS = 40  # letters of a field's labels that stand above its columns; more are numbered there
+WORDS_ACROSS = 24  # letters of a field's labels that stand above its columns; more are numbered there
 MARKS = {True: "met", False: "NOT met"}
 
 
@@ -135,19 +135,22 @@ def _heat(confusion: dict[str, Any]) -> dict[str, Any]:
     """Returns a field's counts as tables whose cells say how warm they are: 0 to 5, by their share of the row."""
     labels = confusion["labels"]
     numbered = sum(map(len, labels)) > WORDS_ACROSS
-    heads = [str(at) for at in range(1, len(labels))] if numbered else labels[:-1]
+    heads = [*map(str, range(1, len(labels))), "+"] if numbered else labels
     tables = []
     for who in WHO:
         lines = []
-        for at, (label, counts) in enumerate(zip(labels, confusion[who] or [], strict=False)):
-            warmth = [math.ceil(5 * count / (sum(counts) or 1)) for count in counts]
-            cells = [(count, f"{'right' if at == to else 'wrong'} h{warm}" if count else "")
-                     for to, (count, warm) in enumerate(zip(counts, warmth, strict=True))]  # fmt: skip
-            lines.append((f"{heads[at]} {label}" if numbered else label, cells))
+        for at, counts in enumerate(confusion[who] or []):
+            warmth = [math.ceil(5 * count / sum(counts)) if count else 0 for count in counts]
+            looks = [
+                f"{'right' if at == to else 'wrong'} h{warm}" if warm else "none" for to, warm in enumerate(warmth)
+            ]
+            lines.append(
+                (f"{heads[at]} {labels[at]}" if numbered else labels[at], list(zip(counts, looks, strict=True)))
+            )
         if lines:
             tables.append((who, lines))
-    return {"field": confusion["field"], "heads": list(zip([*heads, labels[-1]], labels, strict=True)),
-            "tables": tables, "numbered": numbered}  # fmt: skip
+    heading = list(zip(heads, labels, strict=True))
+    return {"field": confusion["field"], "heads": heading, "tables": tables, "numbered": numbered}
 
 
 def _verdicts(evaluation: dict[str, Any]) -> list[str]:
