@@ -23,6 +23,7 @@ from scripts.evaluate.progress import Progress
 from scripts.files import ROOT
 from scripts.values.read import Values
 
+# A demo has to be short: three answers to look at, and enough for a line of figures.
 BRIEF = {"cases": 24, "loss_cases": 0, "side_by_sides": 3}
 
 
@@ -115,9 +116,10 @@ class _Observing:
         work = sum(bool(weights) * len(self.with_loss) for weights, _ in (base, tuned))
         work += sum(any(source) * len(self.wanted) * Progress.ANSWER for source in (base, tuned))
         progress = Progress(work, sys.stderr)
-        seen = self._one("base", *base, progress), self._one("tuned", *tuned, progress)
-        progress.end()
-        return seen
+        try:
+            return self._one("base", *base, progress), self._one("tuned", *tuned, progress)
+        finally:
+            progress.end()
 
     def _one(self, who: str, weights: Weights | None, endpoint: Endpoint | None, progress: Progress) -> Observed | None:
         if not weights and not endpoint:
