@@ -20,7 +20,7 @@ def terminal(evaluation: dict[str, Any]) -> str:
 
     table = tabulate(list(map(_line, evaluation["measures"].values())), headers=HEAD, disable_numparse=True,
                      colalign=("left", "right", "right", "right", "right", "left"), tablefmt="simple")  # fmt: skip
-    verdicts = [_wrapped(f"{report.MARKS[each['met']]:8}", each["sentence"]) for each in evaluation["gate"]]
+    verdicts = [_wrapped(f"{mark:8}", said) for mark, said in report.verdicts(evaluation)]
     about = [_wrapped("", line) for line in report.about(evaluation)]
     return "\n".join([_wrapped("", report.title(evaluation)), *about, "", table, "", *verdicts])
 

@@ -81,7 +81,11 @@ def about(evaluation: dict[str, Any]) -> list[str]:
 
 def markdown(evaluation: dict[str, Any]) -> str:
     """Returns the report in Markdown."""
-    parts = [f"# {title(evaluation)}", f"**Verdict: {conclusion(evaluation)[1]}.**", *_verdicts(evaluation)]
+    parts = [
+        f"# {title(evaluation)}",
+        f"**Verdict: {conclusion(evaluation)[1]}.**",
+        *(f"- {mark}: {said}" for mark, said in verdicts(evaluation)),
+    ]
     parts += [*about(evaluation), "## Measures", _markdown_table(HEAD, rows(evaluation))]
     parts += [
         "Notes: " + "; ".join(f"{each['title']}: {each['note']}" for each in evaluation["measures"].values()) + "."
@@ -116,7 +120,7 @@ def html(evaluation: dict[str, Any]) -> str:
 def _charts(evaluation: dict[str, Any]) -> list[Markup]:
     """Returns both models' intervals: shares on one scale, all else on a scale of its own."""
     drawn = []
-    for heading, percent in (("Shares, in per cent", True), ("Other measures, each on its own scale", False)):
+    for heading, percent in (("Shares, 0 to 100 %", True), ("Other measures, each on its own scale", False)):
         spans = [
             charts.Spans(
                 each["title"],
@@ -153,8 +157,10 @@ def _heat(confusion: dict[str, Any]) -> dict[str, Any]:
     return {"field": confusion["field"], "heads": heading, "tables": tables, "numbered": numbered}
 
 
-def _verdicts(evaluation: dict[str, Any]) -> list[str]:
-    return [f"- {MARKS[each['met']]}: {each['sentence']}" for each in evaluation["gate"]]
+def verdicts(evaluation: dict[str, Any]) -> list[tuple[str, str]]:
+    """Returns whether each requirement is met, and the sentence, what is not met first."""
+    ordered = sorted(evaluation["gate"], key=lambda each: bool(each["met"]))
+    return [(MARKS[each["met"]], each["sentence"]) for each in ordered]
 
 
 def _estimate(given: dict[str, float] | None, digits: int, unit: str, signed: bool = False) -> str:
