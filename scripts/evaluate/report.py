@@ -81,11 +81,8 @@ def about(evaluation: dict[str, Any]) -> list[str]:
 
 def markdown(evaluation: dict[str, Any]) -> str:
     """Returns the report in Markdown."""
-    parts = [
-        f"# {title(evaluation)}",
-        f"**Verdict: {conclusion(evaluation)[1]}.**",
-        *(f"- {mark}: {said}" for mark, said in verdicts(evaluation)),
-    ]
+    parts = [f"# {title(evaluation)}", f"**Verdict: {conclusion(evaluation)[1]}.**"]
+    parts += [f"- {mark}: {sentence}" for mark, sentence in verdicts(evaluation)]
     parts += [*about(evaluation), "## Measures", _markdown_table(HEAD, rows(evaluation))]
     parts += [
         "Notes: " + "; ".join(f"{each['title']}: {each['note']}" for each in evaluation["measures"].values()) + "."
