@@ -81,9 +81,7 @@ def test_the_verdict_is_on_top_and_the_terminals_last_line(met: list[bool], said
     assert report.markdown(shown).splitlines()[2] == f"**Verdict: {said}.**"
     page = report.html(shown)
     assert page.index(f"Verdict: {said}") < page.index("<h2>")
-    assert [mark for mark, _ in report.verdicts(shown)] == [
-        report.MARKS[each] for each in sorted(met)
-    ]  # failures first
+    assert [mark for mark, _ in report.verdicts(shown)] == [report.MARKS[each] for each in sorted(met)]
     assert " ".join(printed.conclusion(shown).split()) == f"verdict {said}"
 
 
