@@ -111,7 +111,7 @@ follow = $(if $(word 2,$(1)),$(eval $(word 2,$(1)): | $(word 1,$(1)))$(call foll
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo all new doctor render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
-        await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare gate \
+        await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare gate answers \
         data-report real-workspace local-rest local-up local-down local-status local-fault check test lint test-long \
         torture conformance docs constraints \
         clean bench-data bench-engine bench-estimates
@@ -210,6 +210,9 @@ loadtest: $(READY) $(INSTALLED_observe)  ## How many requests the deployment bea
 	@$(watch) $(online) $(PY) -m scripts.loadtest $(VALUES) $(if $(LEVELS),--levels=$(call quote,$(LEVELS))) $(if $(TARGET),--target-rps=$(call quote,$(TARGET)))
 
 # Steps of the targets above.
+answers: $(READY) $(INSTALLED_local)
+	@$(watch) $(online) $(PY) -m scripts.evaluate $(VALUES) --folder $(RUN) --brief
+
 prepare: $(READY)
 	@$(watch) $(PY) -m scripts.dataset prepare $(if $(DATASET),--source=$(call quote,$(DATASET)) --set dataset.percent=100) $(VALUES) $(DATA_FALLBACK)
 

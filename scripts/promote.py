@@ -33,11 +33,11 @@ def read(values: Values, version: str, folder: Path) -> Evaluation:
 def tags(evaluated: Evaluation) -> dict[str, str]:
     """Returns the tags of a promoted version: the evidence, and the numbers that a reader of the model list wants."""
     named = {TAG: evaluated.hash, "evaluation_data": evaluated.data_version}
-    for key in ("perplexity", "rouge_l"):
-        measure = evaluated.measures[key]
-        for who, estimate in (("base", measure.base), ("tuned", measure.tuned)):
-            if estimate:
-                named[f"{key}_{who}"] = f"{estimate.value:.{measure.digits}f}"
+    for key in ("perplexity", "rouge_l", "json_valid", "json_exact"):
+        if measure := evaluated.measures.get(key):
+            for who, estimate in (("base", measure.base), ("tuned", measure.tuned)):
+                if estimate:
+                    named[f"{key}_{who}"] = f"{estimate.value:.{measure.digits}f}"
     return named
 
 

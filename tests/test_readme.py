@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts import invoke
+from scripts.conversation import held_out
+from scripts.evaluate import compare
 from scripts.files import ROOT
 from scripts.render import render
 from scripts.values.read import environments, load
@@ -196,7 +197,7 @@ def test_the_transcript_of_the_demo_is_of_todays_demo(tmp_path):
     (project / ".runs" / "data-version").write_text(f"{version}\n")
     job = python(*state, "job").strip()
     shown += python("scripts.preflight", "--env", "demo", "--offline", "--brief", "--today", "2026-11-23")
-    question = invoke.question("demo", 0, project).messages[-1]["content"]
+    question = held_out.drawn("demo", compare.BRIEF["cases"], 42, project)[1].messages[-1]["content"]
     files = {name: (ROOT / name).read_text() for name in ("pipelines/demo/model.yml", "endpoints/demo/endpoint.yml")}
     model, endpoint = (re.search(r"^name: (.*)$", text, re.M)[1] for text in files.values())
     transcript = README.read_text(encoding="utf-8").split("[…]` stands:")[1].split("\n\n")[1]
@@ -204,7 +205,7 @@ def test_the_transcript_of_the_demo_is_of_todays_demo(tmp_path):
         re.search(r"^written +train: .*trained$", shown, re.M)[0], f"data asset azureml-chat-train:{version}",
         *re.findall(r"^pass +(?:gpu-memory|time-and-cost|endpoint-cost) .*$", shown, re.M),
         f"job {job}: Completed", f"model {model}:1", f"endpoint {endpoint}: all traffic to demo",
-        f"question:  {question}", f"no endpoint {endpoint}: nothing is billed",
+        question, f"no endpoint {endpoint}: nothing is billed",
     ):  # fmt: skip
         assert " ".join(said.split()) in " ".join(transcript.split()), "run make demo and show what it prints today"
 

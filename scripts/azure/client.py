@@ -60,6 +60,7 @@ def registry(values: Values) -> Any:
 
 def silence() -> None:
     """Leaves the SDK's notices out (retries, azcopy, ways to log in): what matters of them is in the error."""
+    import_sdk()  # which sets a level of its own
     logging.getLogger("azure").setLevel(logging.ERROR)
     logging.getLogger("azure.ai.ml").setLevel(logging.ERROR)
     logging.getLogger("azure.identity").setLevel(logging.CRITICAL)

@@ -9,7 +9,7 @@ from scripts.chain.rendered import Rendered
 from scripts.errors import UserError
 
 _OF_A_JOB = ("finetune", "await", "cancel")
-_OF_AN_ENDPOINT = ("deploy", "undeploy", "invoke", "chat", "chat-web", "loadtest", "all")
+_OF_AN_ENDPOINT = ("deploy", "undeploy", "invoke", "answers", "chat", "chat-web", "loadtest", "all")
 
 
 def left(target: str, rendered: Rendered, folder: Path, call: str) -> str:

@@ -24,15 +24,15 @@ from scripts.chain.watch import Watched
 from scripts.errors import INTERRUPTED, main
 
 BEFORE = ("data", "compute", "finetune", "register")
-SERVED = ("deploy", "invoke")
+DEPLOY, ASK, ASK_BOTH = "deploy", "invoke", "answers"  # the demo asks the base model, too
 _QUOTED = re.compile(r"'[^']*'|\\'")  # what a shell takes as it is, as the Makefile's `quote` writes it
 
 
 class Whole:
-    """One run of the chain; `make` are the words that call it."""
+    """One run of the chain; `make` are the words that call it, `ask` the target that asks what was deployed."""
 
-    def __init__(self, make: list[str]) -> None:
-        self._make = make
+    def __init__(self, make: list[str], ask: str = ASK) -> None:
+        self._make, self._ask = make, ask
 
     def targets(self, *names: str) -> int:
         """Runs targets one after the other, and none after one that failed; returns the last exit code."""
@@ -57,7 +57,7 @@ class Whole:
         code = self.targets(*BEFORE)
         if code:
             return code
-        code = self.targets(*SERVED)
+        code = self.targets(DEPLOY, self._ask)
         if keep:
             return code
         if code:
@@ -91,7 +91,7 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument("--begin", type=shlex.split, help="a program to be started meanwhile, without waiting for it")
     parser.add_argument("make", nargs=argparse.REMAINDER, help="-- and how make is called")
     options = parser.parse_args(arguments)
-    whole = Whole(options.make[options.make[:1] == ["--"] :])
+    whole = Whole(options.make[options.make[:1] == ["--"] :], ASK_BOTH if options.demo else ASK)
     os.environ["MAKEFLAGS"] = _switches(os.environ.get("MAKEFLAGS", ""))
     with alone(options.folder, f"make {'demo' if options.demo else 'all'} {options.call}"):
         if options.begin:  # who needs it waits for it, and says why where it does not come

@@ -8,7 +8,7 @@ import json
 from scripts import files
 from scripts.azure import client as client_module
 from scripts.errors import main
-from scripts.evaluate import compare, evaluation, model_version, report
+from scripts.evaluate import compare, evaluation, model_version, printed, report
 from scripts.files import ROOT
 from scripts.values.read import add_arguments, from_arguments
 
@@ -20,21 +20,27 @@ def run(arguments: list[str] | None = None) -> int:
     model_version.add_arguments(parser)
     parser.add_argument("--engine", action="store_true", help="do not ask the endpoint even where one is deployed")
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
+    parser.add_argument("--brief", action="store_true", help="few questions, three answers and a line; nothing is kept")
     options = parser.parse_args(arguments)
     values = from_arguments(options)
     client = client_module.connect(values)
     meant = model_version.from_arguments(options, values, client)
     folder = meant.folder
-    made = compare.evaluate(values, meant.version, folder, client, ask_endpoint=not options.engine)
+    made = compare.evaluate(values, meant.version, folder, client, ask_endpoint=not options.engine, brief=options.brief)
     plain = made.as_dict()
-    paths = [evaluation.write(made, folder), folder / "evaluation.md", folder / "evaluation.html"]
-    files.write_private(paths[1], report.markdown(plain))
-    files.write_private(paths[2], report.html(plain))
+    if options.brief:
+        print(printed.brief(plain))
+        return 0
+    evaluation.write(made, folder)
+    page = folder / "evaluation.html"
+    files.write_private(folder / "evaluation.md", report.markdown(plain))
+    files.write_private(page, report.html(plain))
     if options.output == "json":
         print(json.dumps(plain, indent=1, ensure_ascii=False))
     else:
-        print(report.terminal(plain))
-        print(f"{', '.join(path.relative_to(ROOT).as_posix() for path in paths)}: written in {made.seconds} s")
+        print(printed.terminal(plain))
+        print(f"report  {page.relative_to(ROOT).as_posix()}\n        (.md and .json beside it; in {made.seconds} s)")
+        print(printed.conclusion(plain))
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,19 @@ class Measure:
 
 
 ESTIMATES = ("base", "tuned", "difference", "change_percent")
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How often which of a field's `labels` was given (columns) where which was true (rows); None: not asked.
+
+    The last label stands for whatever else was given, and has no row.
+    """
+
+    field: str
+    labels: list[str]
+    base: list[list[int]] | None
+    tuned: list[list[int]] | None
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,7 @@ class Evaluation:
     gate: list[Verdict]
     examples: list[Answers]
     general: list[Answers]
+    confusions: list[Confusion] = field(default_factory=list)
     hash: str = ""
     seconds: float = 0.0
 

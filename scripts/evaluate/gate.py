@@ -14,11 +14,15 @@ Both = Any  # a `Measure` that both models have, so that none of its estimates i
 
 @dataclass(frozen=True)
 class Rule:
-    """A requirement: which measure it is about, how that is called, and whether a limit is met, in a sentence."""
+    """A requirement: which measure it is about, how that is called, and whether a limit is met, in a sentence.
+
+    One that looks at the tuned model `alone` needs no measure of the base model.
+    """
 
     measure: str
     title: str
     judge: Callable[[str, Both, float], tuple[bool, str]]
+    alone: bool = False
 
 
 def judge(require: dict[str, Any], measures: dict[str, Measure]) -> list[Verdict]:
@@ -29,8 +33,9 @@ def judge(require: dict[str, Any], measures: dict[str, Measure]) -> list[Verdict
 
 def _verdict(name: str, limit: Any, measure: Measure | None) -> Verdict:
     rule = RULES[name]
-    if measure is None or measure.difference is None:
-        return Verdict(name, False, f"{rule.title} of both models: not measured, so {name} is not met")
+    if measure is None or (measure.tuned if rule.alone else measure.difference) is None:
+        whose = "" if rule.alone else " of both models"
+        return Verdict(name, False, f"{rule.title}{whose}: not measured, so {name} is not met")
     return Verdict(name, *rule.judge(rule.title, measure, limit))
 
 
@@ -67,12 +72,22 @@ def _lost(title: str, both: Both, limit: float) -> tuple[bool, str]:
     )
 
 
+def _at_least(title: str, seen: Both, limit: float) -> tuple[bool, str]:
+    tuned = seen.tuned
+    base = f" against {seen.base.value:.1f} % of the base" if seen.base else ""
+    return tuned.value >= limit, (
+        f"{title} {tuned.value:.1f} %{base}, of {tuned.cases} answers; required is {limit:g} % or more"
+    )
+
+
 RULES = {
     "perplexity_below_base_percent": Rule("perplexity", "perplexity", _perplexity),
     "rouge_l_above_base": Rule("rouge_l", "ROUGE-L", _above),
     "question_gain_kept": Rule("question_gain", "gain from the question", _not_below),
     "no_more_empty_answers": Rule("empty_answers", "empty answers", _no_more),
     "no_more_refusals": Rule("refusals", "refusals", _no_more),
+    "json_valid_at_least_percent": Rule("json_valid", "valid JSON", _at_least, alone=True),
+    "json_exact_at_least_percent": Rule("json_exact", "exactly right as JSON", _at_least, alone=True),
     "general_answers_lost_at_most": Rule("general_right", "general questions", _lost),
 }
 

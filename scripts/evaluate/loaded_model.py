@@ -5,7 +5,7 @@ Uses the training step's tokens, mask and forward pass (scripts/local/engine), s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,17 @@ from scripts.conversation import model_folder, tokens
 from scripts.conversation.held_out import Case
 from scripts.conversation.tokens import Encoded
 from scripts.errors import MISSING, UserError
+from scripts.evaluate.kind import Loss
 
 BATCH_TOKENS = 12_000  # tokens of prompts and answers that are generated together
+SIMILAR = 0.7  # of the longest prompt's tokens a shorter one has to have, to be answered with it: the rest is padding
+PASS_TOKENS = 2048  # of conversations whose losses are computed together
+
+Done = Callable[[float], None]  # told how many of the cases are done, parts of them too
+
+
+def _silent(_: float) -> None:
+    pass
 
 
 class Model:
@@ -47,21 +56,22 @@ class Model:
         self.length = self.tokenizer.model_max_length
         self.system_role = system_role  # else a system message goes in front of the first question, as in training
 
-    def losses(self, cases: Sequence[Case]) -> list[tuple[float, int]]:
+    def losses(self, cases: Sequence[Case], done: Done = _silent) -> list[Loss]:
         """Returns for each case the summed negative log-likelihood of its true answer, in nats, and its tokens.
 
         The tokens are those that the training would train of the last turn. A conversation too long for the model loses
         its oldest part, never its answer.
         """
-        from scripts.local.engine import packed
+        from scripts.local.engine import packed, step_plan
 
-        losses = []
-        for case in cases:
+        rows = [self.last_answer(case) for case in cases]
+        rows = [Encoded(row.ids[-self.length :], row.trained[-self.length :]) for row in rows]
+        of: dict[int, float] = {}
+        for part in step_plan.passes(rows, PASS_TOKENS):
             self.threads.adjust()
-            row = self.last_answer(case)
-            row = Encoded(row.ids[-self.length :], row.trained[-self.length :])
-            losses.append((packed.evaluated_loss(self.model, [row]), sum(row.trained)))
-        return losses
+            of.update(zip(map(id, part), packed.evaluated_losses(self.model, part), strict=True))
+            done(len(part))
+        return [(of[id(row)], sum(row.trained)) for row in rows]
 
     def last_answer(self, case: Case) -> Encoded:
         """Returns the case with its true answer as tokens, and only that answer marked."""
@@ -72,18 +82,28 @@ class Model:
         """Returns the tokens that the model continues with its answer."""
         return tokens.prompt(self.tokenizer, case.messages, case.tools, self.system_role)
 
-    def answers(self, cases: Sequence[Case], max_new_tokens: int) -> list[str]:
+    def answers(self, cases: Sequence[Case], max_new_tokens: int, done: Done = _silent) -> list[str]:
         """Returns the likeliest answer to each case (greedy, so that a second evaluation says the same)."""
         prompts = [self.prompt(case)[-max(1, self.length - max_new_tokens) :] for case in cases]
         answers = [""] * len(cases)
         for group in batched(prompts, max_new_tokens):
             self.threads.adjust()
-            for at, text in zip(group, self._generate([prompts[at] for at in group], max_new_tokens), strict=True):
+            written = self._generate([prompts[at] for at in group], max_new_tokens, done)
+            for at, text in zip(group, written, strict=True):
                 answers[at] = text
         return answers
 
-    def _generate(self, prompts: list[list[int]], max_new_tokens: int) -> list[str]:
+    def _generate(self, prompts: list[list[int]], max_new_tokens: int, done: Done) -> list[str]:
         import torch
+
+        steps = 0
+
+        def follow(ids: Any, scores: Any, **_: Any) -> Any:
+            """Stops nothing: it is called after every token, and tells how far the answers are."""
+            nonlocal steps
+            steps += 1
+            done(len(prompts) / max_new_tokens)
+            return torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
 
         self.model.set_attn_implementation("sdpa")  # packed attention knows no cache
         try:
@@ -99,9 +119,11 @@ class Model:
                     do_sample=False,
                     use_cache=True,
                     pad_token_id=padding,
+                    stopping_criteria=[follow],
                 )
         finally:
             self.model.set_attn_implementation("packed")
+        done(len(prompts) * (1 - steps / max_new_tokens))
         return [self.tokenizer.decode(row[width:], skip_special_tokens=True).strip() for row in written]
 
 
@@ -117,12 +139,14 @@ def only_last(row: Encoded) -> Encoded:
 def batched(prompts: Sequence[Sequence[int]], max_new_tokens: int) -> list[list[int]]:
     """Returns groups of positions, of similar length, whose padded tokens stay within BATCH_TOKENS."""
     groups: list[list[int]] = []
+    widest = 0
     for at in sorted(range(len(prompts)), key=lambda at: -len(prompts[at])):
-        widest = len(prompts[groups[-1][0]]) + max_new_tokens if groups else 0
-        if groups and widest * (len(groups[-1]) + 1) <= BATCH_TOKENS:
+        fits = groups and (widest + max_new_tokens) * (len(groups[-1]) + 1) <= BATCH_TOKENS
+        if fits and len(prompts[at]) >= SIMILAR * widest:
             groups[-1].append(at)
         else:
             groups.append([at])
+            widest = len(prompts[at])
     return groups
 
 

@@ -3,41 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from scripts.conversation.held_out import Case
-from scripts.evaluate import judge, statistics
+from scripts.evaluate import judge, statistics, structured
 from scripts.evaluate.evaluation import Measure
-
-Loss = tuple[float, int]  # summed negative log-likelihood in nats, tokens
-
-
-@dataclass
-class Observed:
-    """What one model did: losses of the true answers, the same behind another question, answers; None: not asked."""
-
-    name: str
-    answered_by: str
-    losses: list[Loss] | None = None
-    losses_elsewhere: list[Loss] | None = None
-    general_losses: list[Loss] | None = None
-    answers: list[str] | None = None
-    general_answers: list[str] | None = None
-
-
-Columns = Callable[[Sequence[Case], Observed], list[list[float]] | None]  # None: the model was not asked
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A measure before it is taken, and how a model's columns become its number."""
-
-    key: str
-    measure: Measure
-    statistic: Callable[..., Any]
-    columns: Columns
+from scripts.evaluate.kind import Kind, Loss, Observed, over
 
 
 @dataclass
@@ -85,32 +58,33 @@ def kinds(asked: Asked) -> list[tuple[Kind, Sequence[Case]]]:
     of_answers = (
         Kind("rouge_l",
              Measure("ROUGE-L", "higher", 3, "longest common subsequence of words with the true answer, F1"),
-             statistics.mean, _over(lambda case, given: statistics.rouge_l(case.truth, given))),
+             statistics.mean, over(lambda case, given: statistics.rouge_l(case.truth, given))),
         Kind("exact_match",
              Measure("exact match", "higher", 1,
                      f"true answers of at most {few} words; case, articles and punctuation do not count", percent=True),
-             statistics.mean, _over(lambda case, given: judge.is_exact(case.truth, given),
+             statistics.mean, over(lambda case, given: judge.is_exact(case.truth, given),
                                     among=lambda case: len(statistics.words(case.truth)) <= few)),
         Kind("answer_words",
              Measure("words an answer", "", 1, f"the true answers have {mean_words:.1f} on average"),
-             statistics.mean, _over(lambda case, given: len(statistics.words(given)))),
+             statistics.mean, over(lambda case, given: len(statistics.words(given)))),
         Kind("refusals",
              Measure("refusals", "lower", 1, "by the words with which the answer begins", percent=True),
-             statistics.mean, _over(lambda case, given: judge.is_refusal(given))),
+             statistics.mean, over(lambda case, given: judge.is_refusal(given))),
         Kind("empty_answers",
              Measure("empty answers", "lower", 1, "without a letter or digit", percent=True),
-             statistics.mean, _over(lambda case, given: judge.is_empty(given))),
+             statistics.mean, over(lambda case, given: judge.is_empty(given))),
     )  # fmt: skip
     general = (
         Kind("general_right",
              Measure("general questions right", "higher", 1, "a right answer has one of the accepted words",
                      percent=True),
-             statistics.mean, _over(lambda case, given: judge.mentions(given, case.accepted), "general_answers")),
+             statistics.mean, over(lambda case, given: judge.mentions(given, case.accepted), "general_answers")),
         Kind("general_loss",
              Measure("loss on general answers", "lower", 3, "nats a token; more than before is forgetting"),
              statistics.share, lambda cases, seen: _columns(seen.general_losses)),
     )  # fmt: skip
-    about = ((of_losses, asked.cases), (of_answers, answered), (general, asked.general))
+    of_json = structured.kinds(answered)
+    about = ((of_losses, asked.cases), (of_json, answered), (of_answers, answered), (general, asked.general))
     return [(kind, cases) for some, cases in about for kind in some]
 
 
@@ -147,17 +121,3 @@ def _gain(cases: Sequence[Case], seen: Observed) -> list[list[float]] | None:
         return None
     pairs = zip(seen.losses_elsewhere, seen.losses, strict=True)
     return [[elsewhere[0] - own[0] for elsewhere, own in pairs], [float(tokens) for _, tokens in seen.losses]]
-
-
-def _over(
-    score: Callable[[Case, str], float], of: str = "answers", among: Callable[[Case], bool] = lambda _: True
-) -> Columns:
-    """Returns the column of a measure that is a number an answer, for the cases that it is `among`."""
-
-    def columns(cases: Sequence[Case], seen: Observed) -> list[list[float]] | None:
-        answers: list[str] | None = getattr(seen, of)
-        if answers is None:
-            return None
-        return [[float(score(case, given)) for case, given in zip(cases, answers, strict=True) if among(case)]]
-
-    return columns

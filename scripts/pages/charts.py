@@ -17,6 +17,7 @@ HIGH, WIDE = HEIGHT - TOP - BOTTOM, WIDTH - LEFT - RIGHT
 WIDEST = 56  # of a bar
 MOST_DOTS = 40  # a line with more points is drawn without them
 HUGE = 1e300
+SPAN_LEFT = 100  # of the lines of intervals, behind their numbers
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,30 @@ class Line:
 
     name: str
     points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Span:
+    """A value of a series and the interval around it, whose ends may be infinite."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Spans:
+    """What two series have of one thing, with so many digits."""
+
+    name: str
+    given: Sequence[Span]
+    digits: int
+
+    def said(self, span: Span) -> str:
+        """Returns one of them in words."""
+        value, low, high = (f"{each:.{self.digits}f}" for each in (span.value, span.low, span.high))
+        return f"{span.name} {value} ({low} to {high})"
 
 
 @dataclass(frozen=True)
@@ -113,6 +138,36 @@ def lines(title: str, given: Sequence[Line], across: str = "step") -> Markup:
     said = "; ".join(f"{line.name} {number(line.points[0][1])} to {number(line.points[-1][1])}" for line in shown)
     keys = [_tag("span", f"● {line.name}", class_=f"key c{at}") for at, line in enumerate(shown)]
     return _figure(title, f"{title}: {said}", across, drawn, keys if len(shown) > 1 else ())
+
+
+def intervals(title: str, rows: Sequence[Spans], series: Sequence[str], reach: float | None = None) -> Markup:
+    """Returns a line for every interval, with a point at its value; `reach`: all share a scale from 0 to there."""
+    drawn, y = [], 0.0
+    for row in rows:
+        ends = [each for span in row.given for each in (0.0, span.value, span.low, span.high) if abs(each) < HUGE]
+        low, high = (0.0, reach) if reach else (min(ends), max(ends))
+        drawn += [
+            _tag("text", row.name, class_="row", x=0, y=y + 22),
+            _tag("line", class_="grid", x1=0, x2=WIDTH, y1=y + 29, y2=y + 29),
+        ]
+        y += 29
+        for span in row.given:
+            y += 18
+            color = f"c{1 - series.index(span.name)}"  # the later series is the one that it is about
+            at, first, last = (
+                SPAN_LEFT + (WIDTH - SPAN_LEFT - 6) * (min(max(each, low), high) - low) / (high - low or 1)
+                for each in (span.value, span.low, span.high)
+            )
+            drawn += [
+                _tag("text", f"{span.name} {span.value:.{row.digits}f}", class_=f"key {color}", x=0, y=y),
+                _tag("line", class_=f"line span {color}", x1=first, x2=last, y1=y - 4, y2=y - 4),
+                _tag("circle", _tag("title", f"{row.name}: {row.said(span)}"), class_=f"dot {color}",
+                     cx=at, cy=y - 4, r=4.5),
+            ]  # fmt: skip
+        y += 6
+    said = "; ".join(f"{row.name}: {', '.join(map(row.said, row.given))}" for row in rows)
+    svg = _tag("svg", *drawn, role="img", aria_label=f"{title}: {said}", viewBox=f"0 0 {WIDTH} {y + 8:.0f}")
+    return _tag("figure", _tag("figcaption", title), svg)
 
 
 def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:

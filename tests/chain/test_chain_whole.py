@@ -13,6 +13,7 @@ from scripts.chain import whole
 from scripts.errors import INTERRUPTED, MISSING
 from scripts.files import ROOT
 
+FIRST = ["data", "compute", "finetune", "register", "deploy"]
 STATE = f"{sys.executable} -m scripts.state"
 
 
@@ -91,3 +92,20 @@ def test_programs_of_a_target_run_in_turn_behind_one_that_watches(tmp_path):
         last = done.stderr.splitlines()[-1:] or [""]
         assert last[0].startswith("error: make deploy was interrupted; endpoint") == (code == INTERRUPTED)
         begun.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(("options", "failing", "called"), [
+    ([], "", [*FIRST, "invoke", "undeploy"]),
+    (["--keep"], "", [*FIRST, "invoke"]),
+    (["--demo"], "", ["validate", *FIRST, "answers", "undeploy", "local-rest"]),
+    (["--demo"], "answers", ["validate", *FIRST, "answers", "undeploy", "local-rest"]),
+    (["--demo"], "data", ["validate", "data", "local-rest"]),
+])  # fmt: skip
+def test_the_targets_in_their_order(tmp_path, monkeypatch, options, failing, called):
+    monkeypatch.setattr(programs, "FORKS", False)
+    make, log = tmp_path / "make", tmp_path / "log"
+    make.write_text(f'#!/bin/sh\necho "$1" >> {log}\n[ "$1" != "{failing}" ]\n')
+    make.chmod(0o700)
+    words = ["--env", "demo", "--folder", str(tmp_path / "demo" / "local"), "--call", "ENV=demo BACKEND=local"]
+    assert bool(whole.run([*words, *options, "--", str(make)])) == bool(failing)
+    assert log.read_text().split() == called

@@ -17,7 +17,7 @@ from scripts import promote
 from scripts.azure import client as client_module
 from scripts.conversation import endpoint as endpoint_module
 from scripts.errors import UserError
-from scripts.evaluate import compare, evaluation, model_version, report
+from scripts.evaluate import compare, evaluation, model_version, printed, report
 from scripts.evaluate.evaluation import Evaluation
 from scripts.loadtest import load
 from scripts.metrics import __main__ as metrics
@@ -181,6 +181,17 @@ def test_an_evaluation_that_was_edited_proves_nothing(live: Live) -> None:
 def test_the_same_question_gets_the_same_evaluation(live: Live) -> None:
     first, second = (live.evaluation(GOOD, ask_endpoint=False) for _ in range(2))
     assert first.hash == second.hash
+
+
+def test_a_brief_one_asks_the_endpoint_and_measures_no_losses(live: Live, capsys: pytest.CaptureFixture[str]) -> None:
+    found = compare.evaluate(live.values, GOOD, live.folder / GOOD, live.client, root=live.root, brief=True)
+    assert found.answered_by["tuned"].startswith("endpoint ") and len(found.examples) == 3
+    assert found.measures["perplexity"].tuned is None and found.measures["rouge_l"].tuned is not None
+    assert capsys.readouterr().err.splitlines() == [
+        "base: 26 answers from its weights", f"tuned: 26 answers from {found.answered_by['tuned'].partition(',')[0]}"
+    ]  # fmt: skip
+    lines = printed.brief(found.as_dict()).splitlines()
+    assert [line for line in lines if line.startswith("tuned  ")] and lines[-1].startswith("ROUGE-L ")
 
 
 def test_the_endpoint_answers_whole_and_in_pieces(live: Live) -> None:

@@ -104,10 +104,29 @@ def test_batches_answer_as_one_by_one(tuned: loaded_model.Model) -> None:
     assert tuned.answers(cases, 8) == [tuned.answers([case], 8)[0] for case in cases]
 
 
+def test_losses_are_the_same_one_by_one_and_together(tuned: loaded_model.Model) -> None:
+    cases = [Case("case", [{"role": "user", "content": "the same beginning " + word}], word * 2)
+             for word in ("a", "bb" * 20, "c", "c", "d" * 7)]  # fmt: skip
+    told: list[float] = []
+    together = tuned.losses(cases, told.append)
+    assert sum(told) == len(cases)
+    for (loss, tokens), case in zip(together, cases, strict=True):
+        ((alone, same),) = tuned.losses([case])
+        assert (loss, tokens) == (pytest.approx(alone, rel=1e-4), same)
+
+
+def test_answers_say_how_far_they_are(tuned: loaded_model.Model) -> None:
+    cases = [Case("case", [{"role": "user", "content": "say " + word}], "") for word in ("a", "b" * 60, "c")]
+    told: list[float] = []
+    tuned.answers(cases, 8, told.append)
+    assert sum(told) == pytest.approx(3) and len(told) > 3
+
+
 def test_batches_stay_within_their_tokens() -> None:
     prompts = [[0] * length for length in (5000, 10, 300, 300, 300, 9000)]
     groups = loaded_model.batched(prompts, 100)
     assert sorted(at for group in groups for at in group) == list(range(6))
+    assert [2, 3, 4] in groups  # and the short one is not padded to their length
     for group in groups:
         assert (
             len(group) == 1 or len(group) * (max(len(prompts[at]) for at in group) + 100) <= loaded_model.BATCH_TOKENS

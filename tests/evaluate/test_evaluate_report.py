@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
-from scripts.evaluate import report
+from scripts.evaluate import printed, report
+
+
+def confusion(*labels: str) -> dict[str, Any]:
+    return {"field": "kind", "labels": [*labels, "other"], "base": None, "tuned": [[3, 0, 1], [1, 2, 0]]}
 
 
 def evaluation(**gap: float) -> dict[str, Any]:
@@ -22,7 +26,7 @@ def evaluation(**gap: float) -> dict[str, Any]:
         "answered_by": {"base": "x", "tuned": "y"}, "measures": measures, "examples": [{"name": "test:1", **said}],
         "settings": {"seed": 1, "max_new_tokens": 5, "confidence": 95, "short_answer_words": 5},
         "gate": [{"requirement": "r", "met": False, "sentence": "too <many>"}],
-        "general": [{"name": "g", **said}],
+        "general": [{"name": "g", **said}], "confusions": [confusion("<b>", "yes")],
     }  # fmt: skip
 
 
@@ -53,7 +57,8 @@ def test_what_a_model_wrote_is_no_markup() -> None:
     page = report.html(evaluation())
     assert "<script" not in page and "&lt;script&gt;" in page and "too &lt;many&gt;" in page
     text = report.markdown(evaluation())
-    assert "> two\n> lines" in text and "| two lines |" in text
+    assert "> two\n> lines" in text and "| a \\| b | — | two lines |" in text
+    assert "| tuned | <b> | yes | other |" in text and "| yes | 1 | 2 | 0 |" in text
     assert "- NOT met: too <many>" in text and "A note." in text
 
 
@@ -63,3 +68,70 @@ def test_an_empty_answer_is_told_from_one_that_was_not_asked_for() -> None:
     for text in (report.html(shown), report.markdown(shown)):
         assert text.count("(empty)") == 2
         assert text.count("—") >= 2
+
+
+@pytest.mark.parametrize(("met", "said"), [
+    ([True, True], "good enough: all 2 requirements are met"),
+    ([True, False], "NOT good enough: 1 of 2 requirements are not met (r1)"),
+    ([], "no verdict: evaluation.require asks for nothing"),
+])  # fmt: skip
+def test_the_verdict_is_on_top_and_the_terminals_last_line(met: list[bool], said: str) -> None:
+    shown = evaluation()
+    shown["gate"] = [{"requirement": f"r{at}", "met": each, "sentence": "why"} for at, each in enumerate(met)]
+    assert report.markdown(shown).splitlines()[2] == f"**Verdict: {said}.**"
+    page = report.html(shown)
+    assert page.index(f"Verdict: {said}") < page.index("<h2>")
+    assert [mark for mark, _ in report.verdicts(shown)] == [report.MARKS[each] for each in sorted(met)]
+    assert " ".join(printed.conclusion(shown).split()) == f"verdict {said}"
+
+
+def test_a_terminal_has_80_columns() -> None:
+    shown = evaluation()
+    shown["measures"] |= {"json_field": {**shown["measures"]["refusals"], "title": "field " + "x" * 200}}
+    shown["gate"] += [{"requirement": "r" * 30, "met": False, "sentence": "a sentence of the gate " * 9}] * 9
+    shown["examples"][0] |= {"question": "q " * 300, "true": "t" * 300, "tuned": "long\n" * 90}
+    for text in (printed.terminal(shown), printed.conclusion(shown), printed.brief(shown)):
+        assert max(map(len, text.splitlines())) <= 80
+    assert "unclear" in printed.terminal(evaluation(low=-1.0)) and "better" not in printed.terminal(evaluation())
+
+
+def test_a_brief_one_has_the_answers_and_a_line_of_figures() -> None:
+    shown = evaluation()
+    number = {"value": 50.0, "low": 0, "high": 100, "cases": 24}
+    one = {"percent": True, "base": {**number, "value": 0.0}, "tuned": number}
+    shown["measures"] = {
+        "json_valid": one,
+        "json_exact": one,
+        "general_right": one,
+        "rouge_l": {**one, "percent": False},
+    }
+    shown["examples"][0]["question"] = "system: be brief\nuser: first\nassistant: yes\nuser: and then?"
+    assert printed.brief(shown).splitlines() == [
+        "and then?", "true   a | b", "base   —", "tuned  two lines", "",
+        "valid JSON 12 of 24 (base 0), all right 12 of 24 (0), general 12 of 24 (0)",
+    ]  # fmt: skip
+    del shown["measures"]["json_valid"], shown["measures"]["json_exact"]
+    assert printed.brief(shown).splitlines()[-1] == "ROUGE-L 50.00 (base 0.00), general 12 of 24 (0)"
+
+
+def test_what_was_given_for_what_is_a_table_with_heads_whose_colours_are_shares_of_the_row() -> None:
+    page = report.html(evaluation())
+    assert (
+        '<th scope="row">&lt;b&gt;</th><td class="right h4">3</td><td class="none">0</td><td class="wrong h2">1' in page
+    )
+    assert '<th scope="col" abbr="other" title="other">other</th>' in page and "<caption>tuned</caption>" in page
+    assert "<caption>base</caption>" not in page  # it was not asked
+    many = evaluation()
+    many["confusions"] = [confusion("a long label", "another long label")]
+    page = report.html(many)
+    assert '<th scope="col" abbr="a long label" title="a long label">1</th>' in page
+    assert '<th scope="row">2 another long label</th>' in page and 'title="other">+</th>' in page
+
+
+def test_intervals_are_drawn_also_where_they_have_no_end() -> None:
+    shown = evaluation()
+    refusals = shown["measures"]["refusals"]
+    refusals["tuned"] = {**refusals["tuned"], "low": float("-inf"), "high": float("inf")}
+    page = report.html(shown)
+    assert "refusals: base 1.0 (0.5 to 1.5)" in page and "tuned 1.0 (-inf to inf)" in page
+    assert not [part for part in page.split('"') if part in ("inf", "-inf", "nan")]

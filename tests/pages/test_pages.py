@@ -47,6 +47,7 @@ def evaluation() -> dict[str, Any]:
         "examples": [{"name": "test:1", **said}],
         "settings": {"seed": 1, "max_new_tokens": 5, "confidence": 95, "short_answer_words": 5},
         "gate": [{"requirement": "r", "met": False, "sentence": "too many"}], "general": [{"name": "g", **said}],
+        "confusions": [{"field": "f", "labels": ["a", "other"], "base": [[1, 1]], "tuned": [[2, 0]]}],
     }  # fmt: skip
 
 

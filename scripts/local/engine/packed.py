@@ -126,11 +126,20 @@ def trained_loss(model: PreTrainedModel, rows: Sequence[Encoded], scale: float) 
 
 
 @torch.no_grad()
-def evaluated_loss(model: PreTrainedModel, rows: Sequence[Encoded]) -> float:
-    """Returns the summed cross-entropy of the trained tokens, with logits in fp32."""
+def evaluated_losses(model: PreTrainedModel, rows: Sequence[Encoded]) -> list[float]:
+    """Returns for each row the summed cross-entropy of its trained tokens, with logits in fp32."""
     states, targets = hidden_states(model, rows)
     parts = zip(states.split(HEAD_ROWS), targets.split(HEAD_ROWS), strict=True)
-    return sum(F.cross_entropy(_logits(model, part), goal, reduction="sum").item() for part, goal in parts)
+    losses = torch.cat([F.cross_entropy(_logits(model, part), goal, reduction="none") for part, goal in parts])
+    laid = [row for group in grouped(rows) for row in group.rows]
+    sums = [part.sum().item() for part in losses.split([sum(row.trained[1:]) for row in laid])]
+    of = dict(zip(map(id, laid), sums, strict=True))
+    return [of[id(row)] for row in rows]
+
+
+def evaluated_loss(model: PreTrainedModel, rows: Sequence[Encoded]) -> float:
+    """Returns the sum of the rows' losses."""
+    return sum(evaluated_losses(model, rows))
 
 
 def _plain_head(model: PreTrainedModel) -> bool:
