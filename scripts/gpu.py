@@ -153,7 +153,7 @@ def run(arguments: list[str] | None = None) -> int:
         if context.prepared.fallback:
             print(f"\nHours and cost are for the rows of {context.prepared.fallback}, not your own.")
         if "train" not in context.data:
-            print(f"\nHours and cost of a run need the data: make data ENV={context.environment}")
+            print(f"\nHours and cost of a run need the data: {context.make('data')}")
     return FAILED if any(all(each.reason for each in each_role) for each_role in found.values()) else 0
 
 

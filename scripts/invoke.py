@@ -9,7 +9,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from scripts import files
+from scripts import files, render
 from scripts.chain import __main__ as chain
 from scripts.chain import endpoint
 from scripts.chain.deployment import FILE
@@ -47,6 +47,7 @@ def run(arguments: list[str] | None = None) -> int:
     chain.add_run_arguments(parser)
     options = parser.parse_args(arguments)
     run = chain.run_of(options)
+    render.require_fresh(run.values)
     case = question(run.environment, options.row)
     asked, answered = run.folder / "request.json", run.folder / "response.json"
     files.write_private(asked, request.body(case.messages, run.values.data["request"]))

@@ -16,6 +16,7 @@ import pytest
 
 from scripts.files import ROOT
 
+VENV = Path(sys.executable).parent.parent
 CASES = sorted((ROOT / "tests" / "acceptance").glob("*/session.sh"))
 AUTHORED = ("Makefile", "pyproject.toml", "constraints.txt", "values.yaml", "values.schema.json", "environments",
             "templates", "pipelines", "endpoints", "scripts")  # fmt: skip
@@ -40,6 +41,7 @@ def copy_of_the_project(folder: Path) -> Path:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copy2)
         else:
             shutil.copy2(source, target)
+    (project / ".venv").symlink_to(VENV)
     return project
 
 
@@ -47,8 +49,7 @@ def run(session: Path, project: Path) -> str:
     """Runs every line of a session by itself, and returns what a terminal would have shown."""
     environment = {
         "PATH": os.environ["PATH"], "HOME": str(project), "LANG": "C.UTF-8",
-        "VENV": str(Path(sys.executable).parent.parent), "PYTHONWARNINGS": "ignore",
-        "MAKEFLAGS": f"--no-print-directory -- VENV={Path(sys.executable).parent.parent}",
+        "VENV": str(VENV), "PYTHONWARNINGS": "ignore",
     }  # fmt: skip
     shown = ""
     for line in session.read_text(encoding="utf-8").splitlines():

@@ -19,6 +19,7 @@ from scripts.chain.alone import alone, held
 from scripts.chain.left import left
 from scripts.chain.rendered import Rendered
 from scripts.errors import INTERRUPTED, MISSING, UserError, main
+from scripts.targets import command
 
 GRACE = 3.0  # seconds until a Ctrl-C that reached only us is passed on
 TALKS = ("chat", "chat-web")  # they go on after a Ctrl-C, which stops an answer
@@ -32,16 +33,16 @@ class Watched:
         self._program: subprocess.Popen[bytes] | None = None
         self.told = False
 
-    def run(self, command: Sequence[str], environment: dict[str, str] | None = None) -> int:
+    def run(self, program: Sequence[str], environment: dict[str, str] | None = None) -> int:
         """Runs it to its end and returns its exit code, 128 and more where a signal ended it.
 
         A terminal sends Ctrl-C to it as well; all else is passed on as the Ctrl-C for which every program is ready.
         """
         with _handled(self._hear):
             try:
-                self._program = subprocess.Popen(command, env=environment, pass_fds=held())
+                self._program = subprocess.Popen(program, env=environment, pass_fds=held())
             except FileNotFoundError:
-                raise UserError(f"{command[0]}: no such program", MISSING) from None
+                raise UserError(f"{program[0]}: no such program", MISSING) from None
             if self.told:  # before there was a program to tell
                 self._tell(self._passes_on)
             code = self._program.wait()
@@ -80,19 +81,17 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument("target")
     parser.add_argument("--env", required=True)
     parser.add_argument("--folder", type=Path, required=True, help="the run's state, for example .runs/dev/azure")
-    parser.add_argument("--call", required=True, metavar="WORDS", help="what stands behind a target in sentences")
     parser.add_argument("program", nargs=argparse.REMAINDER, help="-- and the program with its arguments")
     options = parser.parse_args(arguments)
     watched = Watched(options.target in TALKS)
     # What a run of the environment has prepared, and registers or trains on by and by, is not replaced under it.
-    turn = (
-        alone(options.folder, f"make data {options.call}") if options.target == "prepare" else contextlib.nullcontext()
-    )
+    data = command("data", options.env)
+    turn = alone(options.folder, data) if options.target == "prepare" else contextlib.nullcontext()
     with turn:
         code = watched.run(options.program[options.program[:1] == ["--"] :])
     if code >= 128:  # whoever stopped it; a program that failed has said why
         how = "interrupted" if code == INTERRUPTED or watched.told else f"killed by signal {code - 128}"
-        rest = left(options.target, Rendered(options.env), options.folder, options.call)
+        rest = left(options.target, Rendered(options.env), options.folder)
         print(f"error: make {options.target} was {how}; {rest}", file=sys.stderr)
     return code
 

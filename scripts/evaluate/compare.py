@@ -18,6 +18,7 @@ from scripts.evaluate.evaluation import Answers, Evaluation
 from scripts.evaluate.measure import Asked, Observed
 from scripts.evaluate.model_files import Weights
 from scripts.files import ROOT
+from scripts.targets import command
 from scripts.values.read import Values
 
 
@@ -50,7 +51,7 @@ def evaluate(
     elif endpoint is None:
         raise UserError(
             f"{values.where('evaluation.weights')}: evaluation.weights is false, so only endpoints are asked, and none "
-            f"serves {model}:{version} here; make deploy ENV={values.environment}, or set it to true"
+            f"serves {model}:{version} here; {command('deploy', values.environment)}, or set it to true"
         )
     else:
         notes.append("Perplexity and losses need the weights, and evaluation.weights is false.")

@@ -17,6 +17,7 @@ from scripts.errors import FAILED, USAGE, UserError, main
 from scripts.evaluate import model_version
 from scripts.loadtest import advice, load
 from scripts.loadtest.load import Level
+from scripts.targets import command
 from scripts.values.read import add_arguments, from_arguments
 
 HEAD = ("at once", "requests/s", "tokens/s", "p50 s", "p95 s", "p99 s", "answered", "not answered")
@@ -35,7 +36,8 @@ def counter(folder: Path) -> tuple[Callable[[str], int], str]:
     files = (folder / "tokenizer.json" for folder in model_folder.tokenizers(downloaded))
     file = next(filter(Path.is_file, files), None)
     if file is None:
-        return rough_tokens, "tokens are estimated from the text (make evaluate brings the model's own tokenizer)"
+        more = f"{command('evaluate')} brings the model's own tokenizer"
+        return rough_tokens, f"tokens are estimated from the text ({more})"
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(file))

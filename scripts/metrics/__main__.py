@@ -18,6 +18,7 @@ from scripts.evaluate import model_version
 from scripts.files import ROOT, write_private
 from scripts.metrics import job_page, job_runs, table
 from scripts.metrics.job_runs import RUNNING, Run
+from scripts.targets import command
 from scripts.values.read import Values, add_arguments, from_arguments
 
 RUNS = ROOT / "runs"
@@ -78,9 +79,7 @@ def _job_of(values: Values, client: Any, options: argparse.Namespace) -> str:
         return found.job
     if not options.folder:
         raise UserError("which job is meant is not known: give --job, or --folder .runs/<env>/<backend>", USAGE)
-    return state.read(
-        options.folder, "job", f"{state.call('finetune', values.environment, options.folder)} submits a job"
-    )
+    return state.read(options.folder, "job", f"{command('finetune', values.environment)} submits a job")
 
 
 def compare(options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import datetime
 import sys
 from pathlib import Path
 
-from scripts import files
+from scripts import files, render
 from scripts.azure.live import Live
 from scripts.errors import main
 from scripts.preflight import checklist, context, results
@@ -28,6 +28,8 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument("--warn", action="store_true", help="print failures, but exit 0: a person has decided to go on")
     options = parser.parse_args(arguments)
     values = from_arguments(options)
+    if options.record:  # the check of a target that runs the YAML
+        render.require_fresh(values)
     made = context.build(values, None if options.offline else Live(values), options.today, options.az)
     found = checklist.run(made)
     if options.junit:

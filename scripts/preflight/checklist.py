@@ -45,6 +45,7 @@ class Check:
 
 
 CHECKS = (
+    Check("rendered", setup.rendered),
     Check("az-extension", azure_cli.extension, waits=True),
     Check("directory", subscription.directory, live=True),
     Check("providers", subscription.providers, live=True),

@@ -57,7 +57,7 @@ def _ways_out(context: Context, step: Step) -> str:
         ways.append("set finetune.deepspeed_stage to 3")
     if not step.lora_rank:
         ways.append("set finetune.apply_lora to true")
-    return f"{'; or '.join(ways)}; or take a larger card (make gpu ENV={context.environment})"
+    return f"{'; or '.join(ways)}; or take a larger card ({context.make('gpu')})"
 
 
 def host_memory(context: Context) -> Finding:
@@ -101,7 +101,7 @@ def serving_memory(context: Context) -> Finding:
         return skipped(f"the shape of {context.model.name} or its GPU is not known")
     gpus = f"{serving.size.gpus_per_node} x {serving.card.gpu}"
     what = f"{serving.gib:.1f} of {serving.has_gib:.1f} GiB on {gpus}"
-    larger = f"take a larger size (make gpu ENV={context.environment})"
+    larger = f"take a larger size ({context.make('gpu')})"
     if not serving.fits:
         many = context.value("deployment.max_concurrent_requests_per_instance")
         if many > 1:

@@ -48,20 +48,20 @@ def _alternative(context: Context) -> str:
 def lock(context: Context) -> Finding:
     """Warns where facts are not pinned, or were pinned long ago."""
     path = f"environments/{context.environment}.lock.yaml"
-    command = f"make lock ENV={context.environment}"
+    lock = context.make("lock")
     if context.facts.lock is None:
-        return warned(f"{path}: there is none: facts come from the shipped catalog", f"{command}, and commit the file")
+        return warned(f"{path}: there is none: facts come from the shipped catalog", f"{lock}, and commit the file")
     if not context.value("model.huggingface_id") and context.facts.origin == "catalog":
         model = context.facts.lock.model
         pinned = f"{model.name} version {model.version}" if model else "no model"
         wanted = f"{context.value('model.name')} version {context.value('model.version')}"
-        return failed(f"{path}: pins {pinned}, the values want {wanted}", command)
+        return failed(f"{path}: pins {pinned}, the values want {wanted}", lock)
     seen = context.facts.lock.seen
     if seen is None:
-        return warned(f"{path}: does not say when it was made", f"{command}-check, then {command}")
+        return warned(f"{path}: does not say when it was made", f"{context.make('lock-check')}, then {lock}")
     days = (context.today - seen).days
     if days > LOCK_DAYS:
-        return warned(f"{path}: seen {seen}, {days} days ago", f"{command}-check, then {command}")
+        return warned(f"{path}: seen {seen}, {days} days ago", f"{context.make('lock-check')}, then {lock}")
     return passed(f"{path}: seen {seen}")
 
 
@@ -84,7 +84,7 @@ def exists(context: Context) -> Finding:
         )
         return failed(f"{name}has no {model['name']} version {version}", todo)
     if found.archived and not context.model.archived:
-        return Finding(WARN, f"{name}has archived {model['name']} since", f"make lock ENV={context.environment}")
+        return Finding(WARN, f"{name}has archived {model['name']} since", f"{context.make('lock')}")
     return passed(f"{model['registry']} has {model['name']} version {version}")
 
 
@@ -114,7 +114,7 @@ def version(context: Context) -> Finding:
         return skipped(f"{what}; model-exists asks the registry")
     return failed(
         f"{context.at('model.version')}: {what}",
-        f"make lock ENV={context.environment} asks the registry" + (f"; or take {take}" if take else ""),
+        f"{context.make('lock')} asks the registry" + (f"; or take {take}" if take else ""),
     )
 
 
@@ -143,7 +143,8 @@ def drift(context: Context) -> Finding:
         newer.append(f"{COMPONENT} {component.version} (pinned {pinned.version})")
     if newer:
         return warned(
-            f"the registry has {' and '.join(newer)}", f"make lock ENV={context.environment}, and review what changes"
+            f"the registry has {' and '.join(newer)}",
+            f"{context.make('lock')}, and review what changes",
         )
     return passed("nothing in the registry is newer than what is pinned")
 

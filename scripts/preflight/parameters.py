@@ -112,15 +112,18 @@ def precision(context: Context) -> Finding:
 def data_files(context: Context) -> Finding:
     """Fails for a split without rows: without a test file the component cuts a fifth off the training data."""
     if not context.data:
-        return skipped("no data yet", f"make data ENV={context.environment} prepares them")
+        return skipped("no data yet", f"{context.make('data')} prepares them")
     missing = [name for name in SPLITS if name not in context.data or not context.data[name].rows]
     if "train" in missing:
-        return failed("dataset: there is no training row", "look at dataset.source and dataset.percent, then make data")
+        return failed(
+            "dataset: there is no training row",
+            f"look at dataset.source and dataset.percent, then {context.make('data')}",
+        )
     if missing:
         return failed(
             f"{context.at('dataset')}: no rows for {' and '.join(missing)}: the component would cut off 20 % of the "
             "training data instead, without shuffling",
-            "give dataset.splits a part for each, or raise dataset.percent, then make data",
+            f"give dataset.splits a part for each, or raise dataset.percent, then {context.make('data')}",
         )
     return passed(", ".join(f"{context.data[name].rows} {name}" for name in SPLITS) + " rows")
 
@@ -128,7 +131,7 @@ def data_files(context: Context) -> Finding:
 def training_rows(context: Context) -> Finding:
     """Fails for fewer than ten training conversations, which the component refuses."""
     if "train" not in context.data:
-        return skipped("no data yet", f"make data ENV={context.environment} prepares them")
+        return skipped("no data yet", f"{context.make('data')} prepares them")
     rows = context.data["train"].rows
     if rows < FEWEST_ROWS:
         return failed(
@@ -154,13 +157,13 @@ def sequence_length(context: Context) -> Finding:
         return warned(
             f"{where}: {train.answers_lost} of {train.rows} training conversations lose every answer to the cut after "
             f"{cut} tokens and teach nothing",
-            "raise it, or shorten what precedes the first answer: make data's report names them",
+            "raise it, or shorten what precedes the first answer: the data's report names them",
             *cut_off,
         )
     if longest > cut:
         return warned(
             f"{where}: conversations are cut off after {cut} tokens, the longest training one has {longest}",
-            "raise it, or shorten the conversations: make data's report says what is lost",
+            "raise it, or shorten the conversations: the data's report says what is lost",
             *cut_off,
         )
     return passed(f"cut off after {cut} tokens" + (f", the longest has {longest}" if longest else ""))

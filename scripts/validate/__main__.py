@@ -10,6 +10,7 @@ import gc
 import sys
 from pathlib import Path
 
+from scripts import render
 from scripts.errors import INVALID, main
 from scripts.files import ROOT
 from scripts.validate import bounds, job, meaning, references, sdk
@@ -36,10 +37,11 @@ def validate(values: Values, root: Path = ROOT) -> list[Finding]:
 
 def notes(values: Values) -> list[str]:
     """Returns what is no fault, and may be a slip all the same."""
+    lag = render.lag(values)
     own = f"environments/{values.environment}.yaml"
     if any(place.startswith(f"{own}:") for place in values.places.values()):
-        return []
-    return [f"{own} sets nothing: all is as in values.yaml"]
+        return [lag] * bool(lag)
+    return [f"{own} sets nothing: all is as in values.yaml", *[lag] * bool(lag)]
 
 
 def _place(finding: Finding) -> tuple[str, int]:

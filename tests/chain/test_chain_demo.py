@@ -27,7 +27,7 @@ def test_the_demo_trains_serves_answers_and_leaves_nothing_billed(chain):
     assert versions(chain) == [["1", job]]
 
     chain.make("finetune", "ENV=demo", "AGAIN=1", "WAIT=0")  # another job, which is another version
-    assert "make await ENV=demo BACKEND=local waits for the job" in chain.make("register", "ENV=demo", code=2)
+    assert "make await ENV=demo waits for the job" in chain.make("register", "ENV=demo", code=2)
     for _ in range(2):
         shown = chain.make("await", "register", "ENV=demo")
     assert f"model {MODEL}:2 is the one of job {chain.job} already" in shown

@@ -1,0 +1,36 @@
+"""How wide a line may be: no wider than the terminal, and no wider than reads well where it is wider."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import textwrap
+from typing import Any
+
+COLUMNS = 80
+_LEAST = 40
+
+
+def width() -> int:
+    """Returns how many columns a line may take."""
+    return max(_LEAST, min(COLUMNS, shutil.get_terminal_size((COLUMNS, 24)).columns))
+
+
+def wrapped(text: str, indent: str = "", first: str | None = None) -> str:
+    """Returns a text whose lines are broken between words; what is longer than a line, a path, stays whole."""
+    lines = text.splitlines() or [""]
+    heads = [indent if first is None else first, *[indent] * (len(lines) - 1)]
+    return "\n".join(
+        textwrap.fill(line, width(), initial_indent=head, subsequent_indent=indent, break_on_hyphens=False,
+                      break_long_words=False)
+        for head, line in zip(heads, lines, strict=True)
+    )  # fmt: skip
+
+
+def is_shown(stream: Any = None) -> bool:
+    """Tells whether a person reads a stream; a log or a program wants a sentence on one line."""
+    try:
+        return "COLUMNS" in os.environ or bool((stream or sys.stdout).isatty())
+    except ValueError:  # closed
+        return False
