@@ -47,6 +47,8 @@ def run(arguments: list[str] | None = None) -> int:
     if code and options.warn:
         print(f"PREFLIGHT=warn: going on although preflight ends with {code}", file=sys.stderr)
         return 0
+    if reason := results.stop(found):
+        print(f"error: {reason}", file=sys.stderr)
     return code
 
 

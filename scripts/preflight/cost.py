@@ -8,6 +8,7 @@ from scripts.estimate.run import SIZE_KEYS
 from scripts.estimate.what_if import Training, price_of, training_on
 from scripts.preflight.context import Context
 from scripts.preflight.finding import Finding, passed, skipped, warned
+from scripts.targets import costs_nothing
 
 LONG_HOURS = 24.0
 OLD_DAYS = 366
@@ -37,7 +38,7 @@ def time_and_cost(context: Context) -> Finding:
             f"{todo} ({context.make('gpu')})",
             *lines,
         )
-    return passed(f"the job takes {sentence}", *lines)
+    return passed(f"{'on Azure ' * costs_nothing()}the job takes {sentence}", *lines)
 
 
 def _money(context: Context, training: Training) -> tuple[str, list[str]]:
@@ -58,9 +59,10 @@ def endpoint_cost(context: Context) -> Finding:
     if size is None or known is None:
         return skipped(f"the price of {context.size_name('inference')} is not known", "give deployment.price_per_hour")
     day = known.per_hour * instances * 24
-    until = f"until {context.make('undeploy')}, asked or not"
+    on, until = "on Azure " * costs_nothing(), f" until {context.make('undeploy')}" * (not costs_nothing())
     return passed(
-        f"the endpoint costs {day:.2f} {known.currency} a day {until}", f"assumes {instances} x {size.name}: {known}"
+        f"{on}the endpoint costs {day:.2f} {known.currency} a day{until}, asked or not",
+        f"assumes {instances} x {size.name}: {known}",
     )
 
 
@@ -74,6 +76,8 @@ def price_age(context: Context) -> Finding:
             dated[role] = (size.name, price)
     if not dated:
         return skipped("no price has a date")
+    if costs_nothing():
+        return passed("nothing is paid on this backend")
     old = {role: each for role, each in dated.items() if (context.today - _last_day(each[1].seen)).days > OLD_DAYS}
     if old:
         words = " and ".join(dict.fromkeys(f"{name}: {price}" for name, price in old.values()))

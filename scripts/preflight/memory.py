@@ -121,11 +121,13 @@ def node_disk(context: Context) -> Finding:
     size, weights = context.size("finetune"), 2 * context.shape.parameters / 1e9
     page = f" ({size.disk_gib:g} GiB for {size.name})" if size and size.disk_gib else ""
     what = f"3 x {weights:.{0 if weights >= 1 else 1}f} GB of weights (the model, a checkpoint, the result)"
+    seen = f"one of Standard_NC24ads_A100_v4 was seen to hold {NODE_DISK_GB:.0f} GB whatever its size's page says"
+    if NODE_DISK_GB < 3 * weights <= (size.disk_gib or 0 if size else 0):
+        return passed(f"{what} on a training node{page}, unverified: {seen}")
     if 3 * weights > NODE_DISK_GB:
         return warned(
-            f"{context.at('model.name')}: {what} on a training node; one of Standard_NC24ads_A100_v4 was "
-            f"seen to hold {NODE_DISK_GB:.0f} GB whatever its size's page says{page}, others are unverified: the job "
-            "may end with 'No space left'",
+            f"{context.at('model.name')}: {what} on a training node; {seen}{page}, "
+            "others are unverified: the job may end with 'No space left'",
             "keep finetune.save_total_limit at 1, look at the disk in the job's first minutes, or take a smaller model",
         )
     return passed(f"{what} on a training node, which was seen to hold {NODE_DISK_GB:.0f} GB")

@@ -25,12 +25,13 @@ def lifecycle(context: Context) -> Finding:
         over.append("archived in the registry")
     name = f"{context.at('model.name')}: {model.name} version {model.version}"
     if over:
-        strict = context.value("preflight.retired_model", FAIL) == FAIL
-        finding = failed if strict else warned
+        wanted, sentence = context.value("preflight.retired_model", FAIL), f"{name}: {', '.join(over)}"
+        if wanted == "accept":
+            return passed(f"{sentence}; {context.at('preflight.retired_model')} accepts that")
         todo = f"take {_alternative(context)}"
-        if strict:
-            todo += "; or accept a model that is no longer maintained: preflight.retired_model: warn"
-        return finding(f"{name}: {', '.join(over)}", todo)
+        if wanted == FAIL:
+            todo += "; or accept a model that is no longer maintained: preflight.retired_model: accept"
+        return (failed if wanted == FAIL else warned)(sentence, todo)
     soon = [f"{role} retires {day}" for role, day in dates if day <= context.today + SOON]
     if soon:
         return warned(f"{name}: {', '.join(soon)}", f"plan the move to {_alternative(context)}")
@@ -50,7 +51,7 @@ def lock(context: Context) -> Finding:
     path = f"environments/{context.environment}.lock.yaml"
     lock = context.make("lock")
     if context.facts.lock is None:
-        return warned(f"{path}: there is none: facts come from the shipped catalog", f"{lock}, and commit the file")
+        return passed(f"no lock: facts are the shipped catalog's ({lock} pins the live ones)")
     if not context.value("model.huggingface_id") and context.facts.origin == "catalog":
         model = context.facts.lock.model
         pinned = f"{model.name} version {model.version}" if model else "no model"
