@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TextIO, cast
 
+from scripts import terminal
+
 # Exit codes. 0 and 1 mean what they mean everywhere; 2 is also what argparse returns for a wrong option.
 FAILED = 1  # a check, a comparison or a run failed
 USAGE = 2  # the command line is wrong
@@ -73,7 +75,8 @@ def main(work: Callable[[], int | None]) -> None:
         sys.stdout.flush()
     except UserError as error:
         for sentence in str(error).split("\n"):
-            print(f"error: {sentence}", file=sys.stderr)
+            told = f"error: {sentence}"
+            print(terminal.wrapped(told, "  ", "") if terminal.is_shown(sys.stderr) else told, file=sys.stderr)
         code = error.code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 COLUMNS = 80
@@ -26,6 +27,21 @@ def wrapped(text: str, indent: str = "", first: str | None = None) -> str:
                       break_long_words=False)
         for head, line in zip(heads, lines, strict=True)
     )  # fmt: skip
+
+
+def table(rows: Sequence[Sequence[str]], headers: Sequence[str], **more: Any) -> str:
+    """Returns a table no wider than a line may be: the widest columns are broken between words, where need be."""
+    from tabulate import tabulate
+
+    cells = [[str(cell) for cell in row] for row in [headers, *rows]]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    while sum(widths) + 2 * (len(widths) - 1) > width() and max(widths) > 1:
+        widths[widths.index(max(widths))] -= 1
+    broken = [
+        ["\n".join(textwrap.wrap(cell, most, break_on_hyphens=False)) for cell, most in zip(row, widths, strict=True)]
+        for row in cells
+    ]
+    return tabulate(broken[1:], headers=broken[0], disable_numparse=True, **more)
 
 
 def is_shown(stream: Any = None) -> bool:

@@ -7,9 +7,10 @@ import json
 import re
 import signal
 import subprocess
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from scripts.chain.alone import held
 from scripts.chain.patience import Patience
@@ -39,6 +40,12 @@ class Answer:
         return f"{said}; az login signs in anew" if login else said
 
 
+def _tell(stream: IO[str], tell: Callable[[str], None]) -> None:
+    with contextlib.suppress(ValueError):  # closed, as it is when the program was stopped
+        for line in stream:
+            tell(line.rstrip("\n"))
+
+
 class Az:
     """`az` for one workspace."""
 
@@ -66,15 +73,25 @@ class Az:
         except ValueError:
             raise CouldNotAskError(f"az printed no JSON: {one_line(answer.out)}", what) from None
 
-    def wait(self, patience: Patience, *words: str, shown: bool = False) -> Answer:
+    def wait(
+        self, patience: Patience, *words: str, shown: bool = False, tell: Callable[[str], None] | None = None
+    ) -> Answer:
         """Runs a command that takes long, saying now and then what is waited for; `shown`: it writes to the terminal.
 
-        At the limit, and at Ctrl-C, the command is ended; what it waited for goes on.
+        `tell` gets the lines that it prints, as they come. At the limit, and at Ctrl-C, the command is ended; what it
+        waited for goes on.
         """
-        process = self._start(words, shown)
+        process = self._start(words, shown, told=tell is not None)
+        telling = threading.Thread(target=_tell, args=(process.stdout, tell), daemon=True)
         try:
+            if tell:
+                telling.start()
             while True:
                 try:
+                    if tell:
+                        process.wait(timeout=patience.next_look())
+                        telling.join(_END_SECONDS)
+                        return Answer(process.returncode, "", "")
                     out, err = process.communicate(timeout=patience.next_look())
                     return Answer(process.returncode, out or "", err or "")
                 except subprocess.TimeoutExpired:
@@ -85,12 +102,13 @@ class Az:
         finally:
             self._end(process, signal.SIGTERM)
 
-    def _start(self, words: Sequence[str], shown: bool) -> subprocess.Popen[str]:
-        stream = None if shown else subprocess.PIPE
+    def _start(self, words: Sequence[str], shown: bool, told: bool = False) -> subprocess.Popen[str]:
+        stream = None if shown or told else subprocess.PIPE
         try:
             return subprocess.Popen(
                 [*self._program, "ml", *words, *self._workspace],
-                stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, text=True, pass_fds=held(),
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE if told else stream, stderr=stream, text=True,
+                pass_fds=held(),
             )  # fmt: skip
         except FileNotFoundError:
             raise UserError(

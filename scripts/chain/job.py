@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import datetime
+import re
 from typing import Any
 
-from scripts import state
+from scripts import state, terminal
 from scripts.azure import machine_sizes
 from scripts.chain import data, left
 from scripts.chain.alone import alone
 from scripts.chain.patience import Patience, duration
 from scripts.chain.run import Run, refused, say
 from scripts.errors import FAILED, MISSING, CouldNotAskError, UserError
-from scripts.targets import billed
+from scripts.targets import billed, costs_nothing
 
 FILE = ("pipelines", "finetune.yml")
 COMPUTE = ("pipelines", "compute.yml")
 WAITING_STATES = ("notstarted", "preparing", "provisioning", "starting", "queued")
 ENDED = state.ENDED_BADLY | {"completed"}
+_FRAME = re.compile(r"RunId: |Web View: |Streaming |Execution Summary$|=+$|[\d:]{8} completed$")
+_STAMP = re.compile(r"[\d:]{8} ")
 _DEPTH = 2  # the pipeline's steps, and those of the component in it
 
 
 def finetune(run: Run, again: bool = False, waits: bool = True) -> None:
     """Submits the job or finds it submitted, and waits for it; nobody else has to wait meanwhile."""
     with alone(run.folder, run.make("finetune")):
-        submit(run, again)
+        submit(run, again, waits)
     if waits:
         wait(run)
 
 
-def submit(run: Run, again: bool = False) -> None:
+def submit(run: Run, again: bool = False, waits: bool = False) -> None:
     """Submits the job, or finds it submitted: its name is made beforehand, from what it runs."""
     while True:
         job = state.job_name(run.folder, run.environment, again, run.root)
@@ -48,7 +51,9 @@ def submit(run: Run, again: bool = False) -> None:
     )
     if answer.code and not _status(run, job):  # the answer may have got lost, or a killed run's request come before
         raise refused(answer, f"job {job} was not submitted; {run.make('finetune')} tries again")
-    say(f"job {job}: submitted ({run.make('await')} waits for it, {run.make('cancel')} cancels it)")
+    say(f"job {job}: submitted")
+    if not waits:
+        say(f"{run.make('await')} waits for it, {run.make('cancel')} cancels it")
 
 
 def wait(run: Run, name: str = "") -> None:
@@ -64,7 +69,7 @@ def wait(run: Run, name: str = "") -> None:
     found = _require(run, job)
     patience = _patience(run, job)
     if not _ended(found):
-        run.az.wait(patience, "job", "stream", "-n", job, shown=True)
+        run.az.wait(patience, "job", "stream", "-n", job, tell=_tell)
         found = _require(run, job)
         if not _ended(found):
             say(f"job {job} is {found['status']}; its log cannot be followed any more, so its status is asked for")
@@ -107,6 +112,15 @@ def _what_stays(run: Run) -> str:
         f"what is still there: cluster {compute.get('name')}, whose nodes are given back after {idle} s ({kept}), and "
         "the data assets; "
     )
+
+
+def _tell(line: str) -> None:
+    """Prints a line of the log; on localhost without the frame that az puts around it, whose links lead nowhere."""
+    if not costs_nothing():
+        say(line)
+    elif line.strip() and not _FRAME.match(line):
+        stamp = _STAMP.match(line)
+        print(terminal.wrapped(line, " " * len(stamp[0]) if stamp else "", ""), flush=True)
 
 
 def _keep(run: Run, job: str, status: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts import state, targets
+from scripts import state, targets, terminal
 from scripts.chain.az import Answer, Az
 from scripts.chain.patience import Patience
 from scripts.chain.rendered import Rendered
@@ -79,8 +79,9 @@ class Run:
 
 
 def say(sentence: str) -> None:
-    """Prints a sentence at once, whoever reads it."""
-    print(sentence, flush=True)
+    """Prints a sentence at once, whoever reads it, broken between words for a terminal."""
+    breaks = terminal.is_shown() or targets.costs_nothing()
+    print(terminal.wrapped(sentence, "  ", "") if breaks else sentence, flush=True)
 
 
 def refused(answer: Answer, sentence: str) -> UserError:

@@ -48,6 +48,10 @@ def evaluate(
     if settings["weights"]:
         weights = model_files.tuned(client, model, version, folder)
         base_weights = model_files.base(values, weights.folder, folder)
+        trained = model_folder.metadata(weights.folder).get("result") or {}
+        if trained.get("steps"):
+            said = f"CAPPED: {trained['capped']}" if trained.get("capped") else f"{trained['steps']} steps"
+            notes.append(f"Trained for {said}.")
     elif endpoint is None:
         raise UserError(
             f"{values.where('evaluation.weights')}: evaluation.weights is false, so only endpoints are asked, and none "
