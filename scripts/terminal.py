@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import textwrap
@@ -35,8 +34,11 @@ def table(rows: Sequence[Sequence[str]], headers: Sequence[str], **more: Any) ->
 
     cells = [[str(cell) for cell in row] for row in [headers, *rows]]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    words = [max(len(word) for cell in column for word in cell.split() or [""]) for column in zip(*cells, strict=True)]
     while sum(widths) + 2 * (len(widths) - 1) > width() and max(widths) > 1:
-        widths[widths.index(max(widths))] -= 1
+        # between words first; where all columns are as narrow as their longest word, a word gives way
+        loose = [most if most > word else 0 for most, word in zip(widths, words, strict=True)]
+        widths[loose.index(max(loose)) if any(loose) else widths.index(max(widths))] -= 1
     broken = [
         ["\n".join(textwrap.wrap(cell, most, break_on_hyphens=False)) for cell, most in zip(row, widths, strict=True)]
         for row in cells
@@ -47,6 +49,6 @@ def table(rows: Sequence[Sequence[str]], headers: Sequence[str], **more: Any) ->
 def is_shown(stream: Any = None) -> bool:
     """Tells whether a person reads a stream; a log or a program wants a sentence on one line."""
     try:
-        return "COLUMNS" in os.environ or bool((stream or sys.stdout).isatty())
+        return bool((stream or sys.stdout).isatty())
     except ValueError:  # closed
         return False

@@ -45,7 +45,6 @@ class Check:
 
 
 CHECKS = (
-    Check("rendered", setup.rendered),
     Check("az-extension", azure_cli.extension, waits=True),
     Check("directory", subscription.directory, live=True),
     Check("providers", subscription.providers, live=True),
@@ -82,6 +81,7 @@ CHECKS = (
     Check("container-registry", setup.container_registry, live=True),
     Check("image-build", setup.image_build, live=True),
     Check("hub-model", setup.hub_model, live=True),
+    Check("rendered", setup.rendered),
     Check("data-source", data.source),
     Check("data-own", data.own),
     Check("data-content", data.content),
