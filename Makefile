@@ -73,13 +73,13 @@ VALUES := --env $(ENV)$(if $(SET), --sets=$(call quote,$(SET)))
 ifeq ($(BACKEND),local)
 override AZ        := $(or $(AZ),$(PY) -m scripts.az_ml)
 override PROMOTION := $(or $(PROMOTION),warn)
-export AZUREML_COSTS := nothing
+export AZUREML_CHAIN_COSTS := nothing
 online := $(PY) -m scripts.local run $(VALUES) --
 READY  := $(INSTALLED_local)
 DATA_FALLBACK := --fallback scripts/catalog/demo
 else ifeq ($(BACKEND),azure)
 override AZ := $(or $(AZ),az)
-export AZUREML_COSTS :=
+export AZUREML_CHAIN_COSTS :=
 online :=
 READY  := $(INSTALLED_core) real-workspace
 DATA_FALLBACK :=
@@ -88,7 +88,7 @@ $(error BACKEND=$(BACKEND): allowed are azure and local)
 endif
 
 # What stands behind a target in the commands that sentences advise.
-export AZUREML_CALL := ENV=$(ENV)$(if $(filter-out $(usual_backend),$(BACKEND)), BACKEND=$(BACKEND))
+export AZUREML_CHAIN_CALL := ENV=$(ENV)$(if $(filter-out $(usual_backend),$(BACKEND)), BACKEND=$(BACKEND))
 
 IN_PIPELINE = $(wildcard pipelines/$(ENV)/prepare)
 RUNS        = --folder $(RUN)
@@ -144,8 +144,8 @@ lock-check: $(READY)  ## Say what is newer than the lock
 all: $(READY)  ## The whole chain; KEEP=1 leaves the endpoint running
 	@$(whole) --env $(ENV) $(RUNS) -- $(make)
 
-demo: AZUREML_CALL := ENV=demo
-demo: AZUREML_COSTS := nothing
+demo: AZUREML_CHAIN_CALL := ENV=demo
+demo: AZUREML_CHAIN_COSTS := nothing
 demo: $(INSTALLED_local)  ## The whole chain on localhost: train, register, serve, ask, delete; no account
 	@$(whole) --env demo --demo --folder .runs/demo/local -- $(make) ENV=demo BACKEND=local
 

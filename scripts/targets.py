@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 
-CALL = "AZUREML_CALL"  # such as `ENV=dev BACKEND=local`
-COSTS = "AZUREML_COSTS"  # `nothing` where nothing is billed
+CALL = "AZUREML_CHAIN_CALL"  # such as `ENV=dev BACKEND=local`
+COSTS = "AZUREML_CHAIN_COSTS"  # `nothing` where nothing is billed
 # What these do is the same on either backend: they read or write files, or ask the real registry.
 ANYWHERE = frozenset("render render-check validate gpu lock lock-check data-check".split())
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 COLUMNS = 80
 _LEAST = 40
+_PADDING = 2
 
 
 def width() -> int:
@@ -33,17 +35,54 @@ def table(rows: Sequence[Sequence[str]], headers: Sequence[str], **more: Any) ->
     from tabulate import tabulate
 
     cells = [[str(cell) for cell in row] for row in [headers, *rows]]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    words = [max(len(word) for cell in column for word in cell.split() or [""]) for column in zip(*cells, strict=True)]
-    while sum(widths) + 2 * (len(widths) - 1) > width() and max(widths) > 1:
+    pads = [_PADDING] + [0] * len(rows)  # tabulate makes a column wider than its heading
+    columns = [[(cell, pad) for cell, pad in zip(column, pads, strict=True)] for column in zip(*cells, strict=True)]
+    widths = [max(len(cell) + pad for cell, pad in column) for column in columns]
+    words = [max(len(word) + pad for cell, pad in column for word in cell.split() or [""]) for column in columns]
+    while sum(widths) + 2 * (len(widths) - 1) > width() and max(widths) > _PADDING + 1:
         # between words first; where all columns are as narrow as their longest word, a word gives way
         loose = [most if most > word else 0 for most, word in zip(widths, words, strict=True)]
         widths[loose.index(max(loose)) if any(loose) else widths.index(max(widths))] -= 1
     broken = [
-        ["\n".join(textwrap.wrap(cell, most, break_on_hyphens=False)) for cell, most in zip(row, widths, strict=True)]
-        for row in cells
+        [_broken(cell, most - pad) for cell, most in zip(row, widths, strict=True)]
+        for row, pad in zip(cells, pads, strict=True)
     ]
     return tabulate(broken[1:], headers=broken[0], disable_numparse=True, **more)
+
+
+def _broken(text: str, most: int) -> str:
+    return "\n".join(textwrap.wrap(text, most, break_on_hyphens=False))
+
+
+class Flow:
+    """Text that comes in pieces, broken between words as it comes; `say` prints."""
+
+    def __init__(self, say: Callable[[str], Any]) -> None:
+        self._say, self._column, self._blanks, self._word = say, 0, "", ""
+
+    def add(self, piece: str) -> None:
+        """Prints all of what has come but for the last word, which may go on."""
+        *parts, self._word = re.split(r"(\s)", self._word + piece)
+        for part in parts:
+            self._put(part)
+
+    def end(self) -> None:
+        """Prints the last word."""
+        self._put(self._word)
+        self._blanks = self._word = ""
+
+    def _put(self, part: str) -> None:
+        if part == "\n":
+            self._say(part)
+            self._column, self._blanks = 0, ""
+        elif part.isspace():
+            self._blanks += part
+        elif part:
+            if self._column and self._column + len(self._blanks) + len(part) > width():
+                self._say("\n")
+                self._column, self._blanks = 0, ""
+            self._say(self._blanks + part)
+            self._column, self._blanks = self._column + len(self._blanks) + len(part), ""
 
 
 def is_shown(stream: Any = None) -> bool:

@@ -73,6 +73,22 @@ def test_words_stay_whole_and_so_does_what_is_longer_than_a_line(monkeypatch):
     assert terminal.wrapped("first\n\nsecond", "  ") == "  first\n\n  second"
 
 
+def test_an_answer_that_comes_in_pieces_is_broken_between_words(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    text = (
+        "An answer of many words, in which none is broken:\n\n    code stays indented\n" + "x" * 50 + " and goes on. "
+    )
+    for size in (1, 3, 500):
+        said: list[str] = []
+        flow = terminal.Flow(said.append)
+        for at in range(0, len(text), size):
+            flow.add(text[at : at + size])
+        flow.end()
+        lines = "".join(said).split("\n")
+        assert lines[:3] == ["An answer of many words, in which none", "is broken:", ""]
+        assert lines[3:] == ["    code stays indented", "x" * 50, "and goes on."]
+
+
 def test_a_table_is_no_wider_than_the_terminal(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     rows = [["learning_rate", "words that go on and on " * 3, "azureml-chat-train:39fda9b81d13"], ["b", "", "c"]]

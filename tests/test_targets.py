@@ -74,7 +74,9 @@ def test_a_command_stays_on_the_backend(monkeypatch, call, wanted, command):
 )
 def test_the_makefile_hands_the_call_down(tmp_path, words, call, costs):
     program, venv = tmp_path / "shows", Path(sys.prefix)
-    program.write_text('#!/bin/sh\ncase "$*" in *scripts.workspace*) exit 0;; esac\nenv | grep ^AZUREML_C\nexit 0\n')
+    program.write_text(
+        '#!/bin/sh\ncase "$*" in *scripts.workspace*) exit 0;; esac\nenv | grep ^AZUREML_CHAIN_C\nexit 0\n'
+    )
     program.chmod(0o700)
     old = [word for group in ("core", "local") for word in ("-o", str(venv / f".installed-{group}"))]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}

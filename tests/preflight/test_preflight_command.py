@@ -95,14 +95,14 @@ def test_brief_leaves_out_what_is_well_but_memory_and_money() -> None:
 
 @pytest.mark.parametrize("environment", environments())
 def test_the_shipped_environments_have_no_warning_and_no_line_is_too_long(environment: str) -> None:
-    here = {"AZUREML_COSTS": "nothing"} if environment == "demo" else {}  # its backend is localhost
+    here = {"AZUREML_CHAIN_COSTS": "nothing"} if environment == "demo" else {}  # its backend is localhost
     lines = run("--env", environment, "--offline", env=os.environ | here).stdout.splitlines()
     assert [line for line in lines if line.startswith(("WARN", "FAIL"))] == []
     assert max(map(len, lines)) <= 80
 
 
 def test_on_localhost_there_is_no_money_in_what_stands_before_a_run() -> None:
-    text = run("--env", "demo", "--offline", "--brief", env=os.environ | {"AZUREML_COSTS": "nothing"}).stdout
+    text = run("--env", "demo", "--offline", "--brief", env=os.environ | {"AZUREML_CHAIN_COSTS": "nothing"}).stdout
     assert "training fits" in text and "USD" not in text and "endpoint" not in text
 
 

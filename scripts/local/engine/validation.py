@@ -45,9 +45,8 @@ def run(job: Job) -> dict[str, Any]:
     interface = catalog().inputs
     other = [name for name in sorted(given) if str(job.inputs[name]) != str(interface[name].default)]
     told = " ".join(f"{name}={given[name]}" for name in other)
-    shown = path.relative_to(files.ROOT) if path.is_relative_to(files.ROOT) else path
     job.log(f"set otherwise than the component's defaults: {told or 'nothing'}")
-    job.log(f"all {len(given)} parameters: {shown}")
+    job.log(f"all {len(given)} parameters stand in {path.name} beside this log")
     return values
 
 
