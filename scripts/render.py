@@ -244,7 +244,7 @@ def _render(values: Values) -> int:
     if facts.origin == "catalog":
         locked = lock_file.lock_path(environment, ROOT).exists()
         lack = "its lock pins another model" if locked else "no lock"
-        print(f"{environment}: {lack}, so facts are the catalog's ({command('lock', environment)} pins the live ones)")
+        print(terminal.wrapped(f"{environment}: {lack}; {command('lock', environment)} pins today's facts", "  ", ""))
     done = f"rendered {', '.join(changed)}" if changed else f"{len(files)} files are up to date"
     print(terminal.wrapped(f"{environment}: {done}", "  ", ""))
     return 0

@@ -14,7 +14,7 @@ from scripts.values.read import environments
 
 VENV = Path(sys.executable).parent.parent
 OLD = [word for group in ("core", "local") for word in ("-o", str(VENV / f".installed-{group}"))]
-TARGETS = ("validate", "render-check", "preflight OFFLINE=1", "gpu")
+TARGETS = ("render", "validate", "render-check", "preflight OFFLINE=1", "gpu")
 
 
 def shown(*words: str) -> list[str]:

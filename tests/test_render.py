@@ -320,7 +320,7 @@ def test_the_command_says_what_it_did_and_whose_facts_it_took(capsys):
     assert run(["--env", "reference"]) == 0
     shown = capsys.readouterr()
     assert shown.out == (
-        "reference: no lock, so facts are the catalog's (make lock ENV=reference pins the live ones)\n"
+        "reference: no lock; make lock ENV=reference pins today's facts\n"
         f"reference: {len(rendered('reference'))} files are up to date\n"
     )
     assert shown.err == ""

@@ -86,3 +86,18 @@ def test_the_makefile_hands_the_call_down(tmp_path, words, call, costs):
         command, cwd=ROOT, env=clean | {targets.CALL: "x"}, capture_output=True, text=True, check=True
     )
     assert sorted(done.stdout.splitlines()) == sorted([f"{targets.COSTS}={costs}", f"{targets.CALL}={call}"])
+
+
+def test_what_only_reads_writes_nothing(tmp_path):
+    home, data = tmp_path / "home", tmp_path / "a.jsonl"
+    row = '{"messages": [{"role": "user", "content": "Is %d even?"}, {"role": "assistant", "content": "Count to %d."}]}'
+    data.write_text("\n".join(row % (number, number) for number in range(20)) + "\n")
+    where = os.environ | {"AZUREML_LOCAL_HOME": str(home)}
+    listed = [sys.executable, "-m", "scripts.local", "fault"]
+    assert subprocess.run(listed, cwd=ROOT, env=where, stdout=subprocess.PIPE, check=True).stdout
+    assert not home.exists()
+    home.write_text("")  # nothing can be kept below it
+    check = [sys.executable, "-m", "scripts.dataset", "check", "--env", "demo", str(data)]
+    done = subprocess.run(check, cwd=ROOT, env=where, capture_output=True, text=True, check=False)
+    assert "verdict   ready" in done.stdout and not done.stderr
+    assert home.read_text() == ""

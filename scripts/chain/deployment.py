@@ -31,8 +31,8 @@ def deploy(run: Run) -> None:
     answer = run.az.wait(_patience(run, on, name), "online-endpoint", "update", *words)
     if answer.code:
         raise refused(answer, f"deployment {name} is there and got no traffic; {_left(run, on)}")
-    ends = f"{run.make('undeploy')} deletes it" if costs_nothing() else f"billed until {run.make('undeploy')}"
-    say(f"endpoint {on}: all traffic to {name}; {ends}")
+    kept = "there" if costs_nothing() else "billed"
+    say(f"endpoint {on}: all traffic to {name}; {kept} until {run.make('undeploy')}")
 
 
 def ensure(run: Run) -> None:
