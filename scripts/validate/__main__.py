@@ -37,11 +37,10 @@ def validate(values: Values, root: Path = ROOT) -> list[Finding]:
 
 def notes(values: Values) -> list[str]:
     """Returns what is no fault, and may be a slip all the same."""
-    lag = render.lag(values)
     own = f"environments/{values.environment}.yaml"
     if any(place.startswith(f"{own}:") for place in values.places.values()):
-        return [lag] * bool(lag)
-    return [f"{own} sets nothing: all is as in values.yaml", *[lag] * bool(lag)]
+        return []
+    return [f"{own} sets nothing: all is as in values.yaml"]
 
 
 def _place(finding: Finding) -> tuple[str, int]:
@@ -55,7 +54,7 @@ def run(arguments: list[str] | None = None) -> int:
     gc.disable()  # a short process that imports much: collecting meanwhile costs a tenth of the time
     values = from_arguments(parser.parse_args(arguments))
     findings = validate(values)
-    for note in notes(values):
+    for note in filter(None, [*notes(values), render.lag(values)]):
         print(f"note: {note}", file=sys.stderr)
     for finding in findings:
         print(f"error: {finding}", file=sys.stderr)
