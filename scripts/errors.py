@@ -66,6 +66,12 @@ def suggest(word: object, allowed: Iterable[object]) -> str:
     return f" (did you mean '{words[near[0]]}'?)" if near else ""
 
 
+def complain(sentence: str) -> None:
+    """Prints what is wrong on stderr: on one line for a log, broken between words for a terminal."""
+    told = f"error: {sentence}"
+    print(terminal.wrapped(told, "  ", "") if terminal.is_shown(sys.stderr) else told, file=sys.stderr)
+
+
 def main(work: Callable[[], int | None]) -> None:
     """Runs `work` as a program: its return value is the exit code, and a `UserError` is printed as one sentence."""
     _open_what_was_closed()
@@ -75,8 +81,7 @@ def main(work: Callable[[], int | None]) -> None:
         sys.stdout.flush()
     except UserError as error:
         for sentence in str(error).split("\n"):
-            told = f"error: {sentence}"
-            print(terminal.wrapped(told, "  ", "") if terminal.is_shown(sys.stderr) else told, file=sys.stderr)
+            complain(sentence)
         code = error.code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

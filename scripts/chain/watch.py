@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from types import FrameType
 from scripts.chain.alone import alone, held
 from scripts.chain.left import left
 from scripts.chain.rendered import Rendered
-from scripts.errors import INTERRUPTED, MISSING, UserError, main
+from scripts.errors import INTERRUPTED, MISSING, UserError, complain, main
 from scripts.targets import command
 
 GRACE = 3.0  # seconds until a Ctrl-C that reached only us is passed on
@@ -92,7 +91,7 @@ def run(arguments: list[str] | None = None) -> int:
     if code >= 128:  # whoever stopped it; a program that failed has said why
         how = "interrupted" if code == INTERRUPTED or watched.told else f"killed by signal {code - 128}"
         rest = left(options.target, Rendered(options.env), options.folder)
-        print(f"error: make {options.target} was {how}; {rest}", file=sys.stderr)
+        complain(f"make {options.target} was {how}; {rest}")
     return code
 
 

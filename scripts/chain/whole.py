@@ -14,7 +14,7 @@ from pathlib import Path
 from scripts.chain.alone import alone
 from scripts.chain.run import say
 from scripts.chain.watch import Watched
-from scripts.errors import INTERRUPTED, main
+from scripts.errors import INTERRUPTED, complain, main
 from scripts.targets import billed, command
 
 BEFORE = ("data", "compute", "finetune", "register")
@@ -87,7 +87,7 @@ def run(arguments: list[str] | None = None) -> int:
             say("the local Azure ML goes on running; make local-down stops it and all that it serves")
         if code:
             stopped = "was interrupted" if code == INTERRUPTED else "failed, for the reason above"
-            print(f"error: the demo {stopped}; make demo runs it again", file=sys.stderr)
+            complain(f"the demo {stopped}; make demo runs it again")
         return code or down
 
 

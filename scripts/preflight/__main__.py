@@ -8,7 +8,7 @@ from pathlib import Path
 
 from scripts import files, render
 from scripts.azure.live import Live
-from scripts.errors import main
+from scripts.errors import complain, main
 from scripts.preflight import checklist, context, results
 from scripts.values.read import from_arguments, parser_of
 
@@ -40,7 +40,7 @@ def run(arguments: list[str] | None = None) -> int:
     code = results.exit_code(found)
     unasked = [result.finding.sentence for result in found if result.unasked]
     if unasked:
-        print(f"error: {len(unasked)} checks had no answer: {unasked[0]}", file=sys.stderr)
+        complain(f"{len(unasked)} checks had no answer: {unasked[0]}")
     if options.record:
         overridden = bool(code) and options.warn
         files.write_private(options.record, results.as_json(values.environment, found, overridden=overridden) + "\n")
@@ -48,7 +48,7 @@ def run(arguments: list[str] | None = None) -> int:
         print(f"PREFLIGHT=warn: going on although preflight ends with {code}", file=sys.stderr)
         return 0
     if reason := results.stop(found):
-        print(f"error: {reason}", file=sys.stderr)
+        complain(f"{reason}")
     return code
 
 
