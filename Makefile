@@ -47,7 +47,8 @@ export PIP_USER := 0
 
 new_env          := $(ENV)
 override ENV     := $(or $(ENV),dev)
-override BACKEND := $(or $(BACKEND),$(if $(filter demo,$(ENV)),local,azure))
+usual_backend    := $(if $(filter demo,$(ENV)),local,azure)
+override BACKEND := $(or $(BACKEND),$(usual_backend))
 override VENV    := $(or $(VENV),.venv)
 
 ENVIRONMENTS := $(basename $(notdir $(filter-out %.lock.yaml,$(wildcard environments/*.yaml))))
@@ -75,12 +76,14 @@ VALUES := --env $(ENV)$(if $(SET), --sets=$(call quote,$(SET)))
 ifeq ($(BACKEND),local)
 override AZ        := $(or $(AZ),$(PY) -m scripts.az_ml)
 override PROMOTION := $(or $(PROMOTION),warn)
+export AZUREML_CHAIN_COSTS := nothing
 online := $(PY) -m scripts.local run $(VALUES) --
 begin  := --begin '$(PY) -m scripts.local up'
 READY  := $(INSTALLED_local)
 DATA_FALLBACK := --fallback scripts/catalog/demo
 else ifeq ($(BACKEND),azure)
 override AZ := $(or $(AZ),az)
+export AZUREML_CHAIN_COSTS :=
 online :=
 begin  :=
 READY  := $(INSTALLED_core) real-workspace
@@ -89,8 +92,11 @@ else
 $(error BACKEND=$(BACKEND): allowed are azure and local)
 endif
 
+# What stands behind a target in the commands that sentences advise.
+export AZUREML_CHAIN_CALL := ENV=$(ENV)$(if $(filter-out $(usual_backend),$(BACKEND)), BACKEND=$(BACKEND))
+
 IN_PIPELINE = $(wildcard pipelines/$(ENV)/prepare)
-RUNS        = --folder $(RUN) --call 'ENV=$(ENV) BACKEND=$(BACKEND)'
+RUNS        = --folder $(RUN)
 AZ_OF_RUN   = --az $(call quote,$(online) $(AZ))
 # Whoever stops a program that runs behind $(watch), the last line says what is left and what deletes it; of several,
 # with --then between them, none is begun after one that failed.
@@ -111,7 +117,7 @@ follow = $(if $(word 2,$(1)),$(eval $(word 2,$(1)): | $(word 1,$(1)))$(call foll
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo all new doctor render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
-        await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest prepare gate answers \
+        await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest fresh prepare gate answers \
         data-report real-workspace local-rest local-up local-down local-status local-fault check test lint test-long \
         torture conformance docs constraints \
         clean bench-data bench-engine bench-estimates
@@ -153,10 +159,12 @@ lock-check: $(READY)  ## Say what is newer than the lock
 all: $(READY)  ## The whole chain; KEEP=1 leaves the endpoint running
 	@$(whole) --env $(ENV) $(RUNS) -- $(make)
 
+demo: AZUREML_CHAIN_CALL := ENV=demo
+demo: AZUREML_CHAIN_COSTS := nothing
 demo: $(INSTALLED_local)  ## The whole chain on localhost: train, register, serve, ask, delete; no account
-	@$(whole) --env demo --demo --folder .runs/demo/local --call 'ENV=demo BACKEND=local' -- $(make) ENV=demo BACKEND=local
+	@$(whole) --env demo --demo --folder .runs/demo/local -- $(make) ENV=demo BACKEND=local
 
-data: $(if $(IN_PIPELINE),$(READY),prepare)  ## Prepare the data and register it (DATASET=<file or folder> takes another source)
+data: $(if $(IN_PIPELINE),$(READY),fresh prepare)  ## Prepare the data and register it (DATASET=<file or folder> takes another source)
 	@$(if $(and $(IN_PIPELINE),$(DATASET)),$(error data: DATASET is for data that is prepared here; ENV=$(ENV) prepares it in the pipeline: set dataset.source))$(chain) data
 
 data-check: $(INSTALLED_core)  ## Check any chat data: FILE=<file, folder, glob or hub id>
@@ -212,6 +220,9 @@ loadtest: $(READY) $(INSTALLED_observe)  ## How many requests the deployment bea
 # Steps of the targets above.
 answers: $(READY) $(INSTALLED_local)
 	@$(watch) $(online) $(PY) -m scripts.evaluate $(VALUES) --folder $(RUN) --brief
+
+fresh: $(READY)
+	@$(PY) -m scripts.render $(VALUES) --require
 
 prepare: $(READY)
 	@$(watch) $(PY) -m scripts.dataset prepare $(if $(DATASET),--source=$(call quote,$(DATASET)) --set dataset.percent=100) $(VALUES) $(DATA_FALLBACK)

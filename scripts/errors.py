@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TextIO, cast
 
+from scripts import terminal
+
 # Exit codes. 0 and 1 mean what they mean everywhere; 2 is also what argparse returns for a wrong option.
 FAILED = 1  # a check, a comparison or a run failed
 USAGE = 2  # the command line is wrong
@@ -64,6 +66,12 @@ def suggest(word: object, allowed: Iterable[object]) -> str:
     return f" (did you mean '{words[near[0]]}'?)" if near else ""
 
 
+def complain(sentence: str) -> None:
+    """Prints what is wrong on stderr: on one line for a log, broken between words for a terminal."""
+    told = f"error: {sentence}"
+    print(terminal.wrapped(told, "  ", "") if terminal.is_shown(sys.stderr) else told, file=sys.stderr)
+
+
 def main(work: Callable[[], int | None]) -> None:
     """Runs `work` as a program: its return value is the exit code, and a `UserError` is printed as one sentence."""
     _open_what_was_closed()
@@ -73,7 +81,7 @@ def main(work: Callable[[], int | None]) -> None:
         sys.stdout.flush()
     except UserError as error:
         for sentence in str(error).split("\n"):
-            print(f"error: {sentence}", file=sys.stderr)
+            complain(sentence)
         code = error.code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

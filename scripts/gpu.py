@@ -9,6 +9,7 @@ import dataclasses
 import datetime
 import json
 
+from scripts import terminal
 from scripts.azure.live import Live
 from scripts.azure.machine_sizes import Size
 from scripts.errors import FAILED, main
@@ -113,23 +114,28 @@ def _serving(context: Context, size: Size, plain: Candidate) -> Candidate:
 def as_text(context: Context, role: str, found: list[Candidate]) -> str:
     """Returns the candidates as a table, and a line for each that is left out."""
     chosen = context.size_name(role).lower()
-    unit = "a run" if role == "finetune" else "a day"
+    unit = "USD/run" if role == "finetune" else "USD/day"
     lines = [f"To {ROLES[role]} {context.model.name} ({context.environment}):", ""]
-    lines.append(
-        f"  {'size':<28} {'GPUs':<20} {'GiB of GiB':>16} {'hours':>18} {'USD ' + unit:>12} {'USD an hour':>12}"
-    )
+    lines.append(_row("  size", "GPUs", "GiB", "hours", unit, "USD/h"))
     for each in (each for each in found if not each.reason):
         mark = "*" if each.size.lower() == chosen else " "
-        memory = f"{each.memory_gib:.1f} of {each.usable_gib:.1f}" if each.memory_gib and each.usable_gib else "?"
-        hours = "{1:.1f} ({0:.1f}-{2:.1f})".format(*each.hours) if each.hours else ("-" if role == "inference" else "?")
+        memory = f"{each.memory_gib:.1f}/{each.usable_gib:.1f}" if each.memory_gib and each.usable_gib else "?"
+        hours = f"{each.hours[1]:.1f}" if each.hours else ("-" if role == "inference" else "?")
         cost, price = (f"{value:.2f}" if value is not None else "?" for value in (each.cost, each.per_hour))
-        row = f"{mark} {each.size:<28} {each.gpus:<20} {memory:>16} {hours:>18} {cost:>12} {price:>12}  {each.note}"
-        lines.append(row.rstrip())
+        lines.append(_row(f"{mark} {each.size}", each.gpus, memory, hours, cost, price))
+        lines += [f"    {each.note}"] * bool(each.note)
     if all(each.reason for each in found):
         lines.append("  none")
     lines += ["", "Left out:"]
-    lines += [f"  {each.size:<28} {each.reason}" for each in found if each.reason]
+    lines += [terminal.wrapped(each.reason, " " * 31, f"  {each.size:<28} ") for each in found if each.reason]
     return "\n".join(lines)
+
+
+def _row(*cells: str) -> str:
+    """Returns a row of the table: GiB that are needed of those that a GPU has, hours as likely."""
+    size, gpus, *rest = cells
+    memory, hours, cost, price = rest
+    return f"{size:<28} {gpus:<19} {memory:>11} {hours:>5} {cost:>7} {price:>5}".rstrip()
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -153,7 +159,7 @@ def run(arguments: list[str] | None = None) -> int:
         if context.prepared.fallback:
             print(f"\nHours and cost are for the rows of {context.prepared.fallback}, not your own.")
         if "train" not in context.data:
-            print(f"\nHours and cost of a run need the data: make data ENV={context.environment}")
+            print(f"\nHours and cost of a run need the data: {context.make('data')}")
     return FAILED if any(all(each.reason for each in each_role) for each_role in found.values()) else 0
 
 

@@ -6,10 +6,9 @@ It asks as a user would by hand, with az and a file: both files are left in the 
 from __future__ import annotations
 
 import sys
-import textwrap
 from pathlib import Path
 
-from scripts import files
+from scripts import files, render, terminal
 from scripts.chain import __main__ as chain
 from scripts.chain import endpoint
 from scripts.chain.deployment import FILE
@@ -36,8 +35,7 @@ def show(case: Case, given: str, shape: str) -> str:
 
 
 def _wrapped(text: str) -> str:
-    lines = text.strip().splitlines()
-    return "\n".join(textwrap.fill(line, 100, initial_indent="  ", subsequent_indent="  ") for line in lines)
+    return terminal.wrapped(text.strip(), "  ")
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -47,6 +45,7 @@ def run(arguments: list[str] | None = None) -> int:
     chain.add_run_arguments(parser)
     options = parser.parse_args(arguments)
     run = chain.run_of(options)
+    render.require_fresh(run.values)
     case = question(run.environment, options.row)
     asked, answered = run.folder / "request.json", run.folder / "response.json"
     files.write_private(asked, request.body(case.messages, run.values.data["request"]))

@@ -28,6 +28,7 @@ from scripts.files import ROOT
 from scripts.files import read as read_file
 from scripts.files import write as write_file
 from scripts.strict_yaml import read_yaml, scalar
+from scripts.targets import command
 from scripts.values.read import Values, from_arguments, parser_of
 
 HEAD = (
@@ -152,7 +153,7 @@ def write(values: Values, live: Live, today: datetime.date, prices: str, check: 
             raise
         old = {}
     if check and not old:
-        raise UserError(f"{name}: not there yet; make lock ENV={values.environment} writes it", MISSING)
+        raise UserError(f"{name}: not there yet; {command('lock', values.environment)} writes it", MISSING)
     try:
         lock, notes = pin(values, live, today, prices)
     except CouldNotAskError as error:
@@ -163,12 +164,19 @@ def write(values: Values, live: Live, today: datetime.date, prices: str, check: 
     for line in changed if old else ():
         print(line)
     if check:
-        print(f"{name}: " + (f"{len(changed)} differences; make lock pins them" if changed else "nothing is newer"))
+        print(
+            f"{name}: "
+            + (
+                f"{len(changed)} differences; {command('lock', values.environment)} pins them"
+                if changed
+                else "nothing is newer"
+            )
+        )
         return FAILED if changed else 0
     text = to_text(lock, values.environment)
     if read_file(path, "move it away") != text.encode():
         write_file(path, text)
-    print(f"{name}: pinned {_summary(lock)}; render and commit it (make render ENV={values.environment})")
+    print(f"{name}: pinned {_summary(lock)}; render and commit it ({command('render', values.environment)})")
     return 0
 
 

@@ -14,6 +14,7 @@ from scripts import files, render
 from scripts.azure import lock_file
 from scripts.errors import USAGE, UserError, main
 from scripts.files import ROOT
+from scripts.targets import command
 from scripts.values import names
 from scripts.values.read import environments, load, name_fault
 from scripts.workspace import PLACEHOLDERS
@@ -86,7 +87,7 @@ def run(arguments: list[str] | None = None) -> int:
     print(f"wrote environments/{options.environment}.yaml, as {options.origin} is, and rendered it")
     print(f"its endpoint: {names.endpoint_name(load(options.environment))}")
     print("next: write your workspace (azure) and what differs (model, dataset) there, then")
-    print(f"      make render validate preflight ENV={options.environment}")
+    print(f"      {command('render validate preflight', options.environment)}")
     return 0
 
 

@@ -24,7 +24,7 @@ from typing import IO, NoReturn
 from scripts.errors import FAILED
 from scripts.files import ROOT
 
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def _can_fork() -> bool:
@@ -61,19 +61,20 @@ def start(
     words: Sequence[str],
     *,
     capture: bool = False,
+    told: bool = False,
     talks: bool = True,
     held: Sequence[int] = (),
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[str] | Forked:
-    """Starts a program. `capture`: its output is kept for `communicate`; `talks`: it has our standard input.
+    """Starts a program. `capture`: its output is kept for `communicate`; `told`: `stdout` has its lines as they come.
 
-    `held`: descriptors that it is to hold as well.
+    `talks`: it has our standard input; `held`: descriptors that it is to hold as well.
     """
     if FORKS and own(words):
-        return Forked(own(words), capture, talks, held, environment)
+        return Forked(own(words), capture, told, talks, held, environment)
     stream = subprocess.PIPE if capture else None
-    stdin = None if talks else subprocess.DEVNULL
-    return subprocess.Popen(words, stdin=stdin, stdout=stream, stderr=stream, text=True, pass_fds=held, env=environment)
+    stdin, stdout = None if talks else subprocess.DEVNULL, subprocess.PIPE if told else stream
+    return subprocess.Popen(words, stdin=stdin, stdout=stdout, stderr=stream, text=True, pass_fds=held, env=environment)
 
 
 def become(words: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
@@ -91,6 +92,7 @@ class Forked:
         self,
         words: list[str],
         capture: bool,
+        told: bool,
         talks: bool,
         held: Sequence[int],
         environment: Mapping[str, str] | None,
@@ -98,16 +100,22 @@ class Forked:
         self.returncode: int | None = None
         self.stdout: IO[str] | None = _memory() if capture else None
         self.stderr: IO[str] | None = _memory() if capture else None
+        writes: IO[str] | None = self.stdout
+        if told:
+            ends = os.pipe()
+            self.stdout, writes = os.fdopen(ends[0], encoding="utf-8", errors="replace"), os.fdopen(ends[1], "w")
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)  # a signal to the copy waits until it is a program
         try:
             self.pid = os.fork()
             if not self.pid:
-                descriptors = (None if talks else os.open(os.devnull, os.O_RDONLY), self.stdout, self.stderr)
+                descriptors = (None if talks else os.open(os.devnull, os.O_RDONLY), writes, self.stderr)
                 self._go_on(words, descriptors, held, environment, mask)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if told and writes:
+            writes.close()
         self._end = os.pidfd_open(self.pid)
 
     @staticmethod

@@ -14,6 +14,7 @@ from scripts.azure import client as client_module
 from scripts.errors import FAILED, UNREACHABLE, UserError, main
 from scripts.evaluate import evaluation, gate, model_version
 from scripts.evaluate.evaluation import Evaluation
+from scripts.targets import command
 from scripts.values.read import Values, from_arguments, parser_of
 
 TAG = "promoted"  # its value is the evaluation's fingerprint, which says on what grounds
@@ -25,7 +26,7 @@ def read(values: Values, version: str, folder: Path) -> Evaluation:
     if (evaluated.model, evaluated.version) != (model_version.name(values), version):
         raise UserError(
             f"{folder / evaluation.FILE}: is about {evaluated.model}:{evaluated.version}, not {version}; "
-            f"make evaluate ENV={values.environment} makes it"
+            f"{command('evaluate', values.environment)} makes it"
         )
     return evaluated
 
@@ -56,7 +57,13 @@ def promote(values: Values, version: str, folder: Path, client: Any) -> list[str
     if failed:
         head = f"{name}:{version} is not promoted: {len(failed)} of {len(verdicts)} requirements are not met"
         raise UserError("\n".join([head, *failed]), FAILED)
-    model = answers.require(f"model {name}:{version}", "make register registers it", client.models.get, name, version)
+    model = answers.require(
+        f"model {name}:{version}",
+        f"{command('register', values.environment)} registers it",
+        client.models.get,
+        name,
+        version,
+    )
     model.tags = {**(model.tags or {}), **tags(evaluated)}
     answers.order(f"model {name}:{version} cannot be tagged", client.models.create_or_update, model)
     return [*said, f"{name}:{version} is promoted ({TAG}={evaluated.hash})"]
@@ -65,12 +72,18 @@ def promote(values: Values, version: str, folder: Path, client: Any) -> list[str
 def check(values: Values, version: str, client: Any) -> str:
     """Returns a sentence if the version is promoted; a `UserError` with code 1 if not."""
     name = model_version.name(values)
-    model = answers.require(f"model {name}:{version}", "make register registers it", client.models.get, name, version)
+    model = answers.require(
+        f"model {name}:{version}",
+        f"{command('register', values.environment)} registers it",
+        client.models.get,
+        name,
+        version,
+    )
     evidence = (model.tags or {}).get(TAG)
     if not evidence:
         raise UserError(
             f"{name}:{version} is not promoted, and {values.where('evaluation.before_deploy')} demands it; "
-            f"make evaluate promote ENV={values.environment}",
+            f"{command('evaluate promote', values.environment)}",
             FAILED,
         )
     return f"{name}:{version} is promoted ({TAG}={evidence})"

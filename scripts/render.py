@@ -12,11 +12,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from scripts import terminal
 from scripts.azure import lock_file
 from scripts.azure.component import SPLITS
 from scripts.errors import FAILED, MISSING, UserError, main
 from scripts.files import ROOT
 from scripts.files import write as write_file
+from scripts.targets import command
 from scripts.values import facts as facts_module
 from scripts.values import names as names_module
 from scripts.values import parameters as parameters_module
@@ -153,6 +155,28 @@ def stale(files: dict[str, str], environment: str, root: Path = ROOT) -> list[st
     return sorted(path for path in present | set(files) if _read(root / path) != files.get(path))
 
 
+def lag(values: Values, root: Path = ROOT) -> str:
+    """Returns a sentence where the rendered files are not what the values give, an empty text where they are."""
+    paths = stale(render(values, root), values.environment, root)
+    if not paths:
+        return ""
+    others = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
+    todo = command("render", values.environment)
+    if values.sets:
+        first = values.sets[0] + (" …" if len(values.sets) > 1 else "")
+        return (
+            f"{paths[0]}{others}: is not what SET={first} gives; {todo} with the same SET writes it, or leave SET out"
+        )
+    return f"{paths[0]}{others}: is not what the values give by now; {todo} writes it anew"
+
+
+def require_fresh(values: Values, root: Path = ROOT) -> None:
+    """Raises a `UserError` where the rendered files are stale: what was checked is not what would run."""
+    sentence = lag(values, root)
+    if sentence:
+        raise UserError(f"{sentence}; nothing was run")
+
+
 def difference(files: dict[str, str], paths: list[str], root: Path = ROOT) -> str:
     """Returns the unified diff from the committed files to what rendering gives."""
     import difflib
@@ -186,9 +210,15 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--check", action="store_true", help="change nothing; exit 1 with the diff when files are stale"
     )
+    parser.add_argument(
+        "--require", action="store_true", help="change nothing; refuse files that are stale, in a sentence"
+    )
     parser.add_argument("--all", action="store_true", help="every environment instead of --env")
     options = parser.parse_args(arguments)
     act = _check if options.check else _render
+    if options.require:
+        require_fresh(load(options.env, options.sets))
+        return 0
     chosen = (options.all and environments()) or [options.env]
     return max([act(load(environment, options.sets)) for environment in chosen])
 
@@ -199,7 +229,7 @@ def _check(values: Values) -> int:
     if not paths:
         return 0
     print(difference(files, paths), end="")
-    print(f"error: {', '.join(paths)}: stale; run make render ENV={values.environment} and commit", file=sys.stderr)
+    print(f"error: {', '.join(paths)}: stale; run {command('render', values.environment)} and commit", file=sys.stderr)
     return FAILED
 
 
@@ -208,13 +238,15 @@ def _render(values: Values) -> int:
     files = render(values)
     changed = write(files, environment)
     facts = facts_module.load(values)
-    for sentence in parameters_module.disagreements(values, facts):
-        print(f"warning: {sentence}", file=sys.stderr)
+    if changed:  # said with what it changed, and not again
+        for sentence in parameters_module.disagreements(values, facts):
+            print(terminal.wrapped(f"note: {sentence}", "  ", ""))
     if facts.origin == "catalog":
         locked = lock_file.lock_path(environment, ROOT).exists()
-        lack = f"the lock of {environment} pins another model" if locked else f"{environment} has no lock"
-        print(f"note: {lack}; facts come from the shipped catalog (make lock pins the live ones)")
-    print(f"{environment}: " + (f"rendered {', '.join(changed)}" if changed else f"{len(files)} files are up to date"))
+        lack = "its lock pins another model" if locked else "no lock"
+        print(terminal.wrapped(f"{environment}: {lack}; {command('lock', environment)} pins today's facts", "  ", ""))
+    done = f"rendered {', '.join(changed)}" if changed else f"{len(files)} files are up to date"
+    print(terminal.wrapped(f"{environment}: {done}", "  ", ""))
     return 0
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from scripts.errors import FAILED, MISSING, UserError, main
 from scripts.files import ROOT, private_folder, read_text, refuse, write_private
+from scripts.targets import command
 
 JOB_TAG = "job"  # of a registered model: the job that it belongs to
 ENDED_BADLY = frozenset({"failed", "canceled", "notresponding"})
@@ -72,12 +73,11 @@ def job_name(folder: Path, environment: str, again: bool = False, root: Path = R
     It is `<env>-<hash>-<attempt>`. The attempt counts up when the last one ended badly; `again` takes the clock, so
     that it is new in the workspace too, where others may have run the same YAML and data.
     """
-    version = read(folder, "data-version", f"make data ENV={environment} prepares the data")
+    version = read(folder, "data-version", f"{command('data', environment)} prepares the data")
     path = root / "pipelines" / environment / "finetune.yml"
     if not path.exists():
-        raise UserError(
-            f"pipelines/{environment}/finetune.yml: no such file; run make render ENV={environment}", MISSING
-        )
+        todo = command("render", environment)
+        raise UserError(f"pipelines/{environment}/finetune.yml: no such file; run {todo}", MISSING)
     beside = (path.with_name("finetune_config.json"), *sorted(path.with_name("prepare").rglob("*")))  # sent with it
     content = b"".join(file.read_bytes() for file in (path, *beside) if file.is_file())
     digest = hashlib.sha256(content + version.encode()).hexdigest()[:10]
@@ -94,22 +94,17 @@ def job_name(folder: Path, environment: str, again: bool = False, root: Path = R
     return f"{stem}{attempt}"
 
 
-def call(verb: str, environment: str, folder: Path) -> str:
-    """Returns the command of a target; on the backend that the state is of, where make would take the paid one."""
-    return f"make {verb} ENV={environment}" + " BACKEND=local" * (folder.name == "local")
-
-
 def require_completed(folder: Path, environment: str) -> str:
     """Returns the job; a `UserError` unless it is Completed: `az ml job stream` exits 0 on a cancelled job too."""
-    job = read(folder, "job", f"{call('finetune', environment, folder)} submits a job")
-    status = read(folder, "status", f"{call('await', environment, folder)} waits for the job")
+    job = read(folder, "job", f"{command('finetune', environment)} submits a job")
+    status = read(folder, "status", f"{command('await', environment)} waits for the job")
     if plain_status(status) != "completed":
         raise UserError(
             f"job {job} is {status}, not Completed; its log says why (above, or az ml job stream -n {job}); "
             + (
-                f"{call('finetune', environment, folder)} tries again"
+                f"{command('finetune', environment)} tries again"
                 if plain_status(status) in ENDED_BADLY
-                else f"{call('await', environment, folder)} goes on waiting for it"
+                else f"{command('await', environment)} goes on waiting for it"
             ),
             FAILED,
         )
@@ -121,7 +116,7 @@ def model_version(folder: Path, environment: str) -> tuple[str, str]:
 
     The service counts versions. The first releases of this project named them by the job, which Azure refuses.
     """
-    advice = f"{call('register', environment, folder)} registers the model"
+    advice = f"{command('register', environment)} registers the model"
     version, *job = read(folder, "model-version", advice).split()
     if not version.isdecimal() or len(job) != 1:
         raise UserError(
@@ -134,7 +129,7 @@ def model_version(folder: Path, environment: str) -> tuple[str, str]:
 def data_version(environment: str, root: Path = ROOT) -> str:
     """Returns the version of the prepared data, from its manifest."""
     path = root / "data" / environment / "manifest.json"
-    todo = f"make data ENV={environment} makes it"
+    todo = f"{command('data', environment)} makes it"
     text = read_text(path, f"{todo} anew", f"data/{environment}/manifest.json")
     if text is None:
         raise UserError(f"data/{environment}/manifest.json: not there yet; {todo}", MISSING)
@@ -143,9 +138,7 @@ def data_version(environment: str, root: Path = ROOT) -> str:
     except (ValueError, KeyError, TypeError, RecursionError):
         version = None
     if not isinstance(version, str) or not re.fullmatch(r"[\w.-]{1,64}", version, re.ASCII):
-        raise UserError(
-            f"data/{environment}/manifest.json: holds no version; make data ENV={environment} makes it anew"
-        )
+        raise UserError(f"data/{environment}/manifest.json: holds no version; {todo} anew")
     return version
 
 

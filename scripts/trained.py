@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from scripts import state
+from scripts import render, state
 from scripts.azure import serving_rules
 from scripts.conversation import model_folder, template
 from scripts.errors import FAILED, CouldNotAskError, UserError, main
+from scripts.targets import command
 from scripts.values.read import Values, add_arguments, from_arguments
 
 OUTPUT = "trained_model"  # of the job, as templates/pipelines/finetune.yml.j2 names it
@@ -39,7 +40,8 @@ def fetch(client: Any, job: str, into: Path) -> None:
         count = f"{len(found.names)} files, none of them MLmodel" if found and found.names else "no files"
         raise UserError(
             f"{what}: {count}; a job can end Completed and write nothing where its storage refuses the cluster: look "
-            "at the workspace's storage account and the cluster's identity; then make finetune AGAIN=1 trains anew",
+            "at the workspace's storage account and the cluster's identity; then "
+            f"{command('finetune', more='AGAIN=1')} trains anew",
             FAILED,
         )
     for name in names:
@@ -95,7 +97,9 @@ def run(arguments: list[str] | None = None) -> int:
     add_arguments(parser)
     parser.add_argument("--folder", type=Path, required=True, help="the run's state, for example .runs/dev/azure")
     options = parser.parse_args(arguments)
-    return check(from_arguments(options), options.folder)
+    values = from_arguments(options)
+    render.require_fresh(values)
+    return check(values, options.folder)
 
 
 if __name__ == "__main__":

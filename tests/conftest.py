@@ -20,6 +20,8 @@ pytest_addoption, pytest_configure = torture.pytest_addoption, torture.pytest_co
 pytest_runtest_logreport, pytest_terminal_summary = torture.pytest_runtest_logreport, torture.pytest_terminal_summary
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
+for name in ("AZUREML_CHAIN_CALL", "AZUREML_CHAIN_COSTS"):  # of the make that runs the tests
+    os.environ.pop(name, None)
 # Threads of torch that wait for each other sleep, so that what other processes do meanwhile goes on.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 

@@ -106,7 +106,7 @@ def database(folder: Path) -> bytes:
 
 
 def rendered(folder: Path) -> Any:
-    return Run(None, values.Values("dev", {}), folder, "ENV=dev", folder).document("pipelines", "compute.yml")  # type: ignore[arg-type]
+    return Run(None, values.Values("dev", {}), folder, folder).document("pipelines", "compute.yml")  # type: ignore[arg-type]
 
 
 def account(folder: Path) -> Any:

@@ -27,7 +27,7 @@ def test_a_program_whose_output_is_closed_or_full_shows_no_traceback():
 
 def test_a_terminal_that_is_closed_sends_its_signal_twice(tmp_path):
     child = "import time\nprint('up', flush=True)\ntry: time.sleep(60)\nexcept KeyboardInterrupt: time.sleep(0.2)"
-    words = ["--env", "demo", "--folder", str(tmp_path), "--call", "ENV=demo", "deploy"]
+    words = ["--env", "demo", "--folder", str(tmp_path), "deploy"]
     for _ in range(4):
         program = subprocess.Popen(
             [sys.executable, "-m", "scripts.chain.watch", *words, "--", sys.executable, "-c", child], cwd=ROOT,

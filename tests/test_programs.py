@@ -41,8 +41,13 @@ from scripts import programs
 programs.FORKS = programs.FORKS and {forks}
 words = [sys.executable, "-m", {module!r}, *{words}]
 told = os.environ | {{"TOLD": "so"}}
-with programs.start(words, capture=True, talks=False, held={held}, environment=told) as program:
-    out, err = program.communicate()
+if {lines}:
+    with programs.start(words, told=True, talks=False, environment=told) as program:
+        out, err = program.stdout.readline(), ""
+        program.kill()
+else:
+    with programs.start(words, capture=True, talks=False, held={held}, environment=told) as program:
+        out, err = program.communicate()
 print(json.dumps([program.wait(), out, err, type(program).__name__]))
 """
 
@@ -51,12 +56,14 @@ print(json.dumps([program.wait(), out, err, type(program).__name__]))
 def call(request, tmp_path):
     """Starts a program as a module of a copy of this project, in a copy of the process or anew."""
     (tmp_path / "scripts").mkdir()
-    for name in ("__init__", "programs", "files", "errors", "shape"):
+    for name in ("__init__", "programs", "files", "errors", "shape", "terminal"):
         (tmp_path / "scripts" / f"{name}.py").write_text((ROOT / "scripts" / f"{name}.py").read_text())
     (tmp_path / "scripts" / "chosen.py").write_text(PROGRAM)
 
-    def called(*words, held=()):
-        code = START.format(root=str(tmp_path), forks=request.param, module="scripts.chosen", words=words, held=held)
+    def called(*words, held=(), lines=False):
+        code = START.format(
+            root=str(tmp_path), forks=request.param, module="scripts.chosen", words=words, held=held, lines=lines
+        )
         done = subprocess.run(
             [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60, pass_fds=held
         )
@@ -76,6 +83,10 @@ def test_words_environment_output_and_end_are_the_programs(call):
     code, _, err = call("raise")
     assert code == 1 and err.endswith("ValueError: x\n") and "Traceback" in err
     assert call("read")[1].endswith("\n\n")  # standard input is empty
+
+
+def test_lines_are_told_as_they_come(call):
+    assert call("sleep", "a", lines=True) == [-9, "['a'] so __main__\n", ""]
 
 
 def test_a_descriptor_that_is_to_be_held_is_held_by_what_the_program_becomes(call):

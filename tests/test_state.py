@@ -101,11 +101,13 @@ def test_a_missing_value_says_what_makes_it(tmp_path):
         read(tmp_path, "job", "do that")
 
 
-def test_what_to_do_next_stays_on_the_backend(tmp_path):
-    for backend, command in (("local", "make finetune ENV=prod BACKEND=local submits"),
-                             ("azure", "make finetune ENV=prod submits")):  # fmt: skip
+def test_what_to_do_next_stays_on_the_backend(tmp_path, monkeypatch):
+    for call, command in (("ENV=prod BACKEND=local", "make finetune ENV=prod BACKEND=local submits"),
+                          ("ENV=prod", "make finetune ENV=prod submits")):  # fmt: skip
+        monkeypatch.setenv("AZUREML_CHAIN_CALL", call)
         with pytest.raises(UserError, match=command):
-            require_completed(tmp_path / backend, "prod")
+            require_completed(tmp_path / "local", "prod")
+    monkeypatch.setenv("AZUREML_CHAIN_CALL", "ENV=prod BACKEND=local")
     write(tmp_path / "local", "job", "prod-1")
     for status, command in (("Failed", "make finetune ENV=prod BACKEND=local"),
                             ("Queued", "make await ENV=prod BACKEND=local")):  # fmt: skip

@@ -22,6 +22,7 @@ from scripts.azure.model_tags import is_day
 from scripts.errors import UserError
 from scripts.files import refuse
 from scripts.strict_yaml import read_yaml
+from scripts.targets import command
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,13 @@ def read(environment: str, root: Path) -> Lock | None:
         return None
     content, lines = read_yaml(path, name=f"environments/{path.name}")
     if not content:
-        refuse(f"environments/{path.name}", "is empty", f"make lock ENV={environment} writes it anew")
+        refuse(f"environments/{path.name}", "is empty", f"{command('lock', environment)} writes it anew")
     _verify(content, environment, lines)
     try:
         return dataclasses.replace(typed(content), lines=lines)
     except ValueError as error:  # a default that is not of its input's type
         raise UserError(
-            f"environments/{path.name}: component.inputs: {error}; make lock ENV={environment} writes it anew"
+            f"environments/{path.name}: component.inputs: {error}; {command('lock', environment)} writes it anew"
         ) from None
 
 
@@ -89,7 +90,7 @@ def _verify(lock: dict[str, Any], environment: str, lines: dict[str, int]) -> No
     raise UserError(
         f"environments/{environment}.lock.yaml{f':{lines[key]}' if key in lines else ''}: {key}: expected "
         f"{rule.get('description', 'a mapping')}, found {'nothing' if found is None else f'{found!r:.60}'}; "
-        f"make lock ENV={environment} writes it anew"
+        f"{command('lock', environment)} writes it anew"
     )
 
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts import workspace
+from scripts import render, workspace
 from scripts.chain import cluster, data, deployment, endpoint, job, model
 from scripts.chain.alone import alone
 from scripts.chain.az import Az
@@ -22,6 +22,9 @@ CHANGES: dict[str, Callable[[Run], None]] = {  # one run at a time
     "deploy": deployment.deploy,
     "undeploy": endpoint.undeploy,
 }
+# Where the YAML is older than the values, these would run something else than what was checked. Deleting goes by the
+# YAML, which names what was deployed; only who sets something for it means another.
+RUNS_YAML = ("data", "compute", "finetune", "register", "deploy")
 WAITS: dict[str, Callable[[Run, argparse.Namespace], None]] = {  # for hours, in which others may run
     "finetune": lambda run, options: job.finetune(run, options.again, not options.no_wait),
     "await": lambda run, options: job.wait(run, options.name),
@@ -41,6 +44,8 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument("--name", default="", help="await, cancel: the job, instead of the one that the state names")
     options = parser.parse_args(arguments)
     made = run_of(options)
+    if options.step in RUNS_YAML or (options.step == "undeploy" and options.sets):
+        render.require_fresh(made.values)
     if options.step in CHANGES:
         with alone(made.folder, made.make(options.step)):
             CHANGES[options.step](made)
@@ -53,7 +58,6 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what every program that drives az for a run has to be told."""
     parser.add_argument("--folder", type=Path, required=True, help="the run's state, for example .runs/dev/azure")
     parser.add_argument("--az", type=words, default=["az"], help="the program that answers to az")
-    parser.add_argument("--call", metavar="WORDS", help="what stands behind a target in sentences")
 
 
 def words(text: str) -> list[str]:
@@ -71,7 +75,7 @@ def run_of(options: argparse.Namespace) -> Run:
     """Returns the run that the arguments describe."""
     values = from_arguments(options)
     az = Az(options.az, shlex.split(workspace.options(values)))
-    return Run(az, values, options.folder, options.call or f"ENV={options.env}")
+    return Run(az, values, options.folder)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ import json
 import re
 import signal
 import subprocess
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 from scripts import programs
 from scripts.chain.alone import held
@@ -40,6 +41,12 @@ class Answer:
         return f"{said}; az login signs in anew" if login else said
 
 
+def _tell(stream: IO[str], tell: Callable[[str], None]) -> None:
+    with contextlib.suppress(ValueError):  # closed, as it is when the program was stopped
+        for line in stream:
+            tell(line.rstrip("\n"))
+
+
 class Az:
     """`az` for one workspace."""
 
@@ -68,15 +75,25 @@ class Az:
         except ValueError:
             raise CouldNotAskError(f"az printed no JSON: {one_line(answer.out)}", what) from None
 
-    def wait(self, patience: Patience, *words: str, shown: bool = False) -> Answer:
+    def wait(
+        self, patience: Patience, *words: str, shown: bool = False, tell: Callable[[str], None] | None = None
+    ) -> Answer:
         """Runs a command that takes long, saying now and then what is waited for; `shown`: it writes to the terminal.
 
-        At the limit, and at Ctrl-C, the command is ended; what it waited for goes on.
+        `tell` gets the lines that it prints, as they come. At the limit, and at Ctrl-C, the command is ended; what it
+        waited for goes on.
         """
-        process = self._start(words, shown)
+        process = self._start(words, shown, told=tell is not None)
+        telling = threading.Thread(target=_tell, args=(process.stdout, tell), daemon=True)
         try:
+            if tell:
+                telling.start()
             while True:
                 try:
+                    if tell:
+                        code = process.wait(timeout=patience.next_look())
+                        telling.join(_END_SECONDS)
+                        return Answer(code, "", "")
                     out, err = process.communicate(timeout=patience.next_look())
                     return Answer(process.wait(), out or "", err or "")
                 except subprocess.TimeoutExpired:
@@ -87,13 +104,13 @@ class Az:
         finally:
             self._end(process, signal.SIGTERM)
 
-    def _start(self, words: Sequence[str], shown: bool) -> subprocess.Popen[str] | programs.Forked:
+    def _start(self, words: Sequence[str], shown: bool, told: bool = False) -> subprocess.Popen[str] | programs.Forked:
         if not self._loaded:
             programs.load(self._program)
             self._loaded = True
         command = [*self._program, "ml", *words, *self._workspace]
         try:
-            return programs.start(command, capture=not shown, talks=False, held=held())
+            return programs.start(command, capture=not (shown or told), told=told, talks=False, held=held())
         except FileNotFoundError:
             raise UserError(
                 f"{self._program[0]}: no such program; install the Azure CLI and its extension ml, or take this "

@@ -29,7 +29,7 @@ def register(run: Run) -> None:
 def _register(run: Run, split: str, name: str, version: str) -> None:
     asset = f"data asset {name}:{version}"
     if not _is_there(run, name, version):
-        goes_on = f"{asset} may be registered all the same; {run.make('data')} looks and goes on, nothing is billed"
+        goes_on = f"{asset} may be registered all the same; {run.make('data')} looks and goes on"
         path = run.root / "data" / run.environment / f"{split}.jsonl"
         sets = ("--set", f"name={name}", f"version={version}", f"path={path}")
         words = ("-f", str(run.file(*FILE)), "-o", "none", *sets)
@@ -47,7 +47,7 @@ def _is_there(run: Run, name: str, version: str) -> bool:
 def fetch_report(run: Run) -> None:
     """Downloads the report and the questions that the pipeline's step wrote, where it prepared the data."""
     job = state.require_completed(run.folder, run.environment)
-    goes_on = f"nothing is billed; {run.make('data-report')} begins again"
+    goes_on = f"{run.make('data-report')} begins again"
     patience = run.patience(f"the data report of job {job}", "step_minutes", goes_on)
     words = ("-n", job, "--output-name", REPORT, "-p", str(run.folder))
     answer = run.az.wait(patience, "job", "download", *words, shown=True)

@@ -9,6 +9,7 @@ from scripts.chain import endpoint, left, model
 from scripts.chain.az import Answer
 from scripts.chain.patience import Patience
 from scripts.chain.run import BUSY, Run, refused, say
+from scripts.targets import costs_nothing
 
 FILE = ("endpoints", "deployment.yml")
 LOG_LINES = 30
@@ -30,7 +31,8 @@ def deploy(run: Run) -> None:
     answer = run.az.wait(_patience(run, on, name), "online-endpoint", "update", *words)
     if answer.code:
         raise refused(answer, f"deployment {name} is there and got no traffic; {_left(run, on)}")
-    say(f"endpoint {on}: all traffic to {name}; billed until {run.make('undeploy')}")
+    kept = "there" if costs_nothing() else "billed"
+    say(f"endpoint {on}: all traffic to {name}; {kept} until {run.make('undeploy')}")
 
 
 def ensure(run: Run, version: str) -> None:
@@ -124,4 +126,4 @@ def _patience(run: Run, on: str, name: str) -> Patience:
 
 
 def _left(run: Run, on: str) -> str:
-    return left.endpoint(on, run.call)
+    return left.endpoint(on, run.environment)

@@ -8,6 +8,7 @@ from scripts.chain import left
 from scripts.chain.patience import Patience
 from scripts.chain.run import BUSY, Run, refused, say, state_of
 from scripts.errors import FAILED, UserError
+from scripts.targets import billed
 
 FILE = ("endpoints", "endpoint.yml")
 # What the service says of a name that another workspace of the region has (mlops-project-template#29), and of one that
@@ -66,16 +67,14 @@ def settle(run: Run, name: str) -> None:
 
 def delete(run: Run, name: str, found: Any) -> None:
     """Deletes the endpoint, as it was `found`, with its deployments; waits until the service knows it no more."""
-    say(
-        f"deleting endpoint {name}: on Azure 6 to 8 minutes, up to 40 where a creation is still running; it is billed "
-        "until then"
-    )
-    goes_on = left.deletion(name, run.call)
+    slow = ": 6 to 8 minutes, up to 40 where a creation is still running; it is billed until then"
+    say(f"deleting endpoint {name}{billed(slow)}")
+    goes_on = left.deletion(name, run.environment)
     patience = run.patience(f"endpoint {name}", "undeploy_minutes", goes_on, lambda: _seen(run, name))
     if state_of(found) not in ("", "deleting"):
         answer = run.az.wait(patience, "online-endpoint", "delete", "-n", name, "--yes")
         if answer.code and state_of(show(run, name)) not in ("", "deleting"):
-            raise refused(answer, f"endpoint {name} was not deleted, and is billed until it is")
+            raise refused(answer, f"endpoint {name} was not deleted{billed(', and is billed until it is')}")
     patience.until(lambda: show(run, name), lambda found: found is None)
 
 
@@ -85,7 +84,7 @@ def undeploy(run: Run) -> None:
     found = show(run, name)
     if found is not None:
         delete(run, name, found)
-    say(f"no endpoint {name}: nothing is billed")
+    say(f"no endpoint {name}{billed(': nothing is billed')}")
 
 
 def _create(run: Run, name: str) -> None:
@@ -107,11 +106,11 @@ def _create(run: Run, name: str) -> None:
 
 
 def _another(run: Run) -> str:
-    return f"give endpoint.name ({run.values.where('endpoint.name')}) another value, make render and commit"
+    return f"give endpoint.name ({run.values.where('endpoint.name')}) another value, {run.make('render')} and commit"
 
 
 def _patience(run: Run, name: str) -> Patience:
-    goes_on = left.endpoint(name, run.call)
+    goes_on = left.endpoint(name, run.environment)
     return run.patience(f"endpoint {name}", "deploy_minutes", goes_on, lambda: _seen(run, name))
 
 

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import datetime
+import re
 from typing import Any
 
-from scripts import state
+from scripts import state, terminal
 from scripts.azure import machine_sizes
 from scripts.chain import data, left
 from scripts.chain.alone import alone
 from scripts.chain.patience import Patience, duration
 from scripts.chain.run import Run, refused, say
 from scripts.errors import FAILED, MISSING, CouldNotAskError, UserError
+from scripts.targets import billed, costs_nothing
 
 FILE = ("pipelines", "finetune.yml")
 COMPUTE = ("pipelines", "compute.yml")
 WAITING_STATES = ("notstarted", "preparing", "provisioning", "starting", "queued")
 ENDED = state.ENDED_BADLY | {"completed"}
+_FRAME = re.compile(r"RunId: |Web View: |Streaming |Execution Summary$|=+$|[\d:]{8} completed$")
+_STAMP = re.compile(r"[\d:]{8} ")
 _DEPTH = 2  # the pipeline's steps, and those of the component in it
 
 
 def finetune(run: Run, again: bool = False, waits: bool = True) -> None:
     """Submits the job or finds it submitted, and waits for it; nobody else has to wait meanwhile."""
     with alone(run.folder, run.make("finetune")):
-        submit(run, again)
+        submit(run, again, waits)
     if waits:
         wait(run)
 
 
-def submit(run: Run, again: bool = False) -> None:
+def submit(run: Run, again: bool = False, waits: bool = False) -> None:
     """Submits the job, or finds it submitted: its name is made beforehand, from what it runs."""
     while True:
         job = state.job_name(run.folder, run.environment, again, run.root)
@@ -42,10 +46,14 @@ def submit(run: Run, again: bool = False) -> None:
         say(f"job {job} is there already: {status}")
         return
     words = ("-f", str(run.file(*FILE)), "-n", job, *_bindings(run), "-o", "none")
-    answer = run.az.wait(run.patience(f"job {job}", "step_minutes", left.job(job, run.call)), "job", "create", *words)
+    answer = run.az.wait(
+        run.patience(f"job {job}", "step_minutes", left.job(job, run.environment)), "job", "create", *words
+    )
     if answer.code and not _status(run, job):  # the answer may have got lost, or a killed run's request come before
         raise refused(answer, f"job {job} was not submitted; {run.make('finetune')} tries again")
-    say(f"job {job}: submitted ({run.make('await')} waits for it, {run.make('cancel')} cancels it)")
+    say(f"job {job}: submitted")
+    if not waits:
+        say(f"{run.make('await')} waits for it, {run.make('cancel')} cancels it")
 
 
 def wait(run: Run, name: str = "") -> None:
@@ -53,10 +61,15 @@ def wait(run: Run, name: str = "") -> None:
 
     The stream ends early where the log cannot be read or a login expires; then the job is asked for its status.
     """
-    job, found = _meant(run, name)
+    job = _named(name)
+    if job:
+        _adopt(run, job)
+    else:
+        job = _of_the_state(run)
+    found = _require(run, job)
     patience = _patience(run, job)
     if not _ended(found):
-        run.az.wait(patience, "job", "stream", "-n", job, shown=True)
+        run.az.wait(patience, "job", "stream", "-n", job, tell=_tell)
         found = _require(run, job)
         if not _ended(found):
             say(f"job {job} is {found['status']}; its log cannot be followed any more, so its status is asked for")
@@ -73,26 +86,41 @@ def wait(run: Run, name: str = "") -> None:
 
 def cancel(run: Run, name: str = "") -> None:
     """Cancels the job and waits until it has ended; says what is still there."""
-    job, found = _meant(run, name)
+    job = _named(name) or _of_the_state(run)
+    found = _require(run, job)
     if _ended(found):
         say(f"job {job} is {found['status']}: there is nothing to cancel")
     else:
         answer = run.az.run("job", "cancel", "-n", job)
         found = _require(run, job)
         if answer.code and not _ended(found):
-            raise refused(answer, f"job {job} was not cancelled; it is {found['status']}, and its machine is billed")
-        goes_on = f"its machine is billed until it has ended; {run.make('cancel')} goes on"
+            still = billed(", and its machine is billed")
+            raise refused(answer, f"job {job} was not cancelled; it is {found['status']}{still}")
+        goes_on = f"{billed('its machine is billed until it has ended; ')}{run.make('cancel')} goes on"
         patience = run.patience(f"job {job}", "step_minutes", goes_on, lambda: _status(run, job))
         found = patience.until(lambda: _require(run, job), _ended)
         say(f"job {job}: {found['status']}")
     _keep(run, job, str(found["status"]))
+    say(f"{billed(_what_stays(run))}what the job wrote is kept, and {run.make('finetune')} trains anew")
+
+
+def _what_stays(run: Run) -> str:
     compute = run.document(*COMPUTE)
     idle, least = compute.get("idle_time_before_scale_down"), compute.get("min_instances")
     kept = f"{least} of its nodes stay and are billed" if least else "an idle cluster costs nothing"
-    say(
+    return (
         f"what is still there: cluster {compute.get('name')}, whose nodes are given back after {idle} s ({kept}), and "
-        f"the data assets; what the job wrote is kept, and {run.make('finetune')} trains anew"
+        "the data assets; "
     )
+
+
+def _tell(line: str) -> None:
+    """Prints a line of the log; on localhost without the frame that az puts around it, whose links lead nowhere."""
+    if not costs_nothing():
+        say(line)
+    elif line.strip() and not _FRAME.match(line):
+        stamp = _STAMP.match(line)
+        print(terminal.wrapped(line, " " * len(stamp[0]) if stamp else "", ""), flush=True)
 
 
 def _keep(run: Run, job: str, status: str) -> str:
@@ -103,22 +131,29 @@ def _keep(run: Run, job: str, status: str) -> str:
     return newest
 
 
-def _meant(run: Run, name: str) -> tuple[str, Any]:
-    """Returns the job that is meant, as it is now; one that was named becomes the state's, for the steps that follow.
+def _of_the_state(run: Run) -> str:
+    advice = f"{run.make('finetune')} submits a job; one of another machine is named with NAME=<job>"
+    return state.read(run.folder, "job", advice)
 
-    One that is not there, a typo, takes no other's place in the state.
-    """
-    if not name:
-        advice = f"{run.make('finetune')} submits a job; one of another machine is named with NAME=<job>"
-        job = state.read(run.folder, "job", advice)
-        return job, _require(run, job)
-    if not state.is_job_name(name):
+
+def _named(name: str) -> str:
+    """Returns the name that NAME= gives, an empty text where it gives none."""
+    if name and not state.is_job_name(name):
         raise UserError(f"NAME={name}: is no job's name: letters, digits, '.', '_' and '-', a letter or digit first")
-    found = _require(run, name)
-    if state.kept(run.folder, "job") != name:
+    return name
+
+
+def _adopt(run: Run, job: str) -> None:
+    """Makes a job the state's, for the steps that follow; never under another run, whose job would be lost to it.
+
+    One that is not there, a typo, takes no other's place.
+    """
+    _require(run, job)
+    if state.kept(run.folder, "job") == job:
+        return
+    with alone(run.folder, f"{run.make('await')} NAME={job}"):
         (run.folder / "status").unlink(missing_ok=True)
-        state.write(run.folder, "job", name)
-    return name, found
+        state.write(run.folder, "job", job)
 
 
 def _bindings(run: Run) -> list[str]:
@@ -159,7 +194,7 @@ def _age(found: Any) -> float:
 
 
 def _patience(run: Run, job: str) -> Patience:
-    return run.patience(f"job {job}", "finetune_hours", left.job(job, run.call), lambda: _seen(run, job))
+    return run.patience(f"job {job}", "finetune_hours", left.job(job, run.environment), lambda: _seen(run, job))
 
 
 def _seen(run: Run, job: str) -> str:

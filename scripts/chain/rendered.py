@@ -9,6 +9,7 @@ from typing import Any
 from scripts.errors import MISSING, UserError
 from scripts.files import ROOT, refuse
 from scripts.strict_yaml import read_yaml
+from scripts.targets import command
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Rendered:
         path = self.root / parts[0] / self.environment / Path(*parts[1:])
         if not path.is_file():
             name = path.relative_to(self.root)
-            raise UserError(f"{name}: no such file; run make render ENV={self.environment}", MISSING)
+            raise UserError(f"{name}: no such file; run {command('render', self.environment)}", MISSING)
         return path
 
     def document(self, *parts: str) -> dict[str, Any]:
@@ -38,5 +39,5 @@ class Rendered:
         name = self.document(*parts).get("name")
         if not name or not isinstance(name, str):
             path = self.file(*parts).relative_to(self.root)
-            refuse(path, "gives no name", f"make render ENV={self.environment} writes it anew")
+            refuse(path, "gives no name", f"{command('render', self.environment)} writes it anew")
         return name

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts import state
+from scripts import state, targets, terminal
 from scripts.chain.az import Answer, Az
 from scripts.chain.patience import Patience
 from scripts.chain.rendered import Rendered
@@ -22,12 +22,11 @@ _SECONDS = {"minutes": 60.0, "hours": 3600.0}
 
 @dataclass(frozen=True)
 class Run:
-    """`call` is what stands behind a target in the sentences, such as `ENV=dev BACKEND=local`."""
+    """What a step is given."""
 
     az: Az
     values: Values
     folder: Path
-    call: str
     root: Path = ROOT
 
     @property
@@ -37,7 +36,7 @@ class Run:
 
     def make(self, target: str) -> str:
         """Returns the command that calls a target for this run."""
-        return f"make {target} {self.call}"
+        return targets.command(target, self.environment)
 
     @property
     def rendered(self) -> Rendered:
@@ -80,8 +79,9 @@ class Run:
 
 
 def say(sentence: str) -> None:
-    """Prints a sentence at once, whoever reads it."""
-    print(sentence, flush=True)
+    """Prints a sentence at once, whoever reads it, broken between words for a terminal."""
+    breaks = terminal.is_shown() or targets.costs_nothing()
+    print(terminal.wrapped(sentence, "  ", "") if breaks else sentence, flush=True)
 
 
 def refused(answer: Answer, sentence: str) -> UserError:

@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,7 +19,8 @@ from scripts import programs
 from scripts.chain.alone import alone, held
 from scripts.chain.left import left
 from scripts.chain.rendered import Rendered
-from scripts.errors import INTERRUPTED, MISSING, UserError, main
+from scripts.errors import INTERRUPTED, MISSING, UserError, complain, main
+from scripts.targets import command
 
 THEN = "--then"
 GRACE = 3.0  # seconds until a Ctrl-C that reached only us is passed on
@@ -95,20 +95,18 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument("target")
     parser.add_argument("--env", required=True)
     parser.add_argument("--folder", type=Path, required=True, help="the run's state, for example .runs/dev/azure")
-    parser.add_argument("--call", required=True, metavar="WORDS", help="what stands behind a target in sentences")
     parser.add_argument("programs", nargs=argparse.REMAINDER, help="-- and a program, with --then before further ones")
     options = parser.parse_args(arguments)
     watched = Watched(options.target in TALKS)
     # What a run of the environment has prepared, and registers or trains on by and by, is not replaced under it.
-    turn = (
-        alone(options.folder, f"make data {options.call}") if options.target == "prepare" else contextlib.nullcontext()
-    )
+    data = command("data", options.env)
+    turn = alone(options.folder, data) if options.target == "prepare" else contextlib.nullcontext()
     with turn:
         code = watched.run(_split(options.programs[options.programs[:1] == ["--"] :]))
     if code >= 128:  # whoever stopped it; a program that failed has said why
         how = "interrupted" if code == INTERRUPTED or watched.told else f"killed by signal {code - 128}"
-        rest = left(options.target, Rendered(options.env), options.folder, options.call)
-        print(f"error: make {options.target} was {how}; {rest}", file=sys.stderr)
+        rest = left(options.target, Rendered(options.env), options.folder)
+        complain(f"make {options.target} was {how}; {rest}")
     return code
 
 

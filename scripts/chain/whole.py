@@ -21,7 +21,8 @@ from scripts import programs
 from scripts.chain.alone import alone
 from scripts.chain.run import say
 from scripts.chain.watch import Watched
-from scripts.errors import INTERRUPTED, main
+from scripts.errors import INTERRUPTED, complain, main
+from scripts.targets import billed, command
 
 BEFORE = ("data", "compute", "finetune", "register")
 DEPLOY, ASK, ASK_BOTH = "deploy", "invoke", "answers"  # the demo asks the base model, too
@@ -65,7 +66,9 @@ class Whole:
         deleted = self.targets("undeploy")
         if code and not deleted:
             stopped = "was interrupted" if code == INTERRUPTED else "failed, for the reason above"
-            print(f"error: the chain {stopped}; its endpoint is deleted, nothing is billed", file=sys.stderr)
+            print(
+                f"error: the chain {stopped}; its endpoint is deleted{billed(', nothing is billed')}", file=sys.stderr
+            )
         return code or deleted
 
 
@@ -85,7 +88,6 @@ def run(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.chain.whole", description=__doc__)
     parser.add_argument("--env", required=True)
     parser.add_argument("--folder", type=Path, required=True, help="the run's state, for example .runs/dev/azure")
-    parser.add_argument("--call", required=True, metavar="WORDS", help="what stands behind a target in sentences")
     parser.add_argument("--keep", action="store_true", help="leave the endpoint running")
     parser.add_argument("--demo", action="store_true", help="validate before, and stop the local Azure ML afterwards")
     parser.add_argument("--begin", type=shlex.split, help="a program to be started meanwhile, without waiting for it")
@@ -93,7 +95,7 @@ def run(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     whole = Whole(options.make[options.make[:1] == ["--"] :], ASK_BOTH if options.demo else ASK)
     os.environ["MAKEFLAGS"] = _switches(os.environ.get("MAKEFLAGS", ""))
-    with alone(options.folder, f"make {'demo' if options.demo else 'all'} {options.call}"):
+    with alone(options.folder, "make demo" if options.demo else command("all", options.env)):
         if options.begin:  # who needs it waits for it, and says why where it does not come
             programs.start(options.begin, capture=True, talks=False)
         programs.load((sys.executable, "-m", "scripts.az_ml"))
@@ -102,9 +104,10 @@ def run(arguments: list[str] | None = None) -> int:
         code = whole.targets("validate") or whole.chain(options.keep)
         down = 0 if options.keep else whole.targets("local-rest")
         if options.keep or down:
-            say("the local Azure ML goes on running, at no cost; make local-down stops it and all that it serves")
-        elif code:
-            print("error: the demo stopped, for the reason above; after make local-down nothing runs", file=sys.stderr)
+            say("the local Azure ML goes on running; make local-down stops it and all that it serves")
+        if code:
+            stopped = "was interrupted" if code == INTERRUPTED else "failed, for the reason above"
+            complain(f"the demo {stopped}; make demo runs it again")
         return code or down
 
 

@@ -11,6 +11,7 @@ from scripts.chat.terminal import HELP, Terminal, lines
 from scripts.chat.turns import Conversation, saved_in
 from scripts.conversation import endpoint as endpoint_module
 from scripts.errors import main
+from scripts.terminal import is_shown
 from scripts.values.read import add_arguments, from_arguments
 
 
@@ -40,6 +41,7 @@ def run(arguments: list[str] | None = None) -> int:
             lambda asked: endpoint.pieces(asked.messages, asked.parameters, http),
             say,
             saved_in(values.environment),
+            wraps=is_shown(),
         )
         say(f"{endpoint.model} at endpoint {endpoint.name}. /help lists the commands.\n")
         for line in lines():

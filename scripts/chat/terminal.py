@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from scripts import terminal
 from scripts.chat.turns import Conversation, save
 from scripts.errors import FILE, UserError, one_line, suggest
 
@@ -33,8 +34,9 @@ class Terminal:
         ask: Callable[[Conversation], Iterator[str]],
         say: Callable[[str], Any],
         saved: Path,
+        wraps: bool = False,
     ) -> None:
-        self.conversation, self.ask, self.say, self.saved = conversation, ask, say, saved
+        self.conversation, self.ask, self.say, self.saved, self.wraps = conversation, ask, say, saved, wraps
 
     def take(self, line: str) -> bool:
         """Does what a line asks for; returns False when it ends the conversation."""
@@ -59,11 +61,13 @@ class Terminal:
 
     def answer(self) -> None:
         """Asks for the next turn and prints it as it comes; what fails or is stopped leaves the question unasked."""
-        begun, text = time.monotonic(), ""
+        begun, text, flow = time.monotonic(), "", terminal.Flow(self.say)
+        show = flow.add if self.wraps else self.say
         try:
             for piece in self.ask(self.conversation):
-                self.say(piece)
+                show(piece)
                 text += piece
+            flow.end()
         except (UserError, KeyboardInterrupt) as error:
             self.conversation.undo()
             self.say(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from scripts.azure import answers
 from scripts.conversation import answer, request
 from scripts.errors import FAILED, MISSING, UNREACHABLE, UserError, one_line
+from scripts.targets import command
 from scripts.values import names
 from scripts.values.read import Values
 
@@ -28,7 +29,7 @@ Messages = Sequence[dict[str, Any]]
 STATUSES = {
     401: "the key or token was refused; fetch it again, it may have been regenerated",
     403: "this account may not ask the endpoint (with aad_token it needs onlineEndpoints/score/action)",
-    404: "no deployment has traffic; make deploy gives it all",
+    404: "no deployment has traffic; deploying gives it all",
     408: "no answer within deployment.request_timeout_ms; ask for fewer tokens, or raise it (180000 at most)",
     424: "the scoring server failed; its log says why (az ml online-deployment get-logs)",
     429: "more requests at once than deployment.max_concurrent_requests_per_instance and its queue take; ask fewer at "
@@ -174,7 +175,7 @@ def require(values: Values, client: Any, name: str) -> Endpoint:
     endpoint = find(client, name)
     if endpoint is None:
         raise UserError(
-            f"there is no endpoint {name} with a deployment that has traffic; make deploy ENV={values.environment} "
+            f"there is no endpoint {name} with a deployment that has traffic; {command('deploy', values.environment)} "
             "makes it",
             MISSING,
         )
@@ -211,7 +212,9 @@ def name_of(values: Values) -> str:
 
 
 def _secret(client: Any, name: str) -> str:
-    keys = answers.require(f"key for endpoint {name}", "make deploy makes it", client.online_endpoints.get_keys, name)
+    keys = answers.require(
+        f"key for endpoint {name}", f"{command('deploy')} makes it", client.online_endpoints.get_keys, name
+    )
     return str(getattr(keys, "primary_key", None) or keys.access_token)
 
 

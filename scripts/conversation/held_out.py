@@ -17,6 +17,7 @@ from scripts.conversation import request
 from scripts.errors import MISSING, UserError
 from scripts.files import ROOT, read_text, refuse
 from scripts.shape import shaped
+from scripts.targets import command
 
 LARGEST = 2**32  # bytes: a split is data, and read by those who can hold it
 FILES = ("heldout.jsonl", "test.jsonl")  # the data set's own split for generation, then the test split
@@ -41,7 +42,7 @@ class _Row:
 
 def cases(environment: str, root: Path = ROOT) -> list[Case]:
     """Returns the held-out conversations of an environment's prepared data in the files' order, each one once."""
-    advice = f"make data ENV={environment} prepares them"
+    advice = f"{command('data', environment)} prepares them"
     paths = [path for name in FILES if (path := root / "data" / environment / name).exists()]
     if not paths:
         raise UserError(f"data/{environment}/: no held-out rows; {advice}", MISSING)
@@ -79,7 +80,7 @@ def drawn(environment: str, most: int, seed: int, root: Path = ROOT) -> list[Cas
 
 def _read(path: Path) -> Iterator[Case]:
     """Reads a file of rows; those that do not end with an answer to something have no truth to withhold."""
-    name, anew = f"data/{path.parent.name}/{path.name}", f"make data ENV={path.parent.name} writes it anew"
+    name, anew = f"data/{path.parent.name}/{path.name}", f"{command('data', path.parent.name)} writes it anew"
     # Split at \n alone: a conversation may hold other line separators.
     for number, line in enumerate((read_text(path, anew, name, LARGEST) or "").split("\n"), 1):
         if not line.strip():

@@ -12,6 +12,7 @@ from typing import Any
 
 from scripts.errors import MISSING, UserError, main
 from scripts.files import ROOT, write
+from scripts.targets import command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,9 +36,9 @@ def parser() -> argparse.ArgumentParser:
     add_arguments(report)
     report.add_argument("--folder", type=Path, help="where the data lies (default data/<env>)")
     commands.add_parser("component", help="prepare as a step of the Azure ML pipeline", add_help=False)
-    for command in (prepare, check):
-        command.add_argument("--exact", action="store_true", help="count the tokens of every row, not of a sample")
-        command.add_argument("-o", "--output", choices=("text", "json"), default="text")
+    for each in (prepare, check):
+        each.add_argument("--exact", action="store_true", help="count the tokens of every row, not of a sample")
+        each.add_argument("-o", "--output", choices=("text", "json"), default="text")
     return top
 
 
@@ -96,7 +97,8 @@ def _report(arguments: argparse.Namespace) -> int:
     from scripts.values.read import from_arguments
 
     folder = arguments.folder or ROOT / "data" / arguments.env
-    todo = f"run `make data ENV={arguments.env}` first"
+    makes = command("data", arguments.env)
+    todo = f"run `{makes}` first"
     try:
         manifest = read_manifest(folder)
     except Unusable as error:
@@ -104,7 +106,7 @@ def _report(arguments: argparse.Namespace) -> int:
     if manifest is None:
         raise UserError(f"{folder / MANIFEST}: not there yet; {todo}", MISSING)
     if not is_intact(manifest, folder, with_report=False):
-        raise UserError(f"{folder}: is not what its {MANIFEST} says; `make data ENV={arguments.env}` makes it", MISSING)
+        raise UserError(f"{folder}: is not what its {MANIFEST} says; `{makes}` makes it", MISSING)
     values = from_arguments(arguments)
     settings = _settings(arguments, values)
     coder, _ = tokenizer.find(settings.tokenizer, settings.model, online=False)

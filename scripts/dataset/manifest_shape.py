@@ -110,4 +110,4 @@ def fault(manifest: dict[str, Any]) -> str:
     key = ".".join(map(str, error.absolute_path)) or "it"
     if error.validator == "required":
         return f"{key} lacks {', '.join(name for name in error.validator_value if name not in error.instance)}"
-    return f"{key} is {shown(error.instance)}, which make data never writes"
+    return f"{key} is {shown(error.instance)}, which preparing the data never writes"

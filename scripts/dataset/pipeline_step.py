@@ -22,8 +22,8 @@ from scripts.dataset.writer import room
 from scripts.errors import MISSING, UserError
 
 UNKNOWN = (  # the values' machines and prices stay at home
-    "a step of the pipeline knows neither machine nor price; once make data-report has brought its manifest to data/, "
-    "make preflight estimates hours and cost of the job from it"
+    "a step of the pipeline knows neither machine nor price; once data-report has brought its manifest to data/, "
+    "preflight estimates hours and cost of the job from it"
 )
 
 

@@ -21,6 +21,7 @@ from scripts.evaluate.measure import Asked
 from scripts.evaluate.model_files import Weights
 from scripts.evaluate.progress import Progress
 from scripts.files import ROOT
+from scripts.targets import command
 from scripts.values.read import Values
 
 # A demo has to be short: three answers to look at, and enough for a line of figures.
@@ -57,10 +58,14 @@ def evaluate(
     if settings["weights"]:
         weights = model_files.tuned(client, model, version, folder)
         base_weights = model_files.base(values, weights.folder, folder)
+        trained = model_folder.metadata(weights.folder).get("result") or {}
+        if trained.get("steps"):
+            said = f"CAPPED: {trained['capped']}" if trained.get("capped") else f"{trained['steps']} steps"
+            notes.append(f"Trained for {said}.")
     elif endpoint is None:
         raise UserError(
             f"{values.where('evaluation.weights')}: evaluation.weights is false, so only endpoints are asked, and none "
-            f"serves {model}:{version} here; make deploy ENV={values.environment}, or set it to true"
+            f"serves {model}:{version} here; {command('deploy', values.environment)}, or set it to true"
         )
     else:
         notes.append("Perplexity and losses need the weights, and evaluation.weights is false.")

@@ -12,6 +12,7 @@ from typing import Any
 from scripts import files
 from scripts.errors import MISSING, UserError
 from scripts.evaluate.statistics import Estimate
+from scripts.targets import command
 
 FILE = "evaluation.json"
 
@@ -112,7 +113,7 @@ def write(evaluation: Evaluation, folder: Path) -> Path:
 def read(folder: Path, version: str, environment: str) -> Evaluation:
     """Returns the evaluation of a model version; a `UserError` if it is missing, damaged or was changed by hand."""
     path = folder / FILE
-    advice = f"make evaluate ENV={environment} makes it"
+    advice = f"{command('evaluate', environment)} makes it"
     plain = files.read_json(path, advice, dict[str, Any])
     if plain is None:
         raise UserError(f"{path}: there is no evaluation of version {version} yet; {advice}", MISSING)

@@ -13,6 +13,7 @@ from scripts.conversation import model_folder
 from scripts.errors import MISSING, UNREACHABLE, UserError, one_line
 from scripts.files import ROOT
 from scripts.local.engine import model_import, smollm2
+from scripts.targets import command
 from scripts.values.read import Values
 
 
@@ -27,7 +28,7 @@ class Weights:
 def tuned(client: Any, name: str, version: str, into: Path) -> Weights:
     """Returns the registered model's files, downloaded into `into` once."""
     folder, what = into / "model", f"model {name}:{version}"
-    if not _download(client, name, version, folder, what, "make register registers it", ("MLmodel",)):
+    if not _download(client, name, version, folder, what, f"{command('register')} registers it", ("MLmodel",)):
         raise UserError(f"{what} is no MLflow model: there is no file MLmodel among what it downloaded")
     return Weights(folder, f"{name}:{version}")
 

@@ -12,6 +12,7 @@ from scripts import state
 from scripts.azure import answers
 from scripts.errors import MISSING, UserError
 from scripts.files import ROOT
+from scripts.targets import command
 from scripts.values import facts, names, parameters
 from scripts.values.read import Values
 
@@ -60,8 +61,8 @@ def from_arguments(options: argparse.Namespace, values: Values, client: Any) -> 
     if found.job != job:  # another workspace, or one that was made anew, counts from 1 again
         raise UserError(
             f"model {found.name}:{version} belongs to job {found.job or 'nobody knows which'}, and "
-            f"{options.folder / 'model-version'} means the one of job {job}; make register ENV={options.env} finds its "
-            "version, or registers it",
+            f"{options.folder / 'model-version'} means the one of job {job}; {command('register', options.env)} finds "
+            "its version, or registers it",
             MISSING,
         )
     return found
@@ -70,7 +71,8 @@ def from_arguments(options: argparse.Namespace, values: Values, client: Any) -> 
 def registered(client: Any, model: str, version: str) -> ModelVersion:
     """Returns a version of the workspace with the job of its tag; a `UserError` where there is none."""
     what = f"model {model}:{version}"
-    return _of(answers.require(what, "make register registers it", client.models.get, model, version), model, version)
+    todo = f"{command('register')} registers it"
+    return _of(answers.require(what, todo, client.models.get, model, version), model, version)
 
 
 def served(client: Any, reference: str) -> ModelVersion:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from scripts import terminal
 from scripts.azure import client as client_module
 from scripts.conversation import endpoint as endpoint_module
 from scripts.conversation import held_out, model_folder
@@ -17,6 +18,7 @@ from scripts.errors import FAILED, USAGE, UserError, main
 from scripts.evaluate import model_version
 from scripts.loadtest import advice, load
 from scripts.loadtest.load import Level
+from scripts.targets import command, costs_nothing
 from scripts.values.read import add_arguments, from_arguments
 
 HEAD = ("at once", "requests/s", "tokens/s", "p50 s", "p95 s", "p99 s", "answered", "not answered")
@@ -35,7 +37,8 @@ def counter(folder: Path) -> tuple[Callable[[str], int], str]:
     files = (folder / "tokenizer.json" for folder in model_folder.tokenizers(downloaded))
     file = next(filter(Path.is_file, files), None)
     if file is None:
-        return rough_tokens, "tokens are estimated from the text (make evaluate brings the model's own tokenizer)"
+        more = f"{command('evaluate')} brings the model's own tokenizer"
+        return rough_tokens, f"tokens are estimated from the text ({more})"
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(file))
@@ -95,22 +98,20 @@ def run(arguments: list[str] | None = None) -> int:
                 lambda level: print("  ".join(row(level)), file=sys.stderr, flush=True),
             )  # fmt: skip
 
-    levels = asyncio.run(ramp())
+    levels, here = asyncio.run(ramp()), costs_nothing()
     advised = advice.advise(levels, endpoint.places, endpoint.instances, options.target_rps)
     if options.output == "json":
         recommended = advised and {
-            "knee": advised.knee.concurrency, "reason": advised.reason, "deployment": advised.values
+            "knee": advised.knee.concurrency, "reason": advised.reason, "deployment": None if here else advised.values
         }  # fmt: skip
         print(json.dumps({"levels": [level.as_dict() for level in levels], "advice": recommended}, indent=1))
     else:
-        from tabulate import tabulate
-
-        print(tabulate([row(level) for level in levels], headers=HEAD, disable_numparse=True, stralign="right"))
-        print(f"{counted}; questions: held-out conversations with values' request parameters")
+        print(terminal.table([row(level) for level in levels], HEAD, stralign="right"))
+        print(terminal.wrapped(f"{counted}; questions: held-out conversations with values' request parameters"))
         reasons = {status: reason for level in levels for status, reason in level.reasons.items()}
-        print("".join(f"{reason}\n" for _, reason in sorted(reasons.items())))
+        print("".join(f"{terminal.wrapped(reason)}\n" for _, reason in sorted(reasons.items())))
         if advised:
-            print("\n".join(advice.lines(advised, endpoint.places, options.target_rps)))
+            print(terminal.wrapped("\n".join(advice.lines(advised, endpoint.places, options.target_rps, here))))
     if advised is None:
         raise UserError(f"endpoint {endpoint.name}: no level was answered in full, not even the lowest", FAILED)
     return 0

@@ -74,13 +74,18 @@ def advise(levels: Sequence[Level], places: int, instances: int, target_rps: flo
     return Advice(at, reason, limited, values)
 
 
-def lines(advice: Advice, places: int, target_rps: float | None) -> list[str]:
-    """Returns what to print: the knee, and the values as they go into environments/<env>.yaml."""
+def lines(advice: Advice, places: int, target_rps: float | None, here: bool = False) -> list[str]:
+    """Returns what to print: the knee, and the values as they go into environments/<env>.yaml.
+
+    `here`: on localhost, where neither the machine nor a model that stands in says anything of Azure's.
+    """
     at = advice.knee
     said = [
         f"knee: {at.concurrency} at once: {at.requests_per_second:.2f} requests/s, {at.tokens_per_second:.0f} "
         f"tokens/s, p95 {at.percentile(95):.1f} s; {advice.reason}"
     ]
+    if here:
+        return [*said, "These figures are this machine's, and its model's: they are no advice for Azure's machines."]
     if advice.limited:
         said.append(
             f"the deployment works on {places} at a time, so this may be its limit and not the machine's: deploy with "

@@ -13,7 +13,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
-from scripts import programs
+from scripts import programs, terminal
 from scripts.errors import FAILED, USAGE, UserError, main
 from scripts.local import launcher
 from scripts.local.core.home import Home, locate
@@ -179,7 +179,8 @@ def fault(home: Home, arguments: argparse.Namespace) -> int:
     """Sets, clears or lists faults."""
     from scripts.local.core import faults
 
-    home.create()
+    if arguments.name or arguments.clear:  # the list alone writes nothing
+        home.create()
     current = {} if arguments.clear and not arguments.name else faults.read(home.faults, strict=not arguments.clear)
     if arguments.name:
         faults.check(arguments.name)
@@ -192,7 +193,7 @@ def fault(home: Home, arguments: argparse.Namespace) -> int:
             told = [f"{'* ' if name in current else '  '}{name:28} {each.help}"]
             told += [f"{'':30} {each.command}: {each.shows}"] if each.shows else []
             for line in told:
-                print(textwrap.fill(line, 80, subsequent_indent=" " * 31, break_on_hyphens=False))
+                print(textwrap.fill(line, terminal.width(), subsequent_indent=" " * 31, break_on_hyphens=False))
         return 0
     faults.write(home.faults, current)
     return 0

@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts import state
+from scripts import state, terminal
 from scripts.azure import client as client_module
 from scripts.errors import MISSING, USAGE, UserError, main
 from scripts.evaluate import model_version
 from scripts.files import ROOT, write_private
-from scripts.metrics import job_page, job_runs, table
+from scripts.metrics import job_facts, job_page, job_runs, table
 from scripts.metrics.job_runs import RUNNING, Run
+from scripts.targets import command
 from scripts.values.read import Values, add_arguments, from_arguments
 
 RUNS = ROOT / "runs"
@@ -78,24 +79,29 @@ def _job_of(values: Values, client: Any, options: argparse.Namespace) -> str:
         return found.job
     if not options.folder:
         raise UserError("which job is meant is not known: give --job, or --folder .runs/<env>/<backend>", USAGE)
-    return state.read(
-        options.folder, "job", f"{state.call('finetune', values.environment, options.folder)} submits a job"
-    )
+    return state.read(options.folder, "job", f"{command('finetune', values.environment)} submits a job")
 
 
 def compare(options: argparse.Namespace) -> int:
     """The verb `compare`: several jobs."""
-    from tabulate import tabulate
-
     values = from_arguments(options)
-    store = job_runs.store(values, client_module.connect(values))
-    compared = table.compare({job: job_runs.family(store, job) for job in options.jobs})
+    client = client_module.connect(values)
+    store = job_runs.store(values, client)
+    jobs = list(dict.fromkeys(options.jobs))
+    runs: dict[str, Sequence[Run]] = {job: job_runs.family(store, job) for job in jobs}
+    compared = table.compare(runs, {job: job_facts.facts(client, job) for job in jobs})
     if options.output == "json":
-        print(json.dumps({"jobs": options.jobs, **compared}, indent=1))
+        print(json.dumps({"jobs": jobs, **compared}, indent=1))
         return 0
-    print(tabulate(compared["metrics"], headers=["last value", *options.jobs], disable_numparse=True))
-    title = "parameter that differs" if compared["parameters"] else "no parameter differs"
-    print("\n" + tabulate(compared["parameters"], headers=[title, *options.jobs], disable_numparse=True))
+    for job, of_job in runs.items():
+        print(terminal.wrapped(table.headline(job, of_job), "  ", ""))
+    heads = list(table.short_names(jobs).values())
+    print("\n" + terminal.table(compared["metrics"], ["last value", *heads]))
+    for key, one in (("facts", "fact"), ("parameters", "parameter")):
+        if compared[key]:
+            print("\n" + terminal.table(compared[key], [f"{one} that differs", *heads]))
+        else:
+            print(f"\nno {one} differs")
     return 0
 
 

@@ -6,9 +6,9 @@ import datetime
 import sys
 from pathlib import Path
 
-from scripts import files
+from scripts import files, render
 from scripts.azure.live import Live
-from scripts.errors import main
+from scripts.errors import complain, main
 from scripts.preflight import checklist, context, results
 from scripts.values.read import from_arguments, parser_of
 
@@ -28,6 +28,8 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument("--warn", action="store_true", help="print failures, but exit 0: a person has decided to go on")
     options = parser.parse_args(arguments)
     values = from_arguments(options)
+    if options.record:  # the check of a target that runs the YAML
+        render.require_fresh(values)
     made = context.build(values, None if options.offline else Live(values), options.today, options.az)
     found = checklist.run(made)
     if options.junit:
@@ -38,13 +40,15 @@ def run(arguments: list[str] | None = None) -> int:
     code = results.exit_code(found)
     unasked = [result.finding.sentence for result in found if result.unasked]
     if unasked:
-        print(f"error: {len(unasked)} checks had no answer: {unasked[0]}", file=sys.stderr)
+        complain(f"{len(unasked)} checks had no answer: {unasked[0]}")
     if options.record:
         overridden = bool(code) and options.warn
         files.write_private(options.record, results.as_json(values.environment, found, overridden=overridden) + "\n")
     if code and options.warn:
         print(f"PREFLIGHT=warn: going on although preflight ends with {code}", file=sys.stderr)
         return 0
+    if reason := results.stop(found):
+        complain(f"{reason}")
     return code
 
 

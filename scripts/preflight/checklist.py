@@ -81,6 +81,7 @@ CHECKS = (
     Check("container-registry", setup.container_registry, live=True),
     Check("image-build", setup.image_build, live=True),
     Check("hub-model", setup.hub_model, live=True),
+    Check("rendered", setup.rendered),
     Check("data-source", data.source),
     Check("data-own", data.own),
     Check("data-content", data.content),

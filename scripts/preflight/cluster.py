@@ -76,13 +76,13 @@ def cluster(context: Context) -> Finding:
     name, size = context.value("compute.name"), context.value("compute.size")
     found, where = context.asked.cluster(name), context.at("compute.name")
     if found is None:
-        return passed(f"there is no cluster {name} yet; make compute creates it with {size}")
+        return passed(f"there is no cluster {name} yet; {context.make('compute')} creates it with {size}")
     delete = f"az ml compute delete -n {name}"
     if found["type"].lower() != "amlcompute":
         return failed(f"{where}: {name} is a {found['type']}, not a cluster", "give compute.name another name")
     if found["state"].lower() == "failed":
         why = f": {found['errors']}" if found["errors"] else ""
-        todo = f"{delete}, then make compute; or give compute.name another name"
+        todo = f"{delete}, then {context.make('compute')}; or give compute.name another name"
         if context.value("compute.low_priority_allowed") and found["tier"] != "low_priority":
             todo += "; or go on with compute.tier: low_priority, which the values allow"
         return failed(f"{where}: cluster {name} is in state Failed{why}", todo)

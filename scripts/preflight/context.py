@@ -12,6 +12,7 @@ from scripts.errors import UserError
 from scripts.estimate import run
 from scripts.estimate.run import Run, Split
 from scripts.files import ROOT
+from scripts.targets import command
 from scripts.values.read import Values
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ class Context(Run):
     az: str = ""  # the program that answers to az, where that was said
     prepared: Prepared = Prepared()
 
+    def make(self, targets: str) -> str:
+        """Returns the command that calls targets for this run."""
+        return command(targets, self.environment)
+
     @property
     def asked(self) -> Live:
         """Who is asked; a check that needs it runs only where somebody can be."""
@@ -74,8 +79,8 @@ def read(environment: str, root: Path = ROOT) -> tuple[dict[str, Split], Prepare
         manifest = read_manifest(root / folder)
     except Unusable as error:
         raise UserError(
-            f"{(folder / MANIFEST).as_posix()}: is not what make data writes: {error}; make data ENV={environment} "
-            "prepares it anew"
+            f"{(folder / MANIFEST).as_posix()}: is not what preparing the data writes: {error}; "
+            f"{command('data', environment)} prepares it anew"
         ) from None
     return (run.splits_of(manifest), _prepared(manifest)) if manifest else ({}, Prepared())
 

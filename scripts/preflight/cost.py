@@ -8,6 +8,7 @@ from scripts.estimate.run import SIZE_KEYS
 from scripts.estimate.what_if import Training, price_of, training_on
 from scripts.preflight.context import Context
 from scripts.preflight.finding import Finding, passed, skipped, warned
+from scripts.targets import costs_nothing
 
 LONG_HOURS = 24.0
 OLD_DAYS = 366
@@ -21,7 +22,7 @@ def time_and_cost(context: Context) -> Finding:
         return skipped(f"the shape of {context.model.name} or its GPU is not known")
     hours = training.hours
     if hours is None:
-        return skipped("no data yet", f"make data ENV={context.environment} prepares them")
+        return skipped("no data yet", f"{context.make('data')} prepares them")
     details = list(hours.assumptions)
     if context.data["train"].how != "exact":
         details.append(f"tokens estimated ({context.data['train'].how})")
@@ -32,8 +33,12 @@ def time_and_cost(context: Context) -> Finding:
     lines = tuple(f"assumes {each}" for each in details + more)
     if hours.likely > LONG_HOURS:
         todo = "lower dataset.percent or num_train_epochs, or take a faster size"
-        return warned(f"{context.at('finetune')}: the job takes {sentence}", f"{todo} (make gpu)", *lines)
-    return passed(f"the job takes {sentence}", *lines)
+        return warned(
+            f"{context.at('finetune')}: the job takes {sentence}",
+            f"{todo} ({context.make('gpu')})",
+            *lines,
+        )
+    return passed(f"{'on Azure ' * costs_nothing()}the job takes {sentence}", *lines)
 
 
 def _money(context: Context, training: Training) -> tuple[str, list[str]]:
@@ -54,9 +59,10 @@ def endpoint_cost(context: Context) -> Finding:
     if size is None or known is None:
         return skipped(f"the price of {context.size_name('inference')} is not known", "give deployment.price_per_hour")
     day = known.per_hour * instances * 24
-    until = f"until make undeploy ENV={context.environment}, asked or not"
+    on, until = "on Azure " * costs_nothing(), f" until {context.make('undeploy')}" * (not costs_nothing())
     return passed(
-        f"the endpoint costs {day:.2f} {known.currency} a day {until}", f"assumes {instances} x {size.name}: {known}"
+        f"{on}the endpoint costs {day:.2f} {known.currency} a day{until}, asked or not",
+        f"assumes {instances} x {size.name}: {known}",
     )
 
 
@@ -70,13 +76,14 @@ def price_age(context: Context) -> Finding:
             dated[role] = (size.name, price)
     if not dated:
         return skipped("no price has a date")
+    if costs_nothing():
+        return passed("nothing is paid on this backend")
     old = {role: each for role, each in dated.items() if (context.today - _last_day(each[1].seen)).days > OLD_DAYS}
     if old:
         words = " and ".join(dict.fromkeys(f"{name}: {price}" for name, price in old.values()))
         return warned(
             f"{context.at(SIZE_KEYS[next(iter(old))])}: the price is older than a year: {words}",
-            f"make lock ENV={context.environment} reads today's, or give compute.price_per_hour and "
-            "deployment.price_per_hour",
+            f"{context.make('lock')} reads today's, or give compute.price_per_hour and deployment.price_per_hour",
         )
     return passed(f"prices were read {' and '.join(dict.fromkeys(price.seen for _, price in dated.values()))}")
 

@@ -10,7 +10,7 @@ from scripts.preflight.context import Context, Kept
 from scripts.preflight.finding import Finding, failed, passed, skipped, warned
 
 MOST_FILES = 5  # that are named
-_AGAIN = "set the check to drop or fail, or mend the rows, then make data"
+_AGAIN = "set the check to drop or fail, or mend the rows, then make the data anew"
 
 
 def source(context: Context) -> Finding:
@@ -19,7 +19,7 @@ def source(context: Context) -> Finding:
 
     asked, where = str(context.value("dataset.source")), context.at("dataset.source")
     if sources.is_hub_id(asked):
-        return skipped(f"{asked} is taken for a data set of the Hugging Face hub; only make data asks there")
+        return skipped(f"{asked} is taken for a data set of the Hugging Face hub; only preparing the data asks there")
     if asked.startswith("azureml:"):
         return skipped(f"{asked} is the workspace's; only the job asks there")
     try:
@@ -41,13 +41,13 @@ def own(context: Context) -> Finding:
         return warned(
             f"data/{context.environment}: what was prepared is {context.prepared.fallback} "
             f"({context.prepared.because}): a rehearsal, not your data",
-            f"make data ENV={context.environment} where the source can be reached, before anything is paid for",
+            f"{context.make('data')} where the source can be reached, before anything is paid for",
         )
     asked = str(context.value("dataset.source"))
     if context.prepared.source != asked:
         return warned(
             f"{context.at('dataset.source')}: what was prepared is {context.prepared.source}, not {asked}",
-            f"make data ENV={context.environment} prepares {asked}; or write the other one into the values",
+            f"{context.make('data')} prepares {asked}; or write the other one into the values",
         )
     return passed("the prepared data are of the values' own source")
 
@@ -103,7 +103,7 @@ def unused(context: Context) -> Finding:
     if files and not named:
         return warned(
             f"{context.at('dataset.source')}: {_files(len(files))} of it that may hold rows were not used",
-            "name them in dataset.splits (a pattern takes several), or move them away; then make data",
+            f"name them in dataset.splits (a pattern takes several), or move them away; then {context.make('data')}",
             *told,
         )
     others = len(context.prepared.unused) - len(files)
@@ -135,4 +135,4 @@ def _nothing(context: Context) -> Finding | None:
     """Returns what is said where nothing was prepared."""
     if context.data and context.prepared.source:
         return None
-    return skipped("no data yet", f"make data ENV={context.environment} prepares them")
+    return skipped("no data yet", f"{context.make('data')} prepares them")

@@ -57,7 +57,7 @@ def _ways_out(context: Context, step: Step) -> str:
         ways.append("set finetune.deepspeed_stage to 3")
     if not step.lora_rank:
         ways.append("set finetune.apply_lora to true")
-    return f"{'; or '.join(ways)}; or take a larger card (make gpu ENV={context.environment})"
+    return f"{'; or '.join(ways)}; or take a larger card ({context.make('gpu')})"
 
 
 def host_memory(context: Context) -> Finding:
@@ -101,7 +101,7 @@ def serving_memory(context: Context) -> Finding:
         return skipped(f"the shape of {context.model.name} or its GPU is not known")
     gpus = f"{serving.size.gpus_per_node} x {serving.card.gpu}"
     what = f"{serving.gib:.1f} of {serving.has_gib:.1f} GiB on {gpus}"
-    larger = f"take a larger size (make gpu ENV={context.environment})"
+    larger = f"take a larger size ({context.make('gpu')})"
     if not serving.fits:
         many = context.value("deployment.max_concurrent_requests_per_instance")
         if many > 1:
@@ -121,11 +121,13 @@ def node_disk(context: Context) -> Finding:
     size, weights = context.size("finetune"), 2 * context.shape.parameters / 1e9
     page = f" ({size.disk_gib:g} GiB for {size.name})" if size and size.disk_gib else ""
     what = f"3 x {weights:.{0 if weights >= 1 else 1}f} GB of weights (the model, a checkpoint, the result)"
+    seen = f"one of Standard_NC24ads_A100_v4 was seen to hold {NODE_DISK_GB:.0f} GB whatever its size's page says"
+    if NODE_DISK_GB < 3 * weights <= (size.disk_gib or 0 if size else 0):
+        return passed(f"{what} on a training node{page}, unverified: {seen}")
     if 3 * weights > NODE_DISK_GB:
         return warned(
-            f"{context.at('model.name')}: {what} on a training node; one of Standard_NC24ads_A100_v4 was "
-            f"seen to hold {NODE_DISK_GB:.0f} GB whatever its size's page says{page}, others are unverified: the job "
-            "may end with 'No space left'",
+            f"{context.at('model.name')}: {what} on a training node; {seen}{page}, "
+            "others are unverified: the job may end with 'No space left'",
             "keep finetune.save_total_limit at 1, look at the disk in the job's first minutes, or take a smaller model",
         )
     return passed(f"{what} on a training node, which was seen to hold {NODE_DISK_GB:.0f} GB")

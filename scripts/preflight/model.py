@@ -25,12 +25,13 @@ def lifecycle(context: Context) -> Finding:
         over.append("archived in the registry")
     name = f"{context.at('model.name')}: {model.name} version {model.version}"
     if over:
-        strict = context.value("preflight.retired_model", FAIL) == FAIL
-        finding = failed if strict else warned
+        wanted, sentence = context.value("preflight.retired_model", FAIL), f"{name}: {', '.join(over)}"
+        if wanted == "accept":
+            return passed(f"{sentence}; {context.at('preflight.retired_model')} accepts that")
         todo = f"take {_alternative(context)}"
-        if strict:
-            todo += "; or accept a model that is no longer maintained: preflight.retired_model: warn"
-        return finding(f"{name}: {', '.join(over)}", todo)
+        if wanted == FAIL:
+            todo += "; or accept a model that is no longer maintained: preflight.retired_model: accept"
+        return (failed if wanted == FAIL else warned)(sentence, todo)
     soon = [f"{role} retires {day}" for role, day in dates if day <= context.today + SOON]
     if soon:
         return warned(f"{name}: {', '.join(soon)}", f"plan the move to {_alternative(context)}")
@@ -48,20 +49,20 @@ def _alternative(context: Context) -> str:
 def lock(context: Context) -> Finding:
     """Warns where facts are not pinned, or were pinned long ago."""
     path = f"environments/{context.environment}.lock.yaml"
-    command = f"make lock ENV={context.environment}"
+    lock = context.make("lock")
     if context.facts.lock is None:
-        return warned(f"{path}: there is none: facts come from the shipped catalog", f"{command}, and commit the file")
+        return passed(f"no lock: facts are the shipped catalog's ({lock} pins the live ones)")
     if not context.value("model.huggingface_id") and context.facts.origin == "catalog":
         model = context.facts.lock.model
         pinned = f"{model.name} version {model.version}" if model else "no model"
         wanted = f"{context.value('model.name')} version {context.value('model.version')}"
-        return failed(f"{path}: pins {pinned}, the values want {wanted}", command)
+        return failed(f"{path}: pins {pinned}, the values want {wanted}", lock)
     seen = context.facts.lock.seen
     if seen is None:
-        return warned(f"{path}: does not say when it was made", f"{command}-check, then {command}")
+        return warned(f"{path}: does not say when it was made", f"{context.make('lock-check')}, then {lock}")
     days = (context.today - seen).days
     if days > LOCK_DAYS:
-        return warned(f"{path}: seen {seen}, {days} days ago", f"{command}-check, then {command}")
+        return warned(f"{path}: seen {seen}, {days} days ago", f"{context.make('lock-check')}, then {lock}")
     return passed(f"{path}: seen {seen}")
 
 
@@ -84,7 +85,7 @@ def exists(context: Context) -> Finding:
         )
         return failed(f"{name}has no {model['name']} version {version}", todo)
     if found.archived and not context.model.archived:
-        return Finding(WARN, f"{name}has archived {model['name']} since", f"make lock ENV={context.environment}")
+        return Finding(WARN, f"{name}has archived {model['name']} since", f"{context.make('lock')}")
     return passed(f"{model['registry']} has {model['name']} version {version}")
 
 
@@ -114,7 +115,7 @@ def version(context: Context) -> Finding:
         return skipped(f"{what}; model-exists asks the registry")
     return failed(
         f"{context.at('model.version')}: {what}",
-        f"make lock ENV={context.environment} asks the registry" + (f"; or take {take}" if take else ""),
+        f"{context.make('lock')} asks the registry" + (f"; or take {take}" if take else ""),
     )
 
 
@@ -143,7 +144,8 @@ def drift(context: Context) -> Finding:
         newer.append(f"{COMPONENT} {component.version} (pinned {pinned.version})")
     if newer:
         return warned(
-            f"the registry has {' and '.join(newer)}", f"make lock ENV={context.environment}, and review what changes"
+            f"the registry has {' and '.join(newer)}",
+            f"{context.make('lock')}, and review what changes",
         )
     return passed("nothing in the registry is newer than what is pinned")
 

@@ -10,6 +10,7 @@ from scripts.azure.component import SPLITS
 from scripts.azure.component_rules import FEWEST_ROWS, applies
 from scripts.azure.limits import FAR, far_out, usual
 from scripts.estimate import training_step
+from scripts.estimate.what_if import training_on
 from scripts.preflight.context import Context
 from scripts.preflight.data import lines
 from scripts.preflight.finding import Finding, failed, passed, skipped, warned
@@ -54,29 +55,35 @@ def onnx_runtime(context: Context) -> Finding:
 
 
 def checkpointing(context: Context) -> Finding:
-    """Warns where the component keeps all activations, or where nobody can know whether it does."""
+    """Warns where the component keeps all activations, or may, and what that takes is not known or too much.
+
+    Where the memory is known gpu-memory counts them, and says what to do about it.
+    """
+    training = training_on(context, context.size("finetune"))
+    counted = "; gpu-memory counts that" if training else ""
     answer = model_types.recomputes(context.given, context.kind, context.finetune_config)
     if answer:
         return passed("activations are computed again, not kept")
     many = "and long conversations take many times the memory"
     if applies("activations-kept", context.given):
-        return warned(
+        return (passed if training else warned)(
             f"{context.at('finetune.apply_deepspeed')}: LoRA without DeepSpeed keeps all activations: the component "
-            f"switches gradient checkpointing off, {many}",
-            "set finetune.apply_deepspeed to true where the estimate of gpu-memory is tight",
+            f"switches gradient checkpointing off, {many}{counted}",
+            *[] if training else ["set finetune.apply_deepspeed to true where the memory is tight"],
         )
     forced = f"the component computes activations again for models of type {', '.join(model_types.RECOMPUTED)} only"
     kind = f"{context.model.name} is of type {context.kind}" if context.kind else f"{context.model.name}'s is not known"
     if answer is None:
-        return warned(
+        return (passed if training else warned)(
             f"{context.at('model.name')}: {forced}; {kind}, and what its own configuration turns on is not known "
-            f"outside Azure: activations may be kept, {many}",
-            "plan with the higher estimate of gpu-memory; the job's log says 'enable Gradient checkpointing: …'",
+            f"outside Azure: activations may be kept, {many}{counted}",
+            *[] if training else ["the job's log says 'enable Gradient checkpointing: …'"],
         )
-    return warned(
+    return (warned if training is None or training.is_tight else passed)(
         f"{context.at('model.finetune_config')}: {forced}; {kind}, and finetune_config does not turn it on: "
         f"activations are kept, {many}",
-        "set model.finetune_config.hf_trainer_args.gradient_checkpointing to true",
+        *["set model.finetune_config.hf_trainer_args.gradient_checkpointing to true"]
+        * (training is None or training.is_tight),
     )
 
 
@@ -93,9 +100,9 @@ def precision(context: Context) -> Finding:
             )
         return warned(f"{where}: 32 takes twice the memory and more than twice the time", 'set it to "16"')
     if card and not card.bf16:
-        return warned(
-            f"{where}: 16 is float16 on {card.gpu}, which has no bfloat16, and flash attention is off",
-            "take a size with A100 or H100 cards if the loss becomes NaN or the memory is tight",
+        return passed(
+            f"16 bits, as float16: {card.gpu} has no bfloat16 and no flash attention; a card that has is for a loss "
+            "that becomes NaN"
         )
     if model_types.wants_deepspeed(context.given, context.kind):
         return warned(
@@ -112,15 +119,18 @@ def precision(context: Context) -> Finding:
 def data_files(context: Context) -> Finding:
     """Fails for a split without rows: without a test file the component cuts a fifth off the training data."""
     if not context.data:
-        return skipped("no data yet", f"make data ENV={context.environment} prepares them")
+        return skipped("no data yet", f"{context.make('data')} prepares them")
     missing = [name for name in SPLITS if name not in context.data or not context.data[name].rows]
     if "train" in missing:
-        return failed("dataset: there is no training row", "look at dataset.source and dataset.percent, then make data")
+        return failed(
+            "dataset: there is no training row",
+            f"look at dataset.source and dataset.percent, then {context.make('data')}",
+        )
     if missing:
         return failed(
             f"{context.at('dataset')}: no rows for {' and '.join(missing)}: the component would cut off 20 % of the "
             "training data instead, without shuffling",
-            "give dataset.splits a part for each, or raise dataset.percent, then make data",
+            f"give dataset.splits a part for each, or raise dataset.percent, then {context.make('data')}",
         )
     return passed(", ".join(f"{context.data[name].rows} {name}" for name in SPLITS) + " rows")
 
@@ -128,7 +138,7 @@ def data_files(context: Context) -> Finding:
 def training_rows(context: Context) -> Finding:
     """Fails for fewer than ten training conversations, which the component refuses."""
     if "train" not in context.data:
-        return skipped("no data yet", f"make data ENV={context.environment} prepares them")
+        return skipped("no data yet", f"{context.make('data')} prepares them")
     rows = context.data["train"].rows
     if rows < FEWEST_ROWS:
         return failed(
@@ -154,13 +164,13 @@ def sequence_length(context: Context) -> Finding:
         return warned(
             f"{where}: {train.answers_lost} of {train.rows} training conversations lose every answer to the cut after "
             f"{cut} tokens and teach nothing",
-            "raise it, or shorten what precedes the first answer: make data's report names them",
+            "raise it, or shorten what precedes the first answer: the data's report names them",
             *cut_off,
         )
     if longest > cut:
         return warned(
             f"{where}: conversations are cut off after {cut} tokens, the longest training one has {longest}",
-            "raise it, or shorten the conversations: make data's report says what is lost",
+            "raise it, or shorten the conversations: the data's report says what is lost",
             *cut_off,
         )
     return passed(f"cut off after {cut} tokens" + (f", the longest has {longest}" if longest else ""))

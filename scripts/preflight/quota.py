@@ -102,7 +102,7 @@ def serving(context: Context) -> Finding:
         if pool["used"] - held + together > pool["limit"] and together > need:
             return warned(
                 f"{sum_} of {family} needed, {_counts(pool)}: enough, but not for training at the same time",
-                f"delete the endpoint before the next training (make undeploy), or {ASK}",
+                f"delete the endpoint before the next training ({context.make('undeploy')}), or {ASK}",
             )
     return passed(f"{sum_} of {family} needed, {_counts(usage)}")
 

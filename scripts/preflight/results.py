@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
+from scripts import terminal
 from scripts.errors import FAILED, UNREACHABLE
-from scripts.preflight.finding import FAIL, SKIPPED, WARN, Result
+from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN, Result
+from scripts.targets import costs_nothing
 
-WIDTH = 118  # at most; a narrower terminal's is its own
+STATUSES = (FAIL, WARN, PASS, SKIPPED)
 HEADLINES = ("gpu-memory", "time-and-cost", "endpoint-cost")
 
 
@@ -26,30 +26,61 @@ def exit_code(results: Sequence[Result]) -> int:
 def table(results: Sequence[Result], brief: bool = False) -> str:
     """Returns the results as text: a line a check, its details and what to do under it, and a summary.
 
-    The brief table has what a person must see before a run starts: complaints, memory and money.
+    Failures come first, then what nobody could be asked, then warnings; checks skipped for one reason are one line. The
+    brief table has what a person must see before a run starts: complaints, memory and money.
     """
-    width = max(len(result.check) for result in results)
-    indent = " " * (width + 10)
-    columns = max(min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns), 2 * len(indent))
-    lines = []
-    for result in results:
+    headlines = HEADLINES[:1] if costs_nothing() else HEADLINES
+    shown = [each for each in results if not brief or _complains(each) or _speaks(each, headlines)]
+    width = max((len(each.check) for each in shown), default=0)
+    indent = " " * (width + 9)
+    lines, together = [], _skipped_together(shown)
+    for result in sorted((each for each in shown if _reason(each) not in together), key=_rank):
         found = result.finding
-        complaint = found.status in (FAIL, WARN) or result.unasked
-        if brief and not complaint and (result.check not in HEADLINES or found.status == SKIPPED):
-            continue
-        head = f"{found.status.upper() if found.status in (FAIL, WARN) else found.status:<7}  {result.check:<{width}} "
-        lines += textwrap.wrap(f"{head}{found.sentence}", columns, subsequent_indent=indent, break_on_hyphens=False)
-        if not brief or complaint:
-            for detail in found.details:
-                lines += textwrap.wrap(
-                    f"{indent}{detail}", columns, subsequent_indent=f"{indent}  ", break_on_hyphens=False
-                )
+        status = found.status.upper() if found.status in (FAIL, WARN) else found.status
+        lines.append(terminal.wrapped(found.sentence, indent, f"{status:<7} {result.check:<{width}} "))
+        if not brief or _complains(result):
+            lines += [terminal.wrapped(detail, f"{indent}  ", indent) for detail in found.details]
         if found.todo:
-            lines += textwrap.wrap(
-                f"{indent}-> {found.todo}", columns, subsequent_indent=f"{indent}   ", break_on_hyphens=False
-            )
+            lines.append(terminal.wrapped(f"-> {found.todo}", f"{indent}   ", indent))
+    for (sentence, todo), checks in together.items():
+        lines.append(
+            terminal.wrapped(f"skipped {', '.join(checks)}: {sentence}" + f" -> {todo}" * bool(todo), " " * 8, "")
+        )
     counts = Counter(result.finding.status for result in results)
-    return "\n".join([*lines, "", ", ".join(f"{count} {status}" for status, count in counts.items())])
+    return "\n".join([*lines, "", ", ".join(f"{counts[each]} {each}" for each in STATUSES if counts[each])])
+
+
+def stop(results: Sequence[Result]) -> str:
+    """Returns why a run does not start, in a sentence: the first failure and how many more there are."""
+    failures = [each for each in results if each.finding.status == FAIL]
+    more = f" (and {len(failures) - 1} more above)" if len(failures) > 1 else ""
+    return f"{failures[0].check}: {failures[0].finding.sentence}{more}" if failures else ""
+
+
+def _complains(result: Result) -> bool:
+    return result.finding.status in (FAIL, WARN) or result.unasked
+
+
+def _speaks(result: Result, headlines: Sequence[str]) -> bool:
+    return result.check in headlines and result.finding.status != SKIPPED
+
+
+def _rank(result: Result) -> int:
+    status = result.finding.status
+    return 0 if status == FAIL else 1 if result.unasked else 2 if status == WARN else 3
+
+
+def _reason(result: Result) -> tuple[str, str]:
+    return result.finding.sentence, result.finding.todo
+
+
+def _skipped_together(results: Sequence[Result]) -> dict[tuple[str, str], list[str]]:
+    """Returns the reasons for which several checks were skipped, with their names."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for each in results:
+        if each.finding.status == SKIPPED and not each.unasked:
+            reasons.setdefault(_reason(each), []).append(each.check)
+    return {reason: checks for reason, checks in reasons.items() if len(checks) > 1}
 
 
 def as_json(environment: str, results: Sequence[Result], **more: bool) -> str:

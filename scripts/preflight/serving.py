@@ -41,7 +41,7 @@ def conda(context: Context) -> Finding:
     """Warns when the base model's conda.yaml, which a trained model may inherit, lets the no-code scorer die."""
     model = context.value("model")
     if model.get("huggingface_id"):
-        return skipped("a model of the hub brings no conda.yaml; make register looks at what training wrote")
+        return skipped("a model of the hub brings no conda.yaml; register looks at what training wrote")
     name, version = model["name"], context.model.version
     where = f"{context.at('model.name')}: {name} version {version}"
     why = "there is none in its folder"
@@ -52,7 +52,7 @@ def conda(context: Context) -> Finding:
     if text is None:
         return warned(
             f"{where}: whether the scorer starts with its conda.yaml is unverified: {why}",
-            f"look at the trained model's conda.yaml before make deploy: {MONITORING}, and mlflow pinned below "
+            f"look at the trained model's conda.yaml before it is deployed: {MONITORING}, and mlflow pinned below "
             f"{MLFLOW_BELOW}, have to be in it",
         )
     faults = conda_faults(_parsed(text))
@@ -60,7 +60,7 @@ def conda(context: Context) -> Finding:
         return warned(
             f"{where}: its conda.yaml {', and '.join(faults)}: a trained model that inherits it (of flavour "
             "transformers; of others unverified) fails its probes with 502 when it is deployed",
-            "correct the trained model's conda.yaml before make deploy, or name an environment of your own",
+            "correct the trained model's conda.yaml before it is deployed, or name an environment of your own",
         )
     return passed(f"{name}'s conda.yaml has what the scorer imports, and mlflow below {MLFLOW_BELOW}")
 

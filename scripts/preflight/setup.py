@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from scripts import render
 from scripts.preflight.context import Context
-from scripts.preflight.finding import Finding, passed, skipped, warned
+from scripts.preflight.finding import Finding, failed, passed, skipped, warned
 
 REGISTRY_USD_A_MONTH = 5  # a Basic registry, as two users' bills have it (2026)
 
@@ -16,9 +17,17 @@ def container_registry(context: Context) -> Finding:
         f"{context.at('azure.workspace')}: the workspace has no container registry yet: the first image that is built "
         f"makes one (about {REGISTRY_USD_A_MONTH} USD a month, even if the build fails), and an endpoint made in the "
         "same minutes may lack its role to pull (AcrPull)",
-        "nothing, but if the first deployment ends with 'does not have pull permission', wait five minutes and make "
+        "nothing, but if the first deployment ends with 'does not have pull permission', wait five minutes and "
         "deploy again; a cluster that was made before the registry needs an identity with AcrPull",
     )
+
+
+def rendered(context: Context) -> Finding:
+    """Fails where the rendered YAML, which runs, is not what the values give, which are checked here."""
+    if context.values.sets:
+        return skipped("SET asks what other values would do; what runs is what is rendered")
+    lag, _, todo = render.lag(context.values).partition("; ")
+    return failed(lag, todo) if lag else passed("the rendered YAML is what the values give")
 
 
 def image_build(context: Context) -> Finding:

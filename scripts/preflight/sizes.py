@@ -25,12 +25,12 @@ def listed(context: Context, role: str) -> Finding:
         near = "" if size else suggest(name, model.computes(role))  # what exists is not misspelt
         return failed(
             f"{where}: {name} is not in the {word} list of {model.name}{near}",
-            f"take one of {', '.join(_alive(context, model.computes(role)))} (make gpu ENV={context.environment})",
+            f"take one of {', '.join(_alive(context, model.computes(role)))} ({context.make('gpu')})",
         )
     if answer is None and size and size.denied:
         return failed(
             f"{where}: {name} has K80 cards, which {word} cannot use",
-            f"make gpu ENV={context.environment} names others",
+            f"{context.make('gpu')} names others",
         )
     if answer is None:
         return passed(f"{name}: {model.name} lists no {word} sizes, and it is not on the deny list")
@@ -46,7 +46,7 @@ def _alive(context: Context, names: Sequence[str]) -> Sequence[str]:
 def alive(context: Context, role: str) -> Finding:
     """Fails for a size that is unknown, has no GPU or is retired."""
     name, where = context.size_name(role), context.at(SIZE_KEYS[role])
-    size, others = context.size(role), f"make gpu ENV={context.environment} names those that fit"
+    size, others = context.size(role), f"{context.make('gpu')} names those that fit"
     if size is None:
         sizes = [other for other in context.facts.sizes.values() if other.gpus_per_node]
         known = [other.name for other in sizes if not other.is_retired(context.today)]
@@ -72,7 +72,7 @@ def minimum(context: Context, role: str) -> Finding:
     if short:
         return failed(
             f"{context.at(SIZE_KEYS[role])}: {name} has {', '.join(short)} that {model.name} needs to {word}",
-            f"make gpu ENV={context.environment} names sizes that are large enough",
+            f"{context.make('gpu')} names sizes that are large enough",
         )
     return passed(f"{name} meets {model.name}'s smallest {word} machine ({spec})")
 
@@ -94,7 +94,7 @@ def in_region(context: Context) -> Finding:
             return failed(
                 f"{context.at(key)}: {name} has {found.gpus_per_node} GPUs in {region}, the lock or catalog says "
                 f"{known.gpus_per_node}",
-                f"make lock ENV={context.environment}",
+                context.make("lock"),
             )
     return passed(f"{region} offers {' and '.join(dict.fromkeys(map(context.size_name, SIZE_KEYS)))}")
 

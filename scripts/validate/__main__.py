@@ -10,6 +10,7 @@ import gc
 import sys
 from pathlib import Path
 
+from scripts import render
 from scripts.errors import INVALID, main
 from scripts.files import ROOT
 from scripts.validate import bounds, job, meaning, references, sdk
@@ -53,7 +54,7 @@ def run(arguments: list[str] | None = None) -> int:
     gc.disable()  # a short process that imports much: collecting meanwhile costs a tenth of the time
     values = from_arguments(parser.parse_args(arguments))
     findings = validate(values)
-    for note in notes(values):
+    for note in filter(None, [*notes(values), render.lag(values)]):
         print(f"note: {note}", file=sys.stderr)
     for finding in findings:
         print(f"error: {finding}", file=sys.stderr)

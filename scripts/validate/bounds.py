@@ -100,7 +100,7 @@ def _meant(document: Document) -> Iterator[Finding]:
             yield document.finding("version", f"found {found!r}, expected a positive integer: Azure takes no other")
     if document.kind == "online_deployment":
         if isinstance(document.get("model"), dict):
-            yield document.finding("model", "a model written here is taken for a local folder; make deploy sets it")
+            yield document.finding("model", "a model written here is taken for a local folder; deploying sets it")
         if document.get("scale_settings.type") not in (None, "default"):
             yield document.finding("scale_settings.type", "a managed deployment takes only default")
 
@@ -110,7 +110,7 @@ def _traffic(endpoint: Document) -> Iterator[Finding]:
         shares = endpoint.get(key)
         if not shares:
             continue
-        yield endpoint.finding(key, "traffic cannot be set before the deployment exists; make deploy sets it")
+        yield endpoint.finding(key, "traffic cannot be set before the deployment exists; deploying sets it")
         numbers = [share for share in map(whole, mapping(shares).values()) if share is not None]
         total = sum(numbers)
         if not all(map(limit("endpoint.traffic").holds, numbers)):

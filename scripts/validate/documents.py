@@ -11,6 +11,7 @@ import yaml
 from scripts.errors import MISSING, UserError
 from scripts.files import ROOT
 from scripts.strict_yaml import nearest, read_yaml, value_at
+from scripts.targets import command
 
 # What stands in an environment's folders: file -> the SDK's loader for it (azure.ai.ml.load_<word>).
 KINDS = {
@@ -67,7 +68,7 @@ def read(environment: str, root: Path = ROOT) -> dict[str, Document]:
         if (root / name).exists():
             documents[name if optional else kind] = read_document(root / name, kind, name)
         elif not optional:
-            raise UserError(f"{name}: no such file; run make render ENV={environment}", MISSING)
+            raise UserError(f"{name}: no such file; run {command('render', environment)}", MISSING)
     return documents
 
 

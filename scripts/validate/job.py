@@ -10,6 +10,7 @@ from scripts.azure.component import FILE_TYPES, Component, Input
 from scripts.azure.component_rules import FORBIDDEN, MODEL_SOURCES, TRAINING_SOURCES
 from scripts.azure.references import REGISTRY
 from scripts.errors import suggest
+from scripts.targets import command
 from scripts.validate.bounds import bound
 from scripts.validate.documents import Document, Finding, mapping
 
@@ -37,7 +38,7 @@ def check(job: Document, component: Component) -> Iterator[Finding]:
             yield from _inputs(job, key, node, component)
             yield from _outputs(job, key, node, component)
     if not any(_registry_component(mapping(node)) for node in steps.values()):
-        yield job.finding("jobs", f"no step runs {component.name}; run make render")
+        yield job.finding("jobs", f"no step runs {component.name}; run {command('render')}")
 
 
 def _registry_component(node: dict[str, Any]) -> re.Match[str] | None:
@@ -60,7 +61,7 @@ def _version(job: Document, key: str, node: dict[str, Any], component: Component
         yield job.finding(
             key,
             f"found version {match['version']}, but the interface known is that of {component.version}; "
-            "make lock asks anew",
+            f"{command('lock')} asks anew",
         )
 
 

@@ -11,6 +11,7 @@ from scripts.azure import limits, registries
 from scripts.azure.regions import REGIONS
 from scripts.errors import suggest
 from scripts.strict_yaml import value_at
+from scripts.targets import command
 from scripts.validate.documents import Finding
 from scripts.values.facts import Facts
 from scripts.values.read import Values
@@ -59,8 +60,8 @@ def _version(values: Values, facts: Facts) -> Iterator[Finding]:
     yield _finding(
         values,
         "model.version",
-        f"found {version}, of which neither the catalog nor the lock knows for {name}{take}, or run make lock "
-        f"ENV={values.environment}, which asks the registry",
+        f"found {version}, of which neither the catalog nor the lock knows for {name}{take}, or run "
+        f"{command('lock', values.environment)}, which asks the registry",
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from scripts.azure.references import PLACE, REGISTRY, SHORT
+from scripts.targets import command
 from scripts.validate.bounds import whole
 from scripts.validate.documents import Document, Finding, mapping
 
@@ -33,7 +34,7 @@ def _references(document: Document, data: Any, key: str) -> Iterator[Finding]:
 
 def _reference_fault(reference: str) -> str:
     if reference.endswith(("@latest", "/labels/latest")):
-        return "latest is another thing tomorrow: write the exact version (make lock pins it)"
+        return f"latest is another thing tomorrow: write the exact version ({command('lock')} pins it)"
     if reference.startswith("azureml://registries/"):
         asset = REGISTRY.fullmatch(reference)
         if not asset or asset["by"] != "versions":

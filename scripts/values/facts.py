@@ -18,6 +18,7 @@ from scripts.azure.lock_file import Lock
 from scripts.azure.machine_sizes import Size
 from scripts.errors import UserError, suggest
 from scripts.files import ROOT
+from scripts.targets import command
 from scripts.values.read import Values
 
 
@@ -69,13 +70,13 @@ def _catalog_model(values: Values) -> Model:
         raise UserError(
             f"{where}: model.version: 'latest' means what the lock pinned, and "
             f"environments/{values.environment}.lock.yaml does not pin {wanted['name']}; "
-            f"run make lock ENV={values.environment}, or write an exact version"
+            f"run {command('lock', values.environment)}, or write an exact version"
             + (f' (the catalog knows "{known.version}")' if known else "")
         )
     if known is None:
         raise UserError(
             f"{values.where('model.name')}: model.name: nothing is known about '{wanted['name']}'"
-            f"{suggest(wanted['name'], models)}; run make lock ENV={values.environment} to ask the registry, or take "
-            f"one of the catalog: {', '.join(sorted(models))}"
+            f"{suggest(wanted['name'], models)}; run {command('lock', values.environment)} to ask the registry, or "
+            f"take one of the catalog: {', '.join(sorted(models))}"
         )
     return dataclasses.replace(known, version=version)

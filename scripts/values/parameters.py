@@ -14,6 +14,7 @@ from typing import Any
 from scripts.azure import component
 from scripts.azure.component import Input, Wire
 from scripts.errors import UserError
+from scripts.targets import command
 from scripts.values.facts import Facts
 from scripts.values.read import Values
 
@@ -76,7 +77,7 @@ def _refuse_lacking(values: Values, facts: Facts, chosen: Mapping[str, Parameter
         raise UserError(
             f"environments/{values.environment}.lock.yaml{f':{line}' if line else ''}: component.inputs: "
             f"{', '.join(lacking)}: missing, or without a default, which this project counts on; "
-            f"make lock ENV={values.environment} asks the registry anew"
+            f"{command('lock', values.environment)} asks the registry anew"
         )
 
 

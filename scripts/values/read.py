@@ -34,6 +34,7 @@ class Values:
     environment: str
     data: dict[str, Any]
     places: dict[str, str] = field(default_factory=dict)
+    sets: tuple[str, ...] = ()  # the assignments of the command line
 
     def where(self, key: str) -> str:
         """Returns `file:line` of a dotted key, or of the nearest mapping above it that is written down."""
@@ -82,7 +83,7 @@ def load(environment: str, sets: Sequence[str] = (), root: Path = ROOT, check: b
             f"there are {', '.join(known) or 'none'}; take one of them, or make new ENV={environment}",
             MISSING,
         )
-    values = Values(environment, {})
+    values = Values(environment, {}, sets=tuple(sets))
     for path in (root / "values.yaml", root / "environments" / f"{environment}.yaml"):
         name = path.relative_to(root).as_posix()
         data, lines = read_yaml(path, name=name)

@@ -41,13 +41,13 @@ def test_the_same_command_goes_on(fast):
         # The name is there before the job, which is being made then.
         assert kill(fast, ("finetune", "AGAIN=1"), None, 60, when=lambda: fast.job != job)
         fast.make("finetune", "ENV=demo", "WAIT=0")  # one repeat is enough: another job, which is another version
-        assert "make await ENV=demo BACKEND=local waits for the job" in fast.make("register", "ENV=demo", code=2)
+        assert "make await ENV=demo waits for the job" in fast.make("register", "ENV=demo", code=2)
     for _ in range(2):
-        shown = fast.make("await", "register", "ENV=demo")
+        shown = " ".join(fast.make("await", "register", "ENV=demo").split())
     assert f"model {MODEL}:2 is the one of job {fast.job} already" in shown
     assert fast.versions() == [["2", fast.job], ["1", job]]
     shutil.rmtree(fast.project / ".runs")  # the state may be lost: the workspace knows what belongs to what
-    again = fast.make("data", "compute", "finetune", "register", "ENV=demo")
+    again = " ".join(fast.make("data", "compute", "finetune", "register", "ENV=demo").split())
     assert f"model {MODEL}:1 is the one of job {job} already" in again
     assert len(fast.versions()) == 2
     assert_nothing_is_there_twice(fast)

@@ -58,7 +58,7 @@ def test_a_cluster_in_between_is_waited_for(world):
 def test_a_refused_cluster_says_how_to_go_on(world, capsys):
     world.say("compute create", {"code": 1, "err": "ERROR: (BadRequest) quota\n"})
     code, said = refused(cluster.ensure, world.run, "finetune")
-    assert code == FAILED and "make compute ENV=demo BACKEND=local" in said
+    assert code == FAILED and "make compute ENV=demo" in said
     assert "(BadRequest) quota" in capsys.readouterr().err
 
 

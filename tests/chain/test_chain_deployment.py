@@ -22,7 +22,7 @@ def test_a_deployment_that_failed_at_first_is_deleted_and_made_again(registered,
         {"code": 1, "err": "ERROR: (OutOfQuota) no\n", "set": {"deployment/demo": {"provisioning_state": "Failed"}}},
     )
     code, said = refused(deployment.ensure, registered.run, MODEL)
-    assert code == FAILED and "make undeploy ENV=demo BACKEND=local deletes it" in said
+    assert code == FAILED and "make undeploy ENV=demo deletes it" in said
     printed = capsys.readouterr().err
     assert "log line" in printed and "(OutOfQuota) no" in printed
 
@@ -105,6 +105,6 @@ def test_what_takes_too_long_is_left_and_said(registered, capfd):
     code, said = refused(deployment.ensure, run, MODEL)
     assert time.monotonic() - begun < 30
     assert code == WAITING and "waiting.deploy_minutes (--set: 0.05)" in said
-    assert "may be there and billed; make deploy ENV=demo BACKEND=local goes on with it" in said
+    assert "may be there and billed; make deploy ENV=demo goes on with it" in said
     beats = [line for line in capfd.readouterr().err.splitlines() if line.startswith("deployment demo: not there yet")]
     assert beats and "DeploymentCapacity" in beats[0] and not any("DeploymentCapacity" in line for line in beats[1:])

@@ -76,7 +76,7 @@ def test_whoever_is_stopped_the_last_line_says_what_is_left(registered, command,
     if step == "await":
         (registered.folder / "status").unlink()
     registered.say(command, {"seconds": 60})
-    run = ["--env", "demo", "--folder", str(registered.folder), "--call", "ENV=demo"]
+    run = ["--env", "demo", "--folder", str(registered.folder)]
     words = [sys.executable, "-m", "scripts.chain.watch", *run, step, "--", sys.executable, "-m", "scripts.chain", *run]
     program = subprocess.Popen(
         [*words, "--az", shlex.join(registered.program), step], cwd=ROOT, env=os.environ, text=True,

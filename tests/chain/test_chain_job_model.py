@@ -1,10 +1,15 @@
 """Jobs and models against the answers of the service: submitted once, waited for, registered once."""
 
 import json
+import shlex
+import subprocess
+import sys
 
 from scripts import state
 from scripts.chain import job, model
+from scripts.chain.alone import alone
 from scripts.errors import FAILED, MISSING, WAITING
+from scripts.files import ROOT
 from tests.chain.world import refused
 
 
@@ -79,7 +84,7 @@ def test_a_job_that_takes_too_long_goes_on_and_is_said(prepared, capfd):
     prepared.say("job stream", {"seconds": 60})
     run = prepared.with_values("waiting.finetune_hours=0.0008", "waiting.heartbeat_minutes=0.01")
     code, said = refused(job.wait, run)
-    assert code == WAITING and "its machine billed; make finetune ENV=demo BACKEND=local goes on with it" in said
+    assert code == WAITING and "its machine billed; make finetune ENV=demo goes on with it" in said
     beat = next(line for line in capfd.readouterr().err.splitlines() if line.startswith("job demo-1: Running, made"))
     assert "step finetune Queued" in beat and "8 of 8 cores in use" in beat
     assert not (prepared.folder / "status").exists()
@@ -96,7 +101,8 @@ def test_a_step_that_follows_another_waits_for_no_node(prepared):
 
 def test_a_job_is_cancelled_and_what_is_left_is_said(prepared, capsys):
     prepared.has(**{"job__demo-1": {"status": "Running"}})
-    job.cancel(prepared.run, "demo-1")
+    state.write(prepared.folder, "job", "demo-1")
+    job.cancel(prepared.run)
     said = capsys.readouterr().out
     assert "job demo-1: Canceled" in said and "cluster gpu-cluster" in said
     assert (prepared.folder / "status").read_text() == "Canceled\n"
@@ -120,8 +126,22 @@ def test_a_job_of_another_machine_is_waited_for_by_name(prepared):
     prepared.has(**{"job__demo-6": {"status": "Running"}})
     prepared.say("job cancel", {"code": 1, "err": "ERROR: (Conflict) busy\n"})
     assert refused(job.cancel, prepared.run, "demo-6")[0] == FAILED
-    assert (prepared.folder / "job").read_text() == "demo-6\n"
-    assert not (prepared.folder / "status").exists()  # it was the other job's
+    job.cancel(prepared.run, "demo-6")
+    assert (prepared.folder / "job").read_text() == "demo-5\n"  # who cancels a job need not go on with it
+    assert (prepared.folder / "status").read_text() == "Completed\n"
+
+
+def test_a_job_of_another_machine_takes_no_place_under_another_run(prepared):
+    prepared.has(**{"job__demo-5": {"status": "Completed"}, "job__demo-6": {"status": "Completed"}})
+    state.write(prepared.folder, "job", "demo-6")
+    words = [sys.executable, "-m", "scripts.chain", "await", "--env", "demo", "--folder", str(prepared.folder)]
+    command = [*words, "--az", shlex.join(prepared.program), "--name", "demo-5"]
+    with alone(prepared.folder, "make all ENV=demo"):
+        second = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert "make all ENV=demo" in second.stdout.readline()
+        assert state.kept(prepared.folder, "job") == "demo-6"
+    assert "job demo-5: Completed" in second.communicate(timeout=30)[0]
+    assert state.kept(prepared.folder, "job") == "demo-5"
 
 
 def test_a_repeated_register_makes_no_second_version(completed, capsys):

@@ -70,7 +70,7 @@ def test_a_request_that_a_killed_run_had_sent_is_found(with_data, prepared, came
 def test_a_deployment_gets_all_traffic_and_says_what_it_costs(registered, capfd):
     deployment.deploy(registered.run)
     assert registered.calls() == ["online-deployment create", "online-endpoint update"]
-    assert capfd.readouterr().out.endswith("billed until make undeploy ENV=demo BACKEND=local\n")
+    assert capfd.readouterr().out.endswith("billed until make undeploy ENV=demo\n")
 
 
 def test_a_model_that_is_not_registered_leaves_no_endpoint(world):
@@ -100,8 +100,6 @@ def test_the_data_of_a_run_is_not_replaced_under_it(tmp_path):
         "demo",
         "--folder",
         str(folder),
-        "--call",
-        "ENV=demo",
     ]
     options = {"cwd": ROOT, "stdout": subprocess.PIPE, "text": True}
     with alone(folder, "make all ENV=demo"):

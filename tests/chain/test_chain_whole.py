@@ -79,7 +79,7 @@ def test_after_a_signal_nothing_more_is_begun(make, capfd):
 
 def test_programs_of_a_target_run_in_turn_behind_one_that_watches(tmp_path):
     begun = tmp_path / "begun"
-    run = ["--env", "demo", "--folder", str(tmp_path), "--call", "ENV=demo", "deploy", "--"]
+    run = ["--env", "demo", "--folder", str(tmp_path), "deploy", "--"]
     fails = [sys.executable, "-m", "scripts.state", "data-version", "--env", "nosuch", "--folder", str(tmp_path)]
     for programs_of_it, code, there in (
         (["true", "--then", "touch", str(begun)], 0, True),
@@ -106,6 +106,6 @@ def test_the_targets_in_their_order(tmp_path, monkeypatch, options, failing, cal
     make, log = tmp_path / "make", tmp_path / "log"
     make.write_text(f'#!/bin/sh\necho "$1" >> {log}\n[ "$1" != "{failing}" ]\n')
     make.chmod(0o700)
-    words = ["--env", "demo", "--folder", str(tmp_path / "demo" / "local"), "--call", "ENV=demo BACKEND=local"]
+    words = ["--env", "demo", "--folder", str(tmp_path / "demo" / "local")]
     assert bool(whole.run([*words, *options, "--", str(make)])) == bool(failing)
     assert log.read_text().split() == called

@@ -46,7 +46,7 @@ class World:
 
     def with_values(self, *sets):
         where = ["--subscription", "s", "--resource-group", "g", "--workspace-name", "w"]
-        return Run(Az(self.program, where), load("demo", sets), self.folder, "ENV=demo BACKEND=local")
+        return Run(Az(self.program, where), load("demo", sets), self.folder)
 
     def put(self, world):
         self.place.write_text(json.dumps(world))

@@ -185,7 +185,7 @@ MODEL = {"ms-azureml-model-error-statuscode": "400", "ms-azureml-model-error-rea
     (429, "", {}, "HTTP 429: more requests at once than deployment.max_concurrent_requests_per_instance"),
     (408, "upstream request timeout", {}, "request_timeout_ms; ask for fewer tokens, or raise it (180000 at most) "
      "(it said: upstream request timeout)"),
-    (404, "No valid deployments to route to.", {}, "no deployment has traffic; make deploy gives it all (it said: No"),
+    (404, "No valid deployments to route to.", {}, "no deployment has traffic; deploying gives it all (it said: No"),
     (424, '{"message": "POST body should be a JSON dictionary."}', MODEL,
      "HTTP 424: the model's server answered 400: POST body should be a JSON dictionary."),
     (400, '{"message": "Bad."}', MODEL,

@@ -59,6 +59,12 @@ def test_a_cap_counts_steps_or_tokens(settings: dict[str, int], total: int, capp
     assert (made.total, made.planned, made.capped) == (total, 18, capped)
 
 
+def test_rows_that_a_cap_left_out_count_as_planned():
+    made = step_plan.make(values(), [10] * 40, Settings(max_tokens=400), unreached=360)  # 40 of 400 rows were read
+    assert (made.total, made.planned) == (5, 150)
+    assert made.capped == "5 of 150 steps (training.max_tokens in the emulator's settings)"
+
+
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 @pytest.mark.parametrize("warmup", [0, 3])
 def test_every_learning_rate_is_that_of_transformers(scheduler: str, warmup: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from scripts.errors import MISSING, CouldNotAskError, UserError
+from scripts.local.engine import finetune
 from scripts.metrics import __main__ as command
 from scripts.metrics import job_page, job_runs, table
 from scripts.metrics.job_runs import Run
@@ -53,8 +54,14 @@ def test_metrics_of_steps_are_found_in_children() -> None:
 
 
 def test_comparison_shows_last_values_and_only_parameters_that_differ() -> None:
-    found = table.compare({"a": [run(20, lr="1e-3", epochs="2")], "b": [run(40, lr="1e-4", epochs="2", extra="1")]})
+    runs = {"a": [run(20, lr="1e-3", epochs="2")], "b": [run(40, lr="1e-4", epochs="2", extra="1")]}
+    runs["a"][0].tags[job_runs.CAPPED] = "20 of 40 steps (training.max_tokens in the emulator's settings)"
+    found = table.compare(runs, {"a": {"train": "x:1", "commit": "c"}, "b": {"train": "x:2", "commit": "c"}})
     assert found["parameters"] == [["extra", "", "1"], ["lr", "1e-3", "1e-4"]]
+    assert found["facts"] == [["train", "x:1", "x:2"], ["steps", "20", "40"],
+                              ["CAPPED", runs["a"][0].tags[job_runs.CAPPED], ""]]  # fmt: skip
+    assert f"CAPPED: {runs['a'][0].tags[job_runs.CAPPED]}" in " ".join(table.show("a", runs["a"]).split())
+    assert job_runs.CAPPED == finetune.CAPPED  # who writes and who reads it share no code
     assert found["metrics"][0] == ["loss", "1.33", "0.8"]
     assert [row[0] for row in found["metrics"]][-1] == "train_runtime"
 

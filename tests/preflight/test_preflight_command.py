@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from scripts import render
+from scripts.preflight import __main__ as command
 from scripts.preflight import results
 from scripts.preflight.finding import FAIL, PASS, SKIPPED, Finding, Result
+from scripts.values.read import environments
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,13 +52,14 @@ def test_offline_imports_no_azure() -> None:
     assert ended.stdout.strip().endswith("[]")
 
 
-def test_warn_goes_on_and_the_record_says_so(tmp_path: Path) -> None:
+def test_warn_goes_on_and_the_record_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(render, "require_fresh", lambda values: None)
     record = tmp_path / "runs" / "preflight.json"
-    ended = run(
-        "--env", "reference", "--offline", "--set", "compute.size=Standard_NC6s_v3", "--warn", "--record", str(record)
-    )
-    assert ended.returncode == 0
-    assert "PREFLIGHT=warn" in ended.stderr
+    words = ["--env", "reference", "--offline", "--set", "compute.size=Standard_NC6s_v3", "--warn"]
+    assert command.run([*words, "--record", str(record)]) == 0
+    assert "PREFLIGHT=warn" in capsys.readouterr().err
     written = json.loads(record.read_text())
     assert written["overridden"] is True
     assert written["exit_code"] == 1
@@ -84,8 +89,37 @@ def test_brief_leaves_out_what_is_well_but_memory_and_money() -> None:
     shown = [
         line.split()[1] for line in text.splitlines() if line.split() and line.split()[0] in ("pass", "WARN", "FAIL")
     ]
-    assert {"lock", "checkpointing", "deepspeed-stage", "gpu-memory", "endpoint-cost"} <= set(shown)
+    assert set(shown) == {"gpu-memory", "endpoint-cost"}  # and no warning, where nobody could act
     assert not {"cluster-nodes", "finetune-size", "learning-rate", "numbers"} & set(shown)
+
+
+@pytest.mark.parametrize("environment", environments())
+def test_the_shipped_environments_have_no_warning_and_no_line_is_too_long(environment: str) -> None:
+    here = {"AZUREML_CHAIN_COSTS": "nothing"} if environment == "demo" else {}  # its backend is localhost
+    lines = run("--env", environment, "--offline", env=os.environ | here).stdout.splitlines()
+    assert [line for line in lines if line.startswith(("WARN", "FAIL"))] == []
+    assert max(map(len, lines)) <= 80
+
+
+def test_on_localhost_there_is_no_money_in_what_stands_before_a_run() -> None:
+    text = run("--env", "demo", "--offline", "--brief", env=os.environ | {"AZUREML_CHAIN_COSTS": "nothing"}).stdout
+    assert "training fits" in text and "USD" not in text and "endpoint" not in text
+
+
+def test_the_last_line_is_why_it_stops() -> None:
+    ended = run("--env", "reference", "--offline", "--set", "compute.size=Standard_NC6s_v3")
+    assert ended.stdout.startswith("FAIL")
+    assert ended.stderr.startswith("error: finetune-size") and " more above)" in ended.stderr
+
+
+def test_what_stands_before_a_run_refuses_yaml_that_is_older_than_the_values(tmp_path: Path) -> None:
+    record = tmp_path / "preflight.json"
+    ended = run("--env", "dev", "--offline", "--set", "finetune.learning_rate=0.5", "--record", str(record))
+    assert ended.returncode == 4 and ended.stdout == "" and not record.exists()
+    assert ended.stderr == (
+        "error: pipelines/dev/finetune.yml: is not what SET=finetune.learning_rate=0.5 gives; make render ENV=dev with "
+        "the same SET writes it, or leave SET out; nothing was run\n"
+    )
 
 
 def test_exit_codes() -> None:

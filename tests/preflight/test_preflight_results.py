@@ -20,16 +20,16 @@ ALL = [BAD, TIGHT, GOOD, NONE, UNASKED]
 
 def test_the_table_has_a_line_a_check_its_details_and_a_way_out() -> None:
     assert results.table(ALL).splitlines() == [
-        "FAIL     finetune-size values.yaml:1: it is retired",
-        "                       -> take another",
-        "WARN     lock          there is none",
-        "                       a detail",
-        "                       -> make lock",
-        "pass     gpu-memory    training fits",
-        "                       weights 1 GiB",
-        "skipped  time-and-cost no data yet",
-        "                       -> make data",
-        "skipped  cluster       could not ask: nobody",
+        "FAIL    finetune-size values.yaml:1: it is retired",
+        "                      -> take another",
+        "skipped cluster       could not ask: nobody",
+        "WARN    lock          there is none",
+        "                      a detail",
+        "                      -> make lock",
+        "pass    gpu-memory    training fits",
+        "                      weights 1 GiB",
+        "skipped time-and-cost no data yet",
+        "                      -> make data",
         "",
         "1 fail, 1 warn, 1 pass, 2 skipped",
     ]
@@ -39,7 +39,7 @@ def test_the_brief_table_has_complaints_memory_and_money() -> None:
     other = Result("region", "sizes", Finding(PASS, "the workspace is in eastus"))
     lines = results.table([*ALL, other], brief=True).splitlines()
     assert [line.split()[1] for line in lines if line[:1].strip() and not line[0].isdigit()] == [
-        "finetune-size", "lock", "gpu-memory", "cluster",
+        "finetune-size", "cluster", "lock", "gpu-memory",
     ]  # fmt: skip
     assert not any("weights 1 GiB" in line for line in lines)
     assert any("a detail" in line for line in lines)
@@ -50,9 +50,18 @@ def test_long_lines_are_broken_under_their_sentence(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("COLUMNS", "200")
     long = Result("lock", "model", Finding(WARN, "word " * 40, "way " * 40))
     lines = results.table([long]).splitlines()[:-2]
-    assert len(lines) == 4
-    assert max(map(len, lines)) <= 118
-    assert [len(line) - len(line.lstrip()) for line in lines] == [0, 14, 14, 17]
+    assert len(lines) == 7
+    assert max(map(len, lines)) <= 80
+    assert [len(line) - len(line.lstrip()) for line in lines] == [0, 13, 13, 13, 13, 16, 16]
+
+
+def test_checks_that_are_skipped_alike_are_one_line_and_the_tally_has_an_order() -> None:
+    others = [Result(name, "cost", NONE.finding) for name in ("data-own", "data-content")]
+    lines = results.table([GOOD, NONE, *others, BAD]).splitlines()
+    assert lines[0].startswith("FAIL") and lines[-1] == "1 fail, 1 pass, 3 skipped"
+    assert "skipped time-and-cost, data-own, data-content: no data yet -> make data" in lines
+    assert results.stop([GOOD, BAD, BAD]) == "finetune-size: values.yaml:1: it is retired (and 1 more above)"
+    assert results.stop([GOOD, TIGHT]) == ""
 
 
 def test_json_has_all_keys_always() -> None:
@@ -85,6 +94,6 @@ def test_the_record_is_the_json_with_whether_a_person_went_on() -> None:
 
 def test_a_narrow_terminal_has_its_own_width(monkeypatch: pytest.MonkeyPatch) -> None:
     long = Result("gpu-memory", "memory", Finding(PASS, "word " * 40, "do " * 40, ("detail " * 20,)))
-    for columns, widest in (("80", 80), ("200", 118), ("10", 40)):
+    for columns, widest in (("80", 80), ("200", 80), ("10", 40)):
         monkeypatch.setenv("COLUMNS", columns)
         assert 20 < max(map(len, results.table([long]).splitlines())) <= widest

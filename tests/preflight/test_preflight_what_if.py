@@ -102,7 +102,7 @@ def test_serving_takes_weights_and_a_conversation_a_request() -> None:
 
 
 def test_stage_2_keeps_the_weights_on_the_gpu() -> None:
-    training = training_on(made("prod"), SIZES["standard_nc40ads_h100_v5"])
+    training = training_on(made("prod", "finetune.deepspeed_stage=3"), SIZES["standard_nc40ads_h100_v5"])
     assert training
     assert training.step.offload_weights
     two = training.at_stage_2()

@@ -171,7 +171,7 @@ def test_an_existing_cluster(change: dict[str, Any], sets: list[str], status: st
 
 
 def test_no_cluster_is_made_by_make_compute() -> None:
-    has(finding("cluster", "reference"), PASS, f"make compute creates it with {A100}")
+    has(finding("cluster", "reference"), PASS, f"make compute ENV=reference creates it with {A100}")
 
 
 def test_a_model_that_the_registry_has_or_not() -> None:

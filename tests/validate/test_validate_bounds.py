@@ -20,7 +20,7 @@ CASES = [
      "takes only default"),
     (COMPUTE, "name: gpu-cluster", "name: gpu_cluster", "name", "letters, digits and dashes"),
     (ENDPOINT, "name: ultrachat-completion", "name: ultrachat-completion-for-all-of-us", "name", "3 to 32"),
-    (ENDPOINT, "auth_mode: key", "auth_mode: key\ntraffic: {demo: 100}", "traffic", "make deploy sets it"),
+    (ENDPOINT, "auth_mode: key", "auth_mode: key\ntraffic: {demo: 100}", "traffic", "deploying sets it"),
     (ENDPOINT, "auth_mode: key", "auth_mode: key\nmirror_traffic: {demo: 60}", "mirror_traffic", "at most 50"),
     (DEPLOYMENT, "name: demo", "name: de", "name", "3 to 32"),
     (DEPLOYMENT, "initial_delay: 500", "initial_delay: 0", "liveness_probe.initial_delay", "at least 1"),

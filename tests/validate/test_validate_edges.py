@@ -49,7 +49,7 @@ def test_good_files_are_good() -> None:
         ("online_deployment", {"scale_settings": {"type": "x"}}, "scale_settings.type",
          "a managed deployment takes only default"),
         ("online_deployment", {"model": {"path": "x"}}, "model",
-         "a model written here is taken for a local folder; make deploy sets it"),
+         "a model written here is taken for a local folder; deploying sets it"),
         ("online_deployment", {"name": "blue--1"}, "name",
          "'blue--1': a deployment name has letters, digits and single dashes, a letter first, no dash last"),
         ("compute", {"min_instances": -1}, "min_instances", "found -1, expected at least 0"),
@@ -101,7 +101,7 @@ def test_within_the_bounds(kind: str, changes: dict[str, Any]) -> None:
     ],
 )  # fmt: skip
 def test_traffic(shares: dict[str, Any], sentence: str | None) -> None:
-    set_here = "traffic cannot be set before the deployment exists; make deploy sets it"
+    set_here = "traffic cannot be set before the deployment exists; deploying sets it"
     assert found(bounds.check, "online_endpoint", traffic=shares) == {"traffic": sentence or set_here}
 
 
@@ -111,7 +111,7 @@ def test_traffic(shares: dict[str, Any], sentence: str | None) -> None:
 )
 def test_mirrored_traffic(shares: Any, fault: bool) -> None:
     said = found(bounds.check, "online_endpoint", mirror_traffic=shares)["mirror_traffic"]
-    assert ("make deploy" not in said) == fault
+    assert ("deploying" not in said) == fault
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def run(job: Job, follower: threads.Follower) -> None:
     from scripts.local.engine.mlflow_metrics import Tracker
 
     process.quieten()
-    job.log(f"job {job.name}: {job.described.display_name}")
+    job.log(f"job {job.name}")
     tracker = Tracker(job.mlflow, job.log)
     with job.step(STEPS[0]):
         values = validation.run(job)

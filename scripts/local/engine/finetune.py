@@ -40,7 +40,7 @@ def run(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype, words = packed.precision(values["precision"], device)
     job.log(f"device: {device}, {follower.adjust()} of {follower.most} thread(s) as others leave them, {words}")
-    plan = step_plan.make(values, [len(row.ids) for row in data.train], job.settings)
+    plan = step_plan.make(values, [len(row.ids) for row in data.train], job.settings, data.unreached)
     if plan.capped:
         job.log(f"CAPPED: {plan.capped}")
         tracker.tags({CAPPED: plan.capped})
@@ -243,6 +243,7 @@ class Loop:
         return {
             "steps": self.step,
             "planned_steps": self.plan.planned,
+            "capped": self.plan.capped or None,
             "epochs": round(self.step / self.plan.steps_per_epoch, 4),
             "train_loss": mean,
             "train_tokens_per_second": round(speed, 1),

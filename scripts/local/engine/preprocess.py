@@ -35,6 +35,7 @@ class Data:
     validation: list[Encoded]
     files: dict[str, str]
     counts: dict[str, int] = field(default_factory=dict)
+    unreached: int = 0  # training rows that a cap of the emulator's settings left out
 
 
 def run(job: Job, values: dict[str, Any], base: BaseModel, tokenizer: Any) -> Data:
@@ -52,6 +53,7 @@ def run(job: Job, values: dict[str, Any], base: BaseModel, tokenizer: Any) -> Da
         )
     train, validation, words = split_rows(kept["train"], kept.get("validation"), with_test="test" in paths)
     job.log(f"splits: {words}")
+    whole = len(train)
     train = _reached(job, values, train)
 
     limit = tokenizer.model_max_length
@@ -62,7 +64,8 @@ def run(job: Job, values: dict[str, Any], base: BaseModel, tokenizer: Any) -> Da
         for name, part, most in zip(("train", "validation"), (train, validation), caps, strict=True)
     ]
     _check_special_tokens(base, tokenizer, train)
-    data = Data(encoded[0], encoded[1], {split: _sha256(path) for split, path in paths.items()})
+    files = {split: _sha256(path) for split, path in paths.items()}
+    data = Data(encoded[0][0], encoded[1][0], files, unreached=whole - encoded[0][1])
     for name, part in (("train", data.train), ("validation", data.validation)):
         data.counts[f"{name}_rows"] = len(part)
         data.counts[f"{name}_tokens"] = sum(len(row.ids) for row in part)
@@ -133,8 +136,8 @@ def _capped(job: Job) -> bool:
 
 def _encode_split(
     job: Job, name: str, part: list[Row], tokenizer: Any, base: BaseModel, length: int, most_tokens: int | None
-) -> list[Encoded]:
-    """Encodes a split; of more than `most_tokens` the first rows alone, and says so."""
+) -> tuple[list[Encoded], int]:
+    """Encodes a split, of more than `most_tokens` the first rows alone, and says so; returns with how many it began."""
     encoded, tokens = [], 0
     for where, row in part:
         encoded.append(encode_row(where, row, tokenizer, base.system_role_supported))
@@ -153,7 +156,7 @@ def _encode_split(
         job.log(f"{name}: {shortened} row(s) cut at {length} tokens (the longest has {longest})")
     if len(kept) < len(cut):
         job.log(f"{name}: {len(cut) - len(kept)} row(s) contribute nothing: no answer is left within {length} tokens")
-    return kept
+    return kept, len(encoded)
 
 
 def encode_row(where: str, row: dict[str, Any], tokenizer: Any, system_role_supported: bool = True) -> Encoded:

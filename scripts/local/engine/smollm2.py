@@ -5,11 +5,13 @@ Converted once per precision and kept under the emulator's home, so that later j
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import json
 import os
 import shutil
 import sysconfig
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,7 +37,13 @@ def tokenizer() -> Path:
     """Returns a folder with SmolLM2's tokenizer, for those who count tokens and need no weights."""
     from scripts.local.engine import gguf
 
-    return _kept("tokenizer", lambda folder: gguf.convert_tokenizer(find_gguf(), folder))[0]
+    try:
+        return _kept("tokenizer", lambda folder: gguf.convert_tokenizer(find_gguf(), folder))[0]
+    except OSError:  # nothing can be kept here, as in a clone that can only be read: for this process alone
+        folder = Path(tempfile.mkdtemp(prefix="azureml-tokenizer-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        gguf.convert_tokenizer(find_gguf(), folder)
+        return folder
 
 
 def _kept(kind: str, convert: Callable[[Path], None]) -> tuple[Path, float]:
@@ -44,6 +52,7 @@ def _kept(kind: str, convert: Callable[[Path], None]) -> tuple[Path, float]:
     Looking at every byte takes a fraction of the time in which the weights are read.
     """
     folder = models_folder() / f"{NAME}-{kind}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
     with _alone(folder.parent):
         if whole(folder):
             return folder, 0.0
@@ -93,9 +102,7 @@ def _sums(folder: Path) -> dict[str, str]:
 def models_folder() -> Path:
     """Returns where converted models are kept: `models` in the emulator's home, $AZUREML_LOCAL_HOME or .local."""
     home = os.environ.get("AZUREML_LOCAL_HOME") or ROOT / ".local"
-    folder = Path(home) / "models"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return Path(home) / "models"
 
 
 def find_gguf() -> Path:

@@ -30,16 +30,18 @@ class Plan:
         return self.evaluate_every is not None and (step % self.evaluate_every == 0 or step >= self.total)
 
 
-def make(values: dict[str, Any], lengths: Sequence[int], settings: Settings) -> Plan:
+def make(values: dict[str, Any], lengths: Sequence[int], settings: Settings, unreached: int = 0) -> Plan:
     """Returns the plan for conversations of these lengths in tokens, under the caps of the emulator's settings.
 
+    `unreached` are rows that a cap has left out already: the job would train on them, too.
     A cap counts steps or tokens, never seconds, so that a run is the same one on every machine.
     """
     batch = values["per_device_train_batch_size"] * values["gradient_accumulation_steps"]
-    per_epoch = math.ceil(
-        math.ceil(len(lengths) / values["per_device_train_batch_size"]) / values["gradient_accumulation_steps"]
+    per_epoch, whole = (
+        math.ceil(math.ceil(rows / values["per_device_train_batch_size"]) / values["gradient_accumulation_steps"])
+        for rows in (len(lengths), len(lengths) + unreached)
     )
-    planned = values["max_steps"] if values["max_steps"] > 0 else per_epoch * values["num_train_epochs"]
+    planned = values["max_steps"] if values["max_steps"] > 0 else whole * values["num_train_epochs"]
     caps = {}
     if settings.max_steps:
         caps["max_steps"] = settings.max_steps

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from scripts import files
 from scripts.azure import component_rules
 from scripts.azure.component import Input, catalog
 from scripts.azure.component_rules import applies
@@ -39,7 +40,13 @@ def run(job: Job) -> dict[str, Any]:
     for line in notices(values):
         job.log(line)
     given = {name: values[name] for name in job.inputs if name not in component_rules.PATHS}
-    job.log("parameters: " + " ".join(f"{name}={value}" for name, value in sorted(given.items())))
+    path = job.logs / "parameters.json"
+    files.write(path, json.dumps(given, indent=1, sort_keys=True) + "\n")
+    interface = catalog().inputs
+    other = [name for name in sorted(given) if str(job.inputs[name]) != str(interface[name].default)]
+    told = " ".join(f"{name}={given[name]}" for name in other)
+    job.log(f"set otherwise than the component's defaults: {told or 'nothing'}")
+    job.log(f"all {len(given)} parameters stand in {path.name} beside this log")
     return values
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import yaml
 
+from scripts import terminal
 from scripts.errors import FAILED, UserError, main
 from scripts.probe.exchanges import Exchange, compare, echoed, fitting, load, recorded_places, resource
 from scripts.probe.paths import query, template
@@ -270,9 +271,9 @@ def run() -> int:
         results = play(Player(emulated.env))
     for each in sorted(results, key=lambda each: each.same_status):
         if not each.same and (options.all or not each.named()) and options.only in each.line():
-            print(each.line())
+            print(terminal.wrapped(each.line(), "    ", ""))
             for difference in each.near_differences[3:] if options.full else []:
-                print(f"    {difference}")
+                print(terminal.wrapped(difference, "      ", "    "))
     if options.json:
         rows = [
             {"say": each.say, "row": each.row.id, "ask": each.row.ask, "azure": each.row.status, "status": each.status,
@@ -281,7 +282,7 @@ def run() -> int:
         options.json.write_text(json.dumps(rows, indent=1))
     unnamed = sum(not each.named() for each in results)
     others = sum(each.recorded and not each.same for each in results)
-    print(f"{others} more answers are as in another recording: an earlier one, or of another request")
+    print(terminal.wrapped(f"{others} more answers are as in another recording: an earlier one, or of another request"))
     allowed = yaml.safe_load(EXCEPTIONS.read_text())["unnamed"]
     print(summary(results))
     if unnamed > allowed:

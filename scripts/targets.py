@@ -1,0 +1,33 @@
+"""The commands that sentences advise, and the words about money in them.
+
+The Makefile hands down what stands behind a target in a call like the present one (ENV=dev BACKEND=local), and whether
+what runs there costs anything. So no sentence of a rehearsal on localhost names the command that is paid for.
+"""
+
+from __future__ import annotations
+
+import os
+
+CALL = "AZUREML_CHAIN_CALL"  # such as `ENV=dev BACKEND=local`
+COSTS = "AZUREML_CHAIN_COSTS"  # `nothing` where nothing is billed
+# What these do is the same on either backend: they read or write files, or ask the real registry.
+ANYWHERE = frozenset("render render-check validate gpu lock lock-check data-check".split())
+
+
+def command(targets: str, environment: str = "", more: str = "") -> str:
+    """Returns the command that calls targets for an environment (the call's own, where none is named)."""
+    own, *switches = os.environ.get(CALL, "").split() or [""]
+    words = [f"ENV={environment}" if environment else own]
+    if not ANYWHERE.issuperset(targets.split()):
+        words += switches
+    return " ".join(filter(None, ["make", targets, *words, more]))
+
+
+def costs_nothing() -> bool:
+    """Tells whether nothing that runs is billed, as on localhost."""
+    return os.environ.get(COSTS) == "nothing"
+
+
+def billed(words: str) -> str:
+    """Returns words about what is billed, and nothing where nothing is."""
+    return "" if costs_nothing() else words
