@@ -9,12 +9,13 @@ names this host.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ ROLES = ("system", "user", "assistant")
 EXAMPLES = 12  # held-out conversations that the page offers
 RENDERED_EVERY = 0.1  # seconds between two renderings of an answer that grows
 
-Ask = Callable[[list[dict[str, str]], dict[str, Any]], Iterator[str]]
+Ask = Callable[[list[dict[str, str]], dict[str, Any]], Generator[str, None, None]]
 
 
 class Refused(Exception):
@@ -129,13 +130,13 @@ class Handler(BaseHTTPRequestHandler):
         ask = asked.get(str(given.get("who", "tuned")))
         if ask is None:
             raise Refused(400, "who: send tuned, or base where it can be asked")
-        pieces = ask(_messages(given), parameters)
-        first = next(pieces, "")
-        self._head(200, "application/x-ndjson; charset=utf-8")
-        try:
-            self._grow(itertools.chain([first], pieces))
-        except UserError as error:
-            self._line({"error": str(error)})
+        with contextlib.closing(ask(_messages(given), parameters)) as pieces:  # who leaves ends it
+            first = next(pieces, "")
+            self._head(200, "application/x-ndjson; charset=utf-8")
+            try:
+                self._grow(itertools.chain([first], pieces))
+            except UserError as error:
+                self._line({"error": str(error)})
 
     def _grow(self, pieces: Iterator[str]) -> None:
         """Sends every piece at once; with some comes the HTML of all that came, which takes the place of the text."""

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from scripts.azure import client as client_module
 from scripts.errors import MISSING, USAGE, UserError, main
 from scripts.evaluate import model_version
 from scripts.files import ROOT, write_private
-from scripts.metrics import job_page, job_runs, table
+from scripts.metrics import job_facts, job_page, job_runs, table
 from scripts.metrics.job_runs import RUNNING, Run
 from scripts.values.read import Values, add_arguments, from_arguments
 
@@ -24,21 +24,25 @@ RUNS = ROOT / "runs"
 SECONDS = 3  # between two looks at a run that is watched
 
 
-def write(job: str, runs: Sequence[Run], refresh: int = 0) -> Path:
+def write(job: str, runs: Sequence[Run], facts: Mapping[str, str], refresh: int = 0) -> Path:
     """Writes runs/<job>/metrics.html so that a browser never loads half of it; returns its path."""
     path = RUNS / job / "metrics.html"
-    write_private(path, job_page.job_page(job, runs, refresh))
+    write_private(path, job_page.job_page(job, runs, refresh, facts))
     return path
 
 
 def watch(
-    job: str, read: Callable[[], Sequence[Run]], say: Callable[[str], Any], wait: Callable[[float], Any]
+    job: str,
+    read: Callable[[], Sequence[Run]],
+    say: Callable[[str], Any],
+    wait: Callable[[float], Any],
+    facts: Mapping[str, str],
 ) -> Sequence[Run]:
     """Prints a line for every new step and rewrites the page, until the job has ended; returns its runs."""
     shown: int | None = None
     while True:
         runs = read()
-        write(job, runs, refresh=SECONDS)
+        write(job, runs, facts, refresh=SECONDS)
         head, *lines = table.progress(runs)
         if shown is None and not lines and runs[0].status in RUNNING:
             say(f"job {job} is {runs[0].status} and has logged nothing yet; a line follows for every step")
@@ -56,11 +60,12 @@ def show(options: argparse.Namespace) -> int:
     client = client_module.connect(values)
     job = options.job or _job_of(values, client, options)
     store = job_runs.store(values, client)
+    facts = job_facts.facts(client, job)
     if options.watch:
-        runs = watch(job, lambda: job_runs.family(store, job), lambda line: print(line, flush=True), time.sleep)
+        runs = watch(job, lambda: job_runs.family(store, job), lambda line: print(line, flush=True), time.sleep, facts)
     else:
         runs = job_runs.family(store, job)
-    path = write(job, runs)
+    path = write(job, runs, facts)
     if options.output == "json":
         print(json.dumps([dataclasses.asdict(run) for run in runs], indent=1))
     else:
@@ -89,13 +94,17 @@ def compare(options: argparse.Namespace) -> int:
 
     values = from_arguments(options)
     store = job_runs.store(values, client_module.connect(values))
-    compared = table.compare({job: job_runs.family(store, job) for job in options.jobs})
+    runs: dict[str, Sequence[Run]] = {job: job_runs.family(store, job) for job in options.jobs}
+    compared = table.compare(runs)
     if options.output == "json":
         print(json.dumps({"jobs": options.jobs, **compared}, indent=1))
         return 0
     print(tabulate(compared["metrics"], headers=["last value", *options.jobs], disable_numparse=True))
     title = "parameter that differs" if compared["parameters"] else "no parameter differs"
     print("\n" + tabulate(compared["parameters"], headers=[title, *options.jobs], disable_numparse=True))
+    path = RUNS / options.jobs[0] / "compare.html"
+    write_private(path, job_page.compare_page(runs, compared))
+    print(f"\n{path.relative_to(ROOT)}")
     return 0
 
 

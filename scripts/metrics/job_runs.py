@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ PATIENCE = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
+CAPPED = "azureml_local.capped"  # the tag of a run that a cap of the local Azure ML made shorter, in words
 ACTIVE_ONLY = 1  # MLflow's ViewType
 RUNNING = ("RUNNING", "SCHEDULED")
 
@@ -45,6 +47,16 @@ class Run:
     def last(self) -> dict[str, float]:
         """The newest value of every metric."""
         return {name: history[-1][1] for name, history in self.metrics.items() if history}
+
+
+def capped(runs: Sequence[Run]) -> str:
+    """Returns which cap made a job shorter than it says, such as `110 of 230 steps (…)`; empty where none did."""
+    return next((run.tags[CAPPED] for run in runs if run.tags.get(CAPPED)), "")
+
+
+def steps(runs: Sequence[Run]) -> int:
+    """Returns how many steps a job trained, as far as it has logged them."""
+    return max((step for run in runs for step, *_ in run.metrics.get("loss", ())), default=0)
 
 
 def address(uri: str) -> str:
