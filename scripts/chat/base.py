@@ -94,6 +94,7 @@ def _pieces(model: Model, messages: list[dict[str, Any]], most: int) -> Iterator
     gone, failures = threading.Event(), list[Exception]()
 
     def stops(ids: Any, scores: Any, **_: Any) -> Any:
+        model.threads.adjust()  # the deployment may answer on the same processors
         return torch.full((len(ids),), gone.is_set(), dtype=torch.bool, device=ids.device)
 
     def write() -> None:

@@ -31,6 +31,7 @@ from scripts.errors import USAGE, UserError, main
 from scripts.pages import markdown, page
 from scripts.values.read import Values, add_arguments, from_arguments
 
+PORT = 8010
 MOST_BYTES = 1_000_000  # of a request from the page
 ROLES = ("system", "user", "assistant")
 EXAMPLES = 12  # held-out conversations that the page offers
@@ -68,6 +69,11 @@ class Server(ThreadingHTTPServer):
         self.examples = examples  # or a sentence that says why there are none
         self.token = secrets.token_urlsafe(24)
         self.hosts = {f"{name}:{self.server_address[1]}" for name in ("127.0.0.1", "localhost")}
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says nothing of a client that is gone, whatever it was being sent."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def address(self) -> str:
@@ -233,26 +239,26 @@ def run(arguments: list[str] | None = None) -> int:
         prog="python -m scripts.chat.web", description="Talk to the deployment in a browser."
     )
     add_arguments(parser)
-    parser.add_argument("--port", type=int, default=8010, help="on 127.0.0.1 (default 8010; 0 takes a free one)")
+    parser.add_argument("--port", type=int, help=f"on 127.0.0.1 (default {PORT}, or a free one where that is taken)")
     options = parser.parse_args(arguments)
     values = from_arguments(options)
     client = client_module.connect(values)
     endpoint = endpoint_module.require(values, client, endpoint_module.name_of(values))
     with endpoint_module.http_client(endpoint.timeout) as http:
-        title = f"{endpoint.model} at {endpoint.name}"
+        about = (
+            f"{endpoint.model} at {endpoint.name}", dict(values.data["request"]),
+            lambda messages, parameters: endpoint.pieces(messages, parameters, http),
+            saved_in(values.environment), base_module.find(values, client, endpoint.model, http), _examples(values),
+        )  # fmt: skip
         try:
-            server = Server(
-                options.port, title, dict(values.data["request"]),
-                lambda messages, parameters: endpoint.pieces(messages, parameters, http),
-                saved_in(values.environment),
-                base_module.find(values, client, endpoint.model, http),
-                _examples(values),
-            )  # fmt: skip
+            server = Server(PORT if options.port is None else options.port, *about)
         except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or "a port is at most 65535"
-            raise UserError(
-                f"port {options.port} cannot be had ({reason}); give another one with --port", USAGE
-            ) from None
+            if options.port is not None:
+                reason = getattr(error, "strerror", None) or "a port is at most 65535"
+                raise UserError(
+                    f"port {options.port} cannot be had ({reason}); give another one with --port", USAGE
+                ) from None
+            server = Server(0, *about)
         print(f"open {server.address}\nCtrl-C ends it", flush=True)
         try:
             server.serve_forever()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,15 @@ def test_an_address_that_is_none_is_refused_and_not_a_traceback(server, capfd, m
     with socket.create_connection(("127.0.0.1", port), 10) as connection:
         connection.sendall(f"{method} //[ HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
         assert connection.recv(100).startswith(b"HTTP/1.0 404 ")
+    assert capfd.readouterr().err == ""
+
+
+def test_a_client_that_is_gone_before_its_refusal_is_no_traceback(server: web.Server, capfd: Any) -> None:
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", server.server_port), 10) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.sendall(b"POST /other HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+    assert post(server, "/ask", QUESTION)[0] == 200
     assert capfd.readouterr().err == ""
 
 
