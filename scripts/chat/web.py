@@ -1,32 +1,43 @@
 """`python -m scripts.chat.web`: one page on this machine to talk to the deployment.
 
-The page knows no key: it asks this process, which asks the endpoint. Only the page that this process handed out may
-ask: every request carries a token that is drawn at the start, comes from this origin, and names this host.
+The page knows no key: it asks this process, which asks the endpoint. An answer comes as it grows, as text and from time
+to time as HTML (scripts/pages/markdown.py); nothing that a model says becomes markup or a request. Only the page that
+this process handed out may ask: every request carries a token that is drawn at the start, comes from this origin, and
+names this host.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import json
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
 from scripts.azure import client as client_module
+from scripts.chat import base as base_module
+from scripts.chat.base import Base
 from scripts.chat.turns import checked, save, saved_in
 from scripts.conversation import endpoint as endpoint_module
+from scripts.conversation import held_out
 from scripts.errors import USAGE, UserError, main
-from scripts.pages import page
-from scripts.values.read import add_arguments, from_arguments
+from scripts.pages import markdown, page
+from scripts.values.read import Values, add_arguments, from_arguments
 
+PORT = 8010
 MOST_BYTES = 1_000_000  # of a request from the page
 ROLES = ("system", "user", "assistant")
+EXAMPLES = 12  # held-out conversations that the page offers
+RENDERED_EVERY = 0.1  # seconds between two renderings of an answer that grows
 
-Ask = Callable[[list[dict[str, str]], dict[str, Any]], Iterator[str]]
+Ask = Callable[[list[dict[str, str]], dict[str, Any]], Generator[str, None, None]]
 
 
 class Refused(Exception):
@@ -42,11 +53,27 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, port: int, title: str, parameters: dict[str, Any], ask: Ask, saved: Path) -> None:
+    def __init__(
+        self,
+        port: int,
+        title: str,
+        parameters: dict[str, Any],
+        ask: Ask,
+        saved: Path,
+        base: Base | None = None,
+        examples: list[dict[str, Any]] | str = "",
+    ) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.title, self.parameters, self.ask, self.saved = title, parameters, ask, saved
+        self.base = base or Base("nobody has said where the base model is", can=False)
+        self.examples = examples  # or a sentence that says why there are none
         self.token = secrets.token_urlsafe(24)
         self.hosts = {f"{name}:{self.server_address[1]}" for name in ("127.0.0.1", "localhost")}
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Says nothing of a client that is gone, whatever it was being sent."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def address(self) -> str:
@@ -89,7 +116,11 @@ class Handler(BaseHTTPRequestHandler):
         if not self._is_token(parse_qs(query).get("token", [""])[0]):
             raise Refused(403, "open the address that the command printed: it has the token in it")
         nonce = secrets.token_urlsafe(16)
-        settings = {"token": self.server.token, "title": self.server.title, "parameters": self.server.parameters}
+        server = self.server
+        settings = {
+            "token": server.token, "title": server.title, "parameters": server.parameters,
+            "base": {"can": server.base.can, "how": server.base.how}, "examples": server.examples,
+        }  # fmt: skip
         policy = page.content_policy(nonce)
         text = page.document("chat/page.html.j2", policy, title=self.server.title, settings=settings, nonce=nonce)
         headers = {"Content-Security-Policy": f"{policy}; frame-ancestors 'none'"}
@@ -101,16 +132,30 @@ class Handler(BaseHTTPRequestHandler):
         if not isinstance(wanted, dict):
             raise Refused(400, "parameters: send an object")
         parameters = {name: checked(name, value) for name, value in wanted.items()}
-        pieces = self.server.ask(_messages(given), parameters)
-        first = next(pieces, "")
-        self._head(200, "application/x-ndjson; charset=utf-8")
-        self._line({"text": first})
-        try:
-            for piece in pieces:
-                self._line({"text": piece})
-            self._line({"done": True})
-        except UserError as error:
-            self._line({"error": str(error)})
+        asked = {"tuned": self.server.ask, "base": self.server.base.ask if self.server.base.can else None}
+        ask = asked.get(str(given.get("who", "tuned")))
+        if ask is None:
+            raise Refused(400, "who: send tuned, or base where it can be asked")
+        with contextlib.closing(ask(_messages(given), parameters)) as pieces:  # who leaves ends it
+            first = next(pieces, "")
+            self._head(200, "application/x-ndjson; charset=utf-8")
+            try:
+                self._grow(itertools.chain([first], pieces))
+            except UserError as error:
+                self._line({"error": str(error)})
+
+    def _grow(self, pieces: Iterator[str]) -> None:
+        """Sends every piece at once; with some comes the HTML of all that came, which takes the place of the text."""
+        text, due = "", 0.0
+        for piece in pieces:
+            text += piece
+            html = {}
+            if time.monotonic() >= due:
+                begun = time.monotonic()
+                html = {"html": markdown.rendered(text)}
+                due = time.monotonic() + RENDERED_EVERY + 4 * (time.monotonic() - begun)
+            self._line({"text": piece, **html})
+        self._line({"done": True, "html": markdown.rendered(text)})
 
     def _save(self) -> None:
         rows = save(_messages(self._body()), self.server.saved)
@@ -162,15 +207,30 @@ class Handler(BaseHTTPRequestHandler):
         """Says nothing: the token is in the page's address."""
 
 
+def _is_message(given: Any) -> bool:
+    return isinstance(given, dict) and given.get("role") in ROLES and isinstance(given.get("content"), str)
+
+
 def _messages(given: dict[str, Any]) -> list[dict[str, str]]:
     messages = given.get("messages")
     if not isinstance(messages, list) or not messages:
         raise Refused(400, "messages: send a list of them")
-    for message in messages:
-        right = isinstance(message, dict) and message.get("role") in ROLES and isinstance(message.get("content"), str)
-        if not right:
-            raise Refused(400, "messages: each has a role (system, user, assistant) and content")
+    if not all(map(_is_message, messages)):
+        raise Refused(400, "messages: each has a role (system, user, assistant) and content")
     return [{"role": message["role"], "content": message["content"]} for message in messages]
+
+
+def _examples(values: Values) -> list[dict[str, Any]] | str:
+    """Returns held-out conversations with their true answers, or a sentence that says why there are none."""
+    try:
+        cases, _ = held_out.askable(held_out.drawn(values.environment, EXAMPLES, values.data["evaluation"]["seed"]))
+    except UserError as error:
+        return str(error)
+    kept = [case for case in cases if all(_is_message(message) for message in case.messages)]
+    return [
+        {"messages": _messages({"messages": case.messages}), "truth": case.truth, "html": markdown.rendered(case.truth)}
+        for case in kept
+    ]
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -179,23 +239,26 @@ def run(arguments: list[str] | None = None) -> int:
         prog="python -m scripts.chat.web", description="Talk to the deployment in a browser."
     )
     add_arguments(parser)
-    parser.add_argument("--port", type=int, default=8010, help="on 127.0.0.1 (default 8010; 0 takes a free one)")
+    parser.add_argument("--port", type=int, help=f"on 127.0.0.1 (default {PORT}, or a free one where that is taken)")
     options = parser.parse_args(arguments)
     values = from_arguments(options)
-    endpoint = endpoint_module.require(values, client_module.connect(values), endpoint_module.name_of(values))
+    client = client_module.connect(values)
+    endpoint = endpoint_module.require(values, client, endpoint_module.name_of(values))
     with endpoint_module.http_client(endpoint.timeout) as http:
-        title = f"{endpoint.model} at {endpoint.name}"
+        about = (
+            f"{endpoint.model} at {endpoint.name}", dict(values.data["request"]),
+            lambda messages, parameters: endpoint.pieces(messages, parameters, http),
+            saved_in(values.environment), base_module.find(values, client, endpoint.model, http), _examples(values),
+        )  # fmt: skip
         try:
-            server = Server(
-                options.port, title, dict(values.data["request"]),
-                lambda messages, parameters: endpoint.pieces(messages, parameters, http),
-                saved_in(values.environment),
-            )  # fmt: skip
+            server = Server(PORT if options.port is None else options.port, *about)
         except (OSError, OverflowError) as error:
-            reason = getattr(error, "strerror", None) or "a port is at most 65535"
-            raise UserError(
-                f"port {options.port} cannot be had ({reason}); give another one with --port", USAGE
-            ) from None
+            if options.port is not None:
+                reason = getattr(error, "strerror", None) or "a port is at most 65535"
+                raise UserError(
+                    f"port {options.port} cannot be had ({reason}); give another one with --port", USAGE
+                ) from None
+            server = Server(0, *about)
         print(f"open {server.address}\nCtrl-C ends it", flush=True)
         try:
             server.serve_forever()

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +25,25 @@ RUNS = ROOT / "runs"
 SECONDS = 3  # between two looks at a run that is watched
 
 
-def write(job: str, runs: Sequence[Run], refresh: int = 0) -> Path:
+def write(job: str, runs: Sequence[Run], facts: Mapping[str, str], refresh: int = 0) -> Path:
     """Writes runs/<job>/metrics.html so that a browser never loads half of it; returns its path."""
     path = RUNS / job / "metrics.html"
-    write_private(path, job_page.job_page(job, runs, refresh))
+    write_private(path, job_page.job_page(job, runs, refresh, facts))
     return path
 
 
 def watch(
-    job: str, read: Callable[[], Sequence[Run]], say: Callable[[str], Any], wait: Callable[[float], Any]
+    job: str,
+    read: Callable[[], Sequence[Run]],
+    say: Callable[[str], Any],
+    wait: Callable[[float], Any],
+    facts: Mapping[str, str],
 ) -> Sequence[Run]:
     """Prints a line for every new step and rewrites the page, until the job has ended; returns its runs."""
     shown: int | None = None
     while True:
         runs = read()
-        write(job, runs, refresh=SECONDS)
+        write(job, runs, facts, refresh=SECONDS)
         head, *lines = table.progress(runs)
         if shown is None and not lines and runs[0].status in RUNNING:
             say(f"job {job} is {runs[0].status} and has logged nothing yet; a line follows for every step")
@@ -57,11 +61,12 @@ def show(options: argparse.Namespace) -> int:
     client = client_module.connect(values)
     job = options.job or _job_of(values, client, options)
     store = job_runs.store(values, client)
+    facts = job_facts.facts(client, job)
     if options.watch:
-        runs = watch(job, lambda: job_runs.family(store, job), lambda line: print(line, flush=True), time.sleep)
+        runs = watch(job, lambda: job_runs.family(store, job), lambda line: print(line, flush=True), time.sleep, facts)
     else:
         runs = job_runs.family(store, job)
-    path = write(job, runs)
+    path = write(job, runs, facts)
     if options.output == "json":
         print(json.dumps([dataclasses.asdict(run) for run in runs], indent=1))
     else:
@@ -102,6 +107,9 @@ def compare(options: argparse.Namespace) -> int:
             print("\n" + terminal.table(compared[key], [f"{one} that differs", *heads]))
         else:
             print(f"\nno {one} differs")
+    path = RUNS / jobs[0] / "compare.html"
+    write_private(path, job_page.compare_page(runs, compared))
+    print(f"\n{path.relative_to(ROOT)}")
     return 0
 
 

@@ -16,6 +16,7 @@ LEFT, RIGHT, TOP, BOTTOM = 52, 12, 22, 40
 HIGH, WIDE = HEIGHT - TOP - BOTTOM, WIDTH - LEFT - RIGHT
 WIDEST = 56  # of a bar
 MOST_DOTS = 40  # a line with more points is drawn without them
+COLORS = 6  # of lines: style.css has c0 to c5
 HUGE = 1e300
 SPAN_LEFT = 100  # of the lines of intervals, behind their numbers
 
@@ -31,10 +32,11 @@ class Bar:
 
 @dataclass(frozen=True)
 class Line:
-    """A line: its name and its points (x, y) in order."""
+    """A line: its name and its points (x, y) in order; its color is its place in the chart unless it is named."""
 
     name: str
     points: Sequence[tuple[float, float]]
+    color: int = -1
 
 
 @dataclass(frozen=True)
@@ -107,11 +109,12 @@ def curve(title: str, said: str, across: str, percentiles: Sequence[int], mark: 
 
 
 def lines(title: str, given: Sequence[Line], across: str = "step") -> Markup:
-    """Returns at most two lines over the same axes.
+    """Returns lines over the same axes; points.js tells their values at a step, by pointer and by arrow keys.
 
     Empty lines are left out, and so are points that no axis can show: a loss that has become NaN or infinite.
     """
-    shown = [Line(line.name, [(x, y) for x, y in line.points if abs(y) < HUGE]) for line in given]
+    shown = [Line(line.name, [(x, y) for x, y in line.points if abs(y) < HUGE],
+                  (at if line.color < 0 else line.color) % COLORS) for at, line in enumerate(given)]  # fmt: skip
     shown = [line for line in shown if line.points]
     if not shown:
         return _tag("figure", _tag("figcaption", title), _tag("p", "Nothing was logged.", class_="soft"))
@@ -125,18 +128,23 @@ def lines(title: str, given: Sequence[Line], across: str = "step") -> Markup:
         return LEFT + WIDE * (x - first) / (last - first), _height(y, ticks)
 
     drawn = [_y_axis(ticks, list(map(number, ticks)))]
-    drawn += [_below(LEFT, number(first)), _below(WIDTH - RIGHT, number(last), True)]
-    for at, line in enumerate(shown):
+    steps = [step for step in nice_ticks(first, last) if first <= step <= last]
+    for step in steps if len(steps) > 1 else (first, last):
+        x, _ = place((step, ticks[0]))
+        drawn.append(_below(x, number(step), x > WIDTH - RIGHT - 12))
+    for line in shown:
         places = list(map(place, line.points))
-        drawn.append(_tag("polyline", class_=f"line c{at}", points=_points(places)))
+        drawn.append(_tag("polyline", class_=f"line c{line.color}", points=_points(places), data_name=line.name,
+                          data_at=" ".join(f"{x:g}" for x, _ in line.points),
+                          data_values=" ".join(number(y) for _, y in line.points)))  # fmt: skip
         if len(places) <= MOST_DOTS:
             drawn += [
                 _tag("circle", _tag("title", f"{line.name}: {number(y)} at {number(x)}"),
-                     class_=f"dot c{at}", cx=cx, cy=cy, r=3)
+                     class_=f"dot c{line.color}", cx=cx, cy=cy, r=3)
                 for (cx, cy), (x, y) in zip(places, line.points, strict=True)
             ]  # fmt: skip
     said = "; ".join(f"{line.name} {number(line.points[0][1])} to {number(line.points[-1][1])}" for line in shown)
-    keys = [_tag("span", f"● {line.name}", class_=f"key c{at}") for at, line in enumerate(shown)]
+    keys = [_tag("span", line.name, class_=f"key c{line.color}") for line in shown]
     return _figure(title, f"{title}: {said}", across, drawn, keys if len(shown) > 1 else ())
 
 
@@ -181,10 +189,10 @@ def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
 
 
 def number(value: float) -> str:
-    """Returns a number in few digits: 12,345 and 3.142 and 1e-05."""
+    """Returns a number in few digits: 12,345 and 3.14 and 1e-05 and 1.3e+15."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}"
 
 
 def short(value: float) -> str:

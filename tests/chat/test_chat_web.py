@@ -5,50 +5,15 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import threading
-import time
-from collections.abc import Iterator
+import struct
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scripts.chat import web
-from scripts.errors import UserError
 from tests import browser as browsers
-
-PARAMETERS = {"temperature": 0.6, "top_p": 0.9, "do_sample": True, "max_new_tokens": 50}
-
-
-class Asked:
-    """Stands for the endpoint: remembers what it was asked, and answers in pieces."""
-
-    def __init__(self) -> None:
-        self.requests: list[tuple[list[dict[str, str]], dict[str, Any]]] = []
-
-    def __call__(self, messages: list[dict[str, str]], parameters: dict[str, Any]) -> Iterator[str]:
-        self.requests.append((messages, parameters))
-        question = messages[-1]["content"]
-        if "fail" in question:
-            raise UserError("endpoint e: HTTP 429: more requests at once than it takes")
-        yield "You said "
-        if "slowly" in question:
-            time.sleep(1.5)
-        yield f"<b>{question}</b>"
-
-
-@pytest.fixture
-def asked() -> Asked:
-    return Asked()
-
-
-@pytest.fixture
-def server(asked: Asked, tmp_path: Path) -> Iterator[web.Server]:
-    server = web.Server(0, "model:1 </script> at endpoint", dict(PARAMETERS), asked, tmp_path / "saved.jsonl")
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+from tests.chat.conftest import Asked
 
 
 def post(server: web.Server, path: str, content: Any, **headers: str | None) -> tuple[int, str]:
@@ -77,7 +42,8 @@ def test_the_page_may_ask(server: web.Server, asked: Asked) -> None:
     status, text = post(server, "/ask", QUESTION)
     assert status == 200
     assert [json.loads(line) for line in text.splitlines()] == [
-        {"text": "You said "}, {"text": "<b>hello</b>"}, {"done": True},
+        {"text": "You said ", "html": "<p>You said</p>\n"}, {"text": "<b>hello</b>"},
+        {"done": True, "html": "<p>You said &lt;b&gt;hello&lt;/b&gt;</p>\n"},
     ]  # fmt: skip
     assert asked.requests == [(QUESTION["messages"], {"temperature": 0})]
 
@@ -127,6 +93,15 @@ def test_an_address_that_is_none_is_refused_and_not_a_traceback(server, capfd, m
     assert capfd.readouterr().err == ""
 
 
+def test_a_client_that_is_gone_before_its_refusal_is_no_traceback(server: web.Server, capfd: Any) -> None:
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", server.server_port), 10) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.sendall(b"POST /other HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+    assert post(server, "/ask", QUESTION)[0] == 200
+    assert capfd.readouterr().err == ""
+
+
 def test_what_the_endpoint_refuses_is_said(server: web.Server) -> None:
     failing = {"messages": [{"role": "user", "content": "fail"}]}
     status, text = post(server, "/ask", failing)
@@ -158,15 +133,15 @@ def test_in_a_browser_by_keyboard(server: web.Server, asked: Asked, tmp_path: Pa
         page.press("Enter", shift=True)
         page.type("second")
         page.press("Enter")
-        page.wait("document.querySelectorAll('.turn').length === 2 && !document.getElementById('send').disabled")
-        assert page.value("document.querySelector('.assistant').textContent") == "You said <b>first line\nsecond</b>"
+        page.wait("document.querySelectorAll('.tools').length === 1 && !document.getElementById('send').hidden")
+        assert page.value("document.querySelector('.text').innerText") == "You said <b>first line\nsecond</b>"
         assert asked.requests[0][1] == {"do_sample": True, "temperature": 0.6, "top_p": 0.9, "max_new_tokens": 50}
 
         page.type("answer slowly")  # the history goes along; Escape stops, and the question is back
         page.press("Enter")
-        page.wait("document.querySelectorAll('.assistant')[1]?.textContent === 'You said '")
+        page.wait("document.querySelectorAll('.text')[1]?.innerText === 'You said'")
         page.press("Escape")
-        page.wait("!document.getElementById('send').disabled")
+        page.wait("!document.getElementById('send').hidden")
         assert page.value("document.getElementById('question').value") == "answer slowly"
         assert [message["content"] for message in asked.requests[1][0]][-1] == "answer slowly"
         assert len(asked.requests[1][0]) == 3
@@ -185,10 +160,10 @@ def test_in_a_browser_by_keyboard(server: web.Server, asked: Asked, tmp_path: Pa
 
         # Backwards with Tab from the question lies everything else.
         reached = set()
-        for _ in range(8):
+        for _ in range(12):
             page.press("Tab", shift=True)
             reached.add(page.value("document.activeElement.id || document.activeElement.tagName"))
-        assert {"log", "SUMMARY", "save", "undo", "new"} <= reached
+        assert {"scroll", "SUMMARY", "save", "undo", "new", "others"} <= reached
         assert not [address for address in page.requests if not address.startswith(("http://127.0.0.1", "data:"))]
         assert not page.errors
     rows = [json.loads(line) for line in (tmp_path / "saved.jsonl").read_text().splitlines()]
@@ -203,13 +178,13 @@ def test_it_is_readable_everywhere(server: web.Server, tmp_path: Path, width: in
         page.open(server.address, width=width, height=740, dark=dark)
         page.type("a question with averyveryveryveryveryveryveryveryveryveryveryveryveryverylongword in it")
         page.press("Enter")
-        page.wait("document.querySelectorAll('.turn').length === 2 && !document.getElementById('send').disabled")
+        page.wait("document.querySelectorAll('.tools').length === 1 && !document.getElementById('send').hidden")
         page.value("document.getElementById('settings').open = true")
-        for selector in ("h1", ".user", ".assistant", "#note", "#send", "#new", "summary", ".fields label"):
+        for selector in ("h1", ".user", ".text", ".who", ".again", "#note", "#send", "#new", "summary", ".check"):
             assert page.contrast(selector) >= 4.5, selector
         assert page.value("document.documentElement.scrollWidth") <= width
         boxes = page.value(
-            "[...document.querySelectorAll('button:not([hidden])')].map((b) => b.getBoundingClientRect().height)"
+            "[...document.querySelectorAll('button')].filter((b) => b.offsetParent).map((b) => b.offsetHeight)"
         )
         assert min(boxes) >= 44  # a finger's size
         page.screenshot(tmp_path / f"chat-{width}-{'dark' if dark else 'light'}.png")

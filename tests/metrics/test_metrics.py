@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -67,11 +68,31 @@ def test_comparison_shows_last_values_and_only_parameters_that_differ() -> None:
 
 
 def test_the_page_asks_nobody_and_is_no_markup_of_what_was_logged() -> None:
-    text = job_page.job_page("job-1", [run()])
+    text = job_page.job_page("job-1", [run(), replace(run(), name="other")], facts={"commit": "<b>2", "component": ""})
     assert "<svg" in text and text.count("<figure>") == 3
-    assert "<b>1</b>" not in text and "job &lt;b&gt;1&lt;/b&gt;" in text
+    assert "commit</td><td>&lt;b&gt;2</td>" in text and "component" not in text
+    assert "job <b>1</b>" not in text and "job &lt;b&gt;1&lt;/b&gt;" in text
     assert not re.search(r"""(src|href)\s*=\s*["'](?!data:)""", text) and "url(" not in text
     assert "took 2 min 08 s" in text
+
+
+def test_the_headline_says_losses_steps_and_what_was_cut_short() -> None:
+    capped = replace(run(40), tags={"azureml_local.capped": "40 of 230 steps"})
+    text = job_page.job_page("job-1", [capped])
+    assert ("training loss", "3.64 → 0.8") in job_page.tiles([capped]) and ("steps", "40") in job_page.tiles([capped])
+    assert "CAPPED</b>: 40 of 230 steps." in text and "3.64 → 0.8" in text
+    assert "CAPPED" not in job_page.job_page("job-1", [run(40)])
+    nothing = Run("job-1", "job", "RUNNING", 1, None)
+    assert job_page.tiles([nothing]) == [] and "Nothing logged yet" in job_page.job_page("job-1", [nothing])
+
+
+def test_jobs_are_laid_over_each_other_and_keep_their_color() -> None:
+    jobs = {"a <b>": [replace(run(20, lr="1"), metrics={"grad_norm": [(1, 1.0, 1)]})], "b": [run(40, lr="2")]}
+    text = job_page.compare_page(jobs, table.compare(jobs, {}))
+    loss = text[text.index("Training loss") : text.index("</figure>")]
+    assert 'class="line c1"' in loss and 'class="line c0"' not in loss
+    assert "a <b>" not in text and "<h2>Parameters that differ</h2>" in text
+    assert job_page.compare_page({"b": [run(3)]}, table.compare({"b": [run(3)]}, {})).count("that differ") == 0
 
 
 def test_the_page_of_a_run_that_goes_on_loads_itself_again() -> None:
@@ -113,7 +134,7 @@ def test_watching_prints_each_step_once_and_ends_with_the_run(tmp_path: Path, mo
     def wait(_: float) -> None:
         pages.append((tmp_path / "job-1" / "metrics.html").read_text())
 
-    assert command.watch("job-1", read, said.append, wait)[0].status == "FINISHED"
+    assert command.watch("job-1", read, said.append, wait, {})[0].status == "FINISHED"
     assert [line.split("  ")[0] for line in said] == ["step 0", "step 1", "step 2", "step 3"]
     assert len(pages) == 2 and all("refresh" in text for text in pages)
     assert "refresh" not in (tmp_path / "job-1" / "metrics.html").read_text()
@@ -123,7 +144,7 @@ def test_a_job_that_has_logged_nothing_is_watched_aloud(tmp_path: Path, monkeypa
     monkeypatch.setattr(command, "RUNS", tmp_path)
     said: list[str] = []
     looks = [Run("job-1", "job", status, 0, None) for status in ("RUNNING", "RUNNING", "FAILED")]
-    command.watch("job-1", lambda: [looks.pop(0)], said.append, lambda _: None)
+    command.watch("job-1", lambda: [looks.pop(0)], said.append, lambda _: None, {})
     assert said == ["job job-1 is RUNNING and has logged nothing yet; a line follows for every step"]
 
 
@@ -131,6 +152,13 @@ def test_compare_stands_first(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         command.run(["--env", "demo", "compare", "a"])
     assert "unrecognized arguments" in capsys.readouterr().err
+
+
+POINT = """(() => {
+  const svg = document.querySelector("figure svg"), box = svg.getBoundingClientRect();
+  const x = box.left + box.width * (52 + 356 / 2) / 420;  // the middle of the axis
+  svg.dispatchEvent(new PointerEvent("pointermove", { clientX: x, clientY: box.top + 9 }));
+})()"""
 
 
 @pytest.mark.slow
@@ -143,7 +171,14 @@ def test_the_page_in_a_browser(tmp_path: Path, width: int, dark: bool) -> None:
         seen.open(file.as_uri(), width=width, height=900, dark=dark)
         assert readable(seen, ("h1", "figcaption", "summary", ".soft", ".key.c0", ".key.c1", "th"), width)
         seen.press("Tab")
-        assert seen.value("document.activeElement.tagName") in ("SUMMARY", "DIV")
+        assert seen.value("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        told = {"End": "step 40: training 0.8, evaluation 0.84", "ArrowLeft": "step 39: training", "Home": "step 0: ev"}
+        for key, said in told.items():
+            seen.press(key)
+            assert seen.value("document.querySelector('.read').textContent").startswith(said)
+        seen.value(POINT)
+        assert seen.value("document.querySelector('.read').textContent").startswith("step 20: ")
+        assert seen.value("document.activeElement.tagName") in ("SUMMARY", "DIV", "svg")
         seen.screenshot(tmp_path / f"metrics-{width}-{'dark' if dark else 'light'}.png")
         assert not seen.errors
         assert [address for address in seen.requests if not address.startswith(("file:", "data:"))] == []

@@ -3,24 +3,32 @@
 It checks the key or token, chooses the deployment (by header, else by traffic), limits what a deployment takes on, and
 turns what goes wrong into what Azure answers. Its own refusals are plain text. Sources: Microsoft, Troubleshoot online
 endpoints; the router's script in a public image; users' logs of 2022 to 2026.
+
+Server-sent events pass through as they come, as on Azure (Microsoft, Use streaming endpoints deployed from prompt flow,
+of managed online endpoints; microsoft/promptflow#1090 saw them come in bursts of some 3 s, which is not copied). How
+Azure ends a stream whose time is up, or whose server ends, is unverified: here the connection is broken off.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import random
 import secrets
 import time
 import uuid
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
+from scripts.conversation.answer import EVENTS
 from scripts.local.core import faults, lookup, tokens
-from scripts.local.core.state import Key, Workspace
+from scripts.local.core.state import Key, Server, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError, Call, Routes, not_found, received
 from scripts.local.resources import endpoints
@@ -30,6 +38,7 @@ if TYPE_CHECKING:
     import httpx
 
 routes = Routes()
+T = TypeVar("T")
 HEADER = "azureml-model-deployment"
 MOST_BYTES = 16 * 2**20  # of a request, so that no client fills the memory. What Azure takes, and its words: unverified
 # Seconds after which to ask again, where a server is started anew and not there within a request's own time. Azure is
@@ -131,22 +140,52 @@ async def _answer(call: Call, workspace: Workspace, endpoint: Document) -> Respo
     settings = document.body.get("served", document.body)["properties"]["requestSettings"]
     if server.in_flight >= server.limit:
         return _overflow()
-    server.in_flight += 1
-    try:
-        asked = _while_connected(call.request, _ask(call, key, body))
-        answer = await asyncio.wait_for(asked, seconds(settings["requestTimeout"]))
-    except TimeoutError:
-        latest = call.parts.servers.serving(key)
-        if latest is not None and not latest.ready.is_set():
-            return PlainTextResponse("", 503, {"Retry-After": str(RETRY_AFTER)})
-        return PlainTextResponse("upstream request timeout", 408)
-    finally:
-        server.in_flight -= 1
+    until = asyncio.get_running_loop().time() + seconds(settings["requestTimeout"])
+    async with AsyncExitStack() as held:
+        held.enter_context(_place(server))
+        try:
+            async with asyncio.timeout_at(until):
+                answer = await _while_connected(call.request, _ask(call, key, body, held))
+        except TimeoutError:
+            latest = call.parts.servers.serving(key)
+            if latest is not None and not latest.ready.is_set():
+                return PlainTextResponse("", 503, {"Retry-After": str(RETRY_AFTER)})
+            return PlainTextResponse("upstream request timeout", 408)
+        if isinstance(answer, Passing):
+            answer.held, answer.until = held.pop_all(), until
     answer.headers[HEADER] = chosen
     return answer
 
 
-async def _while_connected(request: Request, work: Coroutine[Any, Any, Response]) -> Response:
+@contextlib.contextmanager
+def _place(server: Server) -> Iterator[None]:
+    server.in_flight += 1
+    try:
+        yield
+    finally:
+        server.in_flight -= 1
+
+
+class Passing(StreamingResponse):
+    """An answer that is sent as it comes, and broken off where its time is up or its server ends.
+
+    What is `held` for it is given back when the last of it is sent, or its client is gone.
+    """
+
+    held: AsyncExitStack
+    until: float
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Sends what comes."""
+        import httpx
+
+        async with self.held:
+            with contextlib.suppress(TimeoutError, ClientDisconnect, httpx.HTTPError):
+                async with asyncio.timeout_at(self.until):
+                    await _while_connected(Request(scope, receive), self.stream_response(send))
+
+
+async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Returns the result of work; ends it as soon as the client is gone, so that its place is free for others."""
 
     async def hang_up() -> None:
@@ -165,11 +204,11 @@ async def _while_connected(request: Request, work: Coroutine[Any, Any, Response]
         await asyncio.gather(answering, listening, return_exceptions=True)
 
 
-async def _ask(call: Call, key: Key, body: bytes) -> Response:
+async def _ask(call: Call, key: Key, body: bytes, held: AsyncExitStack) -> Response:
     """Asks the server of a deployment, and the next one where that takes no more requests.
 
     What was sent is sent again only where no byte of an answer came, so that nothing can have been answered twice, and
-    to one more process only: it may be the request that ends the servers.
+    to one more process only: it may be the request that ends the servers. A stream keeps what it needs in `held`.
     """
     import httpx
 
@@ -179,7 +218,8 @@ async def _ask(call: Call, key: Key, body: bytes) -> Response:
         if server is None or server.failure:
             return _refused_by_model(502, b"", "text/plain", "model_not_ready")
         await server.settled()
-        async with server.slots:
+        async with AsyncExitStack() as mine:
+            await mine.enter_async_context(server.slots)
             if not server.ready.is_set() or call.parts.servers.serving(key) is not server:
                 continue  # it went while this one waited for its turn
             port = server.port
@@ -199,13 +239,15 @@ async def _ask(call: Call, key: Key, body: bytes) -> Response:
                     return _refused_by_model(502, b"", "text/plain")
                 await asyncio.sleep(PAUSE)
                 continue
+            mine.push_async_callback(answer.aclose)
+            kind = answer.headers.get("content-type", "application/json")
+            if answer.status_code == 200 and kind.startswith(EVENTS):
+                held.push_async_exit(mine.pop_all())
+                return Passing(answer.aiter_raw(), headers={"content-type": kind})
             try:
                 content = await answer.aread()
             except httpx.HTTPError:
                 return _refused_by_model(502, b"", "text/plain")
-            finally:
-                await answer.aclose()
-        kind = answer.headers.get("content-type", "application/json")
         if answer.status_code == 200:
             return Response(content, 200, media_type=kind)
         return _refused_by_model(answer.status_code, content, kind)

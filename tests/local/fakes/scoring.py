@@ -1,10 +1,11 @@
 """A fake of scripts.local.scoring for tests of the gateway: answers with what it was asked and by which model.
 
-`parameters` of a request may hold `status` (answer with it), `sleep` (seconds before answering) or `exit` (end the
-process). SIGTERM drains as the real one does: nobody listens any more, what runs is answered. SIGUSR1 ends it as the
-kernel ends a large process: for half a second it still takes connections, and drops them. The variables
-FAKE_SCORING_CRASH and FAKE_SCORING_NEVER_READY make a start fail; FAKE_SCORING_SLOW_AGAIN names a file with which
-every start but the first takes three seconds.
+`parameters` of a request may hold `status` (answer with it), `sleep` (seconds before answering), `exit` (end the
+process) or `events` (texts of a streamed answer; a number is a pause in seconds, null ends the process). SIGTERM drains
+as the real one does: nobody listens any more, what runs is answered. SIGUSR1 ends it as the kernel ends a large
+process: for half a second it still takes connections, and drops them. The variables FAKE_SCORING_CRASH and
+FAKE_SCORING_NEVER_READY make a start fail; FAKE_SCORING_SLOW_AGAIN names a file with which every start but the first
+takes three seconds.
 """
 
 import argparse
@@ -90,8 +91,25 @@ class Handler(BaseHTTPRequestHandler):
             return
         if wish.get("status"):
             self._send(wish["status"], {"error": {"code": "ModelError", "message": "boom"}})
+        elif "events" in wish:
+            self._stream(wish["events"])
         else:
             self._send(200, {"output": f"{body['input_data']['input_string'][-1]}", "model": model})
+
+    def _stream(self, events):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for each in events:
+            if each is None:
+                os._exit(9)
+            if isinstance(each, str):
+                data = f"data: {json.dumps({'output': each})}\n\n".encode()
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            else:
+                time.sleep(each)
+        self.wfile.write(b"0\r\n\r\n")
 
     def log_message(self, *_):
         pass
