@@ -1,7 +1,7 @@
 """`python -m scripts.torch_wheels [--index INDEX]`: installs PyTorch, without CUDA where nothing could run it.
 
 PyTorch's builds differ by index: for Linux PyPI has those with CUDA, gigabytes more than the CPU ones of PyTorch's own
-index. That one is taken on Linux without an NVIDIA GPU, where it answers and pip was not told of another index. INDEX
+index. That one is taken on Linux without an NVIDIA GPU, where it answers and pip was not told of another source. INDEX
 is an address or a folder, or `pip` for what pip finds by itself. It runs before anything is installed.
 """
 
@@ -20,7 +20,7 @@ CPU_WHEELS = "https://download.pytorch.org/whl/cpu"  # https://pytorch.org/get-s
 PIPS_OWN = "pip"
 GPUS = ("/proc/driver/nvidia/version", "/dev/dxg")  # the driver's own file; Windows' GPU in its Linux
 _PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
-_TOLD = re.compile(r"^(?!\S*extra-index-url)\S*(?:index-url|no-index)=", re.MULTILINE)
+_TOLD = re.compile(r"^\S*(?:index-url|no-index|find-links)=", re.MULTILINE)
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -64,7 +64,7 @@ def needs_no_cuda() -> bool:
 
 
 def told_an_index() -> bool:
-    """Tells whether the user's pip was given an index in place of PyPI, which nothing should go round."""
+    """Tells whether the user's pip was given a source of packages beside or in place of PyPI: it has its reasons."""
     shown = subprocess.run([*_PIP, "config", "list"], capture_output=True, text=True, check=False).stdout
     return bool(_TOLD.search(shown))
 
