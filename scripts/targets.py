@@ -10,6 +10,7 @@ import os
 
 CALL = "AZUREML_CHAIN_CALL"  # such as `ENV=dev BACKEND=local`
 COSTS = "AZUREML_CHAIN_COSTS"  # `nothing` where nothing is billed
+BRIEF = "AZUREML_CHAIN_BRIEF"  # set where a minute is shown as a whole, as by the demo
 # What these do is the same on either backend: they read or write files, or ask the real registry.
 ANYWHERE = frozenset("render render-check validate gpu lock lock-check data-check".split())
 
@@ -26,6 +27,11 @@ def command(targets: str, environment: str = "", more: str = "") -> str:
 def costs_nothing() -> bool:
     """Tells whether nothing that runs is billed, as on localhost."""
     return os.environ.get(COSTS) == "nothing"
+
+
+def brief() -> bool:
+    """Tells whether only what matters is to be printed; files and logs have the rest."""
+    return BRIEF in os.environ
 
 
 def billed(words: str) -> str:

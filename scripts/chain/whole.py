@@ -22,7 +22,7 @@ from scripts.chain.alone import alone
 from scripts.chain.run import say
 from scripts.chain.watch import Watched
 from scripts.errors import INTERRUPTED, complain, main
-from scripts.targets import billed, command
+from scripts.targets import BRIEF, billed, command
 
 BEFORE = ("data", "compute", "finetune", "register")
 DEPLOY, ASK, ASK_BOTH = "deploy", "invoke", "answers"  # the demo asks the base model, too
@@ -94,6 +94,7 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument("make", nargs=argparse.REMAINDER, help="-- and how make is called")
     options = parser.parse_args(arguments)
     whole = Whole(options.make[options.make[:1] == ["--"] :], ASK_BOTH if options.demo else ASK)
+    os.environ.update({BRIEF: "1"} if options.demo else {})
     os.environ["MAKEFLAGS"] = _switches(os.environ.get("MAKEFLAGS", ""))
     with alone(options.folder, "make demo" if options.demo else command("all", options.env)):
         if options.begin:  # who needs it waits for it, and says why where it does not come

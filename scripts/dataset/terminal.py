@@ -14,6 +14,7 @@ from typing import Any
 from scripts.dataset.checks import EVERY_ROW, FAIL, KEEP, OF_THE_SET
 from scripts.dataset.manifest import NOT_READY, REPORT
 from scripts.dataset.verdict import books, verdict_of
+from scripts.targets import brief
 
 COLUMNS = 80
 SHOWN = 2  # examples of a check
@@ -24,7 +25,9 @@ _LABEL = 10  # columns that a block's name takes
 def outcome(result: dict[str, Any], folder: Path | None = None) -> None:
     """Prints what `prepare` put into `folder`, or without one what `check` found."""
     lines = [*_read(result), *_found(result), *_unused(result), *_looked_at(result)]
-    if folder is None:
+    if folder is not None and brief() and result["status"] != FAIL:
+        lines = _written(result, folder)[:1]
+    elif folder is None:
         lines += _told("tokens", [f"{split}: {tokens}" for split, tokens in _lengths(result)])
     else:
         lines += _written(result, folder)

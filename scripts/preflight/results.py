@@ -47,7 +47,9 @@ def table(results: Sequence[Result], brief: bool = False) -> str:
             terminal.wrapped(f"skipped {', '.join(checks)}: {sentence}" + f" -> {todo}" * bool(todo), " " * 8, "")
         )
     counts = Counter(result.finding.status for result in results)
-    return "\n".join([*lines, "", ", ".join(f"{counts[each]} {each}" for each in STATUSES if counts[each])])
+    return "\n".join(
+        [*lines, *([] if brief else [""]), ", ".join(f"{counts[each]} {each}" for each in STATUSES if counts[each])]
+    )
 
 
 def stop(results: Sequence[Result]) -> str:

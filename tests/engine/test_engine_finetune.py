@@ -191,7 +191,7 @@ def test_caps_are_said_aloud_and_the_run_still_anneals(
     run_job(folder)
     log = log_of(folder)
     assert "CAPPED: 4 of 20 steps" in log  # 16 rows are left: what four steps of four reach
-    rates = list(map(float, re.findall(r"learning rate (\S+)", log)))
+    rates = list(map(float, re.findall(r"  rate (\S+)", log)))
     assert len(rates) == 4
     assert rates[-1] < 0.2 * rates[0]
 
@@ -203,7 +203,7 @@ def test_a_cap_in_tokens_is_the_same_run_on_every_machine(
     run_job(folder)
     log = log_of(folder)
     (steps,) = re.findall(r"CAPPED: (\d+) of \d+ steps \(training.max_tokens", log)
-    rates = list(map(float, re.findall(r"learning rate (\S+)", log)))
+    rates = list(map(float, re.findall(r"  rate (\S+)", log)))
     assert f"trained {steps} steps in" in log
     assert rates[-1] < 0.5 * rates[0]
 

@@ -158,8 +158,8 @@ class Loop:
         epoch = self.step / self.plan.steps_per_epoch
         left = (self.plan.total - self.step) * sum(self.recent) / len(self.recent)
         self.job.log(
-            f"step {self.step}/{self.plan.total}  epoch {epoch:.2f}  loss {loss:.4f}  learning rate {rate:.2e}  "
-            f"{speed:.0f} tokens/s  ETA {left:.0f} s"
+            f"step {self.step}/{self.plan.total}  loss {loss:.4f}  rate {rate:.2e}  {speed:.0f} tokens/s  "
+            f"ETA {left:.0f} s"
         )
         self.tracker.metrics(
             self.step, loss=loss, grad_norm=norm, learning_rate=rate, epoch=epoch, tokens_per_second=speed
@@ -179,8 +179,8 @@ class Loop:
         loss = total / sum(sum(row.trained) for row in rows)
         seconds = time.monotonic() - begun
         self.job.log(
-            f"evaluation {when}: loss {loss:.4f}, perplexity {math.exp(min(loss, 50)):.2f}, on {len(rows)} held-out "
-            f"conversations in {seconds:.1f} s"
+            f"evaluation {when}: loss {loss:.4f}, perplexity {math.exp(min(loss, 50)):.2f} "
+            f"({len(rows)} rows, {seconds:.1f} s)"
         )
         self.tracker.metrics(
             self.step,
