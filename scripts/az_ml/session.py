@@ -9,6 +9,7 @@ from typing import Any
 
 from scripts.azure import client as azure_client
 from scripts.errors import FAILED, UserError
+from scripts.targets import brief
 
 
 def client(arguments: argparse.Namespace) -> Any:
@@ -22,7 +23,7 @@ def client(arguments: argparse.Namespace) -> Any:
     if not registry:  # `workspace show` names the workspace with -n
         name = arguments.workspace_name if hasattr(arguments, "workspace_name") else getattr(arguments, "name", None)
         where = {"workspace_name": name, "resource_group_name": arguments.resource_group}
-    bars = sys.stderr.isatty()  # elsewhere progress bars and the colours around them are only noise
+    bars = sys.stderr.isatty() and not brief()  # elsewhere progress bars and the colours around them are only noise
     return azure_client.make(arguments.subscription, logging_enable=arguments.debug, show_progress=bars, **where)
 
 

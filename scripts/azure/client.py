@@ -7,7 +7,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from scripts.targets import costs_nothing
 from scripts.uncollected import uncollected
 
 ARM = "https://management.azure.com/.default"  # the audience of everything that Azure ML's own APIs take
@@ -41,8 +40,7 @@ def make(subscription: str | None, **options: Any) -> Any:
     """
     from scripts.azure.login import Login
 
-    # On localhost an upload is over before its bar is drawn.
-    return import_sdk().MLClient(Login(), subscription, show_progress=not costs_nothing(), **options)
+    return import_sdk().MLClient(Login(), subscription, **options)
 
 
 def connect(values: Values) -> Any:

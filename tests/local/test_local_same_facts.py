@@ -176,7 +176,7 @@ def test_a_sum_of_traffic(wire: Wire) -> None:
         said = [
             sentence
             for sentence in says("traffic", online_endpoint={"traffic": traffic})
-            if "make deploy" not in sentence
+            if "deploying sets it" not in sentence
         ]
         assert refused == bool(said) == (not traffic_adds_up(sum(share)) or not 0 <= min(share) <= max(share) <= 100), (
             share
@@ -193,7 +193,9 @@ def test_mirrored_traffic(wire: Wire, shares: dict[str, int]) -> None:
         {"location": "eastus", "properties": {"authMode": "Key", "mirrorTraffic": shares}},
     )
     said = [
-        each for each in says("mirror_traffic", online_endpoint={"mirror_traffic": shares}) if "make deploy" not in each
+        each
+        for each in says("mirror_traffic", online_endpoint={"mirror_traffic": shares})
+        if "deploying sets it" not in each
     ]
     assert ("allowed" in answer.text) == bool(said), answer.text
     # What Azure takes is refused here, as there is no mirrored traffic.
