@@ -17,6 +17,6 @@ def test_prod_is_rehearsed_with_a_stand_in_that_is_named_and_prepares_its_data_i
     assert "Phi-4" in shown
     assert "verdict   ready" in shown
     assert "true answer:" in shown
-    assert "no endpoint azureml-chat" in shown and "billed" not in shown and "USD" not in shown
+    assert "no endpoint ultrachat-completion-" in shown and "billed" not in shown and "USD" not in shown
     assert (chain.project / "data" / "prod" / "report.html").exists()
     assert not (chain.project / "data" / "prod" / "train.jsonl").exists()
