@@ -42,6 +42,12 @@ def tags(evaluated: Evaluation) -> dict[str, str]:
     return named
 
 
+def _registered(values: Values, version: str, client: Any) -> Any:
+    """Returns the model version; a `UserError` that says what registers it where it is not there."""
+    name, todo = model_version.name(values), f"{command('register', values.environment)} registers it"
+    return answers.require(f"model {name}:{version}", todo, client.models.get, name, version)
+
+
 def promote(values: Values, version: str, folder: Path, client: Any) -> list[str]:
     """Tags the version and returns what to print; a `UserError` with code 1 and all numbers where the gate refuses."""
     evaluated = read(values, version, folder)
@@ -57,13 +63,7 @@ def promote(values: Values, version: str, folder: Path, client: Any) -> list[str
     if failed:
         head = f"{name}:{version} is not promoted: {len(failed)} of {len(verdicts)} requirements are not met"
         raise UserError("\n".join([head, *failed]), FAILED)
-    model = answers.require(
-        f"model {name}:{version}",
-        f"{command('register', values.environment)} registers it",
-        client.models.get,
-        name,
-        version,
-    )
+    model = _registered(values, version, client)
     model.tags = {**(model.tags or {}), **tags(evaluated)}
     answers.order(f"model {name}:{version} cannot be tagged", client.models.create_or_update, model)
     return [*said, f"{name}:{version} is promoted ({TAG}={evaluated.hash})"]
@@ -72,13 +72,7 @@ def promote(values: Values, version: str, folder: Path, client: Any) -> list[str
 def check(values: Values, version: str, client: Any) -> str:
     """Returns a sentence if the version is promoted; a `UserError` with code 1 if not."""
     name = model_version.name(values)
-    model = answers.require(
-        f"model {name}:{version}",
-        f"{command('register', values.environment)} registers it",
-        client.models.get,
-        name,
-        version,
-    )
+    model = _registered(values, version, client)
     evidence = (model.tags or {}).get(TAG)
     if not evidence:
         raise UserError(

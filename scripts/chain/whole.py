@@ -66,9 +66,7 @@ class Whole:
         deleted = self.targets("undeploy")
         if code and not deleted:
             stopped = "was interrupted" if code == INTERRUPTED else "failed, for the reason above"
-            print(
-                f"error: the chain {stopped}; its endpoint is deleted{billed(', nothing is billed')}", file=sys.stderr
-            )
+            complain(f"the chain {stopped}; its endpoint is deleted{billed(', nothing is billed')}")
         return code or deleted
 
 

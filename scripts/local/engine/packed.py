@@ -60,9 +60,8 @@ def precision(asked: str, device: str) -> tuple[torch.dtype, str]:
     return torch.float32, "fp32 (precision 16 was asked; this processor has no instructions for bf16)"
 
 
-def hidden_states(model: PreTrainedModel, rows: Sequence[Encoded]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Runs the rows and returns the states that predict a trained token, and those tokens: [n, width] and [n]."""
-    groups = grouped(rows)
+def hidden_states(model: PreTrainedModel, groups: Sequence[Group]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Runs groups and returns the states that predict a trained token, and those tokens: [n, width] and [n]."""
     ids: list[int] = []
     positions: list[int] = []
     predictors: list[int] = []
@@ -116,7 +115,7 @@ def _alike(one: Encoded, other: Encoded, most: int) -> int:
 
 def trained_loss(model: PreTrainedModel, rows: Sequence[Encoded], scale: float) -> torch.Tensor:
     """Returns `scale` times the summed cross-entropy of the trained tokens, for backward()."""
-    states, targets = hidden_states(model, rows)
+    states, targets = hidden_states(model, grouped(rows))
     head = model.get_output_embeddings()
     if _plain_head(model) and not head.weight.requires_grad:
         return _FrozenHeadLoss.apply(states, head.weight, targets, scale)
@@ -128,10 +127,11 @@ def trained_loss(model: PreTrainedModel, rows: Sequence[Encoded], scale: float) 
 @torch.no_grad()
 def evaluated_losses(model: PreTrainedModel, rows: Sequence[Encoded]) -> list[float]:
     """Returns for each row the summed cross-entropy of its trained tokens, with logits in fp32."""
-    states, targets = hidden_states(model, rows)
+    groups = grouped(rows)
+    states, targets = hidden_states(model, groups)
     parts = zip(states.split(HEAD_ROWS), targets.split(HEAD_ROWS), strict=True)
     losses = torch.cat([F.cross_entropy(_logits(model, part), goal, reduction="none") for part, goal in parts])
-    laid = [row for group in grouped(rows) for row in group.rows]
+    laid = [row for group in groups for row in group.rows]
     sums = [part.sum().item() for part in losses.split([sum(row.trained[1:]) for row in laid])]
     of = dict(zip(map(id, laid), sums, strict=True))
     return [of[id(row)] for row in rows]
