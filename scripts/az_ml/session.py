@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from scripts.azure import client as azure_client
+from scripts.azure import sdk_private
 from scripts.errors import FAILED, UserError
 from scripts.targets import brief
 
@@ -24,6 +25,8 @@ def client(arguments: argparse.Namespace) -> Any:
         name = arguments.workspace_name if hasattr(arguments, "workspace_name") else getattr(arguments, "name", None)
         where = {"workspace_name": name, "resource_group_name": arguments.resource_group}
     bars = sys.stderr.isatty() and not brief()  # elsewhere progress bars and the colours around them are only noise
+    if not bars:
+        sdk_private.silence_uploads()
     return azure_client.make(arguments.subscription, logging_enable=arguments.debug, show_progress=bars, **where)
 
 

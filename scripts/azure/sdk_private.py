@@ -37,6 +37,7 @@ GET_MODEL = "azure.ai.ml.operations:ModelOperations._get"
 REGISTRY_STORAGE = "azure.ai.ml._utils._registry_utils:get_storage_details_for_registry_assets"
 OUTPUT_URIS = "azure.ai.ml.operations:JobOperations._get_named_output_uri"
 DATASTORE_INFO = "azure.ai.ml._artifacts._artifact_utilities:get_datastore_info"
+UPLOADERS = ("azure.ai.ml._artifacts._blob_storage_helper", "azure.ai.ml._artifacts._gen2_storage_helper")
 STORAGE_CLIENT = "azure.ai.ml._artifacts._artifact_utilities:get_storage_client"
 POLLING = "azure.ai.ml.operations._run_history_constants:RunHistoryConstants"
 INTERVALS = ("_WAIT_COMPLETION_POLLING_INTERVAL_MIN", "_WAIT_COMPLETION_POLLING_INTERVAL_MAX")
@@ -55,6 +56,7 @@ PATHS = (
     *(SHOULD_SKIP_WARNING, ENUMERATIONS, SCHEMA_BASE, *SCHEMAS.values()),
     *(f"{path}.{DECLARED_FIELDS}" for path in SCHEMAS.values()),
     *(f"{POLLING}.{interval}" for interval in INTERVALS),
+    *UPLOADERS,
     *(VALIDATE, TO_JOB, GET_MODEL, REGISTRY_STORAGE, OUTPUT_URIS, DATASTORE_INFO, STORAGE_CLIENT, *TO_DICT),
 )
 
@@ -67,6 +69,12 @@ def silence_experimental() -> None:
     module, name = SHOULD_SKIP_WARNING.split(":")
     look_up(PACKAGE, SHOULD_SKIP_WARNING)
     setattr(look_up(PACKAGE, module), name, lambda: True)
+
+
+def silence_uploads() -> None:
+    """Prints nothing after an upload: without a progress bar the SDK still ends its colour, with two blank lines."""
+    for module in UPLOADERS:
+        look_up(PACKAGE, module).print = lambda *_, **__: None
 
 
 def poll_as_told() -> None:

@@ -52,7 +52,7 @@ def ensure(run: Run, version: str) -> None:
         verb = "update" if state else "create"
         answer = run.az.wait(_patience(run, on, name), "online-deployment", verb, *words)
         if not answer.code:
-            say(f"deployment {name} of endpoint {on}: {version}")
+            say(f"deployment {name}: {version}")
             return
         if not _remedy(run, on, name, verb, answer, handled):
             _print_log(run, on, name)

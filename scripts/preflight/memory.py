@@ -88,7 +88,7 @@ def deepspeed_stage(context: Context) -> Finding:
     if not two.is_tight and not risky:
         return warned(
             f"{context.at('finetune.deepspeed_stage')}: 3 keeps the weights on the host and fetches them in every "
-            f"pass; stage 2 would fit ({what}) and be several times faster",
+            f"pass; stage 2 would fit ({what}) and fetch none",
             'set finetune.deepspeed_stage to "2" unless the memory is needed',
         )
     return passed(f"stage 3 is needed: stage 2 would take {what}")

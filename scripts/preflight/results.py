@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from scripts import terminal
 from scripts.errors import FAILED, UNREACHABLE
 from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN, Result
+from scripts.targets import brief as is_brief
 from scripts.targets import costs_nothing
 
 STATUSES = (FAIL, WARN, PASS, SKIPPED)
@@ -29,7 +30,7 @@ def table(results: Sequence[Result], brief: bool = False) -> str:
     Failures come first, then what nobody could be asked, then warnings; checks skipped for one reason are one line. The
     brief table has what a person must see before a run starts: complaints, memory and money.
     """
-    headlines = HEADLINES[:1] if costs_nothing() else HEADLINES
+    headlines = HEADLINES[: 0 if is_brief() else 1 if costs_nothing() else 3]
     shown = [each for each in results if not brief or _complains(each) or _speaks(each, headlines)]
     width = max((len(each.check) for each in shown), default=0)
     indent = " " * (width + 9)
@@ -47,9 +48,8 @@ def table(results: Sequence[Result], brief: bool = False) -> str:
             terminal.wrapped(f"skipped {', '.join(checks)}: {sentence}" + f" -> {todo}" * bool(todo), " " * 8, "")
         )
     counts = Counter(result.finding.status for result in results)
-    return "\n".join(
-        [*lines, *([] if brief else [""]), ", ".join(f"{counts[each]} {each}" for each in STATUSES if counts[each])]
-    )
+    summary = ", ".join(f"{counts[each]} {each}" for each in STATUSES if counts[each])
+    return "\n".join([*lines, *([f"preflight: {summary}"] if brief else ["", summary])])
 
 
 def stop(results: Sequence[Result]) -> str:

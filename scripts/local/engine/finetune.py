@@ -180,7 +180,7 @@ class Loop:
         seconds = time.monotonic() - begun
         self.job.log(
             f"evaluation {when}: loss {loss:.4f}, perplexity {math.exp(min(loss, 50)):.2f} "
-            f"({len(rows)} rows, {seconds:.1f} s)"
+            f"({len(rows)} rows)"
         )
         self.tracker.metrics(
             self.step,
@@ -229,7 +229,7 @@ class Loop:
         if self.first_loss is not None and self.best[1]:
             ratio = self.best[0] / self.first_loss - 1
             change = f"; held-out loss {self.first_loss:.4f} -> {self.best[0]:.4f} ({ratio:+.0%})"
-        self.job.log(f"trained {self.step} steps in {seconds:.1f} s, {speed:.0f} tokens/s{change}")
+        self.job.log(f"trained {self.step} steps in {seconds:.1f} s{change}")
         self.job.log(f"peak memory {peak_memory():.0f} MB")
         self.tracker.metrics(
             self.step,
