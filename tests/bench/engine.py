@@ -14,19 +14,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 from scripts.errors import UserError, main
-from scripts.files import ROOT
 from scripts.local.engine import threads
+from tests.bench import training
 
-DATA = ROOT / "scripts" / "catalog" / "demo" / "train_sft.jsonl"
 BATCHES = (1, 4, 8)
-LORA = {"lora_r": 16, "lora_alpha": 32, "lora_dropout": 0.0}
 QUESTION = "Explain what the fine-tuning job of a chat model does, step by step, and what each of its steps needs. "
 NEW_TOKENS = 48
 
@@ -34,7 +30,7 @@ NEW_TOKENS = 48
 def command() -> int:
     """Measures and prints a table."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.engine", description=__doc__)
-    parser.add_argument("--data", type=Path, default=DATA, help="JSON lines with messages")
+    parser.add_argument("--data", type=Path, default=training.DATA, help="JSON lines with messages")
     parser.add_argument("--model", type=Path, help="model folder (default: SmolLM2-135M-Instruct)")
     parser.add_argument("--threads", type=int, default=threads.cores(), help="threads for every measurement")
     parser.add_argument("--steps", type=int, default=6, help="optimizer steps a measurement")
@@ -97,17 +93,13 @@ def _print_serving(options: argparse.Namespace) -> None:
 
 
 def _measure(options: argparse.Namespace, *part: str) -> dict[str, Any]:
-    """Runs one measurement in a process of its own, so that memory is its own too."""
-    words = [sys.executable, "-W", "ignore", "-m", "tests.bench.engine", "--data", str(options.data)]
-    words += ["--threads", str(options.threads), "--steps", str(options.steps)]
+    """Runs one measurement in a process of its own."""
+    words = ["--data", str(options.data), "--threads", str(options.threads), "--steps", str(options.steps)]
     words += ["--model", str(options.model)] if options.model else []
-    quiet = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    done = subprocess.run(
-        [*words, "--part", *part], capture_output=True, text=True, check=False, env={**os.environ, **quiet}
-    )
-    if done.returncode:
-        raise UserError(f"the measurement '{' '.join(part)}' failed: {(done.stderr.strip() or '?').splitlines()[-1]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    try:
+        return training.apart("tests.bench.engine", [*words, "--part", *part])
+    except UserError as error:
+        raise UserError(f"the measurement '{' '.join(part)}' failed: {error}") from None
 
 
 def _part(options: argparse.Namespace) -> dict[str, Any]:
@@ -120,135 +112,24 @@ def _part(options: argparse.Namespace) -> dict[str, Any]:
     folder = options.model or smollm2.weights("bfloat16")[0]
     name, *rest = options.part
     if name == "peak":
-        return {"gflops": _matmul_peak()}
-    if name == "engine":
-        return _train_engine(folder, options, int(rest[0]))
-    if name == "trainer":
-        return _train_plain(folder, options, int(rest[0]))
+        return {"gflops": training.matrix_rate("cpu") / 1e9}
+    if name in ("engine", "trainer"):
+        return _train(folder, options, name, int(rest[0]))
     return _serve(folder, int(rest[0]) if rest else 0)
 
 
-def _matmul_peak() -> float:
+def _train(folder: Path, options: argparse.Namespace, name: str, batch: int) -> dict[str, float]:
     import torch
+    from transformers import AutoModelForCausalLM
 
-    best = 0.0
-    for rows, width, out in ((1024, 576, 1536), (2048, 1536, 1536), (1024, 2048, 2048)):
-        left, right = torch.randn(rows, width).bfloat16(), torch.randn(out, width).bfloat16()
-        for _ in range(20):
-            begun = time.perf_counter()
-            torch.nn.functional.linear(left, right)
-            best = max(best, 2e-9 * rows * width * out / (time.perf_counter() - begun))
-    return best
+    from scripts.local.engine import model_import, packed
 
-
-def _rows(folder: Path, data: Path) -> list[Any]:
-    from scripts.local.engine import model_import, preprocess, rows
-
-    tokenizer = model_import.load_tokenizer(folder)
-    encoded = [preprocess.encode_row(where, row, tokenizer) for where, row in rows.read(data)]
-    return [row.cut(512) for row in encoded if any(row.cut(512).trained)]
-
-
-def _train_engine(folder: Path, options: argparse.Namespace, batch: int) -> dict[str, Any]:
-    import torch
-
-    from scripts.local.engine import finetune, lora, packed
-    from scripts.local.engine.step_plan import batches, passes
-
-    rows = _rows(folder, options.data)
-    model = packed.load(folder, torch.bfloat16, "cpu")
-    lora.add_adapters(model, LORA, r".*\.layers\..*_proj")
-    model.train()
-    optimizer = torch.optim.AdamW([w for w in model.parameters() if w.requires_grad], lr=1e-4, fused=True)
-    clock = Clock()
-    for number, part in enumerate(batches(rows, batch, 0, 0)):
-        if number > options.steps:
-            break
-        trained = sum(sum(row.trained) for row in part)
-        for group in passes(part, finetune.PASS_TOKENS["cpu"]):
-            packed.trained_loss(model, group, 1 / trained).backward()
-        torch.nn.utils.clip_grad_norm_([w for w in model.parameters() if w.requires_grad], 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        computed = sum(group.shared + sum(group.lengths) for group in packed.grouped(part))
-        clock.step(sum(len(row.ids) for row in part), computed)
-    return clock.result(model)
-
-
-def _train_plain(folder: Path, options: argparse.Namespace, batch: int) -> dict[str, Any]:
-    """transformers.Trainer + PEFT as its documentation has it: dynamic padding, bf16 weights, every linear layer."""
-    import tempfile
-
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import (
-        AutoModelForCausalLM,
-        DataCollatorForSeq2Seq,
-        Trainer,
-        TrainerCallback,
-        TrainingArguments,
-    )
-
-    from scripts.local.engine import model_import
-
-    rows = [
-        {"input_ids": row.ids, "attention_mask": [1] * len(row.ids),
-         "labels": [token if trained else -100 for token, trained in zip(row.ids, row.trained, strict=True)]}
-        for row in _rows(folder, options.data)
-    ]  # fmt: skip
+    rows = training.demo_rows(model_import.load_tokenizer(folder), options.data)
+    if name == "engine":
+        model = packed.load(folder, torch.bfloat16, "cpu")
+        return training.by_engine(model, rows, batch, options.steps, training.Clock())
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
-    model.config.use_cache = False
-    config = LoraConfig(
-        r=LORA["lora_r"], lora_alpha=LORA["lora_alpha"], target_modules="all-linear", task_type="CAUSAL_LM"
-    )
-    clock, tokens = Clock(), []
-    collate = DataCollatorForSeq2Seq(model_import.load_tokenizer(folder))
-
-    def collator(part: list[dict[str, Any]]) -> Any:
-        tokens.append(sum(len(row["input_ids"]) for row in part))
-        return collate(part)
-
-    class Count(TrainerCallback):
-        def on_step_end(self, *_: Any, **__: Any) -> None:
-            clock.step(tokens[clock.steps])
-
-    arguments = TrainingArguments(
-        output_dir=tempfile.mkdtemp(), per_device_train_batch_size=batch, max_steps=options.steps + 1, report_to=[],
-        save_strategy="no", logging_strategy="no", disable_tqdm=True, use_cpu=True, optim="adamw_torch_fused",
-    )  # fmt: skip
-    adapted = get_peft_model(model, config)
-    Trainer(adapted, arguments, train_dataset=rows, data_collator=collator, callbacks=[Count()]).train()
-    return clock.result(model)
-
-
-class Clock:
-    """Counts tokens, seconds and processor time from the end of the first step on: that one warms up."""
-
-    def __init__(self) -> None:
-        self.steps = self.tokens = self.computed = 0
-
-    def step(self, tokens: int, computed: int = 0) -> None:
-        """Ends a step of `tokens` tokens, of which so many were computed: by default all, beside their padding."""
-        if self.steps:
-            self.tokens += tokens
-            self.computed += computed or tokens
-        else:
-            self.begun, self.begun_cpu = time.perf_counter(), time.process_time()
-        self.steps += 1
-
-    def result(self, model: Any) -> dict[str, float]:
-        """Returns the rates; arithmetic per token is 4 x weights (the frozen ones get no gradient of their own)."""
-        from scripts.local.engine.finetune import peak_memory
-
-        seconds, cpu = time.perf_counter() - self.begun, time.process_time() - self.begun_cpu
-        weights = sum(w.numel() for name, w in model.named_parameters() if "lora" not in name)
-        return {
-            "tokens_per_second": self.tokens / seconds,
-            "cpu_ms_per_token": 1000 * cpu / self.tokens,
-            "memory_mb": peak_memory(),
-            "flops_per_token": 4.0 * weights,
-            "computed": self.computed / self.tokens,
-        }
+    return training.by_trainer(model, rows, batch, options.steps, training.Clock())
 
 
 def _serve(folder: Path, rows: int) -> dict[str, Any]:

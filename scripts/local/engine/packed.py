@@ -10,6 +10,7 @@ of the arithmetic of SmolLM2 and most of its memory.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,9 @@ from transformers import AttentionInterface, AutoModelForCausalLM, PreTrainedMod
 
 from scripts.conversation.tokens import Encoded
 
-NAME = "packed"
+# Two attention functions, by the device that the model is on. Not the one call on CUDA: nobody has run it there yet.
+PER_ROW, ONE_CALL = "packed", "packed_in_one_call"
+ATTENTION = {"cpu": PER_ROW, "cuda": PER_ROW}
 PLAIN_ATTENTION = 1024
 HEAD_ROWS = 256  # rows of logits at a time
 ALIKE = 16  # tokens that conversations have to begin with alike before sharing them pays
@@ -42,8 +45,7 @@ class Group:
 
 def load(folder: Path, dtype: torch.dtype, device: str) -> PreTrainedModel:
     """Loads a model of transformers with packed attention."""
-    AttentionInterface.register(NAME, _attend)
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation=NAME)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation=ATTENTION[device])
     model.config.use_cache = False
     return model.to(device)
 
@@ -84,6 +86,7 @@ def hidden_states(model: PreTrainedModel, groups: Sequence[Group]) -> tuple[torc
         input_ids=torch.tensor([ids], device=device),
         position_ids=torch.tensor([positions], device=device),
         groups=groups,
+        spans=_spans(groups, device) if model.config._attn_implementation == ONE_CALL else None,
         use_cache=False,
     )
     return output.last_hidden_state[0, predictors], torch.tensor(targets, device=device)
@@ -243,3 +246,70 @@ def _mask(length: int, past: int, window: int | None, dtype: torch.dtype, device
     distance = at[past:, None] - at[None, :]
     hidden = (distance < 0) | (distance >= window) if window else distance < 0
     return torch.zeros(length, past + length, dtype=dtype, device=device).masked_fill_(hidden, float("-inf"))
+
+
+@dataclass(frozen=True)
+class Spans:
+    """The groups as variable-length attention takes them: where each span of queries and of its keys ends."""
+
+    keys: torch.Tensor | None  # which token each key is; None where every token is a key once, in its order
+    query_ends: torch.Tensor
+    key_ends: torch.Tensor
+    longest_query: int
+    longest_key: int
+
+
+def _spans(groups: Sequence[Group], device: torch.device) -> Spans:
+    """A span for what a group shares, and one a conversation: its own tokens see the shared ones and their own."""
+    keys: list[int] = []
+    queries, seen = [], []  # lengths
+    start = 0
+    for group in groups:
+        at = start + group.shared
+        if group.shared:
+            keys += range(start, at)
+            queries.append(group.shared)
+            seen.append(group.shared)
+        for length in group.lengths:
+            keys += [*range(start, start + group.shared), *range(at, at + length)]
+            queries.append(length)
+            seen.append(group.shared + length)
+            at += length
+        start = at
+    ends = [
+        torch.tensor([0, *itertools.accumulate(part)], dtype=torch.int32, device=device) for part in (queries, seen)
+    ]
+    alone = len(keys) == start
+    return Spans(None if alone else torch.tensor(keys, device=device), ends[0], ends[1], max(queries), max(seen))
+
+
+def _attend_in_one_call(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    spans: Spans,
+    scaling: float | None = None,
+    sliding_window: int | None = None,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """As `_attend`, all conversations in one kernel: flash attention of variable length, which CUDA has in 16 bits."""
+    from torch.nn.attention.varlen import varlen_attn
+
+    # [tokens, heads, width]; heads are repeated, since only newer releases of torch take fewer heads of keys
+    q, k, v = (part.squeeze(0).transpose(0, 1) for part in (query, key, value))
+    if spans.keys is not None:
+        k, v = k.index_select(0, spans.keys), v.index_select(0, spans.keys)
+    times = q.shape[1] // k.shape[1]
+    if times > 1:
+        k, v = k.repeat_interleave(times, 1), v.repeat_interleave(times, 1)
+    output: Any = varlen_attn(
+        q.contiguous(), k.contiguous(), v.contiguous(), spans.query_ends, spans.key_ends, spans.longest_query,
+        spans.longest_key, scale=scaling, window_size=(sliding_window - 1 if sliding_window else -1, 0),
+    )  # fmt: skip
+    return output.unsqueeze(0), None
+
+
+AttentionInterface.register(PER_ROW, _attend)
+AttentionInterface.register(ONE_CALL, _attend_in_one_call)
