@@ -294,12 +294,12 @@ def _part(options: argparse.Namespace, what: dict[str, Any]) -> dict[str, Any]:
 def _train(options: argparse.Namespace, run: Run) -> dict[str, Any]:
     import torch
 
-    from scripts.local.engine import packed
+    from scripts.local.engine import attention
 
     shape, device = _shape(run.model, options.tiny), options.device
     rows, clock = _rows(options, run.long, shape.vocabulary), training.Clock(device, WARM)
-    attention = {PLAIN: "sdpa", PACKED: packed.PER_ROW, VARLEN: packed.ONE_CALL}[run.stack]
-    model = _model(shape, device, attention, torch.bfloat16)
+    how = {PLAIN: "sdpa", PACKED: attention.PER_ROW, VARLEN: attention.ONE_CALL}[run.stack]
+    model = _model(shape, device, how, torch.bfloat16)
     if run.stack == PLAIN:
         found: dict[str, Any] = dict(training.by_trainer(model, rows, run.batch, STEPS, clock, run.recompute))
     else:
@@ -319,13 +319,13 @@ def _same(options: argparse.Namespace) -> dict[str, Any]:
     import torch
     import torch.nn.functional as F
 
-    from scripts.local.engine import lora, packed
+    from scripts.local.engine import attention, lora, packed
 
     shape = _shape(DEMO, options.tiny)
     rows = _rows(options, False, shape.vocabulary)[:SHOWN]
 
-    def run(attention: str, dtype: Any, weights: Any = None) -> tuple[float, torch.Tensor, Any]:
-        model = _model(shape, options.device, attention, dtype)
+    def run(how: str, dtype: Any, weights: Any = None) -> tuple[float, torch.Tensor, Any]:
+        model = _model(shape, options.device, how, dtype)
         lora.add_adapters(model, training.LORA, r".*\.layers\..*_proj")
         if weights:
             model.load_state_dict(weights)
@@ -334,7 +334,7 @@ def _same(options: argparse.Namespace) -> dict[str, Any]:
                 if "lora_B" in name:  # zeros, which would leave the other half without a gradient
                     torch.nn.init.normal_(weight, std=0.02)
         kept = copy.deepcopy(model.state_dict())
-        if attention == "sdpa":
+        if how == "sdpa":
             loss: Any = 0.0
             for row in rows:
                 ids = torch.tensor(row.ids, device=options.device)
@@ -350,9 +350,9 @@ def _same(options: argparse.Namespace) -> dict[str, Any]:
     _, _, weights = run("sdpa", torch.bfloat16)
     truth, slope, _ = run("sdpa", torch.float32, weights)
     found: dict[str, Any] = {}
-    for name, attention in (("transformers, bf16", "sdpa"), (PACKED, packed.PER_ROW), (VARLEN, packed.ONE_CALL)):
+    for name, how in (("transformers, bf16", "sdpa"), (PACKED, attention.PER_ROW), (VARLEN, attention.ONE_CALL)):
         try:
-            loss, gradient, _ = run(attention, torch.bfloat16, weights)
+            loss, gradient, _ = run(how, torch.bfloat16, weights)
         except (RuntimeError, NotImplementedError, TypeError, ImportError) as error:
             found[name] = f"does not run: {one_line(error)[:38]}…"
             continue

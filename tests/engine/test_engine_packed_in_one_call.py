@@ -12,7 +12,7 @@ import torch.nn.attention.varlen
 import torch.nn.functional as F
 from transformers import AutoModelForCausalLM
 
-from scripts.local.engine import packed
+from scripts.local.engine import attention, packed
 from tests.engine.test_engine_packed import alike, assert_same, gradients, rows
 from tests.tiny_models import make_model
 
@@ -43,7 +43,7 @@ def test_one_call_gives_what_a_call_a_row_gives(
     monkeypatch.setattr(torch.nn.attention.varlen, "varlen_attn", plain_varlen)
     folder, given = make_model(tmp_path / "model", **changes), made(7)
     found = []
-    for name in (packed.PER_ROW, packed.ONE_CALL):
+    for name in (attention.PER_ROW, attention.ONE_CALL):
         model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation=name)
         packed.trained_loss(model, given, 1.0).backward()
         found.append(gradients(model))
