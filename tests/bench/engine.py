@@ -59,7 +59,11 @@ def _measure(options: argparse.Namespace, *part: str) -> dict[str, Any]:
     words += ["--model", str(options.model)] if options.model else []
     quiet = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     done = subprocess.run(
-        [*words, "--part", *part], capture_output=True, text=True, check=False, env={**os.environ, **quiet}
+        [*words, "--part", *part],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **threads.AT_START, **quiet},
     )
     if done.returncode:
         raise UserError(f"the measurement '{' '.join(part)}' failed: {(done.stderr.strip() or '?').splitlines()[-1]}")
