@@ -91,7 +91,7 @@ def test_terminate_lets_what_runs_end_and_takes_no_more(start: Any, served: Path
     process, url, log = start(served)
     wait_until_healthy(process, url)
     text: list[Any] = []
-    asked = {"input_string": [[{"role": "user", "content": "Hello"}]] * 30, "parameters": {"max_new_tokens": 200}}
+    asked = {"input_string": [[{"role": "user", "content": "Hello"}]] * 64, "parameters": {"max_new_tokens": 200}}
     request = urllib.request.Request(f"{url}/score", json.dumps({"input_data": asked}).encode())
 
     def ask() -> None:
@@ -100,13 +100,13 @@ def test_terminate_lets_what_runs_end_and_takes_no_more(start: Any, served: Path
 
     asking = threading.Thread(target=ask)
     asking.start()
-    time.sleep(0.5)
+    time.sleep(0.2)
     assert not text, "it was answered before it could be asked to end"
     process.terminate()
     time.sleep(0.4)
     assert status(url) == 0 and process.poll() is None  # nobody listens, and it goes on
     asking.join(60)
-    assert len(text) == 30
+    assert len(text) == 64
     assert process.wait(10) in (0, -15)
     assert "POST /score 200" in log.read_text()
 
