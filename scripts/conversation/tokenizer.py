@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.conversation import template
+from scripts.conversation import model_folder, template
+from scripts.files import read_json
 
 FILE, SETTINGS = "tokenizer.json", "tokenizer_config.json"
 # The classes that transformers loads from tokenizer.json as it is; others build a tokenizer of their own from it.
@@ -16,10 +16,12 @@ AS_IT_IS = ("TokenizersBackend", "PreTrainedTokenizerFast")
 
 def faithful(folder: Path) -> bool:
     """Whether this reads a folder's tokenizer exactly as transformers does."""
-    if not ((folder / FILE).is_file() and (folder / SETTINGS).is_file()):
-        return False
-    settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-    return settings.get("tokenizer_class") in AS_IT_IS and not settings.get("clean_up_tokenization_spaces")
+    settings = read_json(folder / SETTINGS, model_folder.ANEW, dict[str, Any]) or {}
+    return (
+        (folder / FILE).is_file()
+        and settings.get("tokenizer_class") in AS_IT_IS
+        and not settings.get("clean_up_tokenization_spaces")
+    )
 
 
 class Tokenizer:
@@ -31,8 +33,7 @@ class Tokenizer:
         self._rust = Rust.from_file(str(folder / FILE))
         self._rust.no_truncation()
         self._rust.no_padding()
-        file = folder / SETTINGS
-        settings = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+        settings = read_json(folder / SETTINGS, model_folder.ANEW, dict[str, Any]) or {}
         self.chat_template = template.read(folder)
         added = {each: token for each, token in self._rust.get_added_tokens_decoder().items() if token.special}
         self.all_special_ids = list(added)

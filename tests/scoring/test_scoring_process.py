@@ -119,6 +119,17 @@ def broken(served: Path, tmp_path: Path, missing: str) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("damaged", ["model/config.json", "model/tokenizer_config.json", "model/model.safetensors"])
+def test_a_damaged_file_fails_with_a_sentence(start: Any, served: Path, tmp_path: Path, damaged: str) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(served, folder)
+    (folder / damaged).write_bytes((folder / damaged).read_bytes()[:20])
+    process, _, log = start(folder)
+    assert process.wait(120) == 1
+    assert " error: " in log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
 @pytest.mark.parametrize("missing", ["MLmodel", "model/config.json"])
 def test_a_folder_that_cannot_be_served_fails_at_once_with_a_sentence(start: Any, broken: Path) -> None:
     process, _, log = start(broken)

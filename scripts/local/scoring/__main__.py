@@ -57,8 +57,12 @@ def main() -> int:
         import torch  # noqa: F401 - before the threads, of which one loads the model
     from scripts.local.scoring import llama
 
-    if not llama.takes(options.model_dir):
-        process.load()
+    try:
+        if not llama.takes(options.model_dir):
+            process.load()
+    except UserError as error:
+        log(f"error: {error}")
+        return FAILED
     import uvicorn
 
     from scripts import slow_clients
