@@ -283,7 +283,7 @@ docs: $(INSTALLED_dev)  ## Write scripts/local/AZURE.md (what of Azure ML is emu
 bench-data: $(INSTALLED_bench)  ## Data preparation beside datasets, polars and duckdb: time and memory (ROWS=50000 ROW_BYTES=6000)
 	@$(PY) -m tests.bench.data $(if $(ROWS),--rows=$(call quote,$(ROWS))) $(if $(ROW_BYTES),--row-bytes=$(call quote,$(ROW_BYTES)))
 
-bench-engine: $(INSTALLED_dev)  ## Training and serving against plain transformers and PEFT
+bench-engine: $(INSTALLED_bench)  ## Training and serving beside plain transformers, PEFT and llama.cpp
 	@$(PY) -m tests.bench.engine
 
 bench-estimates: $(INSTALLED_core)  ## The memory and time estimates against published measurements
@@ -328,7 +328,7 @@ LARGE_core     := 0.5
 LARGE_observe  := 0.6
 LARGE_local    := 1.7
 LARGE_dev      := 1.8
-LARGE_bench    := 2.1
+LARGE_bench    := 2.2
 
 $(VENV)/.installed-%: pyproject.toml constraints.txt
 	@$(PY) -m pip --version > /dev/null 2>&1 || { $(make_venv); }

@@ -27,15 +27,15 @@ QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_OFFLINE": "1", "HF_HUB_DISAB
          "TOKENIZERS_PARALLELISM": "false"}  # fmt: skip
 
 
-def apart(module: str, words: list[str], seconds: float | None = None) -> Any:
+def apart(module: str, words: list[str], seconds: float | None = None, **variables: str) -> Any:
     """Runs a measurement in a process of its own, so that memory is its own too; returns the JSON that it prints.
 
-    A `UserError` says in a line why there is none, and what it wrote is in the error's cause.
+    `variables` stand in its environment. A `UserError` says in a line why there is none; its cause has what it wrote.
     """
     try:
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-m", module, *words],
-            capture_output=True, text=True, check=True, env={**os.environ, **QUIET}, timeout=seconds,
+            capture_output=True, text=True, check=True, env={**os.environ, **QUIET, **variables}, timeout=seconds,
         )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise UserError(f"not done after {seconds:.0f} s") from error

@@ -91,7 +91,7 @@ def test_terminate_lets_what_runs_end_and_takes_no_more(start: Any, served: Path
     process, url, log = start(served)
     wait_until_healthy(process, url)
     text: list[Any] = []
-    asked = {"input_string": [[{"role": "user", "content": "Hello"}]] * 30, "parameters": {"max_new_tokens": 200}}
+    asked = {"input_string": [[{"role": "user", "content": "Hello"}]] * 64, "parameters": {"max_new_tokens": 200}}
     request = urllib.request.Request(f"{url}/score", json.dumps({"input_data": asked}).encode())
 
     def ask() -> None:
@@ -100,13 +100,13 @@ def test_terminate_lets_what_runs_end_and_takes_no_more(start: Any, served: Path
 
     asking = threading.Thread(target=ask)
     asking.start()
-    time.sleep(0.5)
+    time.sleep(0.2)
     assert not text, "it was answered before it could be asked to end"
     process.terminate()
     time.sleep(0.4)
     assert status(url) == 0 and process.poll() is None  # nobody listens, and it goes on
     asking.join(60)
-    assert len(text) == 30
+    assert len(text) == 64
     assert process.wait(10) in (0, -15)
     assert "POST /score 200" in log.read_text()
 
@@ -117,6 +117,17 @@ def broken(served: Path, tmp_path: Path, missing: str) -> Path:
     shutil.copytree(served, folder)
     (folder / missing).unlink()
     return folder
+
+
+@pytest.mark.parametrize("damaged", ["model/config.json", "model/tokenizer_config.json", "model/model.safetensors"])
+def test_a_damaged_file_fails_with_a_sentence(start: Any, served: Path, tmp_path: Path, damaged: str) -> None:
+    folder = tmp_path / "damaged"
+    shutil.copytree(served, folder)
+    (folder / damaged).write_bytes((folder / damaged).read_bytes()[:20])
+    process, _, log = start(folder)
+    assert process.wait(120) == 1
+    assert " error: " in log.read_text()
+    assert "Traceback" not in log.read_text()
 
 
 @pytest.mark.parametrize("missing", ["MLmodel", "model/config.json"])

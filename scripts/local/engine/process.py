@@ -38,6 +38,10 @@ def load() -> None:
     """Imports what reads, trains and serves a model; has to be called after `quieten`, and before any of it is used."""
     with uncollected():
         import_module("torch")
+        from transformers.utils import logging
+
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
         for name in ("AttentionInterface", "AutoConfig", "AutoModelForCausalLM", "AutoTokenizer", "PreTrainedModel"):
             getattr(import_module("transformers"), name)  # which imports them
 
@@ -47,8 +51,3 @@ def quieten() -> None:
     warnings.filterwarnings("ignore")
     os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_PROGRESS_BARS="1", TRANSFORMERS_VERBOSITY="error")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
-    with uncollected():
-        from transformers.utils import logging
-
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()

@@ -14,6 +14,9 @@ SPINNING = "3000"  # rounds, about 20 microseconds, that a waiting thread spins 
 # oneDNN and torch keep compiled kernels by shape, 1024 each. Every batch has other shapes, and a step uses about a
 # hundred: with the defaults a run of 100 steps grew by more than a gigabyte, for kernels that are hardly met again.
 KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128", "LRU_CACHE_CAPACITY": "64"}
+# Huge pages for what is allocated, where the system gives them on request: a step reads all weights, and looking up the
+# addresses of small pages took a quarter of its time. The C library reads it before a program begins.
+AT_START = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 INTERVAL = 1.0  # seconds between two looks at the neighbours
 
 

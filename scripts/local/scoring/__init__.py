@@ -3,5 +3,6 @@
 contract   the server's reading of a request                            app       the routes
 scorer     the same as Azure's no-code MLflow scorer reads it
 batcher    continuous batching: who is answered when                    generator tokens, for many at a time
-cache      keys and values of the conversations being answered
+llama      a model of Llama's shape, without transformers               transformed any other one, with it
+cache      keys and values of the conversations being answered          blocked   weights in the processor's order
 """

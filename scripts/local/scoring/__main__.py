@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from scripts.conversation import answer, model_folder
 from scripts.errors import FAILED, UserError, one_line
 from scripts.local.engine import process, threads
+from scripts.uncollected import uncollected
 
 if TYPE_CHECKING:
     from scripts.local.scoring.app import Server
@@ -52,7 +53,16 @@ def main() -> int:
         log(f"error: {options.model_dir}: no file MLmodel, so this is not the folder of an MLflow model.")
         return FAILED
     process.quieten()
-    process.load()
+    with uncollected():
+        import torch  # noqa: F401 - before the threads, of which one loads the model
+    from scripts.local.scoring import llama
+
+    try:
+        if not llama.takes(options.model_dir):
+            process.load()
+    except UserError as error:
+        log(f"error: {error}")
+        return FAILED
     import uvicorn
 
     from scripts import slow_clients

@@ -1,9 +1,8 @@
 """Keys and values of every conversation being answered, one row each, and attention over them.
 
-The models stay those of transformers: an attention function, registered with its attention interface, stores the new
-keys and values and attends to the stored ones. Rows in use are always 0 to n-1, so that a batch is a slice and never a
-copy. On a processor each row has addresses for the longest conversation and memory only for what is stored: the system
-gives pages as they are written, and gets them back when a conversation ends.
+Rows in use are always 0 to n-1, so that a batch is a slice and never a copy. On a processor each row has addresses for
+the longest conversation and memory only for what is stored: the system gives pages as they are written, and gets them
+back when a conversation ends.
 """
 
 from __future__ import annotations
@@ -12,28 +11,35 @@ import contextlib
 import ctypes
 import mmap
 import sys
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from transformers import AttentionInterface
 
-NAME = "rows"
 # MAP_NORESERVE of mman.h, which Python names from 3.13 on: Linux would else refuse more addresses than there is memory.
 UNRESERVED = 0x4000 if sys.platform == "linux" else 0
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What of a model decides how it is asked: layers, heads of keys and their width, longest conversation."""
+
+    layers: int
+    heads: int
+    width: int
+    context: int
+    dtype: torch.dtype
+    device: torch.device
 
 
 class Cache:
     """Keys and values [rows, heads, room, width] of each layer, for as many tokens together as `megabytes` hold."""
 
-    def __init__(self, model: Any, rows: int, context: int, megabytes: float) -> None:
-        config = model.config
-        self.heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
-        self.width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        self.layers, self.dtype, self.device = config.num_hidden_layers, model.dtype, model.device
-        size = self.layers * 2 * self.heads * self.width * self.dtype.itemsize  # bytes of a token
+    def __init__(self, model: Shape, rows: int, context: int, megabytes: float) -> None:
+        self.device = model.device
+        size = model.layers * 2 * model.heads * model.width * model.dtype.itemsize  # bytes of a token
         self.tokens = int(megabytes * 2**20) // size  # that fit, of all rows together
-        lazy = self.device.type == "cpu"
+        lazy = model.device.type == "cpu"
         # An accelerator takes the memory at once, so that every row has its share and no more.
         self.room = max(1, min(context, self.tokens if lazy else self.tokens // rows))
         self.lengths = [0] * rows  # tokens stored, by row
@@ -42,13 +48,13 @@ class Cache:
         # Zeros: what a mask hides is still multiplied by 0, and 0 times a stray NaN would be NaN.
         if lazy:
             self.pages = _addresses(rows * self.row)
-            flat = torch.frombuffer(self.pages, dtype=self.dtype).view(rows, -1)
+            flat = torch.frombuffer(self.pages, dtype=model.dtype).view(rows, -1)
         else:
-            flat = torch.zeros(rows, self.row // self.dtype.itemsize, dtype=self.dtype, device=self.device)
-        shape = (self.layers, 2, self.heads, self.room, self.width)
-        stored = flat[:, : size * self.room // self.dtype.itemsize].unflatten(1, shape)
-        self.keys = [stored[:, layer, 0] for layer in range(self.layers)]
-        self.values = [stored[:, layer, 1] for layer in range(self.layers)]
+            flat = torch.zeros(rows, self.row // model.dtype.itemsize, dtype=model.dtype, device=model.device)
+        shape = (model.layers, 2, model.heads, self.room, model.width)
+        stored = flat[:, : size * self.room // model.dtype.itemsize].unflatten(1, shape)
+        self.keys = [stored[:, layer, 0] for layer in range(model.layers)]
+        self.values = [stored[:, layer, 1] for layer in range(model.layers)]
 
     def move(self, source: int, target: int) -> None:
         """Puts a conversation into another row."""
@@ -103,18 +109,19 @@ class Part:
 
 
 def attend(
-    module: Any,  # a layer's attention, which knows its `layer_idx`
+    part: Part,
+    layer: int,
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    part: Part,
     scaling: float | None = None,
     sliding_window: int | None = None,
-    **_: Any,
-) -> tuple[torch.Tensor, None]:
-    """Attention of the new tokens to all tokens of their rows; tensors are [rows, heads, tokens, width]."""
-    key, value = part.store(module.layer_idx, key, value)
+) -> torch.Tensor:
+    """Stores the new tokens' keys and values [rows, heads, tokens, width], and attends to all tokens of their rows.
+
+    Returns [rows, tokens, heads, width].
+    """
+    key, value = part.store(layer, key, value)
     rows, heads, tokens, width = query.shape
     mask = part.mask
     if sliding_window and part.end > sliding_window:
@@ -124,12 +131,9 @@ def attend(
     if tokens == 1:  # the query heads that share a key head become tokens of it: no key is repeated
         query = query.view(rows, key.shape[1], -1, width)
         output = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scaling)
-        return output.reshape(rows, 1, heads, -1), None
+        return output.reshape(rows, 1, heads, -1)
     causal = mask is None
     output = F.scaled_dot_product_attention(
         query, key, value, attn_mask=mask, scale=scaling, is_causal=causal, enable_gqa=True
     )
-    return output.transpose(1, 2), None
-
-
-AttentionInterface.register(NAME, attend)
+    return output.transpose(1, 2)

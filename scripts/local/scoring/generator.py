@@ -10,10 +10,11 @@ import torch
 
 from scripts.conversation import model_folder
 from scripts.conversation import tokens as chat
+from scripts.conversation.tokenizer import Tokenizer
 from scripts.errors import UserError
-from scripts.local.engine import lora, threads
-from scripts.local.scoring import blocked
-from scripts.local.scoring.cache import NAME, Cache, Part, trim
+from scripts.local.engine import threads
+from scripts.local.scoring import llama
+from scripts.local.scoring.cache import Cache, Part, trim
 from scripts.local.scoring.contract import BadRequest, Parameters
 
 CANDIDATES = 256  # usually hold more than top_p of the probability, which spares sorting the whole vocabulary
@@ -56,18 +57,18 @@ class Generator:
     def __init__(
         self, folder: Path, rows: int, follower: threads.Follower | None = None, cache_mb: float = CACHE_MB
     ) -> None:
-        model, self.tokenizer, self.system_role_supported = load(folder)
-        self.model = model.eval()
-        self.model.set_attn_implementation(NAME)
-        self.context = min(getattr(model.config, "max_position_embeddings", 1024), self.tokenizer.model_max_length)
-        self.cache = Cache(self.model, rows, self.context, cache_mb)
+        self.model, self.tokenizer = load(folder)
+        self.system_role_supported = model_folder.system_role_supported(folder)
+        shape = self.model.shape
+        self.context = min(shape.context, self.tokenizer.model_max_length or shape.context)
+        self.cache = Cache(shape, rows, self.context, cache_mb)
         # No text of so many characters is short enough: what is far too long is refused without being read.
         self.characters = self.context * max(map(len, self.tokenizer.get_vocab()))
         self.added = 0
         self.rows = rows
         self.follower = follower or threads.Follower()
         self.active: list[Answer] = []  # the answer in row i of the cache
-        self.ends = _ends(self.model, self.tokenizer)
+        self.ends = self.model.ends | ({self.tokenizer.eos_token_id} - {None})
 
     def prepare(self, messages: list[dict[str, Any]], parameters: Parameters) -> Answer:
         """Returns the answer to be filled; a `BadRequest` if template or context cannot take the conversation."""
@@ -149,7 +150,7 @@ class Generator:
         answer = self.active[row]
         ids = answer.prompt[answer.read : answer.read + PROMPT_PART]
         try:
-            logits = self._forward(row, 1, torch.tensor([ids], device=self.model.device))
+            logits = self._forward(row, 1, torch.tensor([ids], device=self.model.shape.device))
         except Exception as error:  # whatever it is, the others go on
             answer.fail(error)
             return
@@ -172,7 +173,7 @@ class Generator:
 
     def _continue(self, first: int, rows: int) -> None:
         answers = self.active[first : first + rows]
-        ids = torch.tensor([[answer.tokens[-1]] for answer in answers], device=self.model.device)
+        ids = torch.tensor([[answer.tokens[-1]] for answer in answers], device=self.model.shape.device)
         try:
             logits = self._forward(first, rows, ids)
         except Exception as error:
@@ -189,9 +190,7 @@ class Generator:
         """Runs tokens [rows, n] that follow what the cache has, and returns the logits of the last ones in fp32."""
         tokens = ids.shape[1]
         part = Part(self.cache, first, rows, tokens)
-        logits = self.model(
-            input_ids=ids, position_ids=part.positions, part=part, use_cache=False, logits_to_keep=1
-        ).logits[:, -1]
+        logits = self.model.logits(ids, part)
         for row in range(first, first + rows):
             self.cache.lengths[row] += tokens
         return logits.float()
@@ -237,28 +236,34 @@ def choose(logits: torch.Tensor, parameters: Parameters, generator: torch.Genera
     return int(tokens[torch.multinomial(best, 1, generator=generator)])
 
 
-def load(folder: Path) -> tuple[Any, Any, bool]:
-    """Loads model and tokenizer of an MLflow model folder, and whether its template takes a system role."""
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+def load(folder: Path) -> tuple[Any, Any]:
+    """Loads model and tokenizer of an MLflow model folder, without transformers where both can be had without it."""
+    weights = weights_of(folder)
+    own = llama.takes(folder)
+    if own:
+        tokenizer: Any = Tokenizer(weights)
+    else:
+        from transformers import AutoTokenizer
 
+        tokenizer = AutoTokenizer.from_pretrained(weights)
+    if not tokenizer.chat_template:
+        raise UserError(
+            f"{weights}: the tokenizer has no chat template, so a conversation cannot be turned into tokens."
+        )
+    if own:
+        model = llama.Llama(weights)
+        trim()  # of what reading took
+        return model, tokenizer
+    from scripts.local.scoring.transformed import Transformed
+
+    return Transformed(weights, folder), tokenizer
+
+
+def weights_of(folder: Path) -> Path:
+    """Returns the folder with weights and tokenizer in an MLflow model's folder; a `UserError` without one."""
     weights = model_folder.weights(folder)
     if weights is None:
         raise UserError(f"{folder}: no model/config.json, so this MLflow model holds no chat model of transformers.")
     if not (weights / "tokenizer_config.json").exists():
         raise UserError(f"{weights}: no tokenizer_config.json; the tokenizer was not saved with the model.")
-    tokenizer = AutoTokenizer.from_pretrained(weights)
-    if not tokenizer.chat_template:
-        raise UserError(
-            f"{weights}: the tokenizer has no chat template, so a conversation cannot be turned into tokens."
-        )
-    model = lora.merged(AutoModelForCausalLM.from_pretrained(weights, dtype="auto"), folder)
-    model = model.to("cuda" if torch.cuda.is_available() else "cpu")
-    blocked.put_in_blocks(model)
-    return model, tokenizer, model_folder.system_role_supported(folder)
-
-
-def _ends(model: Any, tokenizer: Any) -> set[int]:
-    """The tokens that end an answer: those of the model's generation config, and the tokenizer's own."""
-    named = model.generation_config.eos_token_id
-    ends = set(named if isinstance(named, list) else [named]) | {tokenizer.eos_token_id}
-    return {end for end in ends if end is not None}
+    return weights

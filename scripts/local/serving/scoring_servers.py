@@ -20,6 +20,7 @@ from scripts.local.core.faults import FAULTS
 from scripts.local.core.state import Key, State
 from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError
+from scripts.local.engine import threads
 from scripts.local.resources import deployment_log, models
 from scripts.local.resources.deployments import PROBES, probe_seconds, seconds
 from scripts.local.scoring.door import KEY_VARIABLE
@@ -153,7 +154,8 @@ class ScoringServer:
         words += ["--answer-shape", settings.answer_shape, "--cache-mb", str(settings.cache_mb)]
         words += ["--drain", str(self.plan.patience)]
         words += ["--threads", str(settings.serving_threads)] if settings.serving_threads else []
-        child = await processes.spawn(words, self.log, {**dict(self.plan.variables), KEY_VARIABLE: self.secret})
+        variables = {**threads.AT_START, **dict(self.plan.variables), KEY_VARIABLE: self.secret}
+        child = await processes.spawn(words, self.log, variables)
         self.children.add(child)
         self._remember(child.identity)
         watch = self.state.start(self._watch())
