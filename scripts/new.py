@@ -36,7 +36,7 @@ def create(environment: str, origin: str, root: Path = ROOT) -> list[Path]:
         for target, source in sources.items():
             text = files.read_text(source, f"restore it, or take another environment: FROM={DEFAULT}")
             if text is not None:
-                files.write(target, renamed(text, origin, environment))
+                files.write(target, renamed(_unpromoted(text, source.name), origin, environment))
                 written.append(target)
         rendered = render.render(load(environment, root=root), root)
     except BaseException:
@@ -66,6 +66,11 @@ def refuse(environment: str, root: Path = ROOT) -> None:
             "name",
             USAGE,
         )
+
+
+def _unpromoted(text: str, name: str) -> str:
+    """Returns a lock without the model version that was promoted: that is the other environment's."""
+    return re.sub(r"(?m)^promoted:\n(?: .*\n?)*", "", text) if name.endswith(".lock.yaml") else text
 
 
 def renamed(text: str, origin: str, environment: str) -> str:

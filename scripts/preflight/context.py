@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import UserError
-from scripts.estimate import run
-from scripts.estimate.run import Run, Split
+from scripts.estimate import basis, run
+from scripts.estimate.basis import Basis, Held
+from scripts.estimate.run import Run
 from scripts.files import ROOT
 from scripts.targets import command
+from scripts.values import data_facts
 from scripts.values.read import Values
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class Prepared:
     left_out: Mapping[str, int] = field(default_factory=dict)  # check -> rows that it left out
     kept: tuple[Kept, ...] = ()
     unused: Mapping[str, str] = field(default_factory=dict)  # file -> why it was not read
+    version: str = ""
     template: str = ""  # what the model's own chat template was asked to write, where that was not every row
 
 
@@ -51,6 +54,8 @@ class Context(Run):
     live: Live | None
     az: str = ""  # the program that answers to az, where that was said
     prepared: Prepared = Prepared()
+    data_from: str = ""  # what `data` is taken from, where that is not what was prepared: the end of a sentence
+    named_version: str = ""  # of the data that the committed facts name, where these are of today's values
 
     def make(self, targets: str) -> str:
         """Returns the command that calls targets for this run."""
@@ -63,17 +68,22 @@ class Context(Run):
         return self.live
 
 
-def build(values: Values, live: Live | None = None, today: datetime.date | None = None, az: str = "") -> Context:
+def build(
+    values: Values, live: Live | None = None, today: datetime.date | None = None, az: str = "", root: Path = ROOT
+) -> Context:
     """Gathers the context of an environment; a `UserError` where values, facts or manifest are wrong."""
-    data, prepared = read(values.environment)
-    made = run.build(values, data)
-    return Context(**vars(made), today=today or datetime.date.today(), live=live, az=az, prepared=prepared)
+    data, prepared = read(values, root)
+    made = run.build(values, data.splits, root)
+    facts = data_facts.current(values, root)
+    return Context(**vars(made), today=today or datetime.date.today(), live=live, az=az, prepared=prepared,
+                   data_from=data.origin, named_version=facts.version if facts else "")  # fmt: skip
 
 
-def read(environment: str, root: Path = ROOT) -> tuple[dict[str, Split], Prepared]:
-    """Returns the splits of the prepared data and what their manifest says of the rest; nothing before `make data`."""
+def read(values: Values, root: Path = ROOT) -> tuple[Basis, Prepared]:
+    """Returns the rows to estimate by, and what the manifest of the prepared data says, if there is one."""
     from scripts.dataset.manifest import MANIFEST, Unusable, read_manifest
 
+    environment = values.environment
     folder = Path("data", environment)
     try:
         manifest = read_manifest(root / folder)
@@ -82,7 +92,11 @@ def read(environment: str, root: Path = ROOT) -> tuple[dict[str, Split], Prepare
             f"{(folder / MANIFEST).as_posix()}: is not what preparing the data writes: {error}; "
             f"{command('data', environment)} prepares it anew"
         ) from None
-    return (run.splits_of(manifest), _prepared(manifest)) if manifest else ({}, Prepared())
+    if manifest is None:
+        return basis.choose(values, None, root), Prepared()
+    prepared = _prepared(manifest)
+    source = "" if prepared.fallback else prepared.source
+    return basis.choose(values, Held(run.splits_of(manifest), source, manifest["percent"]), root), prepared
 
 
 def _prepared(manifest: Mapping[str, Any]) -> Prepared:
@@ -98,6 +112,7 @@ def _prepared(manifest: Mapping[str, Any]) -> Prepared:
         left_out=manifest["left_out"]["reasons"],
         kept=tuple(_kept(each) for each in checks if each["count"] and each["policy"] == KEEP),
         unused={each["file"]: each["reason"] for each in manifest["unused_files"]},
+        version=manifest["version"],
         template=next((each for each in asked if each != EVERY_ROW), ""),
     )
 
