@@ -64,10 +64,8 @@ def commit(values: Values, evaluated: Evaluation, job: str, root: Path = ROOT) -
         "measures": {key: _figures(evaluated.measures[key]) for key in dict.fromkeys(asked)},
     }
     write_file(path, lock_file.to_text(lock, values.environment))
-    todo = command("render", values.environment)
-    return (
-        f"{name}: {evaluated.model}:{evaluated.version}; {todo}, and commit both: then make deploy takes this version"
-    )
+    todo, deploys = (command(target, values.environment) for target in ("render", "deploy"))
+    return f"{name}: {evaluated.model}:{evaluated.version}; {todo}, and commit both: {deploys} takes it then"
 
 
 def _figures(measure: Measure) -> dict[str, float]:

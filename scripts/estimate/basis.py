@@ -15,7 +15,7 @@ from typing import Any
 from scripts.azure.component import SPLITS
 from scripts.files import ROOT
 from scripts.values import data_facts
-from scripts.values.data_facts import Split
+from scripts.values.data_facts import ESTIMATED, Split
 from scripts.values.read import Values
 
 Splits = dict[str, Split]
@@ -77,7 +77,7 @@ def _known(dataset: Mapping[str, Any], percent: float) -> Basis:
     if not all(rows.get(part) for part in SPLITS):
         return Basis({})
     counts = {part: max(1, round(rows[part] * percent / 100)) for part in SPLITS}
-    splits = {part: Split(count, count * known["tokens"], 0, (), "estimated") for part, count in counts.items()}
+    splits = {part: Split(count, count * known["tokens"], 0, (), ESTIMATED) for part, count in counts.items()}
     return Basis(splits, f"estimated from the rows that {dataset['source']} is known to have ({known['seen']})")
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from scripts.errors import UserError
 from scripts.estimate import basis, run
-from scripts.estimate.basis import Basis, Held
+from scripts.estimate.basis import Held
 from scripts.estimate.run import Run
 from scripts.files import ROOT
 from scripts.targets import command
 from scripts.values import data_facts
+from scripts.values.data_facts import Split
 from scripts.values.read import Values
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Prepared:
     kept: tuple[Kept, ...] = ()
     unused: Mapping[str, str] = field(default_factory=dict)  # file -> why it was not read
     version: str = ""
+    percent: float = 100.0
     template: str = ""  # what the model's own chat template was asked to write, where that was not every row
 
 
@@ -72,18 +74,19 @@ def build(
     values: Values, live: Live | None = None, today: datetime.date | None = None, az: str = "", root: Path = ROOT
 ) -> Context:
     """Gathers the context of an environment; a `UserError` where values, facts or manifest are wrong."""
-    data, prepared = read(values, root)
+    splits, prepared = read(values.environment, root)
+    held = Held(splits, "" if prepared.fallback else prepared.source, prepared.percent) if splits else None
+    data = basis.choose(values, held, root)
     made = run.build(values, data.splits, root)
     facts = data_facts.current(values, root)
     return Context(**vars(made), today=today or datetime.date.today(), live=live, az=az, prepared=prepared,
                    data_from=data.origin, named_version=facts.version if facts else "")  # fmt: skip
 
 
-def read(values: Values, root: Path = ROOT) -> tuple[Basis, Prepared]:
-    """Returns the rows to estimate by, and what the manifest of the prepared data says, if there is one."""
+def read(environment: str, root: Path = ROOT) -> tuple[dict[str, Split], Prepared]:
+    """Returns the splits of the prepared data and what their manifest says of the rest; nothing before `make data`."""
     from scripts.dataset.manifest import MANIFEST, Unusable, read_manifest
 
-    environment = values.environment
     folder = Path("data", environment)
     try:
         manifest = read_manifest(root / folder)
@@ -92,11 +95,7 @@ def read(values: Values, root: Path = ROOT) -> tuple[Basis, Prepared]:
             f"{(folder / MANIFEST).as_posix()}: is not what preparing the data writes: {error}; "
             f"{command('data', environment)} prepares it anew"
         ) from None
-    if manifest is None:
-        return basis.choose(values, None, root), Prepared()
-    prepared = _prepared(manifest)
-    source = "" if prepared.fallback else prepared.source
-    return basis.choose(values, Held(run.splits_of(manifest), source, manifest["percent"]), root), prepared
+    return (run.splits_of(manifest), _prepared(manifest)) if manifest else ({}, Prepared())
 
 
 def _prepared(manifest: Mapping[str, Any]) -> Prepared:
@@ -113,6 +112,7 @@ def _prepared(manifest: Mapping[str, Any]) -> Prepared:
         kept=tuple(_kept(each) for each in checks if each["count"] and each["policy"] == KEEP),
         unused={each["file"]: each["reason"] for each in manifest["unused_files"]},
         version=manifest["version"],
+        percent=manifest["percent"],
         template=next((each for each in asked if each != EVERY_ROW), ""),
     )
 

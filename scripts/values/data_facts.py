@@ -24,10 +24,11 @@ from scripts.yaml_quoting import Row, document
 
 HEAD = (
     "# What make data ENV={environment} prepared; do not edit. The rendered job names these data; preflight and gpu "
-    "price the run by\n# them where the files are not there. percentiles: of the conversations' lengths in tokens, 0th to "
-    "100th.\n"
+    "price the run by\n# them where the files are not there. percentiles: of the conversations' lengths in tokens, 0th "
+    "to 100th.\n"
 )
 HOW = ("exact", "sample", "another model's tokenizer", "characters")  # how tokens were counted, the best first
+ESTIMATED = "estimated"  # in place of one of these, where rows and tokens are what a source is known to hold
 # Keys of `dataset` that change no row: its names, how much is taken (kept by itself), where and how it is counted.
 _NOT_OF_ROWS = frozenset("name label percent where tokens max_left_out".split())
 _BY_LENGTH = ("too_long", "answers_lost")  # checks that drop by finetune.max_seq_length
