@@ -35,8 +35,10 @@ def create(environment: str, origin: str, root: Path = ROOT) -> list[Path]:
     try:
         for target, source in sources.items():
             text = files.read_text(source, f"restore it, or take another environment: FROM={DEFAULT}")
+            if text and source.name.endswith(".lock.yaml"):
+                text = _unpromoted(text)
             if text is not None:
-                files.write(target, renamed(_unpromoted(text, source.name), origin, environment))
+                files.write(target, renamed(text, origin, environment))
                 written.append(target)
         rendered = render.render(load(environment, root=root), root)
     except BaseException:
@@ -68,9 +70,10 @@ def refuse(environment: str, root: Path = ROOT) -> None:
         )
 
 
-def _unpromoted(text: str, name: str) -> str:
-    """Returns a lock without the model version that was promoted: that is the other environment's."""
-    return re.sub(r"(?m)^promoted:\n(?: .*\n?)*", "", text) if name.endswith(".lock.yaml") else text
+def _unpromoted(text: str) -> str | None:
+    """Returns a lock without the model version that was promoted, the other environment's; None where that is all."""
+    left = re.sub(r"(?m)^promoted:\n(?: .*\n?)*", "", text)
+    return left if re.search(r"(?m)^[^#\s]", left) else None
 
 
 def renamed(text: str, origin: str, environment: str) -> str:

@@ -242,7 +242,7 @@ def run(arguments: list[str] | None = None) -> int:
 def _check(values: Values) -> int:
     files = render(values)
     paths = stale(files, values.environment)
-    for sentence in _not_named(values, facts_module.load(values)):
+    for sentence in not_named(values, facts_module.load(values)):
         print(f"note: {sentence}", file=sys.stderr)
     if not paths:
         return 0
@@ -251,10 +251,10 @@ def _check(values: Values) -> int:
     return FAILED
 
 
-def _not_named(values: Values, facts: facts_module.Facts) -> Iterator[str]:
+def not_named(values: Values, facts: facts_module.Facts, root: Path = ROOT) -> Iterator[str]:
     """Yields what was committed and is named nowhere, since it is not of these values."""
     environment = values.environment
-    prepared = None if in_pipeline(values) else data_facts.read(environment)
+    prepared = None if in_pipeline(values) else data_facts.read(environment, root)
     if prepared and not prepared.is_of(values):
         yield (
             f"{data_facts.file_name(environment)}: is of other values, so the job names no data; "
@@ -279,7 +279,7 @@ def _render(values: Values) -> int:
     if facts.origin == "catalog":
         lack = "its lock pins another model" if facts.lock else "no lock"
         print(terminal.wrapped(f"{environment}: {lack}; {command('lock', environment)} pins today's facts", "  ", ""))
-    for sentence in _not_named(values, facts):
+    for sentence in not_named(values, facts):
         print(terminal.wrapped(f"note: {sentence}", "  ", ""))
     done = f"rendered {', '.join(changed)}" if changed else f"{len(files)} files are up to date"
     print(terminal.wrapped(f"{environment}: {done}", "  ", ""))

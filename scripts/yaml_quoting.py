@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from scripts.errors import UserError
-from scripts.strict_yaml import scalar
+from scripts.strict_yaml import Loader
 
 # Text that YAML 1.1 and 1.2 readers alike take for what it is, without quotes.
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./\-]*(?::[A-Za-z0-9_./\-]+)*")
@@ -27,7 +27,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if scalar(value) == value else "'")
+    tag = "tag:yaml.org,2002:str"
+    plain = Loader("").resolve(yaml.ScalarNode, value, (True, False)) == tag  # type: ignore[no-untyped-call]
+    return dumper.represent_scalar(tag, value, style=None if plain else "'")
 
 
 def _row(dumper: yaml.SafeDumper, value: Row) -> yaml.Node:

@@ -58,6 +58,7 @@ class Context(Run):
     prepared: Prepared = Prepared()
     data_from: str = ""  # what `data` is taken from, where that is not what was prepared: the end of a sentence
     named_version: str = ""  # of the data that the committed facts name, where these are of today's values
+    root: Path = ROOT
 
     def make(self, targets: str) -> str:
         """Returns the command that calls targets for this run."""
@@ -80,7 +81,7 @@ def build(
     made = run.build(values, data.splits, root)
     facts = data_facts.current(values, root)
     return Context(**vars(made), today=today or datetime.date.today(), live=live, az=az, prepared=prepared,
-                   data_from=data.origin, named_version=facts.version if facts else "")  # fmt: skip
+                   data_from=data.origin, named_version=facts.version if facts else "", root=root)  # fmt: skip
 
 
 def read(environment: str, root: Path = ROOT) -> tuple[dict[str, Split], Prepared]:

@@ -80,10 +80,10 @@ class DataFacts:
     version: str  # of the data assets: the content's hash
     source: str
     revision: str
+    commit: str | None  # that the revision stood for; None where the source is no hub data set
     percent: float
     settings: str
     splits: dict[str, Split]
-    commit: str | None = None  # that the revision stood for; None where the source is no hub data set
 
     def __post_init__(self) -> None:
         for name in ("version", "settings"):
@@ -147,8 +147,6 @@ def write(facts: DataFacts, environment: str, root: Path = ROOT) -> bool:
 def to_text(facts: DataFacts, environment: str) -> str:
     """Returns the file's text: the same data, the same bytes."""
     plain: dict[str, Any] = dataclasses.asdict(facts)
-    if facts.commit is None:
-        del plain["commit"]
     plain["splits"] = {
         name: {**plain["splits"][name], "percentiles": Row(facts.splits[name].percentiles)} for name in SPLITS
     }
