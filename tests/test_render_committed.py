@@ -22,7 +22,7 @@ SPLIT = Split(200, 24_000, 250, (), "exact")
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    for name in ("values.yaml", "values.schema.json"):
+    for name in ("values.yaml", "values.schema.json", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
     for name in ("environments", "templates"):
         shutil.copytree(ROOT / name, tmp_path / name)
