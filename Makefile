@@ -81,7 +81,7 @@ online := $(PY) -m scripts.local run $(VALUES) --
 begin  := --begin '$(PY) -m scripts.local up'
 READY  := $(INSTALLED_local)
 DATA_FALLBACK := --fallback scripts/catalog/demo
-# A version's number counts in its own workspace: what is promoted here is committed on request, and what Azure's has is stood in for.
+# A version counts in its own workspace: what is promoted here is committed on request, what Azure has is stood in for.
 COMMITS  := $(if $(filter 1,$(COMMIT)),--commit)
 STAND_IN := --stand-in
 else ifeq ($(BACKEND),azure)

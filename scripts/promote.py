@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from scripts import terminal
 from scripts.azure import answers, lock_file
 from scripts.azure import client as client_module
 from scripts.errors import FAILED, UNREACHABLE, UserError, main
@@ -65,7 +66,8 @@ def commit(values: Values, evaluated: Evaluation, job: str, root: Path = ROOT) -
     }
     write_file(path, lock_file.to_text(lock, values.environment))
     todo, deploys = (command(target, values.environment) for target in ("render", "deploy"))
-    return f"{name}: {evaluated.model}:{evaluated.version}; {todo}, and commit both: {deploys} takes it then"
+    version = f"{evaluated.model}:{evaluated.version}"
+    return f"{name}: {version}; {todo}, and commit both: {deploys} takes it then"
 
 
 def _figures(measure: Measure) -> dict[str, float]:
@@ -153,7 +155,8 @@ def run(arguments: list[str] | None = None) -> int:
         meant = model_version.from_arguments(options, values, client)
         print("\n".join(promote(values, meant.version, meant.folder, client)))
         if options.commit:
-            print(commit(values, read(values, meant.version, meant.folder), meant.job))
+            said = commit(values, read(values, meant.version, meant.folder), meant.job)
+            print(terminal.wrapped(said, "  ", ""))
     return 0
 
 
