@@ -6,8 +6,8 @@
 #   VENV     where the Python environment is (default .venv); PYTHON makes it (default the first one from 3.11 to 3.13)
 #   TORCH    the index of PyTorch's builds (default on Linux without a GPU: its CPU ones), or pip for pip's own
 SWITCHES := ENV BACKEND SET AZ VENV PYTHON OFFLINE OUTPUT JUNIT KEEP DATASET FILE AGAIN WAIT NAME ROW WATCH VERSION \
-            JOBS LEVELS TARGET PREFLIGHT PROMOTION CLEAR ONLY FULL UPGRADE ROWS ROW_BYTES TORCH FROM
-YES_OR_NO := OFFLINE KEEP AGAIN WAIT WATCH CLEAR FULL UPGRADE
+            JOBS LEVELS TARGET PREFLIGHT PROMOTION COMMIT CLEAR ONLY FULL UPGRADE ROWS ROW_BYTES TORCH FROM
+YES_OR_NO := OFFLINE KEEP AGAIN WAIT WATCH CLEAR FULL UPGRADE COMMIT
 
 # They come from the command line alone, and as text: what a shell exports by the same name changes nothing, and neither
 # make nor a shell reads anything into their values.
@@ -33,7 +33,7 @@ $(foreach word,$(filter-out -%,$(of_shell)),$(if $(findstring =,$(word)),\
 $(error $(word): your shell exports it in MAKEFLAGS, and switches come from the command line alone: unset MAKEFLAGS)))
 endif
 $(foreach name,$(YES_OR_NO),$(if $(filter-out 0 1,$($(name))),$(error $(name)=$($(name)): allowed are 1 and 0)))
-$(foreach name,$(filter-out WAIT,$(YES_OR_NO)),$(if $(filter 0,$($(name))),$(eval override $(name) :=)))
+$(foreach name,$(filter-out WAIT COMMIT,$(YES_OR_NO)),$(if $(filter 0,$($(name))),$(eval override $(name) :=)))
 $(foreach flag,e i t,$(if $(findstring $(flag),$(filter-out -%,$(firstword $(MAKEFLAGS)))),\
 $(error make -$(flag) (or MAKEFLAGS) lets a failure, or what your shell exports, go by unseen: call make without it)))
 
@@ -51,7 +51,7 @@ usual_backend    := $(if $(filter demo,$(ENV)),local,azure)
 override BACKEND := $(or $(BACKEND),$(usual_backend))
 override VENV    := $(or $(VENV),.venv)
 
-ENVIRONMENTS := $(basename $(notdir $(filter-out %.lock.yaml,$(wildcard environments/*.yaml))))
+ENVIRONMENTS := $(basename $(notdir $(filter-out %.lock.yaml %.data.yaml,$(wildcard environments/*.yaml))))
 $(if $(ENVIRONMENTS),,$(error there is no environments/ here: call make in the project's folder, or make -C <that folder>))
 ifneq ($(MAKECMDGOALS),new)
 ifneq ($(ENV),$(firstword $(filter $(subst %,\%,$(ENV)),$(ENVIRONMENTS))))
@@ -81,6 +81,9 @@ online := $(PY) -m scripts.local run $(VALUES) --
 begin  := --begin '$(PY) -m scripts.local up'
 READY  := $(INSTALLED_local)
 DATA_FALLBACK := --fallback scripts/catalog/demo
+# A version counts in its own workspace: what is promoted here is committed on request, what Azure has is stood in for.
+COMMITS  := $(if $(filter 1,$(COMMIT)),--commit)
+STAND_IN := --stand-in
 else ifeq ($(BACKEND),azure)
 override AZ := $(or $(AZ),az)
 export AZUREML_CHAIN_COSTS :=
@@ -88,6 +91,8 @@ online :=
 begin  :=
 READY  := $(INSTALLED_core) real-workspace
 DATA_FALLBACK :=
+COMMITS  := $(if $(filter 0,$(COMMIT)),,--commit)
+STAND_IN :=
 else
 $(error BACKEND=$(BACKEND): allowed are azure and local)
 endif
@@ -109,7 +114,7 @@ whole       = $(PY) -m scripts.chain.whole $(begin) $(if $(KEEP),--keep)
 # PREFLIGHT=warn goes on in spite of a failure, and the record in the state says so.
 gate        = $(online) $(PY) -m scripts.preflight $(VALUES) --az $(call quote,$(AZ)) --brief \
               --record $(RUN)/preflight.json $(if $(filter warn,$(PREFLIGHT)),--warn)
-promoted    = $(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN) --check $(if $(filter warn,$(PROMOTION)),--warn)
+promoted    = $(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN) --check $(STAND_IN) $(if $(filter warn,$(PROMOTION)),--warn)
 
 # Goals follow each other: with -k, too, none is begun after one that failed.
 follow = $(if $(word 2,$(1)),$(eval $(word 2,$(1)): | $(word 1,$(1)))$(call follow,$(wordlist 2,$(words $(1)),$(1))))
@@ -174,7 +179,7 @@ compute: $(READY)  ## Create the GPU cluster if it is not there, or Failed
 	@$(chain) compute
 
 finetune: $(READY)  ## Submit the job (or go on with it) and wait for it; AGAIN=1 runs it anew, WAIT=0 only submits
-	@$(watch) $(gate) --then $(step) finetune $(if $(AGAIN),--again) $(if $(filter 0,$(WAIT)),--no-wait)
+	@$(watch) $(gate) --then $(step) finetune $(if $(AGAIN),--again) $(if $(DATASET),--other-data) $(if $(filter 0,$(WAIT)),--no-wait)
 
 await: $(READY)  ## Wait for the job that was submitted, and check that it Completed (NAME=<job> of another machine)
 	@$(chain) await $(if $(NAME),--name=$(call quote,$(NAME)))
@@ -186,7 +191,7 @@ register: $(READY)  ## Register the trained model; the service counts the versio
 	@$(watch) $(online) $(PY) -m scripts.trained $(VALUES) --folder $(RUN) --then $(step) register
 
 deploy: $(READY)  ## Create or update endpoint and deployment, and give it all traffic (billed until undeploy)
-	@$(watch) $(gate) --then $(promoted) --then $(step) deploy
+	@$(watch) $(gate) --then $(promoted) --then $(step) deploy $(STAND_IN)
 
 invoke: $(READY) $(if $(IN_PIPELINE),data-report)  ## Ask a held-out question and print the answer beside the true one (ROW=<number>)
 	@$(watch) $(online) $(PY) -m scripts.invoke $(VALUES) --row=$(call quote,$(or $(ROW),0)) $(RUNS) $(AZ_OF_RUN)
@@ -205,8 +210,8 @@ compare: $(READY) $(INSTALLED_observe)  ## Jobs side by side, with the parameter
 evaluate: $(READY) $(INSTALLED_local)  ## Base against tuned on held-out conversations, with intervals and a report
 	@$(watch) $(online) $(PY) -m scripts.evaluate $(VALUES) --folder $(RUN)
 
-promote: $(READY)  ## Mark the model version as promoted if its evaluation meets evaluation.require
-	@$(watch) $(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN)
+promote: $(READY)  ## Let the model version through if its evaluation meets evaluation.require, and write it into the lock (COMMIT=0 or 1)
+	@$(watch) $(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN) $(COMMITS)
 
 chat: $(READY) $(INSTALLED_observe)  ## Chat with the deployment in the terminal
 	@$(watch) $(online) $(PY) -m scripts.chat $(VALUES)

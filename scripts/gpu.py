@@ -156,8 +156,8 @@ def run(arguments: list[str] | None = None) -> int:
         )
     else:
         print("\n\n".join(as_text(context, role, each) for role, each in found.items()))
-        if context.prepared.fallback:
-            print(f"\nHours and cost are for the rows of {context.prepared.fallback}, not your own.")
+        if context.data_from:
+            print(f"\n{terminal.wrapped(f'Hours and cost are {context.data_from}.')}")
         if "train" not in context.data:
             print(f"\nHours and cost of a run need the data: {context.make('data')}")
     return FAILED if any(all(each.reason for each in each_role) for each_role in found.values()) else 0

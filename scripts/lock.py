@@ -2,7 +2,8 @@
 
 It writes environments/<env>.lock.yaml: the model's exact version, lists and dates, the component's version and typed
 interface, and the sizes that the values choose, each with the day it was seen. Rendering then reads the lock and never
-the network. `--check` changes nothing and reports what is newer; exit 1 if anything is.
+the network. The model version that `make promote` let through stays. `--check` changes nothing and reports what is
+newer; exit 1 if anything is.
 """
 
 from __future__ import annotations
@@ -20,21 +21,16 @@ from scripts.azure.catalog import plain
 from scripts.azure.chat_models import Model
 from scripts.azure.component import COMPONENT
 from scripts.azure.live import Live
-from scripts.azure.lock_file import lock_path
+from scripts.azure.lock_file import lock_path, to_text
 from scripts.azure.machine_sizes import PinnedPrice, Size
 from scripts.errors import FAILED, MISSING, CouldNotAskError, UserError, main, suggest
 from scripts.estimate.run import SIZE_KEYS
 from scripts.files import ROOT
 from scripts.files import read as read_file
 from scripts.files import write as write_file
-from scripts.strict_yaml import read_yaml, scalar
+from scripts.strict_yaml import read_yaml
 from scripts.targets import command
 from scripts.values.read import Values, from_arguments, parser_of
-
-HEAD = (
-    "# What the live registry and workspace said, pinned by make lock ENV={environment}; do not edit. Rendering and "
-    "preflight read\n# it instead of the network. make lock-check reports what is newer.\n"
-)
 
 
 def pin(
@@ -98,24 +94,6 @@ def _size(values: Values, live: Live, key: str, name: str, notes: list[str]) -> 
     return dataclasses.replace(known, **{each: value for each in told if (value := getattr(offered, each))})
 
 
-def to_text(lock: dict[str, Any], environment: str) -> str:
-    """Returns the lock as YAML: the same content, the same bytes."""
-    import yaml
-
-    class Dumper(yaml.SafeDumper):
-        """Quotes text that a reader of YAML 1.2 would take for a number, such as 5e-6."""
-
-        def ignore_aliases(self, data: Any) -> bool:
-            return True
-
-    def text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=None if scalar(value) == value else "'")
-
-    Dumper.add_representer(str, text)
-    body = yaml.dump(lock, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=False)
-    return HEAD.format(environment=environment) + body
-
-
 def differences(old: Any, new: Any, path: str = "") -> Iterator[str]:
     """Yields `path: old -> new` for everything that differs, the days on which it was seen aside."""
     if isinstance(old, dict) and isinstance(new, dict):
@@ -148,20 +126,23 @@ def write(values: Values, live: Live, today: datetime.date, prices: str, check: 
     name = path.relative_to(root).as_posix()
     try:
         old = read_yaml(path, name=name)[0] if path.exists() else {}
-    except UserError:  # what cannot be read is written anew
+    except UserError as error:  # what cannot be read is written anew
         if check:
             raise
+        print(f"note: {error}; written anew, without a promotion that stood there: git has it", file=sys.stderr)
         old = {}
-    if check and not old:
+    kept = {"promoted": old["promoted"]} if "promoted" in old else {}
+    if check and old == kept:
         raise UserError(f"{name}: not there yet; {command('lock', values.environment)} writes it", MISSING)
     try:
         lock, notes = pin(values, live, today, prices)
     except CouldNotAskError as error:
         raise CouldNotAskError(f"{error}; a rehearsal needs no account: add BACKEND=local") from None
+    lock |= kept
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     changed = list(differences(old, lock))
-    for line in changed if old else ():
+    for line in changed if old != kept else ():
         print(line)
     if check:
         print(

@@ -35,6 +35,8 @@ def create(environment: str, origin: str, root: Path = ROOT) -> list[Path]:
     try:
         for target, source in sources.items():
             text = files.read_text(source, f"restore it, or take another environment: FROM={DEFAULT}")
+            if text and source.name.endswith(".lock.yaml"):
+                text = _unpromoted(text)
             if text is not None:
                 files.write(target, renamed(text, origin, environment))
                 written.append(target)
@@ -66,6 +68,12 @@ def refuse(environment: str, root: Path = ROOT) -> None:
             "name",
             USAGE,
         )
+
+
+def _unpromoted(text: str) -> str | None:
+    """Returns a lock without the model version that was promoted, the other environment's; None where that is all."""
+    left = re.sub(r"(?m)^promoted:\n(?: .*\n?)*", "", text)
+    return left if re.search(r"(?m)^[^#\s]", left) else None
 
 
 def renamed(text: str, origin: str, environment: str) -> str:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from scripts import terminal
-from scripts.azure import lock_file
 from scripts.azure.component import SPLITS
 from scripts.errors import FAILED, MISSING, UserError, main
 from scripts.files import ROOT
 from scripts.files import write as write_file
 from scripts.targets import command
+from scripts.values import data_facts
 from scripts.values import facts as facts_module
 from scripts.values import names as names_module
 from scripts.values import parameters as parameters_module
@@ -33,8 +34,11 @@ _WITHOUT_NOTICE = ("finetune_config.json", "settings.json")  # JSON has no comme
 PREPARE = "prepare"  # folder of the templates for data that is prepared by a step of the pipeline
 
 
-def render(values: Values, root: Path = ROOT) -> dict[str, str]:
-    """Returns the rendered files of an environment: path relative to the project -> text."""
+def render(values: Values, root: Path = ROOT, names_data: bool = True) -> dict[str, str]:
+    """Returns the rendered files of an environment: path relative to the project -> text.
+
+    Without `names_data` the job leaves its data to be bound, whatever data facts there are.
+    """
     import jinja2
 
     engine = jinja2.Environment(
@@ -45,7 +49,7 @@ def render(values: Values, root: Path = ROOT) -> dict[str, str]:
         undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True, finalize=to_yaml,
     )  # fmt: skip
     engine.filters["bare"] = bare
-    given = context(values, root)
+    given = context(values, root, names_data)
     files = {}
     for path in sorted((root / "templates").glob("*/**/*.yml.j2")):
         template = path.relative_to(root / "templates")
@@ -95,12 +99,13 @@ def _json(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
-def context(values: Values, root: Path = ROOT) -> dict[str, Any]:
+def context(values: Values, root: Path = ROOT, names_data: bool = True) -> dict[str, Any]:
     """Returns what the templates may use: values, names, parameters, and the few sentences made from them."""
     facts = facts_module.load(values, root)
     parameters = parameters_module.resolve(values, facts)
     names = names_module.build(values, facts, parameters)
     data, model, environment = values.data["dataset"], values.data["model"], values.environment
+    prepared = data_facts.current(values, root) if names_data else None
     size = facts.size(values.data["compute"]["size"])
     return {
         "notice": bare(NOTICE.format(environment=environment)),
@@ -115,8 +120,13 @@ def context(values: Values, root: Path = ROOT) -> dict[str, Any]:
         "description": f"Fine-tune {model['name']} on {data['percent']} % of {data['source']}",
         "data": {
             **{split: f"../../data/{environment}/{split}.jsonl" for split in SPLITS},
+            "assets": {split: f"azureml:{names.data}-{split}:{prepared.version}" for split in SPLITS}
+            if prepared
+            else {},
+            "facts": data_facts.file_name(environment),
             "description": f"{data['percent']} % of {data['source']} as conversations",
         },
+        "promoted": names_module.promoted(facts, names),
         "in_pipeline": in_pipeline(values),
         "preparation_compute": f"azureml:{values.data['compute']['preparation']['name']}",
         "raw": raw_input(data["source"]),
@@ -156,8 +166,14 @@ def stale(files: dict[str, str], environment: str, root: Path = ROOT) -> list[st
 
 
 def lag(values: Values, root: Path = ROOT) -> str:
-    """Returns a sentence where the rendered files are not what the values give, an empty text where they are."""
+    """Returns a sentence where the rendered files are not what the values give, an empty text where they are.
+
+    A job that names no data yet is right as well, facts or not: what is prepared is bound to it.
+    """
     paths = stale(render(values, root), values.environment, root)
+    if paths:
+        unbound = stale(render(values, root, names_data=False), values.environment, root)
+        paths = [path for path in paths if path in unbound]
     if not paths:
         return ""
     others = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
@@ -226,11 +242,30 @@ def run(arguments: list[str] | None = None) -> int:
 def _check(values: Values) -> int:
     files = render(values)
     paths = stale(files, values.environment)
+    for sentence in not_named(values, facts_module.load(values)):
+        print(f"note: {sentence}", file=sys.stderr)
     if not paths:
         return 0
     print(difference(files, paths), end="")
     print(f"error: {', '.join(paths)}: stale; run {command('render', values.environment)} and commit", file=sys.stderr)
     return FAILED
+
+
+def not_named(values: Values, facts: facts_module.Facts, root: Path = ROOT) -> Iterator[str]:
+    """Yields what was committed and is named nowhere, since it is not of these values."""
+    environment = values.environment
+    prepared = None if in_pipeline(values) else data_facts.read(environment, root)
+    if prepared and not prepared.is_of(values):
+        yield (
+            f"{data_facts.file_name(environment)}: is of other values, so the job names no data; "
+            f"{command('data', environment)} writes it anew"
+        )
+    names = names_module.build(values, facts, parameters_module.resolve(values, facts))
+    if facts.promoted and not names_module.promoted(facts, names):
+        yield (
+            f"environments/{environment}.lock.yaml: the model that was promoted is {facts.promoted.model}, not "
+            f"{names.model}, so the deployment names no version; {command('promote', environment)} lets one through"
+        )
 
 
 def _render(values: Values) -> int:
@@ -242,9 +277,10 @@ def _render(values: Values) -> int:
         for sentence in parameters_module.disagreements(values, facts):
             print(terminal.wrapped(f"note: {sentence}", "  ", ""))
     if facts.origin == "catalog":
-        locked = lock_file.lock_path(environment, ROOT).exists()
-        lack = "its lock pins another model" if locked else "no lock"
+        lack = "its lock pins another model" if facts.lock else "no lock"
         print(terminal.wrapped(f"{environment}: {lack}; {command('lock', environment)} pins today's facts", "  ", ""))
+    for sentence in not_named(values, facts):
+        print(terminal.wrapped(f"note: {sentence}", "  ", ""))
     done = f"rendered {', '.join(changed)}" if changed else f"{len(files)} files are up to date"
     print(terminal.wrapped(f"{environment}: {done}", "  ", ""))
     return 0

@@ -13,7 +13,7 @@ _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or 
 
 
 def shaped(kind: type[T], data: Any, foreign: bool = False) -> T:
-    """Returns data as `kind`: a dataclass, str, int, float, bool, list[…], dict[str, …], `… | None`, any depth.
+    """Returns data as `kind`: a dataclass, str, int, float, bool, list[…], tuple[…, ...], dict[str, …], `… | None`.
 
     A `ValueError` names the first key that is missing, unknown, or holds another type. `foreign`: another program
     writes the file, and keys that are unknown here are its own.
@@ -29,8 +29,9 @@ def _shaped(kind: Any, data: Any, at: str, foreign: bool) -> Any:
         return None if data is None else _shaped(inner[0], data, at, foreign)
     if dataclasses.is_dataclass(kind):
         return _record(kind, _of(dict, data, at), at, foreign)
-    if origin is list:
-        return [_shaped(inner[0], each, f"{at}[{number}]", foreign) for number, each in enumerate(_of(list, data, at))]
+    if origin in (list, tuple):
+        each_of = enumerate(_of(list, data, at))
+        return origin(_shaped(inner[0], each, f"{at}[{number}]", foreign) for number, each in each_of)
     if origin is dict:
         return {key: _shaped(inner[1], each, _below(at, key), foreign) for key, each in _of(dict, data, at).items()}
     return _of(kind, data, at)

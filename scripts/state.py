@@ -128,18 +128,28 @@ def model_version(folder: Path, environment: str) -> tuple[str, str]:
 
 def data_version(environment: str, root: Path = ROOT) -> str:
     """Returns the version of the prepared data, from its manifest."""
-    path = root / "data" / environment / "manifest.json"
-    todo = f"{command('data', environment)} makes it"
-    text = read_text(path, f"{todo} anew", f"data/{environment}/manifest.json")
-    if text is None:
+    found = prepared(environment, root)
+    if found is None:
+        todo = f"{command('data', environment)} makes it"
         raise UserError(f"data/{environment}/manifest.json: not there yet; {todo}", MISSING)
+    return found[0]
+
+
+def prepared(environment: str, root: Path = ROOT) -> tuple[str, bool] | None:
+    """Returns the version of the prepared data and whether they only stand in for the values' own; None without any."""
+    path = root / "data" / environment / "manifest.json"
+    todo = f"{command('data', environment)} makes it anew"
+    text = read_text(path, todo, f"data/{environment}/manifest.json")
+    if text is None:
+        return None
     try:
-        version = json.loads(text)["version"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        version = None
+        manifest = json.loads(text)
+        version, stands_in = manifest["version"], bool(manifest.get("fallback"))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        version, stands_in = None, False
     if not isinstance(version, str) or not re.fullmatch(r"[\w.-]{1,64}", version, re.ASCII):
-        raise UserError(f"data/{environment}/manifest.json: holds no version; {todo} anew")
-    return version
+        raise UserError(f"data/{environment}/manifest.json: holds no version; {todo}")
+    return version, stands_in
 
 
 def run(arguments: list[str] | None = None) -> int:

@@ -8,10 +8,43 @@ from typing import Any
 import yaml
 
 from scripts.errors import UserError
+from scripts.strict_yaml import Loader
 
 # Text that YAML 1.1 and 1.2 readers alike take for what it is, without quotes.
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./\-]*(?::[A-Za-z0-9_./\-]+)*")
 _WORDS_OF_YAML = frozenset("y n yes no on off true false null".split())
+
+
+class Row(list[int]):
+    """Numbers that a file has in lines, not each in one of its own."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes text that a reader of YAML 1.2 would take for a number, such as 5e-6."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
+    tag = "tag:yaml.org,2002:str"
+    plain = Loader("").resolve(yaml.ScalarNode, value, (True, False)) == tag  # type: ignore[no-untyped-call]
+    return dumper.represent_scalar(tag, value, style=None if plain else "'")
+
+
+def _row(dumper: yaml.SafeDumper, value: Row) -> yaml.Node:
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=True)
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.add_representer(Row, _row)
+
+
+def document(data: dict[str, Any]) -> str:
+    """Returns data as a file that this project writes for itself: the same content, the same bytes."""
+    return str(
+        yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120, default_flow_style=False)
+    )
 
 
 class Bare(str):

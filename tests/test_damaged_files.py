@@ -31,10 +31,12 @@ from scripts.local.core.home import Credentials, Home, Record, credentials
 from scripts.local.core.store import Store
 from scripts.local.engine.job_folder import Job
 from scripts.local.jobs import job_run, runner
+from scripts.values import data_facts
 from scripts.values import read as values
 from tests.azure.test_azure_lock_file import LOCK
 from tests.damage import PLACES, mutated
 from tests.evaluate.test_evaluate_evaluation import made
+from tests.values.test_values_data_facts import FACTS
 
 MEANT = dataclasses.asdict(Credentials("t", "c", "s" * 32, "o", "f" * 32))
 JOB = {"name": "j", "inputs": {"train_file_path": "x"}, "outputs": {"o": "/x"}, "settings": {"max_steps": 2},
@@ -132,6 +134,8 @@ FILES = {
     "the data's version": Kept("data-version", "0123456789ab\n", one("data-version")),
     "the model's version": Kept("model-version", "3 dev-0123456789-1\n", lambda it: state.model_version(it, "dev")),
     "the lock": Kept("environments/dev.lock.yaml", LOCK, lambda it: lock_file.read("dev", it), "yaml"),
+    "data facts": Kept("environments/dev.data.yaml", data_facts.to_text(FACTS, "dev"),
+                       lambda it: data_facts.read("dev", it), "yaml"),
     "values": Kept("environments/dev.yaml", "azure:\n  workspace: team\n", lambda it: values.load("dev", root=it),
                    "yaml"),
     "rendered YAML": Kept("pipelines/dev/compute.yml", "name: gpu\nsize: x\n", rendered, "yaml"),

@@ -11,15 +11,16 @@ import pytest
 
 from scripts import gpu
 from scripts.preflight import context
+from scripts.values.data_facts import Split
 from scripts.values.read import load
 
 TODAY = datetime.date(2026, 11, 23)
-SPLIT = context.Split(2000, 2_000_000, 3000, tuple(range(0, 3001, 30)), "exact")
+SPLIT = Split(2000, 2_000_000, 3000, tuple(range(0, 3001, 30)), "exact")
 
 
 def made(env: str, *sets: str) -> context.Context:
     built = context.build(load(env, sets, check=False), today=TODAY)
-    return dataclasses.replace(built, data={"train": SPLIT, "validation": SPLIT, "test": SPLIT})
+    return dataclasses.replace(built, data={"train": SPLIT, "validation": SPLIT, "test": SPLIT}, data_from="")
 
 
 def test_training_sizes_are_the_listed_alive_and_large_enough_ones_cheapest_first() -> None:

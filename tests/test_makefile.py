@@ -57,6 +57,22 @@ def test_what_is_deleted_is_confirmed_beforehand():
     assert all("--yes" in line for line in deletes)
 
 
+@pytest.mark.parametrize(("words", "option", "given"), [
+    ("promote BACKEND=azure", "--commit", True),
+    ("promote BACKEND=azure COMMIT=0", "--commit", False),
+    ("promote BACKEND=local", "--commit", False),  # a version's number there is none of Azure's
+    ("promote BACKEND=local COMMIT=1", "--commit", True),
+    ("deploy BACKEND=azure", "--stand-in", False),
+    ("deploy BACKEND=local", "--stand-in", True),
+    ("finetune BACKEND=azure", "--other-data", False),
+    ("finetune BACKEND=azure DATASET=my.jsonl", "--other-data", True),
+])  # fmt: skip
+def test_what_depends_on_the_backend_is_an_option(words, option, given):
+    command = ["make", "-n", "--no-print-directory", "ENV=prod", *words.split()]
+    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert (f" {option}" in shown) == given
+
+
 def test_the_constraints_can_be_written_after_a_pin_was_changed():
     """What is installed meets the old ones: nobody could write new ones if it had to be installed anew before."""
     rule = re.search(r"^constraints:(.*?)##", MAKEFILE, re.M)

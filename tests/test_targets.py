@@ -16,7 +16,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.M)) | {"data-report"}
 # They take no ENV; and what stands in a committed file is the same wherever it was made.
 PLAIN = {"demo", "new", "docs", "local-up", "local-down", "local-status", "local-fault"}
-COMMITTED = ("Rendered by make render from", "pinned by make lock ENV=")
+COMMITTED = ("Rendered by make render from", "pinned by make lock ENV=", "What make data ENV=")
 
 
 def texts(path: Path) -> list[str]:

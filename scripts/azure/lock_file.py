@@ -23,6 +23,25 @@ from scripts.errors import UserError
 from scripts.files import refuse
 from scripts.strict_yaml import read_yaml
 from scripts.targets import command
+from scripts.yaml_quoting import document
+
+HEAD = (
+    "# What the live registry and workspace said, pinned by make lock ENV={environment}, and the model version that "
+    "make promote\n# let through; do not edit. Rendering and preflight read it instead of the network. make lock-check "
+    "reports what is newer.\n"
+)
+
+
+@dataclass(frozen=True)
+class Promoted:
+    """The model version that `make promote` let through, and why: the required `measures` of both models."""
+
+    model: str
+    version: str
+    job: str
+    evaluation: str  # its fingerprint, which the version's tag has, too
+    data_version: str
+    measures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -33,7 +52,13 @@ class Lock:
     model: Model | None = None
     component: Component | None = None
     sizes: Mapping[str, Size] = field(default_factory=dict)
+    promoted: Promoted | None = None
     lines: Mapping[str, int] = field(default_factory=dict, compare=False)
+
+
+def to_text(lock: Mapping[str, Any], environment: str) -> str:
+    """Returns the lock as YAML: the same content, the same bytes."""
+    return HEAD.format(environment=environment) + document(dict(lock))
 
 
 def lock_path(environment: str, root: Path) -> Path:
@@ -66,6 +91,7 @@ def typed(content: Mapping[str, Any]) -> Lock:
         model=chat_models.read(content["model"]) if "model" in content else None,
         component=component.read(content["component"]) if "component" in content else None,
         sizes={name.lower(): machine_sizes.read(size) for name, size in sizes.items()},
+        promoted=Promoted(**content["promoted"]) if "promoted" in content else None,
     )
 
 
@@ -87,10 +113,12 @@ def _verify(lock: dict[str, Any], environment: str, lines: dict[str, int]) -> No
         path.append(next(name for name in error.validator_value if name not in found))
         found, rule = None, rule["properties"][path[-1]]
     key = ".".join(path)
+    todo = f"{command('lock', environment)} writes it anew"
+    if path[:1] == ["promoted"]:
+        todo = f"restore it from git, or delete the section: {command('promote', environment)} writes it anew"
     raise UserError(
         f"environments/{environment}.lock.yaml{f':{lines[key]}' if key in lines else ''}: {key}: expected "
-        f"{rule.get('description', 'a mapping')}, found {'nothing' if found is None else f'{found!r:.60}'}; "
-        f"{command('lock', environment)} writes it anew"
+        f"{rule.get('description', 'a mapping')}, found {'nothing' if found is None else f'{found!r:.60}'}; {todo}"
     )
 
 

@@ -26,7 +26,7 @@ CHANGES: dict[str, Callable[[Run], None]] = {  # one run at a time
 # YAML, which names what was deployed; only who sets something for it means another.
 RUNS_YAML = ("data", "compute", "finetune", "register", "deploy")
 WAITS: dict[str, Callable[[Run, argparse.Namespace], None]] = {  # for hours, in which others may run
-    "finetune": lambda run, options: job.finetune(run, options.again, not options.no_wait),
+    "finetune": lambda run, options: job.finetune(run, options.again, not options.no_wait, options.other_data),
     "await": lambda run, options: job.wait(run, options.name),
     "cancel": lambda run, options: job.cancel(run, options.name),
     "report": lambda run, options: data.fetch_report(run),
@@ -41,6 +41,9 @@ def run(arguments: list[str] | None = None) -> int:
     add_run_arguments(parser)
     parser.add_argument("--again", action="store_true", help="finetune: a new attempt even if the last one went well")
     parser.add_argument("--no-wait", action="store_true", help="finetune: only submit the job")
+    parser.add_argument(
+        "--other-data", action="store_true", help="finetune: on what was prepared, whatever the YAML names"
+    )
     parser.add_argument("--name", default="", help="await, cancel: the job, instead of the one that the state names")
     options = parser.parse_args(arguments)
     made = run_of(options)
@@ -58,6 +61,8 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds what every program that drives az for a run has to be told."""
     parser.add_argument("--folder", type=Path, required=True, help="the run's state, for example .runs/dev/azure")
     parser.add_argument("--az", type=words, default=["az"], help="the program that answers to az")
+    parser.add_argument("--stand-in", action="store_true",
+                        help="deploy: the run's own model where the workspace lacks the promoted one")  # fmt: skip
 
 
 def words(text: str) -> list[str]:
@@ -75,7 +80,7 @@ def run_of(options: argparse.Namespace) -> Run:
     """Returns the run that the arguments describe."""
     values = from_arguments(options)
     az = Az(options.az, shlex.split(workspace.options(values)))
-    return Run(az, values, options.folder)
+    return Run(az, values, options.folder, stand_in=options.stand_in)
 
 
 if __name__ == "__main__":

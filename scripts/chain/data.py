@@ -1,4 +1,4 @@
-"""The data assets: each split registered once under the version that its content has; and a pipeline's data report."""
+"""The data assets: each split registered once under the version of its content, and which of them the job trains on."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import shutil
 
 from scripts import state
 from scripts.chain.run import Run, say
-from scripts.errors import FAILED, UserError
+from scripts.errors import FAILED, MISSING, UserError
 
 FILE = ("pipelines", "data.yml")
+JOB = ("pipelines", "finetune.yml")
 SPLITS = ("train", "validation", "test")
 REPORT = "data_report"  # the output of the preparing step
 IN_PIPELINE = "in-pipeline"
@@ -42,6 +43,42 @@ def _register(run: Run, split: str, name: str, version: str) -> None:
 
 def _is_there(run: Run, name: str, version: str) -> bool:
     return run.az.ask(f"data asset {name}:{version}", "data", "show", "-n", name, "-v", version) is not None
+
+
+def named(run: Run) -> str:
+    """Returns the version of the data that the rendered job names, an empty text where it leaves them to be bound."""
+    inputs = run.document(*JOB).get("inputs") or {}
+    path = str((inputs.get("train_file_path") or {}).get("path") or "")
+    return path.rpartition(":")[2] if path.startswith("azureml:") else ""
+
+
+def settle(run: Run, other_data: bool = False) -> None:
+    """Has the state say which data the job trains on: those that its YAML names, else those that were registered.
+
+    Others are not trained on instead of what was reviewed, unless they stand in, as in a rehearsal, or are asked for.
+    """
+    version, kept = named(run), state.kept(run.folder, "data-version")
+    if not version:
+        return
+    file, here = run.file(*JOB).relative_to(run.root), state.prepared(run.environment, run.root)
+    if here and here[0] == kept != version and (here[1] or other_data):
+        say(f"{file} names data version {version}; the job trains on {kept}, which takes its place")
+        return
+    if here and here != (version, False) and not here[1]:
+        raise UserError(
+            f"{file}: names data version {version}, and data/{run.environment} holds {here[0]}, which was not "
+            f"reviewed; {run.make('data')} prepares what the values say, {run.make('render')} names what that gave; or "
+            f"name the other source again: {run.make('finetune')} DATASET=<source>"
+        )
+    if kept != version:
+        name = f"{run.name(*FILE)}-{SPLITS[0]}"
+        if not _is_there(run, name, version):
+            raise UserError(
+                f"{file}: names data asset {name}:{version}, which the workspace does not have; {run.make('data')} "
+                "prepares and registers it",
+                MISSING,
+            )
+        state.write(run.folder, "data-version", version)
 
 
 def fetch_report(run: Run) -> None:

@@ -23,7 +23,7 @@ READ = r"does not have permissions for \S*environments/read"  # the same, of the
 
 def deploy(run: Run) -> None:
     """Makes sure of endpoint and deployment, in this order, and gives the deployment all traffic."""
-    version = model.confirmed(run)
+    version = model.chosen(run)
     endpoint.ensure(run)
     ensure(run, version)
     name, on = run.name(*FILE), endpoint.name_of(run)
@@ -42,7 +42,8 @@ def ensure(run: Run, version: str) -> None:
     created again. A deployment that was good once is only updated, whatever became of a later update.
     """
     name, on = run.name(*FILE), endpoint.name_of(run)
-    words = ("-f", str(run.file(*FILE)), "--set", f"model=azureml:{version}", "-o", "none")
+    bound = () if version == model.named(run) else ("--set", f"model=azureml:{version}")
+    words = ("-f", str(run.file(*FILE)), *bound, "-o", "none")
     handled: set[str] = set()
     while True:
         state = endpoint.deployments(run, on).get(name)

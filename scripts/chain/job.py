@@ -26,16 +26,17 @@ _STAMP = re.compile(r"[\d:]{8} ")
 _DEPTH = 2  # the pipeline's steps, and those of the component in it
 
 
-def finetune(run: Run, again: bool = False, waits: bool = True) -> None:
+def finetune(run: Run, again: bool = False, waits: bool = True, other_data: bool = False) -> None:
     """Submits the job or finds it submitted, and waits for it; nobody else has to wait meanwhile."""
     with alone(run.folder, run.make("finetune")):
-        submit(run, again, waits)
+        submit(run, again, waits, other_data)
     if waits:
         wait(run)
 
 
-def submit(run: Run, again: bool = False, waits: bool = False) -> None:
+def submit(run: Run, again: bool = False, waits: bool = False, other_data: bool = False) -> None:
     """Submits the job, or finds it submitted: its name is made beforehand, from what it runs."""
+    data.settle(run, other_data)
     while True:
         job = state.job_name(run.folder, run.environment, again, run.root)
         status = _status(run, job)
@@ -159,11 +160,13 @@ def _adopt(run: Run, job: str) -> None:
 
 
 def _bindings(run: Run) -> list[str]:
-    """Returns the --set that binds the inputs to the registered data; nothing where a step prepares the data."""
+    """Returns the --set that binds the inputs to the registered data; nothing where the YAML says where they are."""
     if run.in_pipeline:
         return []
     name = run.name(*data.FILE)
     version = state.read(run.folder, "data-version", f"{run.make('data')} prepares the data")
+    if version == data.named(run):
+        return []
     return ["--set", *(f"inputs.{split}_file_path.path=azureml:{name}-{split}:{version}" for split in data.SPLITS)]
 
 

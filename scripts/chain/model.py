@@ -6,10 +6,12 @@ import json
 from typing import Any
 
 from scripts import state
+from scripts.azure import lock_file
 from scripts.chain.run import Run, refused, say
 from scripts.errors import MISSING, CouldNotAskError, UserError
 
 FILE = ("pipelines", "model.yml")
+DEPLOYMENT = ("endpoints", "deployment.yml")
 OUTPUT = "trained_model"
 # To the short form of a path, seen for an output that was there all the same; the place itself was taken.
 NOTHING_FOUND = "NoMatchingArtifactsFoundFromJob"
@@ -68,6 +70,39 @@ def confirmed(run: Run) -> str:
     if latest != job:
         say(f"note: model {name}:{held} is of job {job}; the newest job {latest} is not registered")
     return f"{name}:{held}"
+
+
+def named(run: Run) -> str:
+    """Returns `name:version` of the model that the rendered deployment names, an empty text where it names none."""
+    return str(run.document(*DEPLOYMENT).get("model") or "").removeprefix("azureml:")
+
+
+def chosen(run: Run) -> str:
+    """Returns `name:version` of the model to deploy: the promoted one that the YAML names, else the state's.
+
+    A run that may stand in takes its own where the workspace does not have what was promoted.
+    """
+    reference = named(run)
+    if not reference:
+        return confirmed(run)
+    file, (name, _, version) = run.file(*DEPLOYMENT).relative_to(run.root), reference.partition(":")
+    lock = lock_file.read(run.environment, run.root)
+    evaluation = lock.promoted.evaluation if lock and lock.promoted else ""
+    found = run.az.ask(f"model {reference}", "model", "show", "-n", name, "-v", version)
+    if run.stand_in and (found is None or (found.get("tags") or {}).get("promoted") != evaluation):
+        own = confirmed(run)
+        say(f"{file} names model {reference}, which was not promoted in this workspace; {own} stands in for it")
+        return own
+    if found is None:
+        raise UserError(
+            f"{file}: names model {reference}, which the workspace does not have; {run.make('promote')} lets another "
+            "version through, or revert the commit that promoted this one",
+            MISSING,
+        )
+    kept = state.kept(run.folder, "model-version").partition(" ")[0]
+    if kept and kept != version:
+        say(f"{file} names model {reference}, which is deployed; version {kept} of the state is not")
+    return reference
 
 
 def _create(run: Run, name: str, job: str) -> str:

@@ -28,6 +28,7 @@ class Run:
     values: Values
     folder: Path
     root: Path = ROOT
+    stand_in: bool = False  # for a promoted model that the workspace does not have, as in a rehearsal
 
     @property
     def environment(self) -> str:

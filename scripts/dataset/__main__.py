@@ -54,7 +54,7 @@ def command_line(words: Sequence[str]) -> int:
 
 
 def _prepare(arguments: argparse.Namespace) -> int:
-    from scripts.dataset import terminal
+    from scripts.dataset import facts_file, terminal
     from scripts.dataset.manifest import as_text
     from scripts.dataset.prepare import prepare
     from scripts.dataset.run_plan import run_plan
@@ -64,13 +64,20 @@ def _prepare(arguments: argparse.Namespace) -> int:
     settings = _settings(arguments, values, source=arguments.source)
     folder = arguments.folder or ROOT / "data" / arguments.env
     out = sys.stderr if arguments.output == "json" else sys.stdout
-    code, manifest, fresh = prepare(settings, folder, arguments.fallback, arguments.force,
-                             lambda line: print("\n".join(terminal.wrapped(line)), file=out, flush=True),
-                             foreign=arguments.source is not None, plan=partial(run_plan, values))  # fmt: skip
+    foreign = arguments.source is not None
+
+    def say(line: str) -> None:
+        print("\n".join(terminal.wrapped(line)), file=out, flush=True)
+
+    code, manifest, fresh = prepare(settings, folder, arguments.fallback, arguments.force, say, foreign=foreign,
+                                    plan=partial(run_plan, values))  # fmt: skip
+    kept = facts_file.keep(values, manifest, foreign) if not code and arguments.folder is None else ""
     if arguments.output == "json":
         print(as_text(manifest), end="")
     elif fresh:
         terminal.outcome(manifest, folder)
+    if kept:
+        say(kept)
     return code
 
 

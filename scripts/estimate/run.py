@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from scripts.azure import model_shapes as shapes
@@ -11,32 +12,15 @@ from scripts.azure.chat_models import Model
 from scripts.azure.component import SPLITS
 from scripts.azure.machine_sizes import Card, Size
 from scripts.azure.model_shapes import Shape
+from scripts.files import ROOT
 from scripts.strict_yaml import value_at
 from scripts.values import facts as facts_module
 from scripts.values import parameters as parameters_module
+from scripts.values.data_facts import Split
 from scripts.values.facts import Facts
 from scripts.values.read import Values
 
 SIZE_KEYS = {"finetune": "compute.size", "inference": "deployment.instance_type"}
-
-
-@dataclass(frozen=True)
-class Split:
-    """One split of the prepared data, in conversations and tokens, as the data's manifest has them."""
-
-    rows: int
-    tokens: int
-    longest: int  # 0 where it is not known for certain
-    percentiles: tuple[int, ...]  # 0th to 100th of the lengths
-    how: str  # exact, sample, characters or another model's tokenizer: how the tokens were counted
-    answers_lost: int = 0  # conversations whose every answer is cut away at the length that the data were prepared for
-
-    def cut(self, limit: int) -> int:
-        """Returns the tokens that are left when conversations are cut off after `limit` tokens."""
-        if not self.percentiles or not sum(self.percentiles):
-            return min(self.tokens, self.rows * limit)
-        kept = sum(min(each, limit) for each in self.percentiles) / sum(self.percentiles)
-        return round(self.tokens * kept)
 
 
 @dataclass
@@ -98,9 +82,9 @@ class Run:
         return int(self.given[name])
 
 
-def build(values: Values, data: dict[str, Split]) -> Run:
+def build(values: Values, data: dict[str, Split], root: Path = ROOT) -> Run:
     """Gathers the run of an environment; a `UserError` where values or facts are wrong."""
-    facts = facts_module.load(values)
+    facts = facts_module.load(values, root)
     resolved = parameters_module.resolve(values, facts)
     model = values.data["model"]
     names = (model.get("huggingface_id"), None if values.strange_name else model["name"])

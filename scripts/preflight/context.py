@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.errors import UserError
-from scripts.estimate import run
-from scripts.estimate.run import Run, Split
+from scripts.estimate import basis, run
+from scripts.estimate.basis import Held
+from scripts.estimate.run import Run
 from scripts.files import ROOT
 from scripts.targets import command
+from scripts.values import data_facts
+from scripts.values.data_facts import Split
 from scripts.values.read import Values
 
 if TYPE_CHECKING:
@@ -40,6 +43,8 @@ class Prepared:
     left_out: Mapping[str, int] = field(default_factory=dict)  # check -> rows that it left out
     kept: tuple[Kept, ...] = ()
     unused: Mapping[str, str] = field(default_factory=dict)  # file -> why it was not read
+    version: str = ""
+    percent: float = 100.0
     template: str = ""  # what the model's own chat template was asked to write, where that was not every row
 
 
@@ -51,6 +56,9 @@ class Context(Run):
     live: Live | None
     az: str = ""  # the program that answers to az, where that was said
     prepared: Prepared = Prepared()
+    data_from: str = ""  # what `data` is taken from, where that is not what was prepared: the end of a sentence
+    named_version: str = ""  # of the data that the committed facts name, where these are of today's values
+    root: Path = ROOT
 
     def make(self, targets: str) -> str:
         """Returns the command that calls targets for this run."""
@@ -63,11 +71,17 @@ class Context(Run):
         return self.live
 
 
-def build(values: Values, live: Live | None = None, today: datetime.date | None = None, az: str = "") -> Context:
+def build(
+    values: Values, live: Live | None = None, today: datetime.date | None = None, az: str = "", root: Path = ROOT
+) -> Context:
     """Gathers the context of an environment; a `UserError` where values, facts or manifest are wrong."""
-    data, prepared = read(values.environment)
-    made = run.build(values, data)
-    return Context(**vars(made), today=today or datetime.date.today(), live=live, az=az, prepared=prepared)
+    splits, prepared = read(values.environment, root)
+    held = Held(splits, "" if prepared.fallback else prepared.source, prepared.percent) if splits else None
+    data = basis.choose(values, held, root)
+    made = run.build(values, data.splits, root)
+    facts = data_facts.current(values, root)
+    return Context(**vars(made), today=today or datetime.date.today(), live=live, az=az, prepared=prepared,
+                   data_from=data.origin, named_version=facts.version if facts else "", root=root)  # fmt: skip
 
 
 def read(environment: str, root: Path = ROOT) -> tuple[dict[str, Split], Prepared]:
@@ -98,6 +112,8 @@ def _prepared(manifest: Mapping[str, Any]) -> Prepared:
         left_out=manifest["left_out"]["reasons"],
         kept=tuple(_kept(each) for each in checks if each["count"] and each["policy"] == KEEP),
         unused={each["file"]: each["reason"] for each in manifest["unused_files"]},
+        version=manifest["version"],
+        percent=manifest["percent"],
         template=next((each for each in asked if each != EVERY_ROW), ""),
     )
 

@@ -9,6 +9,7 @@ from scripts.estimate.what_if import Training, price_of, training_on
 from scripts.preflight.context import Context
 from scripts.preflight.finding import Finding, passed, skipped, warned
 from scripts.targets import costs_nothing
+from scripts.values.data_facts import ESTIMATED
 
 LONG_HOURS = 24.0
 OLD_DAYS = 366
@@ -22,16 +23,18 @@ def time_and_cost(context: Context) -> Finding:
         return skipped(f"the shape of {context.model.name} or its GPU is not known")
     hours = training.hours
     if hours is None:
-        return skipped("no data yet", f"{context.make('data')} prepares them")
+        return _no_data(context)
     details = list(hours.assumptions)
-    if context.data["train"].how != "exact":
-        details.append(f"tokens estimated ({context.data['train'].how})")
+    how = context.data["train"].how
+    if how != "exact":
+        details.append(f"tokens estimated ({how})" if how != ESTIMATED else "tokens estimated")
     money, more = _money(context, training)
-    fallback = context.prepared.fallback
-    rows = f", of the rows that stand in ({fallback}), not of your own" if fallback else ""
+    rows = f", {context.data_from}" if context.data_from else ""
+    if context.prepared.fallback:
+        rows += f"; data/{context.environment} only stands in ({context.prepared.fallback})"
     sentence = f"{hours.likely:.1f} h ({hours.low:.1f} to {hours.high:.1f}){money}{rows}"
     lines = tuple(f"assumes {each}" for each in details + more)
-    if hours.likely > LONG_HOURS:
+    if hours.likely > LONG_HOURS and how != ESTIMATED:  # what nobody has counted is said, and warns nobody
         todo = "lower dataset.percent or num_train_epochs, or take a faster size"
         return warned(
             f"{context.at('finetune')}: the job takes {sentence}",
@@ -39,6 +42,12 @@ def time_and_cost(context: Context) -> Finding:
             *lines,
         )
     return passed(f"{'on Azure ' * costs_nothing()}the job takes {sentence}", *lines)
+
+
+def _no_data(context: Context) -> Finding:
+    """Returns what is said where no rows are known; those that stand in are another run's."""
+    stands_in = f": what data/{context.environment} holds only stands in ({context.prepared.fallback})"
+    return skipped(f"no data yet{stands_in * bool(context.prepared.fallback)}", f"{context.make('data')} prepares them")
 
 
 def _money(context: Context, training: Training) -> tuple[str, list[str]]:

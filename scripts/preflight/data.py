@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from scripts.errors import UserError
 from scripts.preflight.context import Context, Kept
 from scripts.preflight.finding import Finding, failed, passed, skipped, warned
+from scripts.values import data_facts
 
 MOST_FILES = 5  # that are named
 _AGAIN = "set the check to drop or fail, or mend the rows, then make the data anew"
@@ -48,6 +49,12 @@ def own(context: Context) -> Finding:
         return warned(
             f"{context.at('dataset.source')}: what was prepared is {context.prepared.source}, not {asked}",
             f"{context.make('data')} prepares {asked}; or write the other one into the values",
+        )
+    if context.named_version not in ("", context.prepared.version):
+        return warned(
+            f"data/{context.environment}: holds version {context.prepared.version}, and "
+            f"{data_facts.file_name(context.environment)} names {context.named_version}",
+            f"{context.make('data')} prepares what the values say, and says what changed",
         )
     return passed("the prepared data are of the values' own source")
 
@@ -133,6 +140,6 @@ def _files(count: int) -> str:
 
 def _nothing(context: Context) -> Finding | None:
     """Returns what is said where nothing was prepared."""
-    if context.data and context.prepared.source:
+    if context.prepared.source:
         return None
     return skipped("no data yet", f"{context.make('data')} prepares them")

@@ -132,7 +132,8 @@ def data_files(context: Context) -> Finding:
             "training data instead, without shuffling",
             f"give dataset.splits a part for each, or raise dataset.percent, then {context.make('data')}",
         )
-    return passed(", ".join(f"{context.data[name].rows} {name}" for name in SPLITS) + " rows")
+    rows = ", ".join(f"{context.data[name].rows} {name}" for name in SPLITS)
+    return passed(f"{rows} rows{f', {context.data_from}' if context.data_from else ''}")
 
 
 def training_rows(context: Context) -> Finding:

@@ -26,7 +26,7 @@ def rendered(context: Context) -> Finding:
     """Fails where the rendered YAML, which runs, is not what the values give, which are checked here."""
     if context.values.sets:
         return skipped("SET asks what other values would do; what runs is what is rendered")
-    lag, _, todo = render.lag(context.values).partition("; ")
+    lag, _, todo = render.lag(context.values, context.root).partition("; ")
     return failed(lag, todo) if lag else passed("the rendered YAML is what the values give")
 
 

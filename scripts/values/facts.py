@@ -14,7 +14,7 @@ from pathlib import Path
 from scripts.azure import chat_models, component, lock_file, machine_sizes
 from scripts.azure.chat_models import Model
 from scripts.azure.component import Component
-from scripts.azure.lock_file import Lock
+from scripts.azure.lock_file import Lock, Promoted
 from scripts.azure.machine_sizes import Size
 from scripts.errors import UserError, suggest
 from scripts.files import ROOT
@@ -31,6 +31,7 @@ class Facts:
     component: Component
     sizes: Mapping[str, Size]
     lock: Lock | None = None
+    promoted: Promoted | None = None  # see names.promoted: it may be another model's
 
     @property
     def known_versions(self) -> tuple[str, ...]:
@@ -46,17 +47,18 @@ class Facts:
 def load(values: Values, root: Path = ROOT) -> Facts:
     """Returns the facts for these values; a `UserError` if they name a model that nothing is known about."""
     wanted = values.data["model"]
-    lock = lock_file.read(values.environment, root)
+    kept = lock_file.read(values.environment, root)
+    lock = kept if kept and kept != Lock(promoted=kept.promoted) else None  # one that pins nothing is none
     pinned = lock or Lock()
     origin = f"environments/{values.environment}.lock.yaml" if lock else "catalog"
+    model = pinned.model
+    if wanted.get("huggingface_id"):
+        model = Model(wanted["name"])
+    elif not (model and model.name == wanted["name"] and wanted.get("version") in ("latest", model.version)):
+        origin, model = "catalog", _catalog_model(values)
     sizes = {**machine_sizes.catalog(), **pinned.sizes}
     interface = pinned.component or component.catalog()
-    if wanted.get("huggingface_id"):
-        return Facts(origin, Model(wanted["name"]), interface, sizes, lock)
-    locked = pinned.model
-    if locked and locked.name == wanted["name"] and wanted.get("version") in ("latest", locked.version):
-        return Facts(origin, locked, interface, sizes, lock)
-    return Facts("catalog", _catalog_model(values), interface, sizes, lock)
+    return Facts(origin, model, interface, sizes, lock, kept.promoted if kept else None)
 
 
 def _catalog_model(values: Values) -> Model:

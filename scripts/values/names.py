@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from scripts.azure import name_rules
+from scripts.azure.lock_file import Promoted
 from scripts.azure.references import registry_asset
 from scripts.errors import UserError
 from scripts.values.facts import Facts
@@ -70,6 +71,11 @@ def build(values: Values, facts: Facts, parameters: dict[str, Parameter]) -> Nam
         deployment=data["deployment"]["name"],
         tags=tags(values),
     )
+
+
+def promoted(facts: Facts, names: Names) -> Promoted | None:
+    """Returns the version of these values' own tuned model that was let through, as the lock has it."""
+    return facts.promoted if facts.promoted and facts.promoted.model == names.model else None
 
 
 def tags(values: Values) -> dict[str, str]:

@@ -24,7 +24,7 @@ def test_a_job_is_submitted_once_and_bound_to_its_data(prepared):
 
 
 def test_a_job_that_ended_badly_elsewhere_has_a_successor(prepared, capsys):
-    name = state.job_name(prepared.folder, "demo")
+    name = state.job_name(prepared.folder, "demo", root=prepared.root)
     (prepared.folder / "job").unlink()
     prepared.has(**{f"job__{name}": {"status": "Failed"}})
     job.submit(prepared.run)

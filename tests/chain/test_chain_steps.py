@@ -1,8 +1,6 @@
 """The steps as the Makefile calls them: what they ask for and order, what they keep, and what a refusal means."""
 
-import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -29,13 +27,9 @@ EXPIRED = {"code": 1, "err": "ERROR: (ExpiredAuthenticationToken) The access tok
 
 
 @pytest.fixture
-def with_data(world, tmp_path):
+def with_data(world):
     """A project with prepared data, as the version file says."""
-    for folder in ("pipelines", "endpoints"):
-        shutil.copytree(ROOT / folder / "demo", tmp_path / folder / "demo")
-    (tmp_path / "data" / "demo").mkdir(parents=True)
-    (tmp_path / "data" / "demo" / "manifest.json").write_text(json.dumps({"version": "abc"}))
-    object.__setattr__(world.run, "root", tmp_path)
+    world.prepared("abc")
     return world
 
 

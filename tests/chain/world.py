@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts import render
 from scripts.chain import endpoint
 from scripts.chain.az import Az
 from scripts.chain.run import Run
@@ -41,12 +42,24 @@ class World:
         monkeypatch.setenv("FAKE_AZ_WORLD", str(self.place))
         self.folder = folder / "state"
         self.program = [sys.executable, str(FAKE)]
+        self.root = folder / "project"
+        self.render()
         self.run = self.with_values()
         self.cluster, self.on = "compute/gpu-cluster", f"endpoint/{endpoint.name_of(self.run)}"
 
     def with_values(self, *sets):
         where = ["--subscription", "s", "--resource-group", "g", "--workspace-name", "w"]
-        return Run(Az(self.program, where), load("demo", sets), self.folder)
+        return Run(Az(self.program, where), load("demo", sets), self.folder, self.root)
+
+    def render(self, names_data=False):
+        """Renders demo's YAML, which leaves its data to be bound unless it is to name them."""
+        render.write(render.render(load("demo"), names_data=names_data), "demo", self.root)
+
+    def prepared(self, version, fallback=None):
+        """Puts prepared data there, as far as their manifest is asked."""
+        path = self.root / "data" / "demo" / "manifest.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"version": version, "fallback": fallback}))
 
     def put(self, world):
         self.place.write_text(json.dumps(world))

@@ -12,7 +12,10 @@ import pytest
 
 from scripts.azure.catalog import read_catalog
 from scripts.dataset.__main__ import command_line
+from scripts.dataset.facts_file import facts_of
 from scripts.files import ROOT
+from scripts.values import data_facts
+from scripts.values.read import load
 
 FOLDER = ROOT / "scripts" / "catalog" / "demo"
 TRAINED, HELD_OUT = ("train_sft", "train_gen"), ("test_sft", "test_gen")
@@ -151,6 +154,9 @@ def test_the_projects_own_checks_find_nothing_to_leave_out(tmp_path: Path) -> No
     assert command_line(["prepare", "--env", "demo", "--folder", str(tmp_path)]) == 0
     manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
     assert [check["name"] for check in manifest["checks"] if check["status"] != "pass"] == []
+    committed = (ROOT / data_facts.file_name("demo")).read_text(encoding="utf-8")
+    prepared = data_facts.to_text(facts_of(load("demo"), manifest), "demo")
+    assert committed == prepared, "make data ENV=demo writes today's data facts; render and commit both"
 
 
 def test_no_training_row_asks_a_question_of_the_evaluation(rows: list[Messages]) -> None:

@@ -8,20 +8,21 @@ from typing import Any
 
 from scripts.preflight import checklist, context
 from scripts.preflight.finding import Finding
+from scripts.values.data_facts import Split
 from scripts.values.read import load
 
 TODAY = datetime.date(2026, 11, 23)
 DATA = {
-    "train": context.Split(2000, 2_000_000, 3000, tuple(range(0, 3001, 30)), "exact"),
-    "validation": context.Split(200, 200_000, 3000, tuple(range(0, 3001, 30)), "exact"),
-    "test": context.Split(200, 200_000, 3000, tuple(range(0, 3001, 30)), "exact"),
+    "train": Split(2000, 2_000_000, 3000, tuple(range(0, 3001, 30)), "exact"),
+    "validation": Split(200, 200_000, 3000, tuple(range(0, 3001, 30)), "exact"),
+    "test": Split(200, 200_000, 3000, tuple(range(0, 3001, 30)), "exact"),
 }
 
 
 def made(env: str, *sets: str, data: dict[str, Any] | None = None, **more: Any) -> context.Context:
     """Returns the context of an environment with values overridden and with prepared data."""
     built = context.build(load(env, sets, check=False), today=TODAY)
-    own = {"data": DATA if data is None else data, "prepared": context.Prepared()}
+    own = {"data": DATA if data is None else data, "prepared": context.Prepared(), "data_from": ""}
     return dataclasses.replace(built, **(own | more))
 
 

@@ -89,7 +89,7 @@ def test_brief_leaves_out_what_is_well_but_memory_and_money() -> None:
     shown = [
         line.split()[1] for line in text.splitlines() if line.split() and line.split()[0] in ("pass", "WARN", "FAIL")
     ]
-    assert set(shown) == {"gpu-memory", "endpoint-cost"}  # and no warning, where nobody could act
+    assert set(shown) == {"gpu-memory", "time-and-cost", "endpoint-cost"}  # and no warning, where nobody could act
     assert not {"cluster-nodes", "finetune-size", "learning-rate", "numbers"} & set(shown)
 
 

@@ -42,7 +42,7 @@ def kept(**rows: int) -> Prepared:
         ("data-unused", of(unused=FILES), PASS, "dataset.splits says which are"),
         ("data-unused", of(unused={"README.md": "no format"}), PASS, "1 file of other kinds not"),
         ("time-and-cost", of(rows_in=100), PASS, "USD"),
-        ("time-and-cost", FALLBACK, PASS, "of the rows that stand in (scripts/catalog/demo in place of a/b), not"),
+        ("time-and-cost", FALLBACK, PASS, "; data/reference only stands in (scripts/catalog/demo in place of a/b)"),
     ],
 )
 def test_what_is_said_of_the_prepared_data(check: str, prepared: Prepared, status: str, words: str) -> None:

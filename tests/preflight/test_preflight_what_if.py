@@ -9,9 +9,9 @@ import pytest
 from scripts.azure import machine_sizes
 from scripts.estimate import what_if
 from scripts.estimate.memory import GIB
-from scripts.estimate.run import Split
 from scripts.estimate.what_if import price_of, serving_on, training_on
 from scripts.preflight.context import Context
+from scripts.values.data_facts import Split
 from tests.preflight.conftest import DATA, made
 
 SIZES = machine_sizes.catalog()

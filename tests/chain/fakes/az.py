@@ -91,6 +91,12 @@ def models(world, words):
             return missing("ModelNotFound")
         print(json.dumps(jmespath.search(option(words, "--query"), held)))
         return 0
+    if words[1] == "show":
+        found = [each for each in held if each["version"] == option(words, "-v")]
+        if not found:
+            return missing("ModelNotFound")
+        print(json.dumps(found[0]))
+        return 0
     sets = dict(each.split("=", 1) for each in words if "=" in each)
     assert "version" not in sets
     numbers = [int(each["version"]) for each in held if each["version"].isdecimal()]
