@@ -39,11 +39,17 @@ def _identities(value: Any) -> Any:
     return sorted(str(each["resource_id"]).lower() for each in value or [])
 
 
+def _whole_seconds(value: Any) -> Any:
+    """The SDK 1.35 sends milliseconds, and of what it reads back it keeps whole seconds (from_iso_duration_format)."""
+    return int(value) // 1000 * 1000
+
+
 # (a pattern of kind and key) -> what both sides are made to before they are compared.
 _SAME: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     (r"cluster size", _no_case),  # STANDARD_DS2_V2: compute-create-or-update-201-*
     (r"deployment instance_type", _no_case),  # a size has no case in Azure Resource Manager
     (r"deployment model", _model),
+    (r"deployment request_settings\.\w+_ms", _whole_seconds),
     (r"\w+ identity\.user_assigned_identities", _identities),
     (r"\w+ (tags\..+|description)", str),  # text on the wire, whatever YAML made of it
 )

@@ -136,7 +136,7 @@ def _head(run: Run) -> str:
 
 def _costs(run: Run, found: Sequence[Resource]) -> list[str]:
     """Returns what is going to be billed, in the words of the preflight."""
-    from scripts.preflight import context, cost
+    from scripts.preflight import context, cost, finding
 
     of_job = any(each.kind == JOB and each.action == CREATE for each in found)
     kinds = (resource.ENDPOINT, resource.DEPLOYMENT)
@@ -145,7 +145,8 @@ def _costs(run: Run, found: Sequence[Resource]) -> list[str]:
         return []
     made = context.build(run.values)
     findings = [cost.time_and_cost(made)] * of_job + [cost.endpoint_cost(made)] * serves
-    return [f"{each.sentence}" for each in findings]
+    unknown = "what that costs is not known: "
+    return [f"{unknown * (each.status == finding.SKIPPED)}{each.sentence}" for each in findings]
 
 
 if __name__ == "__main__":

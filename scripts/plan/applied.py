@@ -12,8 +12,9 @@ from scripts import state
 from scripts.azure import answers
 from scripts.chain import cluster, deployment, endpoint
 from scripts.chain.run import Run, say
+from scripts.errors import FAILED, UserError
 from scripts.plan import resource
-from scripts.plan.resource import CHANGE, CREATE, DELETE, REPLACE, Resource
+from scripts.plan.resource import CHANGE, CREATE, DELETE, LEFT_ALONE, REPLACE, Resource
 from scripts.plan.world import World
 
 Targets = Callable[..., int]  # runs targets of the Makefile in turn, and returns the exit code of the first that fails
@@ -35,6 +36,7 @@ class Applying:
 
     def apply(self, world: World) -> None:
         """Carries out what differs; `Stopped` where a target failed, a UserError where something was refused."""
+        _refuse_to_take_others_along(world)
         _keep_what_is_known(self._run, world)
         self._assets(world, resource.DATA, "data")
         self._clusters(world)
@@ -115,6 +117,18 @@ class Applying:
         name, _, share = wanted.partition("=")
         there = entity.traffic or {}  # the SDK names every deployment in it
         return {**dict.fromkeys(there, 0), name: int(share)} if name in there else dict(there)
+
+
+def _refuse_to_take_others_along(world: World) -> None:
+    """Refuses to replace an endpoint on which somebody else has a deployment: that would be deleted with it."""
+    on = world[resource.ENDPOINT]
+    others = [each for each in world.of(resource.DEPLOYMENT) if each.action == LEFT_ALONE]
+    if on.action == REPLACE and others:
+        raise UserError(
+            f"{on.title} cannot be replaced: {others[0].title} is on it ({others[0].note}) and would be deleted with "
+            "it; delete that first, or give endpoint.name another value; nothing was done",
+            FAILED,
+        )
 
 
 def _keep_what_is_known(run: Run, world: World) -> None:

@@ -45,6 +45,7 @@ class Resource:
     ours: bool = False  # of what no YAML names: this project made it
     runs: bool = False  # of a job: it is there and has not ended
     which: str = ""  # of a cluster: which of the chain's
+    goes: bool = False  # with what it is on, which is replaced
 
     @property
     def title(self) -> str:
@@ -74,9 +75,9 @@ class Resource:
             return DELETE if self.ours else LEFT_ALONE
         if self.seen is None:
             return CREATE
-        if not self.changes:
-            return UNCHANGED
-        return REPLACE if any(change.fixed for change in self.changes) else CHANGE
+        if self.goes or any(change.fixed for change in self.changes):
+            return REPLACE
+        return CHANGE if self.changes else UNCHANGED
 
 
 def counted(resources: Sequence[Resource]) -> dict[str, int]:

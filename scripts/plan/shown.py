@@ -8,7 +8,7 @@ from typing import Any
 
 from scripts import terminal
 from scripts.chain.run import Run
-from scripts.plan.resource import CREATE, LEFT_ALONE, REPLACE, UNCHANGED, Change, Resource, counted
+from scripts.plan.resource import LEFT_ALONE, UNCHANGED, Change, Resource, counted
 
 _INDENT = 12
 
@@ -24,7 +24,7 @@ def text(head: str, resources: Sequence[Resource], costs: Sequence[str], last: s
     lines = [terminal.wrapped(head, "  ", ""), ""]
     for each in resources:
         lines += _resource(each)
-    lines += ["", *(terminal.wrapped(f"billed: {cost}", "  ", "") for cost in costs)] if costs else []
+    lines += ["", *(terminal.wrapped(f"money: {cost}", "  ", "") for cost in costs)] if costs else []
     return "\n".join([*lines, "", last])
 
 
@@ -61,11 +61,6 @@ def _value(value: Any) -> str:
 def _plain(each: Resource) -> dict[str, Any]:
     changes = [{"field": one.field, "old": one.old, "new": one.new, "fixed": one.fixed} for one in each.changes]
     return {"kind": each.kind, "name": each.name, "action": each.action, "changes": changes, "note": each.note}
-
-
-def billed_actions(resources: Sequence[Resource], kind: str) -> bool:
-    """Tells whether something of a kind is going to be made."""
-    return any(each.kind == kind and each.action in (CREATE, REPLACE) for each in resources)
 
 
 def is_shown(each: Resource) -> bool:

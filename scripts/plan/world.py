@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from scripts import state
-from scripts.azure import answers, sdk_private
+from scripts.azure import answers, sdk_private, updates
 from scripts.azure.client import import_sdk
 from scripts.chain import cluster, data, deployment, endpoint, job, model
 from scripts.chain.run import BUSY, Run
@@ -101,8 +102,12 @@ class World:
         made = self._both(resource.ENDPOINT, endpoint.FILE, "online_endpoint", live, on, forgiven=serves)
         shares = _shares(live.traffic) if live else None
         seen = None if made.seen is None else {**made.seen, "traffic": shares}
-        yield _with(made, {**(made.wanted or {}), "traffic": f"{name}=100"}, seen)
-        yield self._deployment(name, found.get(name), registered)
+        made = replace(made, wanted={**(made.wanted or {}), "traffic": f"{name}=100"}, seen=seen)
+        yield made
+        served, goes = self._deployment(name, found.get(name), registered), made.action == resource.REPLACE
+        yield (
+            replace(served, goes=True, note="it goes with its endpoint") if goes and served.seen is not None else served
+        )
         yield from (self._other(each) for each in found.values() if each.name != name)
 
     def _deployments(self, on: str) -> Any:
@@ -116,7 +121,7 @@ class World:
         wanted = registered.name if registered.seen is not None else f"{registered.name}:{LATER}"
         shown = _live("deployment", live).get("model") if made.seen is not None else None
         seen = None if made.seen is None else {**made.seen, "model": shown}
-        return _with(made, {**(made.wanted or {}), "model": wanted}, seen)
+        return replace(made, wanted={**(made.wanted or {}), "model": wanted}, seen=seen)
 
     def _other(self, found: Any) -> Resource:
         """Returns a deployment of the endpoint that no YAML names."""
@@ -160,18 +165,12 @@ class World:
         return answers.ask(what, get, *names)
 
 
-def _with(made: Resource, wanted: resource.Fields, seen: resource.Fields | None) -> Resource:
-    return Resource(made.kind, made.name, wanted, seen, made.note)
-
-
 def _live(kind: str, entity: Any) -> dict[str, Any]:
     """Returns what the service has as its YAML would be; nothing for what is not there."""
     if entity is None:
         return {}
     shown = sdk_private.to_dict(entity)
     if kind == resource.DEPLOYMENT and "model" in shown:
-        from scripts.azure import updates
-
         shown["model"] = updates.same_form(kind, "model", shown["model"])
     return shown
 

@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,7 +34,8 @@ STEPS = {
 NUMBER = itertools.count(1)
 SOURCE = "azureml://datastores/workspaceblobstore/paths/raw/chat.jsonl"
 # What the templates can say beyond what the shipped environments do.
-IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/Own"
+IDENTITY = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/g/providers/"
+IDENTITY += "Microsoft.ManagedIdentity/userAssignedIdentities/Own"
 FULL = (
     "tags.team=a.b", "tags.cost-center=4711", "compute.tier=low_priority", "compute.identity.type=system_assigned",
     "endpoint.identity.type=user_assigned", f"endpoint.identity.user_assigned_identities=[{{resource_id: {IDENTITY}}}]",
@@ -54,6 +56,8 @@ class Project:
         values.data["azure"] |= {"workspace": f"plan-{number}", "resource_group": "plans"}
         files = render.render(values)
         render.write(files, environment, root)
+        if render.in_pipeline(values):  # the step's code is the project's
+            shutil.copytree(ROOT / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
         for file in ("endpoint.yml", "deployment.yml"):  # an endpoint's name is one in a region
             self.edit("endpoints", file, **{"name" if file == "endpoint.yml" else "endpoint_name": f"on-{number}"},
                       environment=environment)  # fmt: skip
@@ -93,15 +97,19 @@ class Project:
 
     def todo(self) -> list[tuple[str, str, list[str]]]:
         """What is to be done: action, title, and the fields that differ."""
-        found = [(each.action, each.title, [change.field for change in each.changes]) for each in self.world().resources]
+        found = [
+            (each.action, each.title, [change.field for change in each.changes]) for each in self.world().resources
+        ]
         return [each for each in found if each[0] not in ("unchanged", "left alone")]
 
     def apply(self, **more: object) -> int:
         """Applies without a question."""
         self.called.clear()
         # A copy of this process, which answers to az, is read by the descriptors that it writes to.
-        out, err = (open(number, "w", closefd=False, buffering=1, encoding="utf-8") for number in (1, 2))
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        with (
+            open(1, "w", closefd=False) as out, open(2, "w", closefd=False) as err,
+            contextlib.redirect_stdout(out), contextlib.redirect_stderr(err),
+        ):  # fmt: skip
             return command.apply(self.run, self.client, self.targets, yes=True, **more)
 
 
