@@ -13,7 +13,7 @@ from scripts.chain import cluster, data, deployment, endpoint, job, model
 from scripts.chain.run import BUSY, Run
 from scripts.errors import MISSING, UserError
 from scripts.plan import resource
-from scripts.plan.resource import LATER, STATE, Resource, fields
+from scripts.plan.resource import LATER, NO_TRAFFIC, STATE, Resource, fields
 from scripts.targets import billed
 
 OWN_TAG = "environment"  # of what this project's YAML makes, with the environment's name
@@ -177,7 +177,7 @@ def _live(kind: str, entity: Any) -> dict[str, Any]:
 
 def _shares(traffic: Any) -> str:
     """Returns the deployments that have traffic, with their shares."""
-    return " ".join(f"{name}={share}" for name, share in sorted((traffic or {}).items()) if int(share)) or "none"
+    return " ".join(f"{name}={share}" for name, share in sorted((traffic or {}).items()) if int(share)) or NO_TRAFFIC
 
 
 def _data_version(run: Run) -> str:
