@@ -160,13 +160,13 @@ lock-check: $(READY)  ## Say what is newer than the lock
 all: $(READY)  ## The whole chain; KEEP=1 leaves the endpoint running
 	@$(whole) --env $(ENV) $(RUNS) -- $(make)
 
-plan: $(READY)  ## Say what apply would do, field by field (OUTPUT=json; SAVE=<file> to approve it); ends with 2 where that is anything, as where it fails: scripts call python -m scripts.plan
+plan: $(READY)  ## Say what apply would do, field by field (OUTPUT=json, which CI reads: make ends with 2 for changes and failures; SAVE=<file> to approve it)
 	@$(watch) $(planned) $(if $(SAVE),--save=$(call quote,$(SAVE)))
 
 apply: $(READY)  ## Make the workspace as the YAML says; asks, or YES=1; PLAN=<file> does an approved plan or nothing
 	@$(watch) $(planned) $(if $(YES),--yes) $(if $(PLAN),--plan=$(call quote,$(PLAN))) --make $(make)
 
-drift: $(READY)  ## Say what runs and is not as committed (OUTPUT=json); ends with 2 as plan does
+drift: $(READY)  ## Say what runs otherwise than committed (OUTPUT=json)
 	@$(watch) $(planned)
 
 demo: AZUREML_CHAIN_CALL := ENV=demo

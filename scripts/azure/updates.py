@@ -50,8 +50,8 @@ _SAME: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     (r"deployment instance_type", _no_case),  # a size has no case in Azure Resource Manager
     (r"deployment model", _model),
     (r"deployment request_settings\.\w+_ms", _whole_seconds),
-    (r"\w+ identity\.user_assigned_identities", _identities),
-    (r"\w+ (tags\..+|description)", str),  # text on the wire, whatever YAML made of it
+    (r"[\w ]+ identity\.user_assigned_identities", _identities),
+    (r"[\w ]+ (tags\..+|description)", str),  # text on the wire, whatever YAML made of it
 )
 
 

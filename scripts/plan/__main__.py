@@ -27,22 +27,30 @@ from scripts.plan.world import World
 from scripts.targets import billed
 from scripts.values.read import add_arguments
 
+VERBS = {
+    "plan": "Say what an apply would do, field by field.",
+    "apply": "Make the workspace as the YAML says.",
+    "drift": "Say what was made and is otherwise now.",
+}
 CHANGES = 2  # the exit code of a plan that is not empty, as that of other planners
 
 
 def run(arguments: list[str] | None = None) -> int:
     """The command: see `--help`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.plan", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("verb", choices=("plan", "apply", "drift"))
-    add_arguments(parser)
-    add_run_arguments(parser)
-    parser.add_argument("-o", "--output", choices=("text", "json"), default="text")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="plan: write it there, to be approved")
-    parser.add_argument("--plan", type=Path, metavar="FILE", help="apply: do what this approved plan says, or nothing")
-    parser.add_argument("--yes", action="store_true", help="apply: do not ask")
-    parser.add_argument("--make", nargs=argparse.REMAINDER, default=["make"], help="apply: how make is called")
+    parser = argparse.ArgumentParser(prog="python -m scripts.plan", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for verb, told in VERBS.items():
+        own = verbs.add_parser(verb, description=told)
+        add_arguments(own)
+        add_run_arguments(own)
+        if verb != "apply":
+            own.add_argument("-o", "--output", choices=("text", "json"), default="text")
+        if verb == "plan":
+            own.add_argument("--save", type=Path, metavar="FILE", help="write the plan there, to be approved")
+        if verb == "apply":
+            own.add_argument("--plan", type=Path, metavar="FILE", help="do what this approved plan says, or nothing")
+            own.add_argument("--yes", action="store_true", help="do not ask")
+            own.add_argument("--make", nargs=argparse.REMAINDER, default=["make"], help="how make is called")
     options = parser.parse_args(arguments)
     made = run_of(options)
     render.require_fresh(made.values)
@@ -65,7 +73,8 @@ def plan(run: Run, client: Any, output: str = "text", save: Path | None = None) 
 
 def drift(run: Run, client: Any, output: str = "text") -> int:
     """Prints what was made and is not as the YAML says; a job or a model that was never made is none of it."""
-    found = [each for each in World(run, client).resources if _has_drifted(each)]
+    world = World(run, client)
+    found = [each for each in world.resources if _has_drifted(each, world.has_models)]
     last = f"Drift: {len(found)} of {run.environment} not as committed" if found else f"No drift of {run.environment}"
     if output == "json":
         print(shown.as_json(run, found, [], drift=len(found)))
@@ -74,10 +83,12 @@ def drift(run: Run, client: Any, output: str = "text") -> int:
     return CHANGES if found else 0
 
 
-def _has_drifted(each: Resource) -> bool:
-    never_made = each.action == CREATE and (each.kind in (JOB, MODEL) or each.name.endswith("?"))
-    only_later = all(resource.LATER in str(change.new) for change in each.changes) and bool(each.changes)
-    return shown.is_shown(each) and not never_made and not only_later
+def _has_drifted(each: Resource, has_models: bool) -> bool:
+    """Tells whether what was made is otherwise now: what waits for a job or a model that was never made is not."""
+    waits = each.kind in (JOB, MODEL) or each.name.endswith("?")
+    waits = waits or (each.kind in (resource.ENDPOINT, resource.DEPLOYMENT) and not has_models)
+    only_later = bool(each.changes) and all(resource.LATER in str(change.new) for change in each.changes)
+    return shown.is_shown(each) and not (waits and each.action == CREATE) and not only_later
 
 
 def _apply(run: Run, client: Any, options: argparse.Namespace) -> int:
@@ -145,7 +156,7 @@ def _costs(run: Run, found: Sequence[Resource]) -> list[str]:
         return []
     made = context.build(run.values)
     findings = [cost.time_and_cost(made)] * of_job + [cost.endpoint_cost(made)] * serves
-    unknown = "what that costs is not known: "
+    unknown = "what a part of this costs is not known: "
     return [f"{unknown * (each.status == finding.SKIPPED)}{each.sentence}" for each in findings]
 
 

@@ -96,7 +96,7 @@ def _moved(approved: Approved, run: Run, now: Sequence[Resource]) -> Iterator[st
     for each in now:
         before = kept.get((each.kind, _name(each)))
         if before is None and each.action != LEFT_ALONE:
-            yield f"{each.title} is none of the approved plan, and would be {each.action}d now".replace("eed", "ed")
+            yield f"{each.title} is none of the approved plan, and the plan of today says {each.action} to it"
         elif before is not None:
             yield from _fields(each, before)
     for before in approved.resources:

@@ -26,6 +26,7 @@ class World:
     def __init__(self, run: Run, client: Any) -> None:
         self._run, self._client = run, client
         self.data_version = _data_version(run)
+        self.has_models = False  # a version of the model was registered once, of whichever job
         self.resources = list(self._all())
 
     def of(self, kind: str) -> list[Resource]:
@@ -52,9 +53,8 @@ class World:
         base = self._run.name(*data.FILE)
         for split in data.SPLITS:
             name, version = f"{base}-{split}", self.data_version
-            note = "" if version else f"its version is known when {self._run.make('data')} has prepared it"
             live = self._ask(f"data asset {name}:{version}", self._client.data.get, name, version) if version else None
-            yield self._both(resource.DATA, data.FILE, "data", live, f"{name}:{version or '?'}", note=note)
+            yield self._both(resource.DATA, data.FILE, "data", live, f"{name}:{version or '?'}")
 
     def _cluster(self, which: str) -> Resource:
         file = cluster.FILES[which]
@@ -67,7 +67,7 @@ class World:
     def _job(self) -> Resource:
         """Returns the job of today's YAML and data: its name is made of them, so another content is another job."""
         if not self.data_version:
-            todo = f"its name is known when {self._run.make('data')} has prepared the data"
+            todo = f"its name, and the version of its data, are known when {self._run.make('data')} has prepared them"
             return Resource(resource.JOB, f"{self._run.environment}-?", {}, None, todo)
         name, before = state.next_job(self._run.folder, self._run.environment, self.data_version, self._run.root), ""
         while status := self._status(name):
@@ -88,6 +88,7 @@ class World:
         name = self._run.name(*model.FILE)
         ask = self._client.models.list
         found = self._ask(f"the versions of model {name}", lambda: list(ask(name))) or []
+        self.has_models = bool(found)
         mine = [each for each in found if (each.tags or {}).get(state.JOB_TAG) == of_job and each.version.isdecimal()]
         live = max(mine, key=lambda each: int(each.version), default=None)
         title = f"{name}:{live.version}" if live else name

@@ -102,15 +102,15 @@ class Project:
         ]
         return [each for each in found if each[0] not in ("unchanged", "left alone")]
 
-    def apply(self, **more: object) -> int:
-        """Applies without a question."""
+    def apply(self, yes: bool = True, **more: object) -> int:
+        """Applies, without a question where `yes`."""
         self.called.clear()
         # A copy of this process, which answers to az, is read by the descriptors that it writes to.
         with (
             open(1, "w", closefd=False) as out, open(2, "w", closefd=False) as err,
             contextlib.redirect_stdout(out), contextlib.redirect_stderr(err),
         ):  # fmt: skip
-            return command.apply(self.run, self.client, self.targets, yes=True, **more)
+            return command.apply(self.run, self.client, self.targets, yes, **more)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """An approved plan: what it refuses, what it goes on with, and what a plan says of what is not this project's."""
 
+import io
 import json
+import sys
 
 import pytest
 
@@ -74,7 +76,37 @@ def test_another_attempt_at_a_job_is_another_plan(project, tmp_path):
     with pytest.raises(UserError, match="is Failed, not Completed"):
         made.apply(wanted=path_of_another)
     said = refused(made.apply, wanted=path_of_another)[1]
-    assert "-2 is none of the approved plan, and would be created now" in said and job not in said
+    assert "-2 is none of the approved plan, and the plan of today says create to it" in said and job not in said
+
+
+def test_the_gates_stand_before_what_is_billed_and_before_what_is_deleted(project):
+    made = project()
+    targets = made.targets
+    made.targets = lambda *names: 1 if names[0] in ("gate", "may-deploy") else targets(*names)
+    assert made.apply() == 1 and not list(made.client.compute.list())
+    made.targets = targets
+    assert made.apply() == 0
+    made.targets = lambda *names: 1 if names[0] in ("gate", "may-deploy") else targets(*names)
+    on, old = made.world()[resource.ENDPOINT].name, made.edit("endpoints", "endpoint.yml", auth_mode="aad_token")
+    assert made.apply() == 1 and made.client.online_endpoints.get(on).auth_mode == old["auth_mode"]
+
+
+class Terminal(io.StringIO):
+    """A person who answers."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("\n", FAILED), ("no\n", FAILED), ("", FAILED)])
+def test_a_person_is_asked(project, monkeypatch, capfd, answer, code):
+    made = project()
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    monkeypatch.setattr(command.Applying, "apply", lambda self, world: None)
+    monkeypatch.setattr(command, "is_empty", lambda found, left=[False, True]: left.pop(0))
+    assert made.apply(yes=False) == code
+    shown = capfd.readouterr().out
+    assert "Do this? (y/N) " in shown and ("nothing was done" in shown) == (code == FAILED)
 
 
 def test_what_nobody_has_seen_is_not_approved(project, tmp_path):
