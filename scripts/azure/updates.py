@@ -17,6 +17,7 @@ FIXED = {
     ("endpoint", "identity"): "'The identity for an endpoint is immutable' (Microsoft Learn, managed identities)",
     ("deployment", "instance_type"): "read and create only in the contract of 2025-12-01; AML-Kubernetes#247 (2022)",
 }
+NO_TRAFFIC = "none"  # how no share of it is shown
 
 
 def is_fixed(kind: str, key: str) -> bool:
@@ -39,6 +40,11 @@ def _identities(value: Any) -> Any:
     return sorted(str(each["resource_id"]).lower() for each in value or [])
 
 
+def _shares(value: Any) -> Any:
+    """The SDK names every deployment of an endpoint in its traffic, with 0 where it has none."""
+    return " ".join(f"{name}={share}" for name, share in sorted((value or {}).items()) if int(share)) or NO_TRAFFIC
+
+
 def _whole_seconds(value: Any) -> Any:
     """The SDK 1.35 sends milliseconds, and of what it reads back it keeps whole seconds (from_iso_duration_format)."""
     return int(value) // 1000 * 1000
@@ -48,6 +54,7 @@ def _whole_seconds(value: Any) -> Any:
 _SAME: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     (r"cluster size", _no_case),  # STANDARD_DS2_V2: compute-create-or-update-201-*
     (r"deployment instance_type", _no_case),  # a size has no case in Azure Resource Manager
+    (r"endpoint traffic", _shares),
     (r"deployment model", _model),
     (r"deployment request_settings\.\w+_ms", _whole_seconds),
     (r"[\w ]+ identity\.user_assigned_identities", _identities),
@@ -57,6 +64,6 @@ _SAME: tuple[tuple[str, Callable[[Any], Any]], ...] = (
 
 def same_form(kind: str, key: str, value: Any) -> Any:
     """Returns a value in the form in which what was sent equals what the service shows of it."""
-    if value is None:
+    if value is None and key != "traffic":
         return None
     return next((form(value) for pattern, form in _SAME if re.fullmatch(pattern, f"{kind} {key}")), value)

@@ -13,10 +13,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from scripts.azure import updates
 from scripts.chain.run import Run
 from scripts.errors import FAILED, MISSING, UserError
 from scripts.files import read_json, write_private
-from scripts.plan.resource import LATER, LEFT_ALONE, NO_TRAFFIC, STATE, Resource
+from scripts.plan.resource import LATER, LEFT_ALONE, STATE, Resource
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +119,7 @@ def _fields(now: Resource, before: Kept) -> Iterator[str]:
         allowed = [wanted, *([before.seen.get(key)] if before.seen is not None else [])]
         if LATER in str(wanted):
             allowed.append((now.wanted or {}).get(key))
-        on_the_way = key == STATE or (key == "traffic" and value == NO_TRAFFIC)
+        on_the_way = key == STATE or (key == "traffic" and value == updates.NO_TRAFFIC)
         if value not in allowed and not on_the_way:
             was = before.seen.get(key) if before.seen is not None else "not there"
             yield f"{now.title}: {key} was {was}, the plan wants {wanted}, and it is {value} now"

@@ -20,7 +20,6 @@ CREATE, CHANGE, REPLACE, DELETE, UNCHANGED, LEFT_ALONE = (
 LATER = "(known when it is registered)"  # of a value that an earlier step of the plan makes
 CLUSTER, DATA, JOB, MODEL, ENDPOINT, DEPLOYMENT = "cluster", "data asset", "job", "model", "endpoint", "deployment"
 STATE = "provisioning_state"
-NO_TRAFFIC = "none"
 Fields = dict[str, Any]  # dotted keys of the YAML and their values
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from scripts.chain import cluster, data, deployment, endpoint, job, model
 from scripts.chain.run import BUSY, Run
 from scripts.errors import MISSING, UserError
 from scripts.plan import resource
-from scripts.plan.resource import LATER, NO_TRAFFIC, STATE, Resource, fields
+from scripts.plan.resource import LATER, STATE, Resource, fields
 from scripts.targets import billed
 
 OWN_TAG = "environment"  # of what this project's YAML makes, with the environment's name
@@ -100,15 +100,12 @@ class World:
         there = self._ask(f"the deployments of endpoint {on}", lambda: list(self._deployments(on))) if live else None
         found = {each.name: each for each in there or []}
         serves = any(state.plain_status(str(each.provisioning_state)) == "succeeded" for each in found.values())
-        made = self._both(resource.ENDPOINT, endpoint.FILE, "online_endpoint", live, on, forgiven=serves)
-        shares = _shares(live.traffic) if live else None
-        seen = None if made.seen is None else {**made.seen, "traffic": shares}
-        made = replace(made, wanted={**(made.wanted or {}), "traffic": f"{name}=100"}, seen=seen)
+        bound = {"traffic": {name: 100}}  # as the chain gives it
+        made = self._both(resource.ENDPOINT, endpoint.FILE, "online_endpoint", live, on, forgiven=serves, bound=bound)
         yield made
-        served, goes = self._deployment(name, found.get(name), registered), made.action == resource.REPLACE
-        yield (
-            replace(served, goes=True, note="it goes with its endpoint") if goes and served.seen is not None else served
-        )
+        served = self._deployment(name, found.get(name), registered)
+        goes = made.action == resource.REPLACE and served.seen is not None
+        yield replace(served, goes=True, note="it goes with its endpoint") if goes else served
         yield from (self._other(each) for each in found.values() if each.name != name)
 
     def _deployments(self, on: str) -> Any:
@@ -116,13 +113,10 @@ class World:
 
     def _deployment(self, name: str, live: Any, registered: Resource) -> Resource:
         """Returns the deployment, with the model version that the YAML names, or else the one of the job."""
-        made = self._both(resource.DEPLOYMENT, deployment.FILE, "online_deployment", live, name)
-        if "model" in (made.wanted or {}):
-            return made
-        wanted = registered.name if registered.seen is not None else f"{registered.name}:{LATER}"
-        shown = _live("deployment", live).get("model") if made.seen is not None else None
-        seen = None if made.seen is None else {**made.seen, "model": shown}
-        return replace(made, wanted={**(made.wanted or {}), "model": wanted}, seen=seen)
+        named = "model" in self._run.document(*deployment.FILE)
+        version = registered.name if registered.seen is not None else f"{registered.name}:{LATER}"
+        bound = {} if named else {"model": version}
+        return self._both(resource.DEPLOYMENT, deployment.FILE, "online_deployment", live, name, bound=bound)
 
     def _other(self, found: Any) -> Resource:
         """Returns a deployment of the endpoint that no YAML names."""
@@ -134,10 +128,13 @@ class World:
 
     def _both(
         self, kind: str, file: tuple[str, ...], loads: str, live: Any, name: str, note: str = "", which: str = "",
-        forgiven: bool = False,
+        forgiven: bool = False, bound: Mapping[str, Any] | None = None,
     ) -> Resource:  # fmt: skip
-        """Returns a resource of the YAML; `forgiven`: its failed state hinders nothing."""
-        document, found = self._run.document(*file), _live(kind, live)
+        """Returns a resource of the YAML, and of what the chain binds beside it (`bound`).
+
+        `forgiven`: its failed state hinders nothing.
+        """
+        document, found = self._run.document(*file), sdk_private.to_dict(live) if live else {}
         now = state.plain_status(str(found.get(STATE) or ""))
         if now == "deleting":
             found, note = {}, "it is being deleted"
@@ -145,6 +142,10 @@ class World:
             note = f"it is {now}"
         hidden = ("name", "path", "version", "endpoint_name")
         wanted, seen = fields(kind, document, self._loaded(file, loads), found or None, hidden)
+        for key, value in (bound or {}).items():
+            wanted[key] = updates.same_form(kind, key, value)
+            if seen is not None:
+                seen[key] = updates.same_form(kind, key, found.get(key))
         if seen is not None and now in _FAILED and not forgiven:
             wanted, seen = {**wanted, STATE: "Succeeded"}, {**seen, STATE: now.capitalize()}
         return Resource(kind, name, wanted, seen, note, which=which)
@@ -164,21 +165,6 @@ class World:
     @staticmethod
     def _ask(what: str, get: Any, *names: str) -> Any:
         return answers.ask(what, get, *names)
-
-
-def _live(kind: str, entity: Any) -> dict[str, Any]:
-    """Returns what the service has as its YAML would be; nothing for what is not there."""
-    if entity is None:
-        return {}
-    shown = sdk_private.to_dict(entity)
-    if kind == resource.DEPLOYMENT and "model" in shown:
-        shown["model"] = updates.same_form(kind, "model", shown["model"])
-    return shown
-
-
-def _shares(traffic: Any) -> str:
-    """Returns the deployments that have traffic, with their shares."""
-    return " ".join(f"{name}={share}" for name, share in sorted((traffic or {}).items()) if int(share)) or NO_TRAFFIC
 
 
 def _data_version(run: Run) -> str:
