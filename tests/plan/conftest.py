@@ -135,7 +135,7 @@ def project(emulated, tmp_path):
     programs.load((sys.executable, "-m", "scripts.az_ml"))
 
     def made(environment: str = "demo", sets: tuple[str, ...] = ()) -> Project:
-        found = Project(tmp_path / f"project-{environment}", environment, sets)
+        found = Project(tmp_path / f"project-{next(NUMBER)}", environment, sets)
         azure = found.run.values.data["azure"]
         launcher.register(Home(emulated.home), {key: str(azure[key]) for key in emulated.workspace if key in azure})
         return found
