@@ -81,6 +81,7 @@ def campaign(project, places: int) -> int:
         met += killed(made, at)[0] == -signal.SIGKILL
         assert made.apply() == 0 and made.todo() == []
         same(made, end, at)
+        made.client.online_endpoints.begin_delete(made.world()[resource.ENDPOINT].name)  # its server takes memory
     return met
 
 
