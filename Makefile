@@ -6,8 +6,8 @@
 #   VENV     where the Python environment is (default .venv); PYTHON makes it (default the first one from 3.11 to 3.13)
 #   TORCH    the index of PyTorch's builds (default on Linux without a GPU: its CPU ones), or pip for pip's own
 SWITCHES := ENV BACKEND SET AZ VENV PYTHON OFFLINE OUTPUT JUNIT KEEP DATASET FILE AGAIN WAIT NAME ROW WATCH VERSION \
-            JOBS LEVELS TARGET PREFLIGHT PROMOTION COMMIT CLEAR ONLY FULL UPGRADE ROWS ROW_BYTES TORCH FROM
-YES_OR_NO := OFFLINE KEEP AGAIN WAIT WATCH CLEAR FULL UPGRADE COMMIT
+            JOBS LEVELS TARGET PREFLIGHT PROMOTION COMMIT CLEAR ONLY FULL UPGRADE ROWS ROW_BYTES TORCH FROM SAVE PLAN YES
+YES_OR_NO := OFFLINE KEEP AGAIN WAIT WATCH CLEAR FULL UPGRADE COMMIT YES
 
 # They come from the command line alone, and as text: what a shell exports by the same name changes nothing, and neither
 # make nor a shell reads anything into their values.
@@ -115,13 +115,14 @@ whole       = $(PY) -m scripts.chain.whole $(begin) $(if $(KEEP),--keep)
 gate        = $(online) $(PY) -m scripts.preflight $(VALUES) --az $(call quote,$(AZ)) --brief \
               --record $(RUN)/preflight.json $(if $(filter warn,$(PREFLIGHT)),--warn)
 promoted    = $(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN) --check $(STAND_IN) $(if $(filter warn,$(PROMOTION)),--warn)
+planned     = $(online) $(PY) -m scripts.plan $@ $(VALUES) $(RUNS) --az $(call quote,$(AZ)) $(if $(OUTPUT),--output=$(call quote,$(OUTPUT)))
 
 # Goals follow each other: with -k, too, none is begun after one that failed.
 follow = $(if $(word 2,$(1)),$(eval $(word 2,$(1)): | $(word 1,$(1)))$(call follow,$(wordlist 2,$(words $(1)),$(1))))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo all new doctor render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
+.PHONY: help demo all new doctor plan apply drift may-deploy render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
         await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest fresh prepare gate answers \
         data-report real-workspace local-rest local-up local-down local-status local-fault check test lint test-long \
         torture conformance docs constraints \
@@ -163,6 +164,15 @@ lock-check: $(READY)  ## Say what is newer than the lock
 ##@ Run
 all: $(READY)  ## The whole chain; KEEP=1 leaves the endpoint running
 	@$(whole) --env $(ENV) $(RUNS) -- $(make)
+
+plan: $(READY)  ## Say what apply would do, field by field (OUTPUT=json, which CI reads: make ends with 2 for changes and failures; SAVE=<file> to approve it)
+	@$(watch) $(planned) $(if $(SAVE),--save=$(call quote,$(SAVE)))
+
+apply: $(READY)  ## Make the workspace as the YAML says; asks, or YES=1; PLAN=<file> does an approved plan or nothing
+	@$(watch) $(planned) $(if $(YES),--yes) $(if $(PLAN),--plan=$(call quote,$(PLAN))) --make $(make)
+
+drift: $(READY)  ## Say what runs otherwise than committed (OUTPUT=json)
+	@$(watch) $(planned)
 
 demo: AZUREML_CHAIN_CALL := ENV=demo
 demo: AZUREML_CHAIN_COSTS := nothing
@@ -234,6 +244,9 @@ prepare: $(READY)
 
 gate: $(READY)
 	@$(watch) $(gate)
+
+may-deploy: $(READY)
+	@$(watch) $(gate) --then $(promoted)
 
 # Where the pipeline prepared the data, the questions to ask (and the report) come from its output.
 data-report: $(READY)

@@ -74,6 +74,17 @@ def job_name(folder: Path, environment: str, again: bool = False, root: Path = R
     that it is new in the workspace too, where others may have run the same YAML and data.
     """
     version = read(folder, "data-version", f"{command('data', environment)} prepares the data")
+    name = next_job(folder, environment, version, root)
+    if again:
+        name = f"{name.rpartition('-')[0]}-{int(time.time())}"
+    if name != kept(folder, "job"):
+        (folder / "status").unlink(missing_ok=True)
+        write(folder, "job", name)
+    return name
+
+
+def next_job(folder: Path, environment: str, version: str, root: Path = ROOT) -> str:
+    """Returns the name that the job of today's YAML and of data of a version would have, and keeps nothing."""
     path = root / "pipelines" / environment / "finetune.yml"
     if not path.exists():
         todo = command("render", environment)
@@ -86,11 +97,6 @@ def job_name(folder: Path, environment: str, again: bool = False, root: Path = R
     if name.startswith(stem) and name.removeprefix(stem).isdecimal():
         attempt = int(name.removeprefix(stem))
         attempt += plain_status(kept(folder, "status")) in ENDED_BADLY
-    if again:
-        attempt = int(time.time())
-    if name != f"{stem}{attempt}":
-        (folder / "status").unlink(missing_ok=True)
-        write(folder, "job", f"{stem}{attempt}")
     return f"{stem}{attempt}"
 
 

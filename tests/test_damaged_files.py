@@ -31,6 +31,7 @@ from scripts.local.core.home import Credentials, Home, Record, credentials
 from scripts.local.core.store import Store
 from scripts.local.engine.job_folder import Job
 from scripts.local.jobs import job_run, runner
+from scripts.plan import approved
 from scripts.values import data_facts
 from scripts.values import read as values
 from tests.azure.test_azure_lock_file import LOCK
@@ -42,6 +43,8 @@ MEANT = dataclasses.asdict(Credentials("t", "c", "s" * 32, "o", "f" * 32))
 JOB = {"name": "j", "inputs": {"train_file_path": "x"}, "outputs": {"o": "/x"}, "settings": {"max_steps": 2},
        "base_model": {"reference": "r", "path": None, "stand_in": False}, "mlflow": {"run_id": "j"}}  # fmt: skip
 ROW = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}], "tools": None}
+PLAN = {"environment": "dev", "workspace": "s/g/w", "yaml": "f", "resources": [
+    {"kind": "cluster", "name": "c", "action": "create", "wanted": {"size": "x"}, "seen": None}]}  # fmt: skip
 ACCOUNT = {
     "tenantId": "t",
     "clientId": "c",
@@ -153,6 +156,7 @@ FILES = {
     "config.json": Kept("config.json", {"workspace_name": "w"}, defaults.config_file, "json", heals=True),
     "az's profile": Kept("azureProfile.json", {"subscriptions": [{"id": "s", "isDefault": True}]}, profile, "json"),
     "an evaluation": Kept("evaluation.json", made().as_dict(), lambda it: evaluation.read(it, "1", "demo"), "json"),
+    "an approved plan": Kept("plan.json", PLAN, lambda it: approved.read(it / "plan.json"), "json"),
     "a conversation": Kept("chat.jsonl", json.dumps(ROW) + "\n",
                            lambda it: turns.save(ROW["messages"], it / "chat.jsonl")),  # type: ignore[arg-type]
     "a response": Kept("response.json", {"output": "text"},

@@ -39,7 +39,7 @@ def ensure(run: Run, which: str) -> None:
             say(f"compute {name} is in state {state.capitalize()}, which runs no job; it is deleted and made again")
             if errors:
                 say(f"  what Azure said of it: {errors}")
-            _delete(run, name)
+            remove(run, name)
             deleted = True
     say(f"compute {name}")
 
@@ -57,8 +57,8 @@ def _say_what_differs(run: Run, which: str, found: dict[str, Any]) -> None:
     other = [f"{key} is {has}, not {wants}" for key, has, wants in pairs if str(has).lower() != str(wants).lower()]
     if other:
         say(
-            f"note: compute {found['name']} was there already and is not as {place} says: {', '.join(other)}; az ml "
-            "compute update changes nodes and identity, for all else delete it first (az ml compute delete)"
+            f"note: compute {found['name']} was there already and is not as {place} says: {', '.join(other)}; "
+            f"{run.make('plan')} shows what {run.make('apply')} would do about it"
         )
 
 
@@ -72,7 +72,17 @@ def _create(run: Run, which: str, name: str) -> None:
         )
 
 
-def _delete(run: Run, name: str) -> None:
+def change(run: Run, which: str) -> None:
+    """Sends the YAML of a cluster that is there: the service takes the same request for both, and changes the scale."""
+    name = run.name(*FILES[which])
+    answer = run.az.wait(_patience(run, name), "compute", "create", "-f", str(run.file(*FILES[which])), "-o", "none")
+    if answer.code:
+        raise refused(answer, f"compute {name} was not changed, and goes on as it was")
+    say(f"compute {name}: changed")
+
+
+def remove(run: Run, name: str) -> None:
+    """Deletes a cluster, and waits until the service knows it no more."""
     patience = _patience(run, name)
     answer = run.az.wait(patience, "compute", "delete", "-n", name, "--yes")
     if answer.code and _show(run, name) is not None:

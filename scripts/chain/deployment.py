@@ -73,11 +73,11 @@ def _remedy(run: Run, on: str, name: str, verb: str, answer: Answer, handled: se
         return _renew_endpoint(run, on)
     elif said == UNRECOVERABLE:
         say(f"deployment {name} failed when it was first made, so Azure cannot update it; it is deleted and made again")
-        _delete(run, on, name)
+        remove(run, name)
     else:
         say(f"a role seems not to have arrived yet ({answer.reason}); deployment {name} is tried once more")
         if verb == "create":  # it failed at its first provisioning, so only a new one can follow
-            _delete(run, on, name)
+            remove(run, name)
     return True
 
 
@@ -91,7 +91,9 @@ def _renew_endpoint(run: Run, on: str) -> bool:
     return True
 
 
-def _delete(run: Run, on: str, name: str) -> None:
+def remove(run: Run, name: str) -> None:
+    """Deletes a deployment of the endpoint, after its traffic was taken from it, and waits until it is gone."""
+    on = endpoint.name_of(run)
     share = ((endpoint.show(run, on) or {}).get("traffic") or {}).get(name)
     if share:  # 'Can't delete deployment [x] with non-zero traffic weight'
         answer = run.az.run("online-endpoint", "update", "-n", on, "--traffic", f"{name}=0", "-o", "none")

@@ -26,6 +26,9 @@ def left(target: str, rendered: Rendered, folder: Path) -> str:
             return _cluster(rendered, again)
     except UserError as error:
         return f"what it was about is not known ({error})"
+    if target == "apply":
+        kept = f"what was made stays{billed(', and what of it is billed goes on')}"
+        return f"{kept}; {command('plan', environment)} shows what is there, {again} goes on"
     if target == "register":
         return f"{nothing}the model may be registered: {again} looks, and makes no second version"
     if target in ("data", "prepare"):

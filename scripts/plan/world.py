@@ -1,0 +1,183 @@
+"""Both sides of every resource of an environment: its rendered YAML as the SDK reads it, and the workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from scripts import state
+from scripts.azure import answers, sdk_private, updates
+from scripts.azure.client import import_sdk
+from scripts.chain import cluster, data, deployment, endpoint, job, model
+from scripts.chain.run import BUSY, Run
+from scripts.errors import MISSING, UserError
+from scripts.plan import resource
+from scripts.plan.resource import LATER, STATE, Resource, fields
+from scripts.targets import billed
+
+OWN_TAG = "environment"  # of what this project's YAML makes, with the environment's name
+_FAILED = ("failed", "canceled")
+
+
+class World:
+    """One look at the workspace of a run; nothing is changed by it, and nothing kept."""
+
+    def __init__(self, run: Run, client: Any) -> None:
+        self._run, self._client = run, client
+        self.data_version = _data_version(run)
+        self.has_models = False  # a version of the model was registered once, of whichever job
+        self.resources = list(self._all())
+
+    def of(self, kind: str) -> list[Resource]:
+        """Returns the resources of a kind."""
+        return [each for each in self.resources if each.kind == kind]
+
+    def __getitem__(self, kind: str) -> Resource:
+        """The first resource of a kind: the only one that the YAML names, but of clusters and data assets."""
+        return self.of(kind)[0]
+
+    def _all(self) -> Iterator[Resource]:
+        yield from self._data()
+        for which in ("finetune", "prepare") if self._run.in_pipeline else ("finetune",):
+            yield self._cluster(which)
+        made = self._job()
+        yield made
+        registered = self._model(made.name)
+        yield registered
+        yield from self._serving(registered)
+
+    def _data(self) -> Iterator[Resource]:
+        if self.data_version == data.IN_PIPELINE:
+            return
+        base = self._run.name(*data.FILE)
+        for split in data.SPLITS:
+            name, version = f"{base}-{split}", self.data_version
+            live = self._ask(f"data asset {name}:{version}", self._client.data.get, name, version) if version else None
+            yield self._both(resource.DATA, data.FILE, "data", live, f"{name}:{version or '?'}")
+
+    def _cluster(self, which: str) -> Resource:
+        file = cluster.FILES[which]
+        name = self._run.name(*file)
+        live = self._ask(f"compute {name}", self._client.compute.get, name)
+        least = self._run.document(*file).get("min_instances")
+        always = billed(f"{least} of its nodes always run, and are billed") if least else ""
+        return self._both(resource.CLUSTER, file, "compute", live, name, note=always, which=which)
+
+    def _job(self) -> Resource:
+        """Returns the job of today's YAML and data: its name is made of them, so another content is another job."""
+        if not self.data_version:
+            todo = f"its name, and the version of its data, are known when {self._run.make('data')} has prepared them"
+            return Resource(resource.JOB, f"{self._run.environment}-?", {}, None, todo)
+        name, before = state.next_job(self._run.folder, self._run.environment, self.data_version, self._run.root), ""
+        while status := self._status(name):
+            if state.plain_status(status) not in state.ENDED_BADLY:
+                ended = state.plain_status(status) in job.ENDED
+                note = status if ended else f"{status}: {self._run.make('apply')} waits for it"
+                return Resource(resource.JOB, name, {}, {}, note, runs=not ended)
+            stem, _, attempt = name.rpartition("-")
+            name, before = f"{stem}-{int(attempt) + 1}", f"job {name} ended before: {status}"
+        return Resource(resource.JOB, name, {}, None, before)
+
+    def _status(self, name: str) -> str:
+        found = self._ask(f"job {name}", self._client.jobs.get, name)
+        return str(found.status) if found else ""
+
+    def _model(self, of_job: str) -> Resource:
+        """Returns the newest version that belongs to the job; the service counts them."""
+        name = self._run.name(*model.FILE)
+        ask = self._client.models.list
+        found = self._ask(f"the versions of model {name}", lambda: list(ask(name))) or []
+        self.has_models = bool(found)
+        mine = [each for each in found if (each.tags or {}).get(state.JOB_TAG) == of_job and each.version.isdecimal()]
+        live = max(mine, key=lambda each: int(each.version), default=None)
+        title = f"{name}:{live.version}" if live else name
+        return self._both(resource.MODEL, model.FILE, "model", live, title)
+
+    def _serving(self, registered: Resource) -> Iterator[Resource]:
+        on, name = endpoint.name_of(self._run), self._run.name(*deployment.FILE)
+        live = self._ask(f"endpoint {on}", self._client.online_endpoints.get, on)
+        there = self._ask(f"the deployments of endpoint {on}", lambda: list(self._deployments(on))) if live else None
+        found = {each.name: each for each in there or []}
+        serves = any(state.plain_status(str(each.provisioning_state)) == "succeeded" for each in found.values())
+        bound = {"traffic": {name: 100}}  # as the chain gives it
+        made = self._both(resource.ENDPOINT, endpoint.FILE, "online_endpoint", live, on, forgiven=serves, bound=bound)
+        yield made
+        served = self._deployment(name, found.get(name), registered)
+        goes = made.action == resource.REPLACE and served.seen is not None
+        yield replace(served, goes=True, note="it goes with its endpoint") if goes else served
+        yield from (self._other(each) for each in found.values() if each.name != name)
+
+    def _deployments(self, on: str) -> Any:
+        return self._client.online_deployments.list(on)
+
+    def _deployment(self, name: str, live: Any, registered: Resource) -> Resource:
+        """Returns the deployment, with the model version that the YAML names, or else the one of the job."""
+        named = "model" in self._run.document(*deployment.FILE)
+        version = registered.name if registered.seen is not None else f"{registered.name}:{LATER}"
+        bound = {} if named else {"model": version}
+        return self._both(resource.DEPLOYMENT, deployment.FILE, "online_deployment", live, name, bound=bound)
+
+    def _other(self, found: Any) -> Resource:
+        """Returns a deployment of the endpoint that no YAML names."""
+        ours = (found.tags or {}).get(OWN_TAG) == self._run.environment
+        by = getattr(found.creation_context, "created_by", None) if getattr(found, "creation_context", None) else None
+        who = f"made by {by}" if by else "who made it the service does not say"
+        why = f"tagged {OWN_TAG}={self._run.environment}, so an earlier YAML of it made it" if ours else who
+        return Resource(resource.DEPLOYMENT, found.name, None, {}, f"no YAML names it; {why}", ours)
+
+    def _both(
+        self, kind: str, file: tuple[str, ...], loads: str, live: Any, name: str, note: str = "", which: str = "",
+        forgiven: bool = False, bound: Mapping[str, Any] | None = None,
+    ) -> Resource:  # fmt: skip
+        """Returns a resource of the YAML, and of what the chain binds beside it (`bound`).
+
+        `forgiven`: its failed state hinders nothing.
+        """
+        document, found = self._run.document(*file), sdk_private.to_dict(live) if live else {}
+        now = state.plain_status(str(found.get(STATE) or ""))
+        if now == "deleting":
+            found, note = {}, "it is being deleted"
+        elif now in BUSY:
+            note = f"it is {now}"
+        hidden = ("name", "path", "version", "endpoint_name")
+        wanted, seen = fields(kind, document, self._loaded(file, loads), found or None, hidden)
+        for key, value in (bound or {}).items():
+            wanted[key] = updates.same_form(kind, key, value)
+            if seen is not None:
+                seen[key] = updates.same_form(kind, key, found.get(key))
+        if seen is not None and now in _FAILED and not forgiven:
+            wanted, seen = {**wanted, STATE: "Succeeded"}, {**seen, STATE: now.capitalize()}
+        return Resource(kind, name, wanted, seen, note, which=which)
+
+    def _loaded(self, file: tuple[str, ...], loads: str) -> dict[str, Any]:
+        path = self._run.file(*file)
+        try:
+            # A model has a place only once a job has made it.
+            place = [{"path": "azureml://jobs/none/outputs/none"}] if loads == "model" else []
+            entity = getattr(import_sdk(), f"load_{loads}")(source=str(path), params_override=place)
+        except Exception as error:  # the SDK raises its own, marshmallow's and pydash's errors
+            place_of = path.relative_to(self._run.root)
+            todo = f"{self._run.make('validate')} says where"
+            raise UserError(f"{place_of}: {answers.sentence(error)}; {todo}") from error
+        return sdk_private.to_dict(entity)
+
+    @staticmethod
+    def _ask(what: str, get: Any, *names: str) -> Any:
+        return answers.ask(what, get, *names)
+
+
+def _data_version(run: Run) -> str:
+    """Returns the version of the data assets: of the YAML, else of what is prepared here; empty where nobody knows."""
+    if run.in_pipeline:
+        return data.IN_PIPELINE
+    inputs = run.document(*job.FILE).get("inputs") or {}
+    path = str((inputs.get(f"{data.SPLITS[0]}_file_path") or {}).get("path") or "")
+    if path.startswith("azureml:") and not path.startswith("azureml://"):
+        return path.rpartition(":")[2]
+    try:
+        return state.data_version(run.environment, run.root)
+    except UserError as error:
+        if error.code != MISSING:
+            raise
+        return state.kept(run.folder, "data-version")
