@@ -15,7 +15,7 @@ from scripts.azure import lock_file
 from scripts.errors import USAGE, UserError, main
 from scripts.files import ROOT
 from scripts.targets import command
-from scripts.values import names
+from scripts.values import house_limits, names
 from scripts.values.read import environments, load, name_fault
 from scripts.workspace import PLACEHOLDERS
 
@@ -30,6 +30,7 @@ def create(environment: str, origin: str, root: Path = ROOT) -> list[Path]:
     sources = {
         root / "environments" / f"{environment}.yaml": root / "environments" / f"{origin}.yaml",
         lock_file.lock_path(environment, root): lock_file.lock_path(origin, root),
+        house_limits.copy_path(environment, root): house_limits.copy_path(origin, root),
     }
     written = []
     try:

@@ -20,6 +20,7 @@ from scripts.files import ROOT
 from scripts.files import write as write_file
 from scripts.targets import command
 from scripts.values import facts as facts_module
+from scripts.values import house_limits
 from scripts.values import names as names_module
 from scripts.values import parameters as parameters_module
 from scripts.values.read import Values, environments, load, parser_of
@@ -45,6 +46,7 @@ def render(values: Values, root: Path = ROOT) -> dict[str, str]:
         undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True, finalize=to_yaml,
     )  # fmt: skip
     engine.filters["bare"] = bare
+    house_limits.read(values, root)  # what is committed is complete
     given = context(values, root)
     files = {}
     for path in sorted((root / "templates").glob("*/**/*.yml.j2")):
@@ -235,8 +237,9 @@ def _check(values: Values) -> int:
 
 def _render(values: Values) -> int:
     environment = values.environment
+    copied = [house_limits.copy_path(environment).relative_to(ROOT).as_posix()] * house_limits.take(values)
     files = render(values)
-    changed = write(files, environment)
+    changed = copied + write(files, environment)
     facts = facts_module.load(values)
     if changed:  # said with what it changed, and not again
         for sentence in parameters_module.disagreements(values, facts):
