@@ -24,7 +24,6 @@ def check(job: Document, component: Component) -> Iterator[Finding]:
     """Yields every fault of the job's inputs, bindings and settings against the component's inputs and outputs."""
     yield from _mappings(job, "", job.data, ("inputs", "outputs", "settings", "jobs"))
     yield from _top_inputs(job)
-    yield from _settings(job)
     steps = mapping(job.get("jobs"))
     for step, node in steps.items():
         if not isinstance(node, dict):
@@ -77,12 +76,6 @@ def _top_inputs(job: Document) -> Iterator[Finding]:
             )
         elif kind in FILE_TYPES and not spec.get("path"):
             yield job.finding(f"inputs.{name}.path", "missing; add it")
-
-
-def _settings(job: Document) -> Iterator[Finding]:
-    allowed = ("default_datastore", "default_compute", "continue_on_step_failure", "force_rerun")
-    effect = f", which Azure ML would silently ignore; allowed: {', '.join(allowed)}"
-    yield from _unknown(job, "settings", mapping(job.get("settings")), allowed, effect)
 
 
 def _unknown(job: Document, key: str, found: dict[str, Any], allowed: Sequence[str], effect: str) -> Iterator[Finding]:
