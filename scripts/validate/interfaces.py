@@ -9,20 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from scripts.azure import component as azure_component
+from scripts.azure.component import Input
 from scripts.azure.references import REGISTRY
 from scripts.errors import suggest
 from scripts.validate import foreign
 from scripts.validate.documents import Document, Finding, mapping
+from scripts.validate.job import literal
 
 
 @dataclass(frozen=True)
 class Interface:
-    """The inputs and outputs of a component; `needed` are those inputs that have to be given."""
+    """The inputs and outputs of a component; `needed` have to be given, `specs` say what they take."""
 
     name: str
     inputs: frozenset[str]
     outputs: frozenset[str]
-    needed: frozenset[str] = field(default_factory=frozenset)
+    needed: frozenset[str] = frozenset()
+    specs: Mapping[str, Input] = field(default_factory=dict)
 
 
 def reference(node: Mapping[str, Any]) -> str:
@@ -38,11 +41,10 @@ def is_file(name: str) -> bool:
 
 def find(document: Document, name: str) -> Interface | None:
     """Returns the interface of a component, None where nothing is known of it."""
-    match = REGISTRY.match(name)
-    if match and match["kind"] == "components" and match["name"] == azure_component.COMPONENT:
-        known = azure_component.catalog()
-        needed = (each.name for each in known.inputs.values() if not each.optional and each.default is None)
-        return Interface(known.name, frozenset(known.inputs), frozenset(known.outputs), frozenset(needed))
+    match, known = REGISTRY.match(name), azure_component.catalog()
+    if match and (match["kind"], match["name"], match["version"]) == ("components", known.name, known.version):
+        needed = frozenset(each.name for each in known.inputs.values() if not each.optional and each.default is None)
+        return Interface(known.name, frozenset(known.inputs), frozenset(known.outputs), needed, known.inputs)
     path = file(document, name)
     return _of_file(path) if path and path.is_file() else None
 
@@ -88,6 +90,9 @@ def _inputs(document: Document, key: str, node: Mapping[str, Any], interface: In
             at = f"{key}.{part}.{name}".lstrip(".")
             hint = suggest(name, interface.inputs) or f"; it has {', '.join(sorted(interface.inputs)) or 'none'}"
             yield document.finding(at, f"{interface.name} has no such input{hint}")
+    for name, value in mapping(node.get("inputs")).items():
+        if name in interface.specs and not isinstance(value, dict) and "${{" not in str(value):
+            yield from literal(document, f"{key}.inputs.{name}".lstrip("."), value, interface.specs[name])
     for name in sorted(interface.needed - {name for _, name in given}):
         if not any(other.startswith(f"{name}.") for _, other in given):
             yield document.finding(

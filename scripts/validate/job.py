@@ -112,7 +112,7 @@ def _inputs(job: Document, key: str, node: dict[str, Any], component: Component)
         elif isinstance(value, str) and _ANY_EXPRESSION.search(value):
             yield from _bound_input(job, at, value, spec)
         else:
-            yield from _literal(job, at, value, spec)
+            yield from literal(job, at, value, spec)
     for name, spec in interface.items():
         if not spec.optional and name not in given:
             default = "..." if spec.default is None else spec.default
@@ -130,7 +130,8 @@ def _inputs(job: Document, key: str, node: dict[str, Any], component: Component)
         yield job.finding(f"{key}.inputs", f"found {found}; give exactly one of {', '.join(MODEL_SOURCES)}")
 
 
-def _literal(job: Document, at: str, value: Any, spec: Input) -> Iterator[Finding]:
+def literal(job: Document, at: str, value: Any, spec: Input) -> Iterator[Finding]:
+    """Yields what is wrong with a value that is written down for an input of the component."""
     kind = spec.type
     if spec.takes_files:
         yield job.finding(
