@@ -224,7 +224,7 @@ def branches(node: Any, data: Mapping[str, Any]) -> Iterator[tuple[Any, bool]]:
     if hasattr(node, "experimental_field"):
         yield from branches(node.experimental_field, data)
     elif hasattr(node, "_union_fields"):
-        own = getattr(node, "_type_sensitive_fields_dict", {}).get(data.get("type"))
+        own = getattr(node, "_type_sensitive_fields_dict", {}).get(str(data.get("type")))
         for each in own or node._union_fields:
             yield from branches(each, data)
     elif hasattr(node, "nested"):

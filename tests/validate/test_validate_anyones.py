@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import datetime
+import random
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from scripts.validate import anyones, rules
+from scripts.validate import anyones, foreign, rules
+from scripts.validate.documents import Document
 
 TODAY = datetime.date(2026, 11, 27)
 SCHEMA = "$schema: https://azuremlschemas.azureedge.net/latest/{}.schema.json\n"
@@ -120,6 +126,36 @@ def test_a_document(tmp_path: Path, schema: str, text: str, said: str) -> None:
 def test_every_rule_has_a_case() -> None:
     covered = {said.split()[1] for _, _, said in CASES if said}
     assert {rule.name for rule in rules.RULES} - covered == {"retiring-size", "archived-model"}  # which a day decides
+
+
+WILD: list[Any] = [None, -1, 2.5, True, "", "${{inputs.q}}", "azureml:", "azureml://registries/", [], [[{}]], ["a", {}],
+                   {"type": ["x"]}, {"type": {}}, 10**30, float("nan"), TODAY]  # fmt: skip
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Yields the path of everything in a document."""
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ()):
+        yield (*path, key)
+        yield from places(each, (*path, key))
+
+
+def test_no_document_is_too_wild_for_the_rules(tmp_path: Path) -> None:
+    draw = random.Random(7)
+    documents = []
+    for number, (schema, text, _) in enumerate(CASES):
+        (tmp_path / f"{number}.yml").write_text(SCHEMA.format(schema) + text)
+        documents.append(foreign.read(tmp_path / f"{number}.yml", TODAY))
+    for _ in range(1500):
+        document = draw.choice(documents)
+        if not isinstance(document, Document):
+            continue
+        data = copy.deepcopy(document.data)
+        *above, last = draw.choice(list(places(data)))
+        at = data
+        for key in above:
+            at = at[key]
+        at[last] = copy.deepcopy(draw.choice(WILD))
+        assert all(found.rule for found in rules.check(dataclasses.replace(document, data=data)))
 
 
 @pytest.mark.parametrize(
