@@ -27,8 +27,9 @@ def create(environment: str, origin: str, root: Path = ROOT) -> list[Path]:
     """Writes the files of a new environment, rendered ones included, and returns them; nothing where that fails."""
     refuse(environment, root)
     load(origin, root=root)  # that it is there, and right
+    own = root / "environments" / f"{environment}.yaml"
     sources = {
-        root / "environments" / f"{environment}.yaml": root / "environments" / f"{origin}.yaml",
+        own: root / "environments" / f"{origin}.yaml",
         lock_file.lock_path(environment, root): lock_file.lock_path(origin, root),
         house_limits.copy_path(environment, root): house_limits.copy_path(origin, root),
     }
@@ -37,7 +38,7 @@ def create(environment: str, origin: str, root: Path = ROOT) -> list[Path]:
         for target, source in sources.items():
             text = files.read_text(source, f"restore it, or take another environment: FROM={DEFAULT}")
             if text is not None:
-                files.write(target, renamed(text, origin, environment))
+                files.write(target, renamed(text, origin, environment) if target == own else text)
                 written.append(target)
         rendered = render.render(load(environment, root=root), root)
     except BaseException:
