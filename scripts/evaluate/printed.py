@@ -6,6 +6,7 @@ import textwrap
 from typing import Any
 
 from scripts.evaluate import report
+from scripts.terminal import plain
 
 WIDTH = 80
 ROOM = 140  # letters, on two lines
@@ -73,5 +74,5 @@ def _wrapped(before: str, text: str) -> str:
 
 
 def _short(text: str | None, width: int) -> str:
-    plain = " ".join(report.said(text).split())
-    return plain if len(plain) <= width else f"{plain[: width - 1]}…"
+    line = plain(" ".join(report.said(text).split()))
+    return line if len(line) <= width else f"{line[: width - 1]}…"
