@@ -70,7 +70,8 @@ def _right(estimate: dict[str, Any], percent: bool) -> str:
 
 
 def _wrapped(before: str, text: str) -> str:
-    return textwrap.fill(text, WIDTH, initial_indent=before, subsequent_indent=" " * len(before))
+    indent = " " * len(before)
+    return textwrap.fill(text, WIDTH, initial_indent=before, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _short(text: str | None, width: int) -> str:

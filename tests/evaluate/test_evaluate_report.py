@@ -101,6 +101,14 @@ def test_a_terminal_obeys_no_answer() -> None:
     assert printed.brief(shown).splitlines()[:4] == ["a�[2J", "true   a | b", "base   —", "tuned  �b�"]
 
 
+def test_a_command_in_an_answer_is_not_broken_at_a_hyphen() -> None:
+    shown = evaluation()
+    shown["examples"][0]["true"] = (
+        '{"area": "endpoint", "urgency": "normal", "next": "az ml online-deployment get-logs"}'
+    )
+    assert printed.brief(shown).splitlines()[2] == '       online-deployment get-logs"}'
+
+
 def test_a_brief_one_has_the_answers_and_a_line_of_figures() -> None:
     shown = evaluation()
     number = {"value": 50.0, "low": 0, "high": 100, "cases": 24}
