@@ -51,7 +51,8 @@ class Terminal:
         if word in ("quit", "exit", "q"):
             return False
         if word not in verbs:
-            self.say(f"/{word}: unknown command{suggest(word, [*verbs, 'quit'])}; /help lists them\n")
+            near = suggest(word, [*verbs, "quit"])
+            self.say(f"/{word}: unknown command{near}; /help lists them (a blank before the / asks it)\n")
             return True
         try:
             getattr(self, verbs[word])(rest.strip())
@@ -59,13 +60,16 @@ class Terminal:
             self.say(f"{error}\n")
         return True
 
-    def answer(self) -> None:
-        """Asks for the next turn and prints it as it comes; what fails or is stopped leaves the question unasked."""
+    def answer(self) -> bool:
+        """Asks for the next turn and prints it as it comes; what fails or is stopped leaves the question unasked.
+
+        Returns whether there is an answer.
+        """
         begun, text, flow = time.monotonic(), "", terminal.Flow(self.say)
         show = flow.add if self.wraps else self.say
         try:
             for piece in self.ask(self.conversation):
-                show(piece)
+                show(terminal.plain(piece))
                 text += piece
             flow.end()
         except (UserError, KeyboardInterrupt) as error:
@@ -73,9 +77,10 @@ class Terminal:
             self.say(
                 f"\n[{'stopped' if isinstance(error, KeyboardInterrupt) else error}; the question is taken back]\n"
             )
-            return
+            return False
         self.conversation.say("assistant", text)
         self.say(f"\n[{time.monotonic() - begun:.1f} s]\n")
+        return True
 
     def do_help(self, _: str) -> None:
         self.say(f"{HELP}\n")
@@ -93,19 +98,22 @@ class Terminal:
         for name, value in self.conversation.parameters.items():
             self.say(f"{name}: {value}\n")
         for message in self.conversation.messages:
-            self.say(f"{message['role']}: {message['content']}\n")
+            self.say(f"{message['role']}: {terminal.plain(message['content'])}\n")
 
     def do_undo(self, _: str) -> None:
         self.say("[taken back]\n" if self.conversation.undo() else "[nothing was asked yet]\n")
 
     def do_again(self, _: str) -> None:
-        questions = [turn["content"] for turn in self.conversation.turns if turn["role"] == "user"]
+        before = list(self.conversation.turns)
+        questions = [turn["content"] for turn in before if turn["role"] == "user"]
         if not questions:
             self.say("[nothing was asked yet]\n")
             return
         self.conversation.undo()
         self.conversation.say("user", questions[-1])
-        self.answer()
+        if not self.answer():
+            self.conversation.turns[:] = before
+            self.say("[the answer that there was stays]\n")
 
     def do_new(self, _: str) -> None:
         self.conversation.turns.clear()
