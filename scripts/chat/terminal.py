@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +12,11 @@ from typing import Any
 
 from scripts import terminal
 from scripts.chat.turns import Conversation, save
+from scripts.conversation.held_out import Case
 from scripts.errors import FILE, UserError, one_line, suggest
 
 HELP = """\
+  /example [NUMBER]   ask a held-out question, and show the true answer to it
   /system TEXT        set the system prompt (without TEXT: take it away)
   /set NAME VALUE     set temperature, top_p, do_sample or max_new_tokens
   /show               show the system prompt, the parameters and the turns so far
@@ -35,8 +38,10 @@ class Terminal:
         say: Callable[[str], Any],
         saved: Path,
         wraps: bool = False,
+        examples: Callable[[], list[Case]] = list,
     ) -> None:
         self.conversation, self.ask, self.say, self.saved, self.wraps = conversation, ask, say, saved, wraps
+        self.examples = examples
 
     def take(self, line: str) -> bool:
         """Does what a line asks for; returns False when it ends the conversation."""
@@ -84,6 +89,21 @@ class Terminal:
 
     def do_help(self, _: str) -> None:
         self.say(f"{HELP}\n")
+
+    def do_example(self, number: str) -> None:
+        found = self.examples()
+        if not found or not re.fullmatch(r"[1-9]\d{0,3}|", number) or int(number or 1) > len(found):
+            self.say(f"[there are {len(found)} examples: /example 1 asks the first]\n")
+            return
+        case = found[int(number or 1) - 1]
+        first, *rest = case.messages
+        is_system = first["role"] == "system"
+        self.conversation.system = first["content"] if is_system else ""
+        self.conversation.turns[:] = rest if is_system else case.messages
+        for message in self.conversation.messages:
+            self.say(f"{message['role']}: {terminal.plain(message['content'])}\n")
+        if self.answer():
+            self.say(f"true: {terminal.plain(case.truth)}\n")
 
     def do_system(self, text: str) -> None:
         self.conversation.system = text
