@@ -31,10 +31,12 @@ from scripts.local.core.home import Credentials, Home, Record, credentials
 from scripts.local.core.store import Store
 from scripts.local.engine.job_folder import Job
 from scripts.local.jobs import job_run, runner
+from scripts.rehearse import record
 from scripts.values import read as values
 from tests.azure.test_azure_lock_file import LOCK
 from tests.damage import PLACES, mutated
 from tests.evaluate.test_evaluate_evaluation import made
+from tests.rehearse.told import told
 
 MEANT = dataclasses.asdict(Credentials("t", "c", "s" * 32, "o", "f" * 32))
 JOB = {"name": "j", "inputs": {"train_file_path": "x"}, "outputs": {"o": "/x"}, "settings": {"max_steps": 2},
@@ -149,6 +151,7 @@ FILES = {
     "config.json": Kept("config.json", {"workspace_name": "w"}, defaults.config_file, "json", heals=True),
     "az's profile": Kept("azureProfile.json", {"subscriptions": [{"id": "s", "isDefault": True}]}, profile, "json"),
     "an evaluation": Kept("evaluation.json", made().as_dict(), lambda it: evaluation.read(it, "1", "demo"), "json"),
+    "a rehearsal": Kept("rehearsal.json", json.loads(told().as_json()), lambda it: record.read(it, "demo"), "json"),
     "a conversation": Kept("chat.jsonl", json.dumps(ROW) + "\n",
                            lambda it: turns.save(ROW["messages"], it / "chat.jsonl")),  # type: ignore[arg-type]
     "a response": Kept("response.json", {"output": "text"},

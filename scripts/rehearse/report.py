@@ -88,7 +88,10 @@ def _answers(told: Rehearsal) -> str:
         return ""
     first = told.answers[0]
     asked = first.question.rpartition("\nuser: ")[2]
-    rows = [[who, _code(said)] for who, said in (("true", first.true), ("base", first.base), ("tuned", first.tuned))]
+    rows = [
+        [who, _code(said).replace("|", "\\|")]
+        for who, said in (("true", first.true), ("base", first.base), ("tuned", first.tuned))
+    ]
     figures = [f"Of all that were asked: {told.figures}."] if told.figures else []
     return _section("A held-out question", [f"> {_code(asked)}", "", _table(["who", "answer"], rows), "", *figures])
 
@@ -175,7 +178,7 @@ def _code(said: str | None) -> str:
     line = f"{line[:SHOWN]}…" if len(line) > SHOWN else line
     fence = "`" * (1 + max(map(len, re.findall("`+", line)), default=0))
     pad = " " * (len(fence) > 1)
-    return f"{fence}{pad}{line}{pad}{fence}".replace("|", "\\|")
+    return f"{fence}{pad}{line}{pad}{fence}"
 
 
 def _text(text: str) -> str:
