@@ -304,7 +304,8 @@ constraints:  ## Write constraints.txt: all packages of pyproject.toml and what 
 	--group pip --group demo-model --group bench --no-emit-package torch $(if $(UPGRADE),--upgrade) -o constraints.txt
 
 clean:  ## Delete what was made on this machine: environment, local Azure ML, prepared data, state
-	@test ! -e .local/emulator.json || $(PY) -m scripts.local down; rm -rf $(VENV) .local .runs data runs
+	@for home in .local .runs/*/rehearsal/home; do test ! -e $$home/emulator.json || AZUREML_LOCAL_HOME="$$PWD/$$home" $(PY) -m scripts.local down; done; \
+	rm -rf $(VENV) .local .runs data runs
 
 help:
 	@awk 'BEGIN {FS = ":.*## *"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {n = split($$2, word, " "); line = sprintf("  %-15s", $$1); for (i = 1; i <= n; i++) {if (length(line word[i]) > 79) {print line; line = sprintf("%17s", "")} line = line " " word[i]} print line}' Makefile

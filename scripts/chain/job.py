@@ -70,7 +70,7 @@ def wait(run: Run, name: str = "") -> None:
         job = _of_the_state(run)
     found = _require(run, job)
     patience = _patience(run, job)
-    if not _ended(found):
+    if state.plain_status(found["status"]) != "completed":  # the log of one that failed at once says why
         run.az.wait(patience, "job", "stream", "-n", job, tell=_tell)
         found = _require(run, job)
         if not _ended(found):

@@ -70,7 +70,7 @@ class Whole:
         return code or deleted
 
 
-def _switches(flags: str) -> str:
+def switches(flags: str) -> str:
     """Returns of MAKEFLAGS what was set on the command line: make's own switches, such as -k, have no place here.
 
     GNU make 3.81, which macOS has, writes no `--` before it where there are none of its own.
@@ -93,7 +93,7 @@ def run(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     whole = Whole(options.make[options.make[:1] == ["--"] :], ASK_BOTH if options.demo else ASK)
     os.environ.update({BRIEF: "1"} if options.demo else {})
-    os.environ["MAKEFLAGS"] = _switches(os.environ.get("MAKEFLAGS", ""))
+    os.environ["MAKEFLAGS"] = switches(os.environ.get("MAKEFLAGS", ""))
     with alone(options.folder, "make demo" if options.demo else command("all", options.env)):
         if options.begin:  # who needs it waits for it, and says why where it does not come
             programs.start(options.begin, capture=True, talks=False)

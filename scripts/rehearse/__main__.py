@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import re
 import shutil
 import signal
@@ -19,6 +20,7 @@ from typing import Any
 
 from scripts import files, programs
 from scripts.chain.alone import alone
+from scripts.chain.whole import switches
 from scripts.errors import INTERRUPTED, USAGE, UserError, complain, main
 from scripts.evaluate import printed
 from scripts.evaluate.evaluation import Answers
@@ -129,6 +131,7 @@ def run(arguments: list[str] | None = None) -> int:
     stage = Stage(values.environment, [*options.make[options.make[:1] == ["--"] :], SWITCH])
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # all of them end alike: tidied up, with a report
+    os.environ["MAKEFLAGS"] = switches(os.environ.get("MAKEFLAGS", ""))
     with alone(stage.folder, command("rehearse", values.environment)):
         return _play(stage, values, names, options.result)
 

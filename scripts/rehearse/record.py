@@ -46,7 +46,8 @@ class Met:
     target: str
     is_met: bool  # False where this YAML never comes to the place
     code: int
-    said: str
+    of_azure: str  # the service's own words
+    said: str  # the sentence with which the target stopped
     foretold: str  # what preflight stops with before
     bills: str  # what would be billed while it stands so
     recovery: list[str]

@@ -106,20 +106,22 @@ def _faults(faults: Sequence[Met]) -> str:
         return ""
     rows = []
     for each in faults:
-        before = f"preflight stops it: {_text(each.foretold)}. Past that: " * bool(each.foretold)
+        before = f"preflight stops it: {_text(each.foretold)}. <br>Past that: " * bool(each.foretold)
         if not each.is_met:
             seen = f"this YAML never comes to where it happens: {_text(each.happens)}"
         elif each.code:
-            seen = f"{before}{_text(each.said)} (`{each.target}` ends with {each.code})"
+            azure = f"*{_text(each.of_azure)}*<br>" if each.of_azure else ""
+            seen = f"{before}{azure}{_text(each.said)} (`{each.target}` ends with {each.code})"
         else:
             seen = f"{_text(each.happens)}; `{each.target}` goes on by itself"
         on = "".join(f"`{line}`" for line in each.recovery) + f" ({duration(each.seconds)} here)" * bool(each.recovery)
         on += "" if each.recovered else ", which did **not** go on"
         rows.append([f"`{each.fault}`", seen, on or "—", each.bills if each.code else "—"])
-    note = "Each happened once, on purpose. On Azure the sentences also say what is billed; here that is a column."
-    return _section(
-        "When it goes wrong", [note, "", _table(["fault", "what you see", "what goes on", "billed meanwhile"], rows)]
-    )
+    stops, head = sum(bool(each.code) for each in faults), ["fault", "what you see", "what goes on", "billed meanwhile"]
+    sentence = f"{len(faults)} faults, each once, on purpose: {stops} stop a target, and the table says what goes on."
+    note = "In italics Azure's own words. On Azure the sentences also say what is billed; here that is a column."
+    table = [f"<details><summary>{sentence}</summary>", "", note, "", _table(head, rows), "", "</details>"]
+    return _section("When it goes wrong", table)
 
 
 def _unknown(told: Rehearsal) -> str:

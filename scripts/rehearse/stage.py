@@ -32,6 +32,10 @@ HOME = "AZUREML_LOCAL_HOME"
 SWITCH = "REHEARSAL=1"  # with it a target works on this stage
 LOG, SETTINGS, FAULTS, MODELS = "log.txt", "settings.yaml", "faults.yaml", "models"
 _OF_MAKE = re.compile(r"make(\[\d+\])?: ")
+# Where az prints the service's own words: within others, as a job's error, as a whole.
+_OF_AZURE = tuple(re.compile(words, re.M) for words in
+                  (r"^Exception Details:\s*(.+)", r'^\s+"message": "(.+)",?$', r"^ERROR: (.+)"))  # fmt: skip
+_SHARE = re.compile(r" *\d+ %, ")  # how far an evaluation is
 _GOES_ON = " " * 9  # how a line of a job's log begins that is the rest of the one before
 _LOOK_SECONDS = 0.2  # between two looks at what a target has printed
 
@@ -51,6 +55,12 @@ class Ran:
         lines = [line.strip() for line in self.said.splitlines() if line.strip() and not _OF_MAKE.match(line)]
         errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
         return plain((errors or lines or ["it said nothing"])[-1]) if self.code else ""
+
+    @property
+    def of_azure(self) -> str:
+        """What the service said against it, as az prints that; an empty text where it said nothing."""
+        found = (words.search(self.said) for words in _OF_AZURE) if self.code else ()
+        return next((one_line(match[1]) for match in found if match), "")
 
 
 def plain(sentence: str) -> str:
@@ -186,7 +196,7 @@ def _followed(log: Path, out: Callable[[str], None] | None) -> Iterator[int]:
                 ended = done.wait(_LOOK_SECONDS)
                 *lines, rest = (rest + file.read()).split("\n")
                 for line in lines:
-                    told = bool(PROGRESS.match(line)) or (told and line.startswith(_GOES_ON))
+                    told = bool(PROGRESS.match(line) or _SHARE.match(line)) or (told and line.startswith(_GOES_ON))
                     if out and told:
                         out(line)
 

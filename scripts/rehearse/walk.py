@@ -134,7 +134,7 @@ class Walk:
             recovered = not stage.run(*recovery, words=again).code
             recovery = [plain(command(" ".join(recovery), self._values.environment, " ".join(again)))]
         return Met(
-            name, self._table[name]["help"], ran.target, met, ran.code, ran.reason, foretold, bills,
+            name, self._table[name]["help"], ran.target, met, ran.code, ran.of_azure, ran.reason, foretold, bills,
             recovery if ran.code else [], time.monotonic() - begun, recovered,
         )  # fmt: skip
 

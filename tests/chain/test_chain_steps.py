@@ -13,7 +13,7 @@ from scripts import state
 from scripts.chain import data, deployment, job
 from scripts.chain.alone import alone, held
 from scripts.chain.rendered import Rendered
-from scripts.chain.whole import _switches
+from scripts.chain.whole import switches
 from scripts.errors import FAILED, UNREACHABLE, UserError
 from scripts.files import ROOT
 from tests.chain.world import refused
@@ -140,4 +140,4 @@ def test_rendered_yaml_without_a_name_is_named(tmp_path, left):
     ],
 )
 def test_what_was_set_on_the_command_line_reaches_every_step_of_the_chain(flags, kept):
-    assert _switches(flags) == kept
+    assert switches(flags) == kept

@@ -24,7 +24,7 @@ def test_a_rehearsal_that_passed():
         "Shorter than the YAML says: 110 of 230 steps.",
         "held-out 3.20 -> 0.30",
         "- SmolLM2-135M-Instruct stands in for Phi-4",
-        "preflight stops it: quota-serving: no cores. Past that: deployment demo failed",
+        "preflight stops it: quota-serving: no cores. <br>Past that: *(OutOfQuota) not ",
         "`make deploy ENV=demo` (9 s here)",
         "this YAML never comes to where it happens: a pool of 0 cores",
     ):

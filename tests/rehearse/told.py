@@ -8,10 +8,13 @@ SAID = "Use <b>`x | y`</b>\n@everyone, see ![img](http://a.b)"
 
 def told(**changed):
     """Returns a rehearsal that passed, but for what is given."""
-    met = Met("quota-exceeded", "refused for want of cores", "deploy", True, 1, "deployment demo failed; a | b",
-              "quota-serving: no cores", "deployment demo (Failed), 0.53 USD an hour", ["make deploy ENV=demo"], 9.0,
-              True)  # fmt: skip
-    absent = Met("low-priority-pool-empty", "a pool of 0 cores", "compute", False, 0, "", "", "nothing", [], 0.0, True)
+    met = Met(
+        "quota-exceeded", "refused for want of cores", "deploy", True, 1, "(OutOfQuota) not *enough*",
+        "deployment demo failed; a | b", "quota-serving: no cores", "deployment demo (Failed), 0.53 USD an hour",
+        ["make deploy ENV=demo"], 9.0, True,
+    )  # fmt: skip
+    pool = ("low-priority-pool-empty", "a pool of 0 cores", "compute")
+    absent = Met(*pool, False, 0, "", "", "", "nothing", [], 0.0, True)
     made = {
         "environment": "demo",
         "commit": "5471f7d7b2161111111111111111111111111111",
