@@ -150,7 +150,8 @@ def _play(stage: Stage, values: Values, names: list[str], result: Path | None) -
         play.told.outcome = record.INTERRUPTED
     except UserError as error:
         code, play.told.outcome = error.code, record.FAILED
-        play.told.steps.append(Step("faults" if play.told.faults or names else "report", error.code, 0.0, str(error)))
+        where = "faults" if len(play.told.steps) == len(CHAIN) else "report"
+        play.told.steps.append(Step(where, error.code, 0.0, plain(str(error))))
     finally:
         stage.close()
     play.told.seconds = round(time.monotonic() - begun, 1)

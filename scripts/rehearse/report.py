@@ -14,7 +14,7 @@ from scripts.targets import command
 
 FILE = "rehearsal.md"
 WIDTH, HEIGHT = 60, 9  # of the chart, in letters
-TRAINED, HELD_OUT = "·", "o"
+TRAINED, HELD_OUT = "*", "o"
 SHOWN = 300  # letters of an answer
 DIFFERENCES = "scripts/local/AZURE.md"
 
@@ -49,7 +49,9 @@ def _head(told: Rehearsal) -> str:
 
 
 def _stand_ins(told: Rehearsal) -> str:
-    return "\n".join(["**Not the real thing:**", "", *(f"- {each}" for each in told.stand_ins)]) * bool(told.stand_ins)
+    return "\n".join(["**Not the real thing:**", "", *(f"- {_text(each)}" for each in told.stand_ins)]) * bool(
+        told.stand_ins
+    )
 
 
 def _failure(told: Rehearsal) -> str:

@@ -81,10 +81,10 @@ class Stage:
         self.folder = folder_of(environment)
         self._home = self.folder / "home"
         self._users_home = Path(os.environ.get(HOME) or ROOT / ".local").absolute()
+        os.environ[HOME] = str(self._home)  # of all that is started from here
 
     def open(self, **training: int) -> None:
         """Begins on an empty home and state, with the user's settings (but for `training`) and converted models."""
-        os.environ[HOME] = str(self._home)
         self.close()
         for path in self.folder.glob("*"):
             if path.is_file() and path.name != LOG:

@@ -67,7 +67,7 @@ def test_a_chart_has_every_point_in_its_place():
     lines = report.chart([[1, 4.0], [10, 1.0]], [[0, 2.0], [5, float("nan")]])
     assert all(len(line) <= 72 for line in lines)
     drawn = {
-        (row, line.index(sign)) for row, line in enumerate(lines[: report.HEIGHT]) for sign in "·o" if sign in line
+        (row, line.index(sign)) for row, line in enumerate(lines[: report.HEIGHT]) for sign in "*o" if sign in line
     }
     assert drawn == {(0, 14), (6, 67), (4, 8)}
     assert lines[0].startswith("  4.00 |") and lines[-2].endswith("step 10")
