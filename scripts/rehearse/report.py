@@ -49,9 +49,8 @@ def _head(told: Rehearsal) -> str:
 
 
 def _stand_ins(told: Rehearsal) -> str:
-    return "\n".join(["**Not the real thing:**", "", *(f"- {_text(each)}" for each in told.stand_ins)]) * bool(
-        told.stand_ins
-    )
+    lines = [f"- {_text(each)}" for each in told.stand_ins]
+    return "\n".join(["**Not the real thing:**", "", *lines]) if lines else ""
 
 
 def _failure(told: Rehearsal) -> str:

@@ -44,18 +44,17 @@ def left(chain):
 
 def test_it_passes_writes_a_report_and_leaves_nothing(fast, tmp_path):  # noqa: F811
     shown_at = tmp_path / "told.md"
-    faults = "FAULTS=quota-exceeded,low-priority-pool-empty"
+    faults = "FAULTS=size-not-available,low-priority-pool-empty"
     code, shown, told = rehearse(fast, f"RESULT={shown_at}", faults)
     assert code == 0, shown
     assert [(step.target, step.code) for step in told.steps] == [(target, 0) for target in CHAIN]
     assert told.outcome == "passed" and told.yaml == record.fingerprint("demo", fast.project)
     assert told.on_azure[0].startswith("on Azure the job takes ")
     assert told.answers[0].tuned and told.answers[0].base is None
-    absent, quota = told.faults
-    assert (absent.fault, absent.is_met, absent.code) == ("low-priority-pool-empty", False, 0)
-    assert quota.foretold.startswith("quota-") and "deployment demo failed" in quota.said
-    assert "Not enough quota available" in quota.of_azure
-    assert quota.recovered and quota.recovery == ["make deploy ENV=demo"] and quota.bills == "nothing"
+    size, absent = told.faults
+    assert (absent.is_met, absent.code, absent.bills) == (False, 0, "nothing")
+    assert size.is_met and size.code == 1 and size.of_azure.startswith("(InvalidPropertyValue) The specified value ")
+    assert size.recovered and size.recovery == ["make compute ENV=demo"] and "was not made" in size.said
     assert max(map(len, shown.splitlines())) <= 80 or str(shown_at) in shown
     assert "REHEARSAL" not in shown_at.read_text() and "### When it goes wrong" in shown_at.read_text()
     assert json.loads(shown_at.with_suffix(".json").read_text())["outcome"] == "passed"
