@@ -109,7 +109,7 @@ def _faults(faults: Sequence[Met]) -> str:
     for each in faults:
         before = f"preflight stops it: {_text(each.foretold)}. <br>Past that: " * bool(each.foretold)
         if not each.is_met:
-            seen = f"this YAML never comes to where it happens: {_text(each.happens)}"
+            seen = f"did not happen, as this YAML has no place for it: {_text(each.happens)}"
         elif each.code:
             azure = f"*{_text(each.of_azure)}*<br>" if each.of_azure else ""
             seen = f"{before}{azure}{_text(each.said)} (`{each.target}` ends with {each.code})"

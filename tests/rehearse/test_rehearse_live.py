@@ -11,7 +11,7 @@ import pytest
 
 from scripts.local.core.faults import FAULTS
 from scripts.rehearse import record
-from tests.chain.conftest import VENV, fast  # noqa: F401 - a fixture
+from tests.chain.conftest import VENV, chain, fast  # noqa: F401 - two fixtures
 
 pytestmark = pytest.mark.slow
 SETS = "SET=request.max_new_tokens=8 evaluation.weights=false"  # the tests' engine trains no weights
@@ -24,7 +24,7 @@ def words(*more):
 
 def rehearse(chain, *more):
     """Calls make rehearse; returns make's exit code, what is printed, and what is written."""
-    done = subprocess.run(words("rehearse", *more), cwd=chain.project, env=chain.env, text=True, timeout=500,
+    done = subprocess.run(words("rehearse", *more), cwd=chain.project, env=chain.env, text=True, timeout=1200,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
     assert "Traceback" not in done.stdout, done.stdout
     return done.returncode, done.stdout, written(chain)
@@ -110,8 +110,8 @@ def test_a_killed_one_is_cleared_away_by_the_next_which_tells_why_it_failed(fast
 
 
 @pytest.mark.long
-def test_the_walk_through_all_faults(fast):  # noqa: F811
-    code, shown, told = rehearse(fast, "FAULTS=all")
+def test_the_walk_through_all_faults(chain):  # noqa: F811 - it trains: some faults need a job that lasts
+    code, shown, told = rehearse(chain, "FAULTS=all")
     assert code == 0, shown
     assert {each.fault for each in told.faults} == set(FAULTS)
     assert all(each.recovered for each in told.faults)

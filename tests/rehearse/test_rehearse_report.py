@@ -26,7 +26,7 @@ def test_a_rehearsal_that_passed():
         "- SmolLM2-135M-Instruct stands in for Phi-4",
         "preflight stops it: quota-serving: no cores. <br>Past that: *(OutOfQuota) not ",
         "`make deploy ENV=demo` (9 s here)",
-        "this YAML never comes to where it happens: a pool of 0 cores",
+        "did not happen, as this YAML has no place for it: a pool of 0 cores",
     ):
         assert said in shown
     assert "failed at" not in shown
