@@ -22,24 +22,24 @@ def words(*more):
     return ["make", "--no-print-directory", f"VENV={VENV}", "ENV=demo", SETS, *more]
 
 
-def rehearse(chain, *more):
+def rehearse(on, *more):
     """Calls make rehearse; returns make's exit code, what is printed, and what is written."""
-    done = subprocess.run(words("rehearse", *more), cwd=chain.project, env=chain.env, text=True, timeout=1200,
+    done = subprocess.run(words("rehearse", *more), cwd=on.project, env=on.env, text=True, timeout=1200,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
     assert "Traceback" not in done.stdout, done.stdout
-    return done.returncode, done.stdout, written(chain)
+    return done.returncode, done.stdout, written(on)
 
 
-def written(chain):
-    return record.read(chain.project / ".runs/demo/rehearsal", "demo")
+def written(on):
+    return record.read(on.project / ".runs/demo/rehearsal", "demo")
 
 
-def left(chain):
+def left(on):
     """Returns what is there of a rehearsal: its home, its processes, and a state of the user's that was none before."""
-    home = chain.project / ".runs/demo/rehearsal/home"
+    home = on.project / ".runs/demo/rehearsal/home"
     found = [each.info["cmdline"] for each in psutil.process_iter(["environ", "cmdline"])
              if (each.info["environ"] or {}).get("AZUREML_LOCAL_HOME") == str(home)]  # fmt: skip
-    return [*found, *(path for path in (home, chain.project / ".runs/demo/local") if path.exists())]
+    return [*found, *(path for path in (home, on.project / ".runs/demo/local") if path.exists())]
 
 
 def test_it_passes_writes_a_report_and_leaves_nothing(fast, tmp_path):  # noqa: F811
