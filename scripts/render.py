@@ -165,8 +165,8 @@ def stale(files: dict[str, str], environment: str, root: Path = ROOT) -> list[st
     return sorted(path for path in present | set(files) if _read(root / path) != files.get(path))
 
 
-def lag(values: Values, root: Path = ROOT) -> str:
-    """Returns a sentence where the rendered files are not what the values give, an empty text where they are.
+def otherwise(values: Values, root: Path = ROOT) -> list[str]:
+    """Returns the rendered files that are not what the values give.
 
     A job that names no data yet is right as well, facts or not: what is prepared is bound to it.
     """
@@ -174,6 +174,12 @@ def lag(values: Values, root: Path = ROOT) -> str:
     if paths:
         unbound = stale(render(values, root, names_data=False), values.environment, root)
         paths = [path for path in paths if path in unbound]
+    return paths
+
+
+def lag(values: Values, root: Path = ROOT) -> str:
+    """Returns a sentence where the rendered files are not what the values give, an empty text where they are."""
+    paths = otherwise(values, root)
     if not paths:
         return ""
     others = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
