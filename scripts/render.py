@@ -6,12 +6,13 @@ The same values and lock give the same bytes: no clock, no random, no host name.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scripts import terminal
 from scripts.azure.component import SPLITS
@@ -26,6 +27,9 @@ from scripts.values import parameters as parameters_module
 from scripts.values.read import Values, environments, load, parser_of
 from scripts.yaml_quoting import bare, to_yaml
 
+if TYPE_CHECKING:
+    import jinja2
+
 NOTICE = (
     "Rendered by make render from values.yaml, environments/{environment}.yaml and templates/: edit those, not this."
 )
@@ -39,16 +43,7 @@ def render(values: Values, root: Path = ROOT, names_data: bool = True) -> dict[s
 
     Without `names_data` the job leaves its data to be bound, whatever data facts there are.
     """
-    import jinja2
-
-    engine = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(root / "templates"),
-        variable_start_string="[[", variable_end_string="]]",
-        block_start_string="[%", block_end_string="%]",
-        comment_start_string="[#", comment_end_string="#]",
-        undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True, finalize=to_yaml,
-    )  # fmt: skip
-    engine.filters["bare"] = bare
+    engine = _engine(root)
     given = context(values, root, names_data)
     files = {}
     for path in sorted((root / "templates").glob("*/**/*.yml.j2")):
@@ -71,6 +66,22 @@ def render(values: Values, root: Path = ROOT, names_data: bool = True) -> dict[s
         settings = {key: values.data[key] for key in ("dataset", "model", "finetune")}
         files[f"pipelines/{values.environment}/{PREPARE}/settings.json"] = _json(settings)
     return files
+
+
+@functools.cache
+def _engine(root: Path) -> jinja2.Environment:
+    """Returns what compiles the templates of a tree: once, unless they change."""
+    import jinja2
+
+    engine = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(root / "templates"),
+        variable_start_string="[[", variable_end_string="]]",
+        block_start_string="[%", block_end_string="%]",
+        comment_start_string="[#", comment_end_string="#]",
+        undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True, finalize=to_yaml,
+    )  # fmt: skip
+    engine.filters["bare"] = bare
+    return engine
 
 
 def in_pipeline(values: Values) -> bool:

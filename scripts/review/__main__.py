@@ -24,7 +24,7 @@ CHANGES = 2  # the exit code of a review that is not empty, as that of a plan
 FORMATS = {"text": shown.text, "markdown": shown.markdown, "json": shown.as_json}
 
 
-def run(arguments: list[str] | None = None) -> int:
+def run(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     """The command: see `--help`."""
     parser = argparse.ArgumentParser(prog="python -m scripts.review", description=__doc__)
     parser.add_argument("--base", default=base.DEFAULT, metavar="COMMIT", help=f"default {base.DEFAULT}")
@@ -34,11 +34,11 @@ def run(arguments: list[str] | None = None) -> int:
         "--result", type=Path, metavar="FILE", help="write it there, and end with 0 where something differs"
     )
     options = parser.parse_args(arguments)
-    of = base.commit(options.base)
+    of = base.commit(options.base, root)
     with tempfile.TemporaryDirectory(prefix="review-") as folder:
         before = Path(folder)
-        base.extract(of, before)
-        found = review(before, ROOT, options.env)
+        base.extract(of, before, root)
+        found = review(before, root, options.env)
     told = FORMATS[options.format](found, f"{options.base} ({of[:12]})")
     if options.result:
         files.write(options.result, told)

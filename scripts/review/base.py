@@ -10,7 +10,6 @@ from pathlib import Path
 from scripts.azure import catalog
 from scripts.errors import MISSING, UserError
 from scripts.files import ROOT
-from scripts.targets import command
 
 DEFAULT = "origin/main"
 # What values, rendering and checks read of a tree: the authored files, the rendered ones, and the shipped facts.
@@ -28,7 +27,7 @@ def commit(name: str, root: Path = ROOT) -> str:
     remote, _, branch = name.rpartition("/")
     fetch = f"git fetch {remote or 'origin'} {branch} gets it"
     tip = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}",
-               todo=f"there is no such commit here; {fetch}, or name another: {command('review', more='BASE=main')}",
+               todo=f"there is no such commit here; {fetch}, or name another, such as BASE=main",
                name=name)  # fmt: skip
     whole = "git fetch --unshallow gets the whole history"
     return _git(root, "merge-base", tip, "HEAD", name=name,

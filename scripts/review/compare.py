@@ -10,6 +10,7 @@ from typing import Any
 from scripts.review import told
 from scripts.review.seen import Amount, Complaint, Entry, Seen
 
+THERE = "a file"
 ADDED, DELETED, CHANGED = "new", "deleted", "changed"
 
 
@@ -107,19 +108,33 @@ def _entries(old: Mapping[str, Entry], new: Mapping[str, Entry]) -> list[Change]
 
 
 def _fields(old: Mapping[str, Any], new: Mapping[str, Any], said: list[Change]) -> list[Change]:
-    """Returns the fields of the YAML that differ, but for those that a value of the same name has told of."""
+    """Returns the fields of the YAML that differ, but for those that a value of the same name has told of.
+
+    Of a file that is on one side alone, or is no YAML there, that is all that is said.
+    """
     known = {(each.name.rpartition(".")[2], str(each.before), str(each.after)) for each in said}
-    found = []
+    files = [dict.fromkeys(_file(name) for name in side) for side in (old, new)]
+    whole = (files[0].keys() ^ files[1].keys()) | {name for name in (*old, *new) if _file(name) == name}
+    found = [
+        Change(
+            name, old.get(name, THERE if name in files[0] else None), new.get(name, THERE if name in files[1] else None)
+        )
+        for name in sorted(whole)
+    ]
     for name in dict.fromkeys([*old, *new]):
         one, other = old.get(name), new.get(name)
         last = name.replace(" ", ".").rpartition(".")[2]
-        if one != other and (last, str(one), str(other)) not in known:
+        if one != other and _file(name) not in whole and (last, str(one), str(other)) not in known:
             found.append(Change(name, one, other))
-    return found
+    return [each for each in found if each.before != each.after]
+
+
+def _file(field_name: str) -> str:
+    return " ".join(field_name.split(" ")[:2])
 
 
 def _money(old: Mapping[str, Amount], new: Mapping[str, Amount], kind: str) -> list[Money]:
-    names = dict.fromkeys([*new, *old])
+    names = [name for name in told.AMOUNTS if name in old or name in new]
     return [Money(name, _side(name, old, new, kind == ADDED), _side(name, new, old, kind == DELETED)) for name in names]
 
 

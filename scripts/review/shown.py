@@ -16,6 +16,7 @@ from scripts.targets import command
 MARKER = "<!-- make review -->"  # by which a later run finds its comment
 LONGEST = 60_000  # characters; GitHub takes 65,536
 MOST = 60  # rows of a table
+MONEY = "Money (estimated)"
 _WIDTH = 11
 
 
@@ -37,19 +38,23 @@ def text(reviews: Sequence[Review], base: str) -> str:
         lines = [f"{_title(each)} (against {base})"]
         for block in _blocks(each):
             lines += ["", block.title]
-            if block.columns:
-                lines.append(terminal.table(_cut(block.rows), block.columns, tablefmt="plain"))
+            if block.title == MONEY:
+                lines.append(terminal.table(block.rows, block.columns, tablefmt="plain"))
             else:
-                lines += [_line(row) for row in block.rows]
+                lines += [_line(row, bool(block.columns)) for row in _cut(block.rows)]
         parts.append("\n".join(lines))
     return "\n\n\n".join(parts)
 
 
-def _line(row: Sequence[str]) -> str:
-    if len(row) == 1:
-        return terminal.wrapped(row[0], "    ", "  ")
-    head = f"  {row[0]:<{_WIDTH}} "
-    return terminal.wrapped(" ".join(row[1:]), " " * len(f"  {'':<{_WIDTH}} "), head)
+def _line(row: Sequence[str], is_change: bool) -> str:
+    name, *rest = row
+    if not any(rest):
+        return terminal.wrapped(name, "    ", "  ")
+    if is_change:
+        who = f" ({rest[2]})" if rest[2:] else ""
+        return terminal.wrapped(f"{name}: {rest[0]} -> {rest[1]}{who}", "    ", "  ")
+    head = f"  {name:<{_WIDTH}} "
+    return terminal.wrapped(" ".join(rest), " " * len(f"  {'':<{_WIDTH}} "), head)
 
 
 def markdown(reviews: Sequence[Review], base: str) -> str:
@@ -101,10 +106,8 @@ def _blocks(each: Review) -> list[Block]:
     money, complaints = [_money(one) for one in each.money], [_complaint(*one) for one in each.new.items()]
     blocks = [
         _lines("Notes", [*each.notes, *_notes(each)]),
-        _lines(
-            "Not what the values give (changed by hand, or not rendered)", [_unrendered(each, by_hand)] * bool(by_hand)
-        ),
-        Block("Money (estimated)", money, ["", "before", "after", "difference"]),
+        _lines("Not what the values give (changed by hand, or not rendered)", _unrendered(each, by_hand)),
+        Block(MONEY, money, ["", "before", "after", "difference"]),
         _lines("Prices", _prices(each)),
         Block("New in preflight", complaints),
         Block("No longer in preflight", [_complaint(*one) for one in _gone(each).items()]),
@@ -120,8 +123,8 @@ def _lines(title: str, lines: Sequence[str]) -> Block:
     return Block(title, [[line] for line in lines])
 
 
-def _unrendered(each: Review, paths: Sequence[str]) -> str:
-    return f"{', '.join(paths)}; {command('render', each.environment)} writes them anew"
+def _unrendered(each: Review, paths: Sequence[str]) -> list[str]:
+    return [f"{', '.join(paths)}; {command('render', each.environment)} writes them anew"] * bool(paths)
 
 
 def _notes(each: Review) -> list[str]:
@@ -142,8 +145,8 @@ def _said(each: Review) -> list[Change]:
 
 
 def _change(each: Change) -> list[str]:
-    who = [each.who_before, each.who_after] if each.who_before != each.who_after else [each.who_after]
-    return [each.name, _value(each.before), _value(each.after), " -> ".join(one or "nobody" for one in who)]
+    who = dict.fromkeys(one for one in (each.who_before, each.who_after) if one)
+    return [each.name, _value(each.before), _value(each.after), " -> ".join(who)]
 
 
 def _fact(each: Change) -> list[str]:
@@ -177,7 +180,8 @@ def _difference(difference: float | None) -> str:
 def _amount(amount: Amount | None) -> str:
     if amount is None:
         return "not known"
-    spread = f" ({amount.low:,.2f}-{amount.high:,.2f})" if amount.low != amount.high else ""
+    low, high = (float(f"{each:.3g}") for each in (amount.low, amount.high))
+    spread = f" ({low:,g}-{high:,g})" if amount.low != amount.high else ""
     return f"{amount.likely:,.2f}{spread}" if amount.high else "nothing"
 
 

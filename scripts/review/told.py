@@ -8,7 +8,7 @@ from scripts.azure.lock_file import Promoted
 from scripts.azure.machine_sizes import Size
 from scripts.errors import UserError
 from scripts.estimate.what_if import price_of, training_on
-from scripts.preflight import checklist
+from scripts.preflight import checklist, setup
 from scripts.preflight.context import Context
 from scripts.preflight.finding import FAIL, WARN
 from scripts.review.seen import Amount, Complaint
@@ -18,6 +18,7 @@ from scripts.values.parameters import Parameter
 DAYS = 30  # of the month that an endpoint is priced for
 JOB_HOURS, JOB, IDLE = "job, hours", "job", "idle nodes, a day"
 DAY, MONTH = "endpoint, a day", f"endpoint, {DAYS} days"
+AMOUNTS = (JOB_HOURS, JOB, DAY, MONTH, IDLE)
 
 
 def facts(made: Context, parameters: Mapping[str, Parameter]) -> dict[str, str]:
@@ -79,23 +80,26 @@ def amounts(made: Context) -> dict[str, Amount]:
         found[JOB_HOURS] = Amount(hours.likely, hours.low, hours.high, "h")
         if training.price:
             low, likely, high = (training.cost(each) or 0.0 for each in (hours.low, hours.likely, hours.high))
-            found[JOB] = Amount(likely, low, high, training.price.currency, str(training.price))
+            found[JOB] = Amount(likely, low, high, training.price.currency, f"{training.size.name}: {training.price}")
     if serves and (price := price_of(made, serves, "inference")):
         day = price.per_hour * made.value("deployment.instance_count") * 24
-        found[DAY] = Amount(day, day, day, price.currency, str(price))
-        found[MONTH] = Amount(day * DAYS, day * DAYS, day * DAYS, price.currency, str(price))
+        found[DAY] = Amount(day, day, day, price.currency, f"{serves.name}: {price}")
+        found[MONTH] = Amount(day * DAYS, day * DAYS, day * DAYS, price.currency, f"{serves.name}: {price}")
     idle = made.value("compute.min_instances", 0)
     if idle and trains and (price := price_of(made, trains, "finetune")):
         day = price.per_hour * idle * 24
-        found[IDLE] = Amount(day, day, day, price.currency, str(price))
+        found[IDLE] = Amount(day, day, day, price.currency, f"{trains.name}: {price}")
     return found
 
 
 def complaints(made: Context) -> dict[str, Complaint]:
-    """Returns the offline checks of preflight that fail or warn; those of this machine's programs are none of them."""
+    """Returns the offline checks of preflight that fail or warn.
+
+    Those of this machine's programs are none of them, and what is not rendered is named by itself.
+    """
     found = {}
     for check in checklist.CHECKS:
-        if check.live or check.waits:
+        if check.live or check.waits or check.work is setup.rendered:
             continue
         try:
             result = checklist.result_of(check, made).finding

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import datetime
 import json
@@ -92,27 +93,23 @@ def _flat(content: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]
 
 def _as_committed(values: Values, fields: dict[str, Any], root: Path) -> Values:
     """Returns the values that would give what a hand wrote into the YAML, as far as it is paid for."""
-    inputs = facts.load(values, root).component.inputs
-    keys = PAID | {f"{INPUTS}{name}": f"finetune.{name}" for name in inputs}
-    rendered = _rendered(values, root)
     meant = copy.deepcopy(values)
-    for name, key in keys.items():
-        if name not in fields or fields[name] == rendered.get(name):
-            continue
-        before = copy.deepcopy(meant.data)
+    for name, key in PAID.items():
         section, last = key.split(".")
-        try:
-            meant.data[section][last] = inputs[last].native(fields[name]) if section == "finetune" else fields[name]
-            if schema.faults(meant.data, meant.where, root):
-                meant.data = before  # what no values can say: validate has a sentence about it
-        except ValueError:
-            pass
+        if name in fields and fields[name] != meant.data[section].get(last):
+            _set(meant, section, last, fields[name], root)
+    known = facts.load(meant, root)
+    for last, each in parameters.resolve(meant, known).items():
+        said = fields.get(f"{INPUTS}{last}", each.value)
+        if said != each.value:
+            with contextlib.suppress(ValueError, TypeError):  # not of the input's type
+                _set(meant, "finetune", last, known.component.inputs[last].native(said), root)
     return meant
 
 
-def _rendered(values: Values, root: Path) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for path, text in render.render(values, root).items():
-        kind, _, name = path.split("/", 2)
-        found |= {f"{kind} {name} {key}": value for key, value in _flat(yaml.safe_load(text))}
-    return found
+def _set(meant: Values, section: str, last: str, value: Any, root: Path) -> None:
+    """Sets a value, unless it is none that may stand there: validate has a sentence about that."""
+    before = copy.deepcopy(meant.data)
+    meant.data[section][last] = value
+    if schema.faults(meant.data, meant.where, root):
+        meant.data = before
