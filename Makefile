@@ -5,7 +5,7 @@
 #   AZ       the program that answers to az (default az; local: this project's own az ml verbs)
 #   VENV     where the Python environment is (default .venv); PYTHON makes it (default the first one from 3.11 to 3.13)
 #   TORCH    the index of PyTorch's builds (default on Linux without a GPU: its CPU ones), or pip for pip's own
-SWITCHES := ENV BACKEND SET AZ VENV PYTHON OFFLINE OUTPUT JUNIT KEEP DATASET FILE AGAIN WAIT NAME ROW WATCH VERSION \
+SWITCHES := ENV BACKEND SET AZ VENV PYTHON OFFLINE OUTPUT JUNIT SARIF KEEP DATASET FILE AGAIN WAIT NAME ROW WATCH VERSION \
             JOBS LEVELS TARGET PREFLIGHT PROMOTION COMMIT CLEAR ONLY FULL UPGRADE ROWS ROW_BYTES TORCH FROM SAVE PLAN YES \
             BASE FORMAT RESULT
 YES_OR_NO := OFFLINE KEEP AGAIN WAIT WATCH CLEAR FULL UPGRADE COMMIT YES
@@ -139,8 +139,9 @@ render: $(INSTALLED_core)  ## Write pipelines/<env>/ and endpoints/<env>/ from v
 render-check: $(INSTALLED_core)  ## Exit 1 with the diff when rendered files are stale (all environments)
 	@$(PY) -m scripts.render --check --all
 
-validate: $(INSTALLED_core)  ## Check values and YAML offline: schema, SDK, component interface, limits
-	@$(PY) -m scripts.validate $(VALUES)
+validate: $(INSTALLED_core)  ## Check values and YAML offline: schema, SDK, component interface, limits; FILE=<file, folder or glob>: anyone's YAML (OUTPUT=json; JUNIT=, SARIF=<file>)
+	@$(PY) -m scripts.validate $(if $(FILE),--file $(call quote,$(FILE)),$(VALUES)) $(if $(OUTPUT),--output=$(call quote,$(OUTPUT))) \
+	$(if $(JUNIT),--junit=$(call quote,$(JUNIT))) $(if $(SARIF),--sarif=$(call quote,$(SARIF)))
 
 preflight: $(if $(OFFLINE),$(INSTALLED_core),$(READY))  ## Check the run before it is paid for (OFFLINE=1 without an account; OUTPUT=json; JUNIT=<file>)
 	@$(watch) $(if $(OFFLINE),,$(online)) $(PY) -m scripts.preflight $(VALUES) $(if $(OFFLINE),--offline,--az $(call quote,$(AZ))) \

@@ -15,7 +15,7 @@ from scripts.azure import lock_file
 from scripts.errors import USAGE, UserError, main
 from scripts.files import ROOT
 from scripts.targets import command
-from scripts.values import names
+from scripts.values import house_limits, names
 from scripts.values.read import environments, load, name_fault
 from scripts.workspace import PLACEHOLDERS
 
@@ -27,9 +27,11 @@ def create(environment: str, origin: str, root: Path = ROOT) -> list[Path]:
     """Writes the files of a new environment, rendered ones included, and returns them; nothing where that fails."""
     refuse(environment, root)
     load(origin, root=root)  # that it is there, and right
+    own = root / "environments" / f"{environment}.yaml"
     sources = {
-        root / "environments" / f"{environment}.yaml": root / "environments" / f"{origin}.yaml",
+        own: root / "environments" / f"{origin}.yaml",
         lock_file.lock_path(environment, root): lock_file.lock_path(origin, root),
+        house_limits.copy_path(environment, root): house_limits.copy_path(origin, root),
     }
     written = []
     try:
@@ -38,7 +40,7 @@ def create(environment: str, origin: str, root: Path = ROOT) -> list[Path]:
             if text and source.name.endswith(".lock.yaml"):
                 text = _unpromoted(text)
             if text is not None:
-                files.write(target, renamed(text, origin, environment))
+                files.write(target, renamed(text, origin, environment) if target == own else text)
                 written.append(target)
         rendered = render.render(load(environment, root=root), root)
     except BaseException:

@@ -20,7 +20,7 @@ from scripts.errors import FAILED, MISSING, UserError, main
 from scripts.files import ROOT
 from scripts.files import write as write_file
 from scripts.targets import command
-from scripts.values import data_facts
+from scripts.values import data_facts, house_limits
 from scripts.values import facts as facts_module
 from scripts.values import names as names_module
 from scripts.values import parameters as parameters_module
@@ -44,6 +44,7 @@ def render(values: Values, root: Path = ROOT, names_data: bool = True) -> dict[s
     Without `names_data` the job leaves its data to be bound, whatever data facts there are.
     """
     engine = _engine(root)
+    house_limits.read(values, root)  # what is committed is complete
     given = context(values, root, names_data)
     files = {}
     for path in sorted((root / "templates").glob("*/**/*.yml.j2")):
@@ -287,8 +288,9 @@ def not_named(values: Values, facts: facts_module.Facts, root: Path = ROOT) -> I
 
 def _render(values: Values) -> int:
     environment = values.environment
+    copied = [house_limits.copy_path(environment).relative_to(ROOT).as_posix()] * house_limits.take(values)
     files = render(values)
-    changed = write(files, environment)
+    changed = copied + write(files, environment)
     facts = facts_module.load(values)
     if changed:  # said with what it changed, and not again
         for sentence in parameters_module.disagreements(values, facts):

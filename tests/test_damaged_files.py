@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -32,7 +33,7 @@ from scripts.local.core.store import Store
 from scripts.local.engine.job_folder import Job
 from scripts.local.jobs import job_run, runner
 from scripts.plan import approved
-from scripts.values import data_facts
+from scripts.values import data_facts, house_limits
 from scripts.values import read as values
 from tests.azure.test_azure_lock_file import LOCK
 from tests.damage import PLACES, mutated
@@ -131,6 +132,10 @@ def one(name: str) -> Callable[[Path], Any]:
     return lambda folder: state.kept(folder, name)
 
 
+LIMITS = "limits: {max_job_cost: 7}\n"
+SHARED = f"https://example.com/limits.yaml#sha256={hashlib.sha256(LIMITS.encode()).hexdigest()}"
+HEAD = house_limits._HEAD.format(address=SHARED)
+
 FILES = {
     "the job's name": Kept("job", "dev-0123456789-1\n", one("job")),
     "the job's status": Kept("status", "Completed\n", one("status")),
@@ -139,6 +144,8 @@ FILES = {
     "the lock": Kept("environments/dev.lock.yaml", LOCK, lambda it: lock_file.read("dev", it), "yaml"),
     "data facts": Kept("environments/dev.data.yaml", data_facts.to_text(FACTS, "dev"),
                        lambda it: data_facts.read("dev", it), "yaml"),
+    "shared limits": Kept("environments/dev.limits.lock.yaml", HEAD + LIMITS,
+                          lambda it: house_limits.read(values.Values("dev", {"limits_from": SHARED}), it), "yaml"),
     "values": Kept("environments/dev.yaml", "azure:\n  workspace: team\n", lambda it: values.load("dev", root=it),
                    "yaml"),
     "rendered YAML": Kept("pipelines/dev/compute.yml", "name: gpu\nsize: x\n", rendered, "yaml"),

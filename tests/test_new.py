@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from scripts.errors import UserError
 from scripts.render import render, stale
 from scripts.strict_yaml import read_yaml
 from scripts.validate import __main__ as validate
-from scripts.values import names
+from scripts.values import house_limits, names
 from scripts.values.read import environments, load
 from scripts.workspace import refuse_placeholders
 from tests.test_acceptance import copy_of_the_project
@@ -65,6 +66,17 @@ def test_the_facts_that_are_pinned_go_along(project):
     (project / "environments" / "dev.yaml").write_text((project / "environments" / "dev.yaml").read_text())
     new.create("staging", "dev", project)
     assert (project / "environments" / "staging.lock.yaml").read_text() == lock.read_text()
+
+
+def test_the_limits_that_were_copied_go_along_byte_for_byte(project):
+    shared = b"# dev: what the house allows\nlimits: {max_job_hours: 9}\n"
+    address = f"https://example.com/l.yaml#sha256={hashlib.sha256(shared).hexdigest()}"
+    path = project / "environments" / "dev.yaml"
+    path.write_text(f"{path.read_text()}limits_from: {address}\n")
+    house_limits.copy_path("dev", project).write_bytes(house_limits._HEAD.format(address=address).encode() + shared)
+    new.create("staging", "dev", project)
+    (found,) = house_limits.read(load("staging", root=project), project)
+    assert found.data == {"max_job_hours": 9}
 
 
 @pytest.mark.parametrize(

@@ -99,5 +99,6 @@ def test_what_only_reads_writes_nothing(tmp_path):
     home.write_text("")  # nothing can be kept below it
     check = [sys.executable, "-m", "scripts.dataset", "check", "--env", "demo", str(data)]
     done = subprocess.run(check, cwd=ROOT, env=where, capture_output=True, text=True, check=False)
-    assert "verdict   ready" in done.stdout and not done.stderr
+    said = [line for line in done.stderr.splitlines() if "rows/s" not in line]  # how far it is, on a slow machine
+    assert "verdict   ready" in done.stdout and said == []
     assert home.read_text() == ""

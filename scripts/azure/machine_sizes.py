@@ -124,6 +124,20 @@ def catalog() -> dict[str, Size]:
     return {row["name"].lower(): read(row) for row in read_catalog("sizes.json")["sizes"]}
 
 
+@functools.cache
+def _series() -> list[tuple[re.Pattern[str], str, datetime.date]]:
+    rows = read_catalog("sizes.json")["series"]
+    return [
+        (re.compile(row["pattern"]), row["series"], datetime.date.fromisoformat(row["retirement_date"])) for row in rows
+    ]
+
+
+def retirement(name: str) -> tuple[str, datetime.date] | None:
+    """Returns series and day of a size that was or will be retired, of those that the catalog has no row for too."""
+    found = (each for each in _series() if each[0].fullmatch(name.lower()))
+    return next(((series, day) for _, series, day in found), None)
+
+
 def family_key(name: str) -> str:
     """Returns what the names of a quota family have in common: `Standard NCADSA100v4 Family Cluster Dedicated vCPUs` is
     `standardNCADSA100v4Family` is `ncadsa100v4`.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -30,6 +30,53 @@ SCHEMAS = {  # kind of document -> the schema that its YAML is held against
     "online_deployment": "azure.ai.ml._schema._deployment.online.online_deployment:ManagedOnlineDeploymentSchema",
     "online_endpoint": "azure.ai.ml._schema._endpoint.online.online_endpoint:ManagedOnlineEndpointSchema",
 }
+_AUTOML = "azure.ai.ml._schema.automl"
+OTHER_SCHEMAS = {  # kind of anyone's document -> the schemas, one of which its YAML is held against
+    "command_job": ("azure.ai.ml._schema.job.command_job:CommandJobSchema",),
+    "sweep_job": ("azure.ai.ml._schema._sweep.sweep_job:SweepJobSchema",),
+    "spark_job": ("azure.ai.ml._schema.job.spark_job:SparkJobSchema",),
+    "automl_job": (
+        f"{_AUTOML}.table_vertical.classification:AutoMLClassificationSchema",
+        f"{_AUTOML}.table_vertical.regression:AutoMLRegressionSchema",
+        f"{_AUTOML}.table_vertical.forecasting:AutoMLForecastingSchema",
+        f"{_AUTOML}.image_vertical.image_classification:ImageClassificationSchema",
+        f"{_AUTOML}.image_vertical.image_classification:ImageClassificationMultilabelSchema",
+        f"{_AUTOML}.image_vertical.image_object_detection:ImageObjectDetectionSchema",
+        f"{_AUTOML}.image_vertical.image_object_detection:ImageInstanceSegmentationSchema",
+        f"{_AUTOML}.nlp_vertical.text_classification:TextClassificationSchema",
+        f"{_AUTOML}.nlp_vertical.text_classification_multilabel:TextClassificationMultilabelSchema",
+        f"{_AUTOML}.nlp_vertical.text_ner:TextNerSchema",
+    ),
+    "finetuning_job": (
+        "azure.ai.ml._schema._finetuning.custom_model_finetuning:CustomModelFineTuningSchema",
+        "azure.ai.ml._schema._finetuning.azure_openai_finetuning:AzureOpenAIFineTuningSchema",
+    ),
+    "distillation_job": ("azure.ai.ml._schema._distillation.distillation_job:DistillationJobSchema",),
+    "pipeline_component": ("azure.ai.ml._schema.pipeline.pipeline_component:PipelineComponentSchema",),
+    "parallel_component": ("azure.ai.ml._schema.component.parallel_component:ParallelComponentSchema",),
+    "spark_component": ("azure.ai.ml._schema.component.spark_component:SparkComponentSchema",),
+    "kubernetes_online_endpoint": (
+        "azure.ai.ml._schema._endpoint.online.online_endpoint:KubernetesOnlineEndpointSchema",
+    ),
+    "kubernetes_online_deployment": (
+        "azure.ai.ml._schema._deployment.online.online_deployment:KubernetesOnlineDeploymentSchema",
+    ),
+    "batch_endpoint": ("azure.ai.ml._schema._endpoint.batch.batch_endpoint:BatchEndpointSchema",),
+    "batch_deployment": (
+        "azure.ai.ml._schema._deployment.batch.batch_deployment:BatchDeploymentSchema",
+        "azure.ai.ml._schema._deployment.batch.model_batch_deployment:ModelBatchDeploymentSchema",
+        "azure.ai.ml._schema._deployment.batch.pipeline_component_batch_deployment_schema:"
+        "PipelineComponentBatchDeploymentSchema",
+    ),
+    "compute_instance": ("azure.ai.ml._schema.compute.compute_instance:ComputeInstanceSchema",),
+    "environment": ("azure.ai.ml._schema.assets.environment:EnvironmentSchema",),
+    "schedule": (
+        "azure.ai.ml._schema.schedule.schedule:JobScheduleSchema",
+        "azure.ai.ml._schema.monitoring.schedule:MonitorScheduleSchema",
+        "azure.ai.ml._schema._data_import.schedule:ImportDataScheduleSchema",
+    ),
+}
+KINDS = frozenset(SCHEMAS) | frozenset(OTHER_SCHEMAS)
 DECLARED_FIELDS = "_declared_fields"  # of a schema: marshmallow's
 VALIDATE = "azure.ai.ml.entities:PipelineJob._validate"
 TO_JOB = "azure.ai.ml.entities._builders:BaseNode._to_job"
@@ -54,6 +101,7 @@ TO_DICT = (
 )
 PATHS = (
     *(SHOULD_SKIP_WARNING, ENUMERATIONS, SCHEMA_BASE, *SCHEMAS.values()),
+    *(path for paths in OTHER_SCHEMAS.values() for path in paths),
     *(f"{path}.{DECLARED_FIELDS}" for path in SCHEMAS.values()),
     *(f"{POLLING}.{interval}" for interval in INTERVALS),
     *UPLOADERS,
@@ -168,6 +216,47 @@ def schema(kind: str, message: str = "") -> Any:
             return here
         waiting += here.__subclasses__()
     return look_up(PACKAGE, SCHEMAS[kind]) if kind in SCHEMAS else None
+
+
+def schemas(kind: str) -> list[Any]:
+    """Returns the schemas, one of which the YAML of a kind is held against; none for a kind that none is known for."""
+    paths = (SCHEMAS[kind],) if kind in SCHEMAS else OTHER_SCHEMAS.get(kind, ())
+    return [look_up(PACKAGE, path) for path in paths]
+
+
+def branches(node: Any, data: Mapping[str, Any]) -> Iterator[tuple[Any, bool]]:
+    """Yields (schema or field, whether unknown keys are ignored) of all that a mapping may be at a schema or field.
+
+    Of a union only those for the mapping's `type` count, where it has one.
+    """
+    if hasattr(node, "experimental_field"):
+        yield from branches(node.experimental_field, data)
+    elif hasattr(node, "_union_fields"):
+        own = getattr(node, "_type_sensitive_fields_dict", {}).get(str(data.get("type")))
+        for each in own or node._union_fields:
+            yield from branches(each, data)
+    elif hasattr(node, "nested"):
+        nested = node.nested
+        if isinstance(nested, str):
+            nested = schema("", f"Validation for {nested} failed")
+        elif not hasattr(nested, DECLARED_FIELDS):
+            nested = nested()
+        yield nested, node.unknown == "include"
+    else:
+        yield node, False
+
+
+def takes_anything(node: Any) -> bool:
+    """Tells whether a mapping of any keys may stand at a field, as at one without a schema for its values."""
+    inner = [getattr(node, "experimental_field", None), *getattr(node, "_union_fields", ())]
+    if any(takes_anything(each) for each in inner if each is not None):
+        return True
+    return type(node).__name__ in ("Raw", "Dict", "Field") and getattr(node, "value_field", None) is None
+
+
+def value_node(node: Any) -> Any:
+    """Returns the field of a mapping's values or of a list's items, None for a field of neither."""
+    return getattr(node, "value_field", None) or getattr(node, "inner", None)
 
 
 def fields(schema_or_field: Any) -> dict[str, Any]:

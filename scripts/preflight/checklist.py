@@ -14,6 +14,7 @@ from scripts.preflight import (
     cluster,
     cost,
     data,
+    limits,
     memory,
     model,
     numbers,
@@ -110,6 +111,12 @@ CHECKS = (
     Check("time-and-cost", cost.time_and_cost),
     Check("endpoint-cost", cost.endpoint_cost),
     Check("price-age", cost.price_age),
+    Check("limit-job-cost", limits.job_cost),
+    Check("limit-job-hours", limits.job_hours),
+    Check("limit-endpoint-cost", limits.endpoint_cost),
+    Check("limit-sizes", limits.sizes),
+    Check("limit-regions", limits.regions),
+    Check("limit-tags", limits.tags),
 )
 
 

@@ -1,66 +1,82 @@
-"""`python -m scripts.validate`: everything that can be known of an environment's YAML offline and without an account.
+"""`python -m scripts.validate`: everything that can be known of YAML offline and without an account.
 
-The values against their schema; the rendered files through the SDK's own loaders; then what those let through: the
-component's interface, bindings, references without a version, names and limits.
+Of an environment: the values against their schema; the rendered files through the SDK's own loaders; then what those
+let through: the component's interface, bindings, references without a version, names and limits. With --file: of
+anyone's YAML, by the same rules.
 """
 
 from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from scripts import render
-from scripts.errors import INVALID, main
+from scripts.errors import main
 from scripts.files import ROOT
-from scripts.validate import bounds, job, meaning, references, sdk
+from scripts.validate import anyones, job, meaning, own, report, rules, sdk
 from scripts.validate import documents as documents_module
-from scripts.validate.documents import Finding
+from scripts.validate.documents import ERROR, Finding
+from scripts.validate.report import Report
 from scripts.values import facts as facts_module
 from scripts.values.read import Values, from_arguments, parser_of
 
 
 def validate(values: Values, root: Path = ROOT) -> list[Finding]:
-    """Returns every finding, in the order of files and lines; what our own checks say of a line, the SDK need not."""
+    """Returns every finding, in the order of files and lines; what one of our checks says of a line, no other need."""
     documents = documents_module.read(values.environment, root)
     facts = facts_module.load(values, root)
+    component = _by("fine-tuning", job.check(documents["job"], facts.component))
     findings = [
-        *meaning.check(values, facts),
-        *job.check(documents["job"], facts.component),
-        *bounds.check(documents),
-        *references.check(documents),
+        *_by("values", meaning.check(values, facts)),
+        *_by("house", own.check(documents)),
+        *component,
+        *_elsewhere(component, (found for each in documents.values() for found in rules.check(each, rules.OWN))),
     ]
+    findings += _elsewhere(findings, _by("schema", sdk.check(list(documents.values()))))
+    return list(report.in_order([replace(found, level=ERROR) for found in findings]))
+
+
+def _elsewhere(findings: list[Finding], more: Iterable[Finding]) -> list[Finding]:
+    """Returns what was found at other lines than those of which who looks closer has said something."""
     said = {finding.where for finding in findings}
-    findings += [finding for finding in sdk.check(list(documents.values())) if finding.where not in said]
-    return sorted(dict.fromkeys(findings), key=_place)
+    return [finding for finding in more if finding.where not in said]
+
+
+def _by(rule: str, findings: Iterable[Finding]) -> list[Finding]:
+    return [replace(found, rule=rule) for found in findings]
 
 
 def notes(values: Values) -> list[str]:
     """Returns what is no fault, and may be a slip all the same."""
-    own = f"environments/{values.environment}.yaml"
-    if any(place.startswith(f"{own}:") for place in values.places.values()):
+    own_file = f"environments/{values.environment}.yaml"
+    if any(place.startswith(f"{own_file}:") for place in values.places.values()):
         return []
-    return [f"{own} sets nothing: all is as in values.yaml"]
-
-
-def _place(finding: Finding) -> tuple[str, int]:
-    file, _, line = finding.where.partition(":")  # of what was given on the command line there is no line
-    return file, int(line or 0)
+    return [f"{own_file} sets nothing: all is as in values.yaml"]
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """The command: prints the findings and returns 0 or `INVALID`."""
-    parser = parser_of("validate", "Check an environment's YAML offline.")
+    """The command: prints the findings and returns 0 or `INVALID`; of --file scripts.validate.anyones."""
+    parser = parser_of("validate", "Check an environment's YAML, or anyone's (--file), offline.")
+    parser.add_argument("--file", nargs="+", metavar="FILE", help="any YAML of Azure ML: files, folders or patterns")
+    anyones.add_outputs(parser)
+    words = sys.argv[1:] if arguments is None else arguments
+    options, _ = parser.parse_known_args(words)
+    if options.file:
+        return anyones.run(words)
+    options = parser.parse_args(words)
     gc.disable()  # a short process that imports much: collecting meanwhile costs a tenth of the time
-    values = from_arguments(parser.parse_args(arguments))
+    values = from_arguments(options)
     findings = validate(values)
     for note in filter(None, [*notes(values), render.lag(values)]):
         print(f"note: {note}", file=sys.stderr)
-    for finding in findings:
-        print(f"error: {finding}", file=sys.stderr)
-    count = len(documents_module.read(values.environment))
-    print(f"{values.environment}: {count} files, {len(findings) or 'no'} fault{'' if len(findings) == 1 else 's'}")
-    return INVALID if findings else 0
+    names = tuple(each.name for each in documents_module.read(values.environment).values())
+    made = Report(values.environment, names, tuple(findings))
+    faults = len(findings)
+    summary = f"{made.name}: {len(names)} files, {faults or 'no'} fault{'' if faults == 1 else 's'}"
+    return anyones.hand_out(made, options, summary, with_rule=False)
 
 
 if __name__ == "__main__":

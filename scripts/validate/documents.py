@@ -1,8 +1,10 @@
-"""The YAML under review: the files of an environment, read as the SDK will read them, with the line of every key."""
+"""YAML under review, read as the SDK will read it, with the line of every key: an environment's files, or any one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +29,18 @@ KINDS = {
 }
 
 
+ERROR, WARNING = "error", "warning"  # Azure refuses it, or it cannot be meant; it works, and is not what one wants
+
+
 @dataclass(frozen=True)
 class Finding:
-    """One fault: where it stands (`file:line`), the dotted key, and a sentence that says what to do."""
+    """One fault: where it stands (`file:line`), the dotted key, a sentence that says what to do, and whose it is."""
 
     where: str
     key: str
     sentence: str
+    rule: str = ""
+    level: str = ERROR
 
     def __str__(self) -> str:
         return f"{self.where}: {self.key}: {self.sentence}" if self.key else f"{self.where}: {self.sentence}"
@@ -41,13 +48,18 @@ class Finding:
 
 @dataclass(frozen=True)
 class Document:
-    """A YAML file: `kind` names its loader, `data` is what YAML 1.1 (PyYAML, as in the SDK) reads in it."""
+    """A YAML file: `kind` says what it is (scripts.azure.document_kinds), `data` what YAML 1.1 (PyYAML, as in the SDK)
+    reads in it. `today` decides what is retired.
+    """
 
     path: Path
     name: str
     kind: str
     data: dict[str, Any]
     lines: dict[str, int]
+    repeated: dict[str, int] = field(default_factory=dict)  # key that is written again -> the line before
+    text: str = ""
+    today: datetime.date = field(default_factory=datetime.date.today)
 
     def finding(self, key: str, sentence: str) -> Finding:
         """Returns a finding at the line of `key`, or of the nearest key above it that is written down."""
@@ -56,6 +68,10 @@ class Document:
     def get(self, key: str) -> Any:
         """Returns the value of a dotted key, or None."""
         return value_at(self.data, key)
+
+    def texts(self, below: str = "") -> Iterator[tuple[str, str]]:
+        """Yields (dotted key, text) of every text at or below a key."""
+        return _texts(self.get(below) if below else self.data, below)
 
 
 def read(environment: str, root: Path = ROOT) -> dict[str, Document]:
@@ -82,3 +98,11 @@ def read_document(path: Path, kind: str, name: str | None = None) -> Document:
 def mapping(value: Any) -> dict[str, Any]:
     """Returns a mapping as it is, and an empty one for anything else that stands where a mapping belongs."""
     return value if isinstance(value, dict) else {}
+
+
+def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, dict | list):
+        for name, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _texts(each, f"{key}.{name}".lstrip("."))

@@ -24,7 +24,6 @@ def check(job: Document, component: Component) -> Iterator[Finding]:
     """Yields every fault of the job's inputs, bindings and settings against the component's inputs and outputs."""
     yield from _mappings(job, "", job.data, ("inputs", "outputs", "settings", "jobs"))
     yield from _top_inputs(job)
-    yield from _settings(job)
     steps = mapping(job.get("jobs"))
     for step, node in steps.items():
         if not isinstance(node, dict):
@@ -79,12 +78,6 @@ def _top_inputs(job: Document) -> Iterator[Finding]:
             yield job.finding(f"inputs.{name}.path", "missing; add it")
 
 
-def _settings(job: Document) -> Iterator[Finding]:
-    allowed = ("default_datastore", "default_compute", "continue_on_step_failure", "force_rerun")
-    effect = f", which Azure ML would silently ignore; allowed: {', '.join(allowed)}"
-    yield from _unknown(job, "settings", mapping(job.get("settings")), allowed, effect)
-
-
 def _unknown(job: Document, key: str, found: dict[str, Any], allowed: Sequence[str], effect: str) -> Iterator[Finding]:
     for word in found:
         if word not in allowed:
@@ -119,7 +112,7 @@ def _inputs(job: Document, key: str, node: dict[str, Any], component: Component)
         elif isinstance(value, str) and _ANY_EXPRESSION.search(value):
             yield from _bound_input(job, at, value, spec)
         else:
-            yield from _literal(job, at, value, spec)
+            yield from literal(job, at, value, spec)
     for name, spec in interface.items():
         if not spec.optional and name not in given:
             default = "..." if spec.default is None else spec.default
@@ -137,7 +130,8 @@ def _inputs(job: Document, key: str, node: dict[str, Any], component: Component)
         yield job.finding(f"{key}.inputs", f"found {found}; give exactly one of {', '.join(MODEL_SOURCES)}")
 
 
-def _literal(job: Document, at: str, value: Any, spec: Input) -> Iterator[Finding]:
+def literal(job: Document, at: str, value: Any, spec: Input) -> Iterator[Finding]:
+    """Yields what is wrong with a value that is written down for an input of the component."""
     kind = spec.type
     if spec.takes_files:
         yield job.finding(

@@ -1,40 +1,47 @@
-"""What the files refer to: assets by an exact version, and one another by the same names and numbers."""
+"""What a document refers to: assets by an exact version; sizes, models and environments that can still be had."""
 
 from __future__ import annotations
 
+import datetime
+import re
 from collections.abc import Iterator
-from typing import Any
 
+from scripts.azure import chat_models, machine_sizes
+from scripts.azure.chat_models import Model
+from scripts.azure.curated_environments import curated_named
 from scripts.azure.references import PLACE, REGISTRY, SHORT
-from scripts.targets import command
-from scripts.validate.bounds import whole
-from scripts.validate.documents import Document, Finding, mapping
+from scripts.validate.documents import Document, Finding
+
+RETIRING = datetime.timedelta(days=180)
+# What has no versions, or is no reference: the last word of a key.
+_UNVERSIONED = frozenset(
+    "compute default_compute compute_target instance_pool datastore default_datastore connection target id job "
+    "job_definition endpoint_deployment_id".split()
+)
+# A workspace knows the registry's environments under a prefix.
+_AZURES_ENVIRONMENT = re.compile(
+    r"azureml:(//registries/azureml/environments/|AzureML-)(?P<name>[\w.-]+)", re.IGNORECASE
+)
+_SIZES = ("size", "instance_type", "vm_size")
 
 
-def check(documents: dict[str, Document]) -> Iterator[Finding]:
-    """Yields references that name no exact version, and where the files of an environment do not fit together."""
-    for document in documents.values():
-        yield from _references(document, document.data, "")
-    yield from _deployment(documents["online_deployment"], documents["online_endpoint"])
-    yield from _job(documents["job"], documents["compute"])
+def unpinned(document: Document) -> Iterator[Finding]:
+    """Yields references to assets by no exact version."""
+    for key, text in document.texts():
+        if text.startswith("azureml:") and "${{" not in text and not _is_unversioned(key):
+            fault = _fault(text)
+            if fault:
+                yield document.finding(key, f"found {text}; {fault}")
 
 
-def _references(document: Document, data: Any, key: str) -> Iterator[Finding]:
-    if isinstance(data, dict):
-        for name, value in data.items():
-            yield from _references(document, value, f"{key}.{name}".lstrip("."))
-    elif isinstance(data, list):
-        for number, value in enumerate(data):
-            yield from _references(document, value, f"{key}.{number}")
-    elif isinstance(data, str) and data.startswith("azureml:") and "${{" not in data:
-        fault = "" if key.endswith("compute") else _reference_fault(data)  # a compute has no versions
-        if fault:
-            yield document.finding(key, f"found {data}; {fault}")
+def _is_unversioned(key: str) -> bool:
+    last = key.rpartition(".")[2]
+    return last in _UNVERSIONED or last.startswith("compute_")
 
 
-def _reference_fault(reference: str) -> str:
+def _fault(reference: str) -> str:
     if reference.endswith(("@latest", "/labels/latest")):
-        return f"latest is another thing tomorrow: write the exact version ({command('lock')} pins it)"
+        return "latest is another thing tomorrow: write the exact version"
     if reference.startswith("azureml://registries/"):
         asset = REGISTRY.fullmatch(reference)
         if not asset or asset["by"] != "versions":
@@ -42,37 +49,71 @@ def _reference_fault(reference: str) -> str:
     elif reference.startswith("azureml://"):
         if not PLACE.match(reference):
             return "expected azureml://registries/…, azureml://jobs/… or azureml://datastores/…"
-    else:
+    elif not reference.startswith("azureml:/"):  # of an ARM id
         asset = SHORT.fullmatch(reference.removeprefix("azureml:"))
         if not asset or asset["by"] != ":":
             return "it names no version: write azureml:<name>:<version>"
     return ""
 
 
-def _deployment(deployment: Document, endpoint: Document) -> Iterator[Finding]:
-    if deployment.get("endpoint_name") != endpoint.get("name"):
-        yield deployment.finding(
-            "endpoint_name",
-            f"found '{deployment.get('endpoint_name')}', but endpoint.yml makes '{endpoint.get('name')}'",
-        )
+def retired_sizes(document: Document) -> Iterator[Finding]:
+    """Yields machine sizes that are retired."""
+    for key, name, series, day in _retirements(document):
+        if day <= document.today:
+            yield document.finding(key, f"found {name}: Azure retired the {series} series on {day}; take another size")
 
 
-def _job(job: Document, compute: Document) -> Iterator[Finding]:
-    least, most = whole(compute.get("min_instances")), whole(compute.get("max_instances"))
-    if least is not None and most is not None and least > most:
-        yield compute.finding("min_instances", f"found {least}, more than max_instances, {most}")
-    for step, node in mapping(job.get("jobs")).items():
-        inputs = mapping(mapping(node).get("inputs"))
-        for name, value in inputs.items():
-            if name.startswith("compute_") and value != compute.get("name"):
-                hint = "; write the bare name" if str(value).startswith("azureml:") else ""
-                yield job.finding(
-                    f"jobs.{step}.inputs.{name}",
-                    f"found '{value}', but compute.yml makes '{compute.get('name')}'{hint}",
-                )
-        nodes = inputs.get("num_nodes_finetune", 1)
-        if most is not None and isinstance(nodes, int) and nodes > most:
-            yield job.finding(
-                f"jobs.{step}.inputs.num_nodes_finetune",
-                f"found {nodes}, but the cluster has at most {most}; raise compute.max_instances",
-            )
+def retiring_sizes(document: Document) -> Iterator[Finding]:
+    """Yields machine sizes that will be retired within half a year."""
+    for key, name, series, day in _retirements(document):
+        if document.today < day <= document.today + RETIRING:
+            yield document.finding(key, f"found {name}: Azure retires the {series} series on {day}; plan another size")
+
+
+def _retirements(document: Document) -> Iterator[tuple[str, str, str, datetime.date]]:
+    for key, text in document.texts():
+        last = key.rpartition(".")[2]
+        if last in _SIZES or last.startswith("instance_type_"):
+            found = machine_sizes.retirement(text)
+            if found:
+                yield key, text, *found
+
+
+def retired_models(document: Document) -> Iterator[Finding]:
+    """Yields models of the registry azureml that may not be used any more."""
+    for key, model, day in _models(document):
+        if day and day <= document.today:
+            yield document.finding(key, f"found {model.name}, which was retired on {day}{_instead(model)}")
+
+
+def archived_models(document: Document) -> Iterator[Finding]:
+    """Yields models of the registry azureml that are archived, and not retired yet."""
+    for key, model, day in _models(document):
+        if model.archived and not (day and day <= document.today):
+            found = f"found {model.name}, which the registry has archived: it gets no new versions{_instead(model)}"
+            yield document.finding(key, found)
+
+
+def _models(document: Document) -> Iterator[tuple[str, Model, datetime.date | None]]:
+    """Yields (key, model, the day on which it is retired for what the document may do) of what the catalog knows."""
+    roles = ("inference",) if "deployment" in document.kind else ("finetune", "inference")  # a job may do either
+    for key, text in document.texts():
+        asset = REGISTRY.fullmatch(text) if text.startswith("azureml://registries/azureml/models/") else None
+        model = chat_models.catalog().get(asset["name"]) if asset else None
+        if model:
+            days = [model.retires(role) for role in roles]
+            yield key, model, max((day for day in days if day), default=None) if all(days) else None
+
+
+def _instead(model: chat_models.Model) -> str:
+    other = model.maintained_alternative
+    return f"; {other['name']} is maintained" if other else ""
+
+
+def removed_environments(document: Document) -> Iterator[Finding]:
+    """Yields curated environments that Microsoft makes no more."""
+    for key, text in document.texts():
+        asset = _AZURES_ENVIRONMENT.match(text)
+        known = curated_named(asset["name"]) if asset else None
+        if known and known.removed:
+            yield document.finding(key, f"found {known.name}, which Microsoft has dropped: it gets no fixes any more")

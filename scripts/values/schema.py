@@ -41,8 +41,11 @@ def read(root: Path) -> Schema:
         raise UserError(f"values.schema.json:{error.lineno}: not valid JSON: {error.msg}; restore it") from None
 
 
-def faults(data: dict[str, Any], where: Where, root: Path) -> list[str]:
-    """Returns a sentence for everything in the values that the schema does not allow, in the order of the files."""
+def faults(data: dict[str, Any], where: Where, root: Path, rules: Schema | None = None) -> list[str]:
+    """Returns a sentence for everything in the values that the schema does not allow, in the order of the files.
+
+    `rules` is another schema than that of all values.
+    """
     from jsonschema import Draft202012Validator, ValidationError, validators
 
     def pattern(_validator: Any, wanted: str, found: Any, _schema: Any) -> Iterator[ValidationError]:
@@ -50,7 +53,7 @@ def faults(data: dict[str, Any], where: Where, root: Path) -> list[str]:
         if isinstance(found, str) and not re.search(re.sub(r"\$$", r"\\Z", wanted), found):
             yield ValidationError(f"does not match {wanted}")
 
-    errors = validators.extend(Draft202012Validator, {"pattern": pattern})(read(root)).iter_errors(data)
+    errors = validators.extend(Draft202012Validator, {"pattern": pattern})(rules or read(root)).iter_errors(data)
     return sorted((sentence for error in errors for sentence in _explain(error, where)), key=_place)
 
 

@@ -21,13 +21,14 @@ TAKEN = [
     ("cluster", "abc"), ("cluster", "A" + "-" * 30 + "9"), ("cluster", "gpu--cluster"), ("endpoint", "a-b"),
     ("endpoint", "a" * 32), ("deployment", "blue-1"), ("deployment", "Bl2"), ("model", "a"), ("model", "9_-"),
     ("model", "m" * 255), ("data", "chat_1-train"), ("code", "4b0a-1"), ("environment", "env-1"),
-    ("component", "prepare"),
+    ("component", "prepare"), ("component (az ml)", "prepare_2"),
     ("job", "dev-1a2b-1"), ("experiment", "chat_completion_Phi-3-5-mini"), ("experiment", "e" * 256),
     ("registry model", "Phi-3.5-mini-instruct"),
     ("version", "0.0.82"), ("version", "v" * 64), ("version", "-"), ("step", "chat_completion"), ("step", "_a1"),
     ("model version", "1"), ("model version", "1795736336"), ("datastore", "workspaceblobstore"), ("datastore", "a_1"),
 ]  # fmt: skip
 REFUSED = [
+    ("component (az ml)", "Prepare"), ("component (az ml)", "a-b"), ("component (az ml)", "1a"),
     ("subscription", "00000000-0000-0000-0000-00000000000g"), ("subscription", "0" * 36),
     ("resource group", ""), ("resource group", "a."), ("resource group", "a b"), ("resource group", "é" * 91),
     ("workspace", "ab"), ("workspace", "a" * 34), ("workspace", "-ab"), ("workspace", "é12"), ("registry", "a_b"),

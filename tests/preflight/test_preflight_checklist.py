@@ -36,15 +36,15 @@ def function(check: checklist.Check) -> Any:
 def test_nothing_is_forgotten_and_nothing_is_there_twice() -> None:
     listed = [(function(check), getattr(check.work, "keywords", {}).get("role")) for check in checklist.CHECKS]
     assert {made for made, _ in listed} == written()
-    assert len(set(listed)) == len(listed) == 65
-    assert len({check.name for check in checklist.CHECKS}) == 65
+    assert len(set(listed)) == len(listed) == 71
+    assert len({check.name for check in checklist.CHECKS}) == 71
 
 
 def test_groups_are_printed_one_after_the_other() -> None:
     groups = list(dict.fromkeys(check.group for check in checklist.CHECKS))
     assert groups == [
         "azure_cli", "subscription", "model", "sizes", "cluster", "quota", "storage", "setup", "data", "parameters",
-        "numbers", "memory", "serving", "cost",
+        "numbers", "memory", "serving", "cost", "limits",
     ]  # fmt: skip
     order = [check.group for check in checklist.CHECKS]
     assert order == sorted(order, key=groups.index)

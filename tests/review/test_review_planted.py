@@ -160,6 +160,8 @@ CASES = [
     Case("waiting", edited(PROD, waiting__finetune_hours=10), ("waiting.finetune_hours: 48 -> 10",), each("prod")),
     Case("an accepted model", edited(REFERENCE, preflight__retired_model="fail"),
          ("preflight.retired_model: accept -> fail", "FAIL model-lifecycle"), each("reference")),
+    Case("a limit", edited(PROD, limits__max_job_cost=100), ("limits.max_job_cost: nothing -> 100 (environment)",
+         "limit-job-cost"), each("prod")),
     # sizes
     Case("larger", edited(PROD, compute__size=H100S), (f"compute.size: Standard_NC40ads_H100_v5 -> {H100S}",
          "number_of_gpu_to_use_finetuning: 1 -> 2 (size)", "13.96 USD"), each("prod", job=LESS)),

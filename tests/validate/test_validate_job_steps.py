@@ -73,8 +73,6 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [  # changes, the key, how its se
      "found 'string', allowed: uri_file, uri_folder"),
     ({"inputs/x/type": "uri_file"}, "inputs.x.path", "missing; add it"),
     ({"inputs/x": {"typ": "integer"}}, "inputs.x.typ", "unknown key (did you mean 'type'?); allowed: type, path"),
-    ({"settings/force_reruns": True}, "settings.force_reruns",
-     "unknown key (did you mean 'force_rerun'?), which Azure ML"),
     ({"outputs": []}, "outputs", "found [], expected a mapping"),
     ({"jobs/STEP/type": "command"}, f"jobs.{STEP}.type", "found 'command'; a registry's pipeline component wants"),
     ({"jobs/STEP/type": GONE}, f"jobs.{STEP}.type", "found None; a registry's"),
