@@ -125,7 +125,7 @@ follow = $(if $(word 2,$(1)),$(eval $(word 2,$(1)): | $(word 1,$(1)))$(call foll
 .NOTPARALLEL:
 .PHONY: help demo all new doctor review plan apply drift may-deploy render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
         await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest fresh prepare gate answers \
-        data-report real-workspace local-rest local-up local-down local-status local-fault check test lint test-long \
+        data-report real-workspace environments local-rest local-up local-down local-status local-fault check test lint test-long \
         torture conformance docs constraints \
         clean bench-data bench-engine bench-estimates
 
@@ -263,6 +263,10 @@ data-report: $(READY)
 local-rest: $(INSTALLED_local)
 	@$(PY) -m scripts.local down --unless-used $(VALUES)
 
+# For the workflows: all environments, and those with a workspace of their own, as JSON.
+environments: $(INSTALLED_core)
+	@$(PY) -m scripts.workspace --list
+
 real-workspace: $(INSTALLED_core)
 	@$(PY) -m scripts.workspace $(VALUES) --real > /dev/null
 
@@ -296,7 +300,7 @@ test-long: $(INSTALLED_dev)  ## The stories that take minutes: every fault in tu
 lint: $(INSTALLED_dev)  ## Style, types, the layers of imports, the workflows
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy && $(VENV)/bin/lint-imports --no-cache --no-logo
-	@$(VENV)/bin/zizmor --offline --no-progress --quiet --pedantic .github/workflows
+	@$(VENV)/bin/zizmor --offline --no-progress --quiet --pedantic .github
 
 conformance: $(INSTALLED_dev)  ## Ask the local Azure ML what the real one was recorded to answer, and say where it differs
 	@$(PY) -m tests.azure.service.play $(if $(ONLY),--only=$(call quote,$(ONLY))) $(if $(FULL),--full)
