@@ -30,18 +30,18 @@ def options(values: Values) -> str:
 
 def placeholders(values: Values) -> list[str]:
     """Returns the keys of the workspace that still hold a placeholder."""
-    azure = values.data["azure"]
+    azure = values.data.get("azure") or {}
     return [
         f"azure.{key}"
         for key, placeholder in PLACEHOLDERS.items()
-        if azure[key] in (placeholder, f"{placeholder}-{values.environment}")
+        if azure.get(key) in (placeholder, f"{placeholder}-{values.environment}")
     ]
 
 
 def listed(root: Path = ROOT) -> str:
     """Returns two lines, `all=[…]` and `azure=[…]`: every environment, and those with a workspace of their own."""
     names = environments(root)
-    real = [name for name in names if not placeholders(load(name, root=root))]
+    real = [name for name in names if not placeholders(load(name, root=root, check=False))]
     return f"all={json.dumps(names)}\nazure={json.dumps(real)}"
 
 

@@ -13,7 +13,7 @@ from scripts.review.inert import inert
 from scripts.review.seen import Amount, Complaint
 from scripts.targets import command
 
-MARKER = "<!-- make review -->"  # by which a later run finds its comment
+MARKER = "<!-- review of the environments -->"  # by which a later run finds its comment
 LONGEST = 60_000  # characters; GitHub takes 65,536
 MOST = 60  # rows of a table
 MONEY = "Money (estimated)"
