@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scripts import terminal
+from scripts.review import told as amounts_of
 from scripts.review.compare import CHANGED, DELETED, Change, Money, Review
 from scripts.review.inert import inert
 from scripts.review.seen import Amount, Complaint
@@ -17,6 +18,7 @@ MARKER = "<!-- review of the environments -->"  # by which a later run finds its
 LONGEST = 60_000  # characters; GitHub takes 65,536
 MOST = 60  # rows of a table
 MONEY = "Money (estimated)"
+SUMMED = (amounts_of.JOB, amounts_of.DAY)
 _WIDTH = 11
 
 
@@ -35,7 +37,7 @@ def text(reviews: Sequence[Review], base: str) -> str:
         return f"no environment differs from {base}"
     parts = []
     for each in reviews:
-        lines = [f"{_title(each)} (against {base})"]
+        lines = [f"{_title(each)} (against {base})", *_sums(each)]
         for block in _blocks(each):
             lines += ["", block.title]
             if block.title == MONEY:
@@ -63,7 +65,7 @@ def markdown(reviews: Sequence[Review], base: str) -> str:
         return ""
     parts = [MARKER]
     for each in reviews:
-        parts.append(f"### {inert(_title(each))}")
+        parts += [f"### {inert(_title(each))}", *_sums(each)]
         for block in _blocks(each):
             parts.append(f"**{block.title}**")
             if block.columns:
@@ -94,6 +96,13 @@ def _plain(each: Review) -> dict[str, object]:
 
 def _title(each: Review) -> str:
     return f"{each.environment}: {'cannot be told' if each.fault else each.kind}"
+
+
+def _sums(each: Review) -> list[str]:
+    """Returns a line with what the job and a day of the endpoint cost more or less, none where they cost the same."""
+    amounts = [(one.name, one.difference, one.after.unit) for one in each.money if one.after and one.name in SUMMED]
+    told = [f"{name}: {_difference(more)} {unit}" for name, more, unit in amounts if more and _difference(more) != "0"]
+    return ["; ".join(told)] * bool(told)
 
 
 def _blocks(each: Review) -> list[Block]:
@@ -190,9 +199,13 @@ def _prices(each: Review) -> list[str]:
         list(dict.fromkeys(one.basis for money in each.money if (one := getattr(money, side)) and one.basis))
         for side in ("before", "after")
     ]
-    if sides[0] == sides[1] or not all(sides):
-        return sides[1] or sides[0]
-    return [f"before: {'; '.join(sides[0])}", f"after: {'; '.join(sides[1])}"]
+    before, after = sides
+    both = [one for one in after if one in before or not before]
+    return [
+        *both,
+        *(f"before: {one}" for one in before if one not in after),
+        *(f"after: {one}" for one in after if one not in both),
+    ]
 
 
 def _complaint(name: str, each: Complaint) -> list[str]:

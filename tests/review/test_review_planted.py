@@ -196,7 +196,7 @@ CASES = [
     Case("promotion", promoted,
          ("promoted Phi-4-ultrachat-200k:3 of job prod-abc-1: base -> tuned perplexity 24.9 -> 1.34",
          "deployment.yml model: nothing -> azureml:Phi-4-ultrachat-200k:3"), each("prod")),
-    Case("a pinned price", pinned_price, ("10.00 USD an hour (lock, 2026-11-20)",),
+    Case("a pinned price", pinned_price, ("after: Standard_NC40ads_H100_v5: 10.00 USD an hour (lock, 2026-11-20)",),
          each("dev", day=24 * 10 - H100, job=MORE)),
     # files by hand, and not rendered
     Case("hand: count", by_hand("endpoints/dev/deployment.yml", "instance_count: 1", "instance_count: 4"),
