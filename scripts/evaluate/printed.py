@@ -6,6 +6,7 @@ import textwrap
 from typing import Any
 
 from scripts.evaluate import report
+from scripts.terminal import plain
 
 WIDTH = 80
 ROOM = 140  # letters, on two lines
@@ -69,9 +70,10 @@ def _right(estimate: dict[str, Any], percent: bool) -> str:
 
 
 def _wrapped(before: str, text: str) -> str:
-    return textwrap.fill(text, WIDTH, initial_indent=before, subsequent_indent=" " * len(before))
+    indent = " " * len(before)
+    return textwrap.fill(text, WIDTH, initial_indent=before, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _short(text: str | None, width: int) -> str:
-    plain = " ".join(report.said(text).split())
-    return plain if len(plain) <= width else f"{plain[: width - 1]}…"
+    line = plain(" ".join(report.said(text).split()))
+    return line if len(line) <= width else f"{line[: width - 1]}…"

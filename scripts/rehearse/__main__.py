@@ -171,6 +171,7 @@ def _write(told: Rehearsal, folder: Path, result: Path | None) -> Path:
 def _conclude(told: Rehearsal, code: int, written: Path) -> int:
     """Prints the last lines, and returns the exit code."""
     again = command("rehearse", told.environment)
+    _say(f"report  {written}")
     if code == INTERRUPTED:
         complain(f"the rehearsal was interrupted; its local Azure ML is deleted, with its faults; {again} begins again")
     elif told.failed:
@@ -179,7 +180,6 @@ def _conclude(told: Rehearsal, code: int, written: Path) -> int:
         complain(f"from some faults the chain did not go on; {written} names them")
     else:
         _say(f"passed in {told.seconds:.0f} s")
-    _say(f"report  {written}")
     return code
 
 

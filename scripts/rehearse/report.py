@@ -41,7 +41,7 @@ def _head(told: Rehearsal) -> str:
     commit = f"commit `{told.commit[:12]}`" if told.commit else "a folder that is no git clone"
     shown = ", ".join(f"`{name}`" for name in told.changed[:5]) + ", …" * (len(told.changed) > 5)
     files = f"{len(told.changed)} file{'s' * (len(told.changed) != 1)}"
-    clean = f" with {files} that differ from it ({shown})" if told.changed else ", nothing changed" * bool(told.commit)
+    clean = f" with {files} changed since ({shown})" if told.changed else ", nothing changed" * bool(told.commit)
     return (
         f"The rendered YAML of `{told.environment}` ({commit}{clean}) on Azure ML on localhost, {told.begun}, in "
         f"{duration(told.seconds)}. Nothing of it was paid. Hash of the YAML: `{told.yaml[:19]}`."

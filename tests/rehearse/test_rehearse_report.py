@@ -48,7 +48,7 @@ def test_every_row_of_a_table_is_one_and_no_answer_is_markup():
         ({"steps": [Step("deploy", 5, 1.0, "could not ask: *why*")], "outcome": "failed"},
          ["**It failed at `deploy`** (exit code 5)", r"> could not ask: \*why\*", "`make rehearse ENV=demo` runs it"]),
         ({"outcome": "interrupted"}, ["It was interrupted; nothing of it is left. `make rehearse ENV=demo` begins"]),
-        ({"changed": [f"f{n}" for n in range(7)]}, ["with 7 files that differ from it (`f0`, `f1`, "]),
+        ({"changed": [f"f{n}" for n in range(7)]}, ["with 7 files changed since (`f0`, `f1`, "]),
         ({"commit": ""}, ["a folder that is no git clone) on"]),
     ],
 )  # fmt: skip
