@@ -8,7 +8,7 @@
 #   TORCH    the index of PyTorch's builds (default on Linux without a GPU: its CPU ones), or pip for pip's own
 SWITCHES := ENV BACKEND SET AZ VENV PYTHON OFFLINE OUTPUT JUNIT SARIF KEEP DATASET FILE AGAIN WAIT NAME ROW WATCH VERSION \
             JOBS LEVELS TARGET PREFLIGHT PROMOTION COMMIT CLEAR ONLY FULL UPGRADE ROWS ROW_BYTES TORCH FROM SAVE PLAN YES \
-            FAULTS RESULT REHEARSAL
+            FAULTS RESULT REHEARSAL BASE FORMAT
 YES_OR_NO := OFFLINE KEEP AGAIN WAIT WATCH CLEAR FULL UPGRADE COMMIT YES REHEARSAL
 
 # They come from the command line alone, and as text: what a shell exports by the same name changes nothing, and neither
@@ -127,9 +127,9 @@ follow = $(if $(word 2,$(1)),$(eval $(word 2,$(1)): | $(word 1,$(1)))$(call foll
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo all rehearse new doctor plan apply drift may-deploy render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
+.PHONY: help demo all rehearse new doctor review plan apply drift may-deploy render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
         await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest fresh prepare gate answers \
-        data-report real-workspace local-rest local-up local-down local-status local-fault check test lint test-long \
+        data-report real-workspace environments local-rest local-up local-down local-status local-fault check test lint test-long \
         torture conformance docs constraints \
         clean bench-data bench-engine bench-estimates
 
@@ -150,6 +150,11 @@ validate: $(INSTALLED_core)  ## Check values and YAML offline: schema, SDK, comp
 preflight: $(if $(OFFLINE),$(INSTALLED_core),$(READY))  ## Check the run before it is paid for (OFFLINE=1 without an account; OUTPUT=json; JUNIT=<file>)
 	@$(watch) $(if $(OFFLINE),,$(online)) $(PY) -m scripts.preflight $(VALUES) $(if $(OFFLINE),--offline,--az $(call quote,$(AZ))) \
 	$(if $(OUTPUT),--output=$(call quote,$(OUTPUT))) $(if $(JUNIT),--junit=$(call quote,$(JUNIT)))
+
+review: AZUREML_CHAIN_COSTS :=
+review: $(INSTALLED_core)  ## Say what this change does to every environment, and what it costs: BASE=<commit> (origin/main), ENV, FORMAT=markdown or json, RESULT=<file> (without it make ends with 2 for changes and failures; python -m scripts.review with 2 and others)
+	@$(PY) -m scripts.review $(if $(BASE),--base=$(call quote,$(BASE))) $(if $(new_env),--env=$(call quote,$(new_env))) \
+	$(if $(FORMAT),--format=$(call quote,$(FORMAT))) $(if $(RESULT),--result=$(call quote,$(RESULT)))
 
 probe: $(READY)  ## Ask the workspace what the real one was recorded to answer, reading only, and say where it differs
 	@$(watch) $(online) $(PY) -m scripts.probe $(VALUES)
@@ -267,6 +272,10 @@ data-report: $(READY)
 local-rest: $(INSTALLED_local)
 	@$(PY) -m scripts.local down --unless-used $(VALUES)
 
+# For the workflows: all environments, and those with a workspace of their own, as JSON.
+environments: $(INSTALLED_core)
+	@$(PY) -m scripts.workspace --list
+
 real-workspace: $(INSTALLED_core)
 	@$(PY) -m scripts.workspace $(VALUES) --real > /dev/null
 
@@ -300,7 +309,7 @@ test-long: $(INSTALLED_dev)  ## The stories that take minutes: every fault in tu
 lint: $(INSTALLED_dev)  ## Style, types, the layers of imports, the workflows
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy && $(VENV)/bin/lint-imports --no-cache --no-logo
-	@$(VENV)/bin/zizmor --offline --no-progress --quiet --pedantic .github/workflows
+	@$(VENV)/bin/zizmor --offline --no-progress --quiet --pedantic .github
 
 conformance: $(INSTALLED_dev)  ## Ask the local Azure ML what the real one was recorded to answer, and say where it differs
 	@$(PY) -m tests.azure.service.play $(if $(ONLY),--only=$(call quote,$(ONLY))) $(if $(FULL),--full)
