@@ -38,14 +38,15 @@ _WITHOUT_NOTICE = ("finetune_config.json", "settings.json")  # JSON has no comme
 PREPARE = "prepare"  # folder of the templates for data that is prepared by a step of the pipeline
 
 
-def render(values: Values, root: Path = ROOT, names_data: bool = True) -> dict[str, str]:
+def render(values: Values, root: Path = ROOT, data_version: str | None = None) -> dict[str, str]:
     """Returns the rendered files of an environment: path relative to the project -> text.
 
-    Without `names_data` the job leaves its data to be bound, whatever data facts there are.
+    The job names its data by `data_version`, or else by that of the committed data facts; where it is empty, or there
+    are none of these values, the data are left to be bound.
     """
     engine = _engine(root)
     house_limits.read(values, root)  # what is committed is complete
-    given = context(values, root, names_data)
+    given = context(values, root, data_version)
     files = {}
     for path in sorted((root / "templates").glob("*/**/*.yml.j2")):
         template = path.relative_to(root / "templates")
@@ -111,13 +112,15 @@ def _json(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
-def context(values: Values, root: Path = ROOT, names_data: bool = True) -> dict[str, Any]:
+def context(values: Values, root: Path = ROOT, data_version: str | None = None) -> dict[str, Any]:
     """Returns what the templates may use: values, names, parameters, and the few sentences made from them."""
     facts = facts_module.load(values, root)
     parameters = parameters_module.resolve(values, facts)
     names = names_module.build(values, facts, parameters)
     data, model, environment = values.data["dataset"], values.data["model"], values.environment
-    prepared = data_facts.current(values, root) if names_data else None
+    if data_version is None:
+        prepared = data_facts.current(values, root)
+        data_version = prepared.version if prepared else ""
     size = facts.size(values.data["compute"]["size"])
     return {
         "notice": bare(NOTICE.format(environment=environment)),
@@ -132,8 +135,8 @@ def context(values: Values, root: Path = ROOT, names_data: bool = True) -> dict[
         "description": f"Fine-tune {model['name']} on {data['percent']} % of {data['source']}",
         "data": {
             **{split: f"../../data/{environment}/{split}.jsonl" for split in SPLITS},
-            "assets": {split: f"azureml:{names.data}-{split}:{prepared.version}" for split in SPLITS}
-            if prepared
+            "assets": {split: f"azureml:{names.data}-{split}:{data_version}" for split in SPLITS}
+            if data_version
             else {},
             "facts": data_facts.file_name(environment),
             "description": f"{data['percent']} % of {data['source']} as conversations",
@@ -177,21 +180,23 @@ def stale(files: dict[str, str], environment: str, root: Path = ROOT) -> list[st
     return sorted(path for path in present | set(files) if _read(root / path) != files.get(path))
 
 
-def otherwise(values: Values, root: Path = ROOT) -> list[str]:
+def otherwise(values: Values, root: Path = ROOT, any_data: bool = False) -> list[str]:
     """Returns the rendered files that are not what the values give.
 
-    A job that names no data yet is right as well, facts or not: what is prepared is bound to it.
+    A job that names no data yet is right as well, facts or not: what is prepared is bound to it. With `any_data` it may
+    name any: who prepares the data writes their facts, whether these are old, damaged or not there.
     """
-    paths = stale(render(values, root), values.environment, root)
-    if paths:
-        unbound = stale(render(values, root, names_data=False), values.environment, root)
+    version = _named_data(values.environment, root) if any_data else None
+    paths = stale(render(values, root, version), values.environment, root)
+    if paths and version != "":
+        unbound = stale(render(values, root, ""), values.environment, root)
         paths = [path for path in paths if path in unbound]
     return paths
 
 
-def lag(values: Values, root: Path = ROOT) -> str:
+def lag(values: Values, root: Path = ROOT, any_data: bool = False) -> str:
     """Returns a sentence where the rendered files are not what the values give, an empty text where they are."""
-    paths = otherwise(values, root)
+    paths = otherwise(values, root, any_data)
     if not paths:
         return ""
     others = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""
@@ -204,9 +209,17 @@ def lag(values: Values, root: Path = ROOT) -> str:
     return f"{paths[0]}{others}: is not what the values give by now; {todo} writes it anew"
 
 
-def require_fresh(values: Values, root: Path = ROOT) -> None:
+def _named_data(environment: str, root: Path) -> str:
+    """Returns the version of the data that the rendered job names, an empty text where it names none."""
+    found = re.search(
+        r"azureml:\S+-train:([0-9a-f]+)$", _read(root / f"pipelines/{environment}/finetune.yml") or "", re.M
+    )
+    return found[1] if found else ""
+
+
+def require_fresh(values: Values, root: Path = ROOT, any_data: bool = False) -> None:
     """Raises a `UserError` where the rendered files are stale: what was checked is not what would run."""
-    sentence = lag(values, root)
+    sentence = lag(values, root, any_data)
     if sentence:
         raise UserError(f"{sentence}; nothing was run")
 
@@ -245,13 +258,15 @@ def run(arguments: list[str] | None = None) -> int:
         "--check", action="store_true", help="change nothing; exit 1 with the diff when files are stale"
     )
     parser.add_argument(
-        "--require", action="store_true", help="change nothing; refuse files that are stale, in a sentence"
+        "--require",
+        action="store_true",
+        help="change nothing; refuse files that are stale, whatever data the job names",
     )
     parser.add_argument("--all", action="store_true", help="every environment instead of --env")
     options = parser.parse_args(arguments)
     act = _check if options.check else _render
     if options.require:
-        require_fresh(load(options.env, options.sets))
+        require_fresh(load(options.env, options.sets), any_data=True)
         return 0
     chosen = (options.all and environments()) or [options.env]
     return max([act(load(environment, options.sets)) for environment in chosen])

@@ -17,6 +17,7 @@ from scripts.errors import MISSING, UserError
 from scripts.files import read_text
 
 _TEXT = "tag:yaml.org,2002:str"
+_UNMERGED = re.compile(r"^<{7} ", re.MULTILINE)
 _DEEPEST = 50
 _LARGEST = 2**22  # bytes, which take seconds to read
 
@@ -71,6 +72,9 @@ def parse_yaml(text: str, name: str, loader: type = Loader) -> tuple[dict[str, A
     try:
         data, lines = _read(text, name, loader)
     except yaml.YAMLError as error:
+        if unmerged := _UNMERGED.search(text):
+            line_of_mark = text.count("\n", 0, unmerged.start()) + 1
+            raise UserError(f"{name}:{line_of_mark}: a merge left both sides here; keep one of them") from None
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]

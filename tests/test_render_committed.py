@@ -57,7 +57,7 @@ def test_the_job_names_the_data_that_are_committed(project: Path) -> None:
     }
     assert "environments/dev.data.yaml tells of" in after[JOB] and "with --set" not in after[JOB]
     assert {name for name in before if before[name] != after[name]} == {JOB}
-    assert render.render(dev(project), project, names_data=False) == before
+    assert render.render(dev(project), project, "") == before
 
 
 @pytest.mark.parametrize("change", ["dataset.percent=1", "dataset.seed=1", "model.name=Phi-3.5-mini-instruct"])
@@ -104,3 +104,17 @@ def test_damaged_facts_stop_rendering_with_a_sentence(project: Path) -> None:
         UserError, match=r"^environments/dev\.data\.yaml: .*; make data ENV=dev writes it anew, or delete"
     ):
         render.render(dev(project), project)
+
+
+@pytest.mark.parametrize("facts_file", [None, "", "<<<<<<< HEAD\n", "version: 1\n"])
+def test_who_prepares_the_data_needs_no_facts_of_them(project: Path, facts_file: str | None) -> None:
+    commit(project, "123456789012")
+    render.write(render.render(dev(project), project), "dev", project)
+    commit(project, "abcdefabcdef")  # the source moved
+    assert render.lag(dev(project), project).startswith(JOB) and not render.lag(dev(project), project, any_data=True)
+    place = project / data_facts.file_name("dev")
+    place.unlink()
+    if facts_file is not None:
+        place.write_text(facts_file)
+    assert not render.lag(dev(project), project, any_data=True)
+    assert render.lag(dev(project, "finetune.seed=9"), project, any_data=True).startswith(JOB)

@@ -42,6 +42,7 @@ def test_nothing_is_an_empty_mapping_and_a_missing_file_is_said(tmp_path):
         ("a: 1\nb: \x01\n", "x.yaml: not valid YAML: unacceptable character #x0001"),
         ("a:\n\tb: 1\n", "x.yaml:2: not valid YAML: found character that cannot start any token (a tab, perhaps"),
         ("a: [1\n", "x.yaml:2: not valid YAML"),
+        ("a: 1\n<<<<<<< HEAD\nb: 1\n=======\nb: 2\n>>>>>>> other\n", "x.yaml:2: a merge left both sides here"),
     ],
 )
 def test_what_is_no_mapping_is_said_with_its_line(tmp_path, text, said):

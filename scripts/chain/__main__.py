@@ -48,7 +48,7 @@ def run(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     made = run_of(options)
     if options.step in RUNS_YAML or (options.step == "undeploy" and options.sets):
-        render.require_fresh(made.values)
+        render.require_fresh(made.values, any_data=options.step == "data")
     if options.step in CHANGES:
         with alone(made.folder, made.make(options.step)):
             CHANGES[options.step](made)

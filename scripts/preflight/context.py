@@ -58,6 +58,7 @@ class Context(Run):
     prepared: Prepared = Prepared()
     data_from: str = ""  # what `data` is taken from, where that is not what was prepared: the end of a sentence
     named_version: str = ""  # of the data that the committed facts name, where these are of today's values
+    stale_version: str = ""  # the same, where they are of other values
     root: Path = ROOT
 
     def make(self, targets: str) -> str:
@@ -83,9 +84,10 @@ def build(
     held = Held(splits, "" if prepared.fallback else prepared.source, prepared.percent) if splits else None
     data = basis.choose(values, held, root)
     made = run.build(values, data.splits, root)
-    facts = data_facts.current(values, root)
+    facts, current = data_facts.read(values.environment, root), data_facts.current(values, root)
     return Context(**vars(made), today=today or datetime.date.today(), live=live, az=az, prepared=prepared,
-                   data_from=data.origin, named_version=facts.version if facts else "", root=root)  # fmt: skip
+                   data_from=data.origin, named_version=current.version if current else "",
+                   stale_version=facts.version if facts and not current else "", root=root)  # fmt: skip
 
 
 def read(environment: str, root: Path = ROOT) -> tuple[dict[str, Split], Prepared]:

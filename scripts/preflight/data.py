@@ -56,6 +56,12 @@ def own(context: Context) -> Finding:
             f"{data_facts.file_name(context.environment)} names {context.named_version}",
             f"{context.make('data')} prepares what the values say, and says what changed",
         )
+    if context.stale_version == context.prepared.version != "":
+        return warned(
+            f"data/{context.environment}: was prepared by other values than those of today: they changed since "
+            f"{data_facts.file_name(context.environment)} was written",
+            f"{context.make('data')} prepares what the values say, and says what changed",
+        )
     return passed("the prepared data are of the values' own source")
 
 

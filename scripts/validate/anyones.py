@@ -6,6 +6,7 @@ It needs PyYAML alone; where azure-ai-ml is installed too, keys that its schemas
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import datetime
 import gc
 import sys
@@ -13,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from scripts import errors, files
+from scripts.errors import UserError
 from scripts.validate import foreign, report, rules, sdk
 from scripts.validate.documents import Document, Finding
 from scripts.validate.report import Report
@@ -26,9 +28,12 @@ def look(named: list[str], today: datetime.date) -> Report:
     for path in paths:
         document = foreign.read(path, today)
         if document is not None:
-            looked.append(path.as_posix())
+            looked.append(foreign.printable(path.as_posix()))
             found += rules.check(document) if isinstance(document, Document) else [document]
-    return Report(", ".join(named), tuple(looked), report.in_order(found), len(paths) - len(looked))
+    found = [dataclasses.replace(each, key=foreign.printable(each.key), sentence=foreign.printable(each.sentence))
+             for each in found]  # fmt: skip
+    name = foreign.printable(", ".join(named))
+    return Report(name, tuple(looked), report.in_order(found), len(paths) - len(looked))
 
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +45,9 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
 
 def hand_out(made: Report, options: argparse.Namespace, summary: str, with_rule: bool) -> int:
     """Writes and prints a report; returns its exit code."""
+    for path in filter(None, (options.junit, options.sarif)):
+        if path.as_posix() in made.files:
+            raise UserError(f"{path}: is what was looked at; write the findings to another file", errors.USAGE)
     if options.junit:
         files.write(options.junit, report.junit(made))
     if options.sarif:

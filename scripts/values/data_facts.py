@@ -124,9 +124,8 @@ def read(environment: str, root: Path = ROOT) -> DataFacts | None:
     if not os.path.lexists(root / name):
         return None
     content, _ = read_yaml(root / name, name=name)
-    return checked(
-        root / name, f"{command('data', environment)} writes it anew, or delete it", DataFacts, content, name
-    )
+    todo = f"{command('data', environment)} writes it anew, or delete it"
+    return checked(root / name, todo, DataFacts, content, name)
 
 
 def current(values: Values, root: Path = ROOT) -> DataFacts | None:

@@ -17,7 +17,7 @@ ASSET = {"data__azureml-chat-train": {"version": NAMED}}
 @pytest.fixture
 def naming(world):
     """A run whose rendered job names its data, as in a clone: nothing is prepared, and there is no state."""
-    world.render(names_data=True)
+    world.render(data_version=None)
     return world
 
 

@@ -51,9 +51,9 @@ class World:
         where = ["--subscription", "s", "--resource-group", "g", "--workspace-name", "w"]
         return Run(Az(self.program, where), load("demo", sets), self.folder, self.root)
 
-    def render(self, names_data=False):
+    def render(self, data_version=""):
         """Renders demo's YAML, which leaves its data to be bound unless it is to name them."""
-        render.write(render.render(load("demo"), names_data=names_data), "demo", self.root)
+        render.write(render.render(load("demo"), data_version=data_version), "demo", self.root)
 
     def prepared(self, version, fallback=None):
         """Puts prepared data there, as far as their manifest is asked."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,13 @@ def kept(**rows: int) -> Prepared:
 def test_what_is_said_of_the_prepared_data(check: str, prepared: Prepared, status: str, words: str) -> None:
     found = finding(check, made("reference", prepared=prepared))
     assert (found.status, words in found.sentence, bool(found.todo)) == (status, True, status != PASS), found
+
+
+def test_data_of_other_values_are_no_data_of_these() -> None:
+    where = made("reference", prepared=of(version="0123456789ab"))
+    assert finding("data-own", dataclasses.replace(where, stale_version="abcdefabcdef")).status == PASS
+    found = finding("data-own", dataclasses.replace(where, stale_version="0123456789ab"))
+    assert found.status == WARN and "was prepared by other values than those of today" in found.sentence
 
 
 def test_a_finding_tells_number_file_and_way_out() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -173,3 +174,50 @@ def test_the_hook_needs_no_package_but_pyyaml(folder: Path) -> None:
     )
     shown = subprocess.run([sys.executable, "-c", program, str(ROOT)], capture_output=True, text=True, check=True)
     assert shown.stdout.splitlines()[-1] == "4 ['scripts', 'yaml']"
+
+
+DAY = datetime.date(2026, 1, 1)
+# The same key again and again, each with all of the one before.
+REPEATED = "a: &a0 {b: 1}\n" + "".join(f"a: &a{n} {{{f'b: *a{n - 1}, ' * 9}}}\n" for n in range(1, 20))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        # another program's, though it speaks of Azure ML: the labels and the ingress of a Kubernetes cluster, a chart
+        (b"kind: Deployment\nmetadata: {name: azureml-fe}\n---\nkind: Service\n", ""),
+        (b"# azureml\na: *nowhere\n", ""),
+        (f"$schema: {BASE}job\n{{% if x %}}\n".encode(), ""),
+        ((WRONG + "---\nname: b\n").encode(), "x.yml:4: another document begins here, and Azure ML reads files of one"),
+        ((WRONG + "description: caf\u00e9\n").encode("latin-1"), "x.yml:1: not UTF-8 text (byte "),
+        (WRONG.encode("utf-16"), "x.yml:1: not UTF-8 text (byte 0)"),
+        (f"{WRONG}version: 0x{'f' * 5000}".encode(), "x.yml:1: not valid YAML: a number of thousands of digits"),
+        ((WRONG + REPEATED).encode(), ""),
+    ],
+)  # fmt: skip
+def test_a_file_that_cannot_be_read(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "x.yml").write_bytes(content)
+    found = [str(each) for each in anyones.look([f"{tmp_path}/x.yml"], DAY).findings]
+    assert (len(found) == 1 and found[0].startswith(f"{tmp_path.as_posix()}/{said}")) if said else not found
+
+
+def test_what_is_no_file_hinders_none(folder: Path) -> None:
+    (folder / "a/nowhere.yml").symlink_to("nothing")
+    (folder / "a/self.yml").symlink_to("self.yml")
+    os.mkfifo(folder / "a/pipe.yml")
+    assert anyones.look(["a"], DAY).files == ("a/b/right.yaml", "a/wrong.yml")
+
+
+def test_no_text_of_a_file_steers_a_terminal_or_breaks_a_report(folder: Path) -> None:
+    name = os.fsdecode(b"\x1b[31m\xff\n.yml")
+    Path(name).write_text(f'$schema: {BASE}commandJob.schema.json\nenvironment: "azureml:\\e[31m\\x01@latest"\n')
+    assert run(["--file", name, "--junit", "out.xml", "--sarif", "out.sarif"]) == 0
+    assert "\\x1b[31m\\x01@latest" in str(ElementTree.parse("out.xml").getroot()[0][0].text)
+    assert json.loads(Path("out.sarif").read_text())["runs"][0]["results"]
+
+
+def test_findings_are_not_written_over_what_was_looked_at(folder: Path) -> None:
+    for option in ("--junit", "--sarif"):
+        with pytest.raises(UserError, match=r"a/wrong.yml: is what was looked at"):
+            run(["--file", "a", option, "./a/wrong.yml"])
+    assert Path("a/wrong.yml").read_text() == WRONG
