@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scripts.review import told
-from scripts.review.seen import Amount, Complaint, Entry, Seen
+from scripts.review.seen import AMOUNTS, IDLE, Amount, Complaint, Entry, Seen
 
 THERE = "a file"
+ENDPOINT = "endpoints endpoint.yml name"
 ADDED, DELETED, CHANGED = "new", "deleted", "changed"
 
 
@@ -84,6 +84,9 @@ def compare(environment: str, before: Seen | None, after: Seen | None) -> Review
     made.new, made.gone = _only(new.complaints, old.complaints), _only(old.complaints, new.complaints)
     if kind == CHANGED:
         made.values, made.parameters = _entries(old.values, new.values), _entries(old.parameters, new.parameters)
+        left = old.fields.get(ENDPOINT)
+        if left and left != new.fields.get(ENDPOINT):
+            made.notes.append(f"endpoint {left} is named no more: it stays, and is billed, until somebody deletes it")
         made.fields = _fields(old.fields, new.fields, made.values + made.parameters)
     elif kind == ADDED:
         made.values = [each for each in _entries({}, new.values) if each.who_after == "environment"]
@@ -134,13 +137,13 @@ def _file(field_name: str) -> str:
 
 
 def _money(old: Mapping[str, Amount], new: Mapping[str, Amount], kind: str) -> list[Money]:
-    names = [name for name in told.AMOUNTS if name in old or name in new]
+    names = [name for name in AMOUNTS if name in old or name in new]
     return [Money(name, _side(name, old, new, kind == ADDED), _side(name, new, old, kind == DELETED)) for name in names]
 
 
 def _side(name: str, own: Mapping[str, Amount], other: Mapping[str, Amount], is_absent: bool) -> Amount | None:
     """Returns an amount; nothing where the environment, or what is paid for, is not there on this side."""
-    if name in own or not (is_absent or name == told.IDLE):
+    if name in own or not (is_absent or name == IDLE):
         return own.get(name)
     return Amount(0.0, 0.0, 0.0, other[name].unit)
 

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+DAYS = 30  # of the month that an endpoint is priced for
+JOB_HOURS, JOB, IDLE = "job, hours", "job", "idle nodes, a day"
+DAY, MONTH = "endpoint, a day", f"endpoint, {DAYS} days"
+AMOUNTS = (JOB_HOURS, JOB, DAY, MONTH, IDLE)
+
 
 @dataclass(frozen=True)
 class Entry:

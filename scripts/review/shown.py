@@ -8,17 +8,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scripts import terminal
-from scripts.review import told as amounts_of
 from scripts.review.compare import CHANGED, DELETED, Change, Money, Review
 from scripts.review.inert import inert
-from scripts.review.seen import Amount, Complaint
+from scripts.review.seen import DAY, JOB, Amount, Complaint
 from scripts.targets import command
 
 MARKER = "<!-- review of the environments -->"  # by which a later run finds its comment
 LONGEST = 60_000  # characters; GitHub takes 65,536
 MOST = 60  # rows of a table
 MONEY = "Money (estimated)"
-SUMMED = (amounts_of.JOB, amounts_of.DAY)
+SUMMED = (JOB, DAY)
 _WIDTH = 11
 
 

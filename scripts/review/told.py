@@ -11,14 +11,9 @@ from scripts.estimate.what_if import price_of, training_on
 from scripts.preflight import checklist, setup
 from scripts.preflight.context import Context
 from scripts.preflight.finding import FAIL, WARN
-from scripts.review.seen import Amount, Complaint
+from scripts.review.seen import DAY, DAYS, IDLE, JOB, JOB_HOURS, MONTH, Amount, Complaint
 from scripts.values import data_facts, names
 from scripts.values.parameters import Parameter
-
-DAYS = 30  # of the month that an endpoint is priced for
-JOB_HOURS, JOB, IDLE = "job, hours", "job", "idle nodes, a day"
-DAY, MONTH = "endpoint, a day", f"endpoint, {DAYS} days"
-AMOUNTS = (JOB_HOURS, JOB, DAY, MONTH, IDLE)
 
 
 def facts(made: Context, parameters: Mapping[str, Parameter]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import pytest
 
 from scripts.errors import FAILED, MISSING, USAGE, UserError
 from scripts.review import __main__ as command
-from scripts.review import base, other_catalog, shown, told
+from scripts.review import base, other_catalog, seen, shown
 from scripts.review.compare import Change
 from scripts.review.inert import inert
 from tests.review.conftest import TODAY, Tree, original, reviewed
@@ -53,7 +53,7 @@ def test_exit_codes_and_formats(clone: Tree, tmp_path: Path, capsys: pytest.Capt
     assert command.run(["--base", "main", "--format", "json"], clone.root) == 2
     (found,) = json.loads(capsys.readouterr().out)["environments"]
     assert (found["environment"], found["kind"]) == ("dev", "changed")
-    assert {each["name"]: each["difference"] for each in found["money"]}[told.DAY] == pytest.approx(167.52)
+    assert {each["name"]: each["difference"] for each in found["money"]}[seen.DAY] == pytest.approx(167.52)
     assert command.run(["--base", "main", "--env", "prod"], clone.root) == 0
     with pytest.raises(UserError, match=r"ENV=prd: there is no such environment, nor was there .*'prod'") as refused:
         command.run(["--base", "main", "--env", "prd"], clone.root)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.review import shown, told
+from scripts.review import seen, shown
 from tests.review.conftest import Tree, original, reviewed, text
 
 DEV, PROD, REFERENCE, DEMO, VALUES = (
@@ -147,7 +147,8 @@ CASES = [
          each("prod", day=5 * 24 - H100)),
     Case("tags", edited(PROD, tags__team="a"), ("tags.team: nothing -> a",), each("prod")),
     Case("endpoint's name", edited(DEV, endpoint__name="chat"), ("endpoint.name: ultrachat-completion -> chat",
-         "ultrachat-completion-870d7500, deployment demo -> chat-870d7500"), each("dev")),
+         "ultrachat-completion-870d7500, deployment demo -> chat-870d7500",
+         "endpoint ultrachat-completion-870d7500 is named no more: it stays, and is billed"), each("dev")),
     Case("auth", edited(DEV, endpoint__auth_mode="aad_token"), ("endpoint.auth_mode: key -> aad_token",), each("dev")),
     Case("deployment's name", edited(DEV, deployment__name="blue"), ("deployment.name: demo -> blue",), each("dev")),
     Case("probe", edited(DEV, deployment__liveness_probe__period=10),
@@ -251,9 +252,9 @@ def test_a_planted_change_is_named_with_its_cost(case: Case, tmp_path: Path) -> 
         assert not review.fault
         money = {each.name: each.difference for each in review.money}
         unknown = [name for name, each in money.items() if each is None]
-        assert (money[told.DAY] or 0.0) == pytest.approx(day, abs=0.01), said
-        assert (money[told.MONTH] or 0.0) == pytest.approx(30 * day, abs=0.3)
-        job = money[told.JOB] or 0.0
+        assert (money[seen.DAY] or 0.0) == pytest.approx(day, abs=0.01), said
+        assert (money[seen.MONTH] or 0.0) == pytest.approx(30 * day, abs=0.3)
+        job = money[seen.JOB] or 0.0
         assert (job > 0.01) - (job < -0.01) == sign, said
         assert bool(unknown) == ("not known" in said)
         for line in shown.text([review], "main").splitlines():
@@ -292,8 +293,8 @@ def test_the_jobs_difference_is_hours_times_price(tmp_path: Path) -> None:
     tree = Tree(tmp_path)
     edited(PROD, compute__price_per_hour=10, finetune__num_train_epochs=2)(tree)
     money = {each.name: each for each in reviewed(tree)["prod"].money}
-    hours = money[told.JOB_HOURS]
+    hours = money[seen.JOB_HOURS]
     assert hours.before and hours.after
-    assert money[told.JOB].difference == pytest.approx(hours.after.likely * 10 - hours.before.likely * 6.98)
+    assert money[seen.JOB].difference == pytest.approx(hours.after.likely * 10 - hours.before.likely * 6.98)
     startup = 2 * hours.before.likely - hours.after.likely  # what a second epoch does not take again
     assert 0.5 < startup < 1.5
