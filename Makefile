@@ -4,10 +4,12 @@
 #   SET      values that are overridden for this call: "a.b=1 c.d='two words'"
 #   AZ       the program that answers to az (default az; local: this project's own az ml verbs)
 #   VENV     where the Python environment is (default .venv); PYTHON makes it (default the first one from 3.11 to 3.13)
+#   REHEARSAL 1: the Azure ML and state of a rehearsal that runs (make rehearse sets it)
 #   TORCH    the index of PyTorch's builds (default on Linux without a GPU: its CPU ones), or pip for pip's own
 SWITCHES := ENV BACKEND SET AZ VENV PYTHON OFFLINE OUTPUT JUNIT SARIF KEEP DATASET FILE AGAIN WAIT NAME ROW WATCH VERSION \
-            JOBS LEVELS TARGET PREFLIGHT PROMOTION COMMIT CLEAR ONLY FULL UPGRADE ROWS ROW_BYTES TORCH FROM SAVE PLAN YES
-YES_OR_NO := OFFLINE KEEP AGAIN WAIT WATCH CLEAR FULL UPGRADE COMMIT YES
+            JOBS LEVELS TARGET PREFLIGHT PROMOTION COMMIT CLEAR ONLY FULL UPGRADE ROWS ROW_BYTES TORCH FROM SAVE PLAN YES \
+            FAULTS RESULT REHEARSAL BASE FORMAT
+YES_OR_NO := OFFLINE KEEP AGAIN WAIT WATCH CLEAR FULL UPGRADE COMMIT YES REHEARSAL
 
 # They come from the command line alone, and as text: what a shell exports by the same name changes nothing, and neither
 # make nor a shell reads anything into their values.
@@ -48,7 +50,7 @@ export PIP_USER := 0
 new_env          := $(ENV)
 override ENV     := $(or $(ENV),dev)
 usual_backend    := $(if $(filter demo,$(ENV)),local,azure)
-override BACKEND := $(or $(BACKEND),$(usual_backend))
+override BACKEND := $(if $(REHEARSAL),local,$(or $(BACKEND),$(usual_backend)))
 override VENV    := $(or $(VENV),.venv)
 
 ENVIRONMENTS := $(basename $(notdir $(filter-out %.lock.yaml %.data.yaml,$(wildcard environments/*.yaml))))
@@ -64,7 +66,7 @@ $(if $(strip $(word 2,x$(VENV)x)$(foreach sign,$(odd),$(findstring $(sign),$(VEN
 $(error VENV=$(VENV): a blank or one of $(odd) is in it; name a folder without (the clone's own may have them)))
 
 PY     := $(VENV)/bin/python
-RUN    := .runs/$(ENV)/$(BACKEND)
+RUN    := .runs/$(ENV)/$(if $(REHEARSAL),rehearsal,$(BACKEND))
 INSTALLED_core    := $(VENV)/.installed-core
 INSTALLED_observe := $(VENV)/.installed-observe
 INSTALLED_local   := $(VENV)/.installed-local
@@ -98,7 +100,10 @@ $(error BACKEND=$(BACKEND): allowed are azure and local)
 endif
 
 # What stands behind a target in the commands that sentences advise.
-export AZUREML_CHAIN_CALL := ENV=$(ENV)$(if $(filter-out $(usual_backend),$(BACKEND)), BACKEND=$(BACKEND))
+export AZUREML_CHAIN_CALL := ENV=$(ENV)$(if $(REHEARSAL), REHEARSAL=1,$(if $(filter-out $(usual_backend),$(BACKEND)), BACKEND=$(BACKEND)))
+ifneq ($(REHEARSAL),)
+export AZUREML_LOCAL_HOME := $(CURDIR)/$(RUN)/home
+endif
 
 IN_PIPELINE = $(wildcard pipelines/$(ENV)/prepare)
 RUNS        = --folder $(RUN)
@@ -122,9 +127,9 @@ follow = $(if $(word 2,$(1)),$(eval $(word 2,$(1)): | $(word 1,$(1)))$(call foll
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo all new doctor plan apply drift may-deploy render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
+.PHONY: help demo all rehearse new doctor review plan apply drift may-deploy render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
         await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest fresh prepare gate answers \
-        data-report real-workspace local-rest local-up local-down local-status local-fault check test lint test-long \
+        data-report real-workspace environments local-rest local-up local-down local-status local-fault check test lint test-long \
         torture conformance docs constraints \
         clean bench-data bench-engine bench-estimates
 
@@ -145,6 +150,11 @@ validate: $(INSTALLED_core)  ## Check values and YAML offline: schema, SDK, comp
 preflight: $(if $(OFFLINE),$(INSTALLED_core),$(READY))  ## Check the run before it is paid for (OFFLINE=1 without an account; OUTPUT=json; JUNIT=<file>)
 	@$(watch) $(if $(OFFLINE),,$(online)) $(PY) -m scripts.preflight $(VALUES) $(if $(OFFLINE),--offline,--az $(call quote,$(AZ))) \
 	$(if $(OUTPUT),--output=$(call quote,$(OUTPUT))) $(if $(JUNIT),--junit=$(call quote,$(JUNIT)))
+
+review: AZUREML_CHAIN_COSTS :=
+review: $(INSTALLED_core)  ## Say what this change does to every environment, and what it costs: BASE=<commit> (origin/main), ENV, FORMAT=markdown or json, RESULT=<file> (without it make ends with 2 for changes and failures; python -m scripts.review with 2 and others)
+	@$(PY) -m scripts.review $(if $(BASE),--base=$(call quote,$(BASE))) $(if $(new_env),--env=$(call quote,$(new_env))) \
+	$(if $(FORMAT),--format=$(call quote,$(FORMAT))) $(if $(RESULT),--result=$(call quote,$(RESULT)))
 
 probe: $(READY)  ## Ask the workspace what the real one was recorded to answer, reading only, and say where it differs
 	@$(watch) $(online) $(PY) -m scripts.probe $(VALUES)
@@ -179,6 +189,11 @@ demo: AZUREML_CHAIN_CALL := ENV=demo
 demo: AZUREML_CHAIN_COSTS := nothing
 demo: $(INSTALLED_local)  ## The whole chain on localhost: train, register, serve, ask, delete; no account
 	@$(whole) --env demo --demo --folder .runs/demo/local -- $(make) ENV=demo BACKEND=local
+
+rehearse: AZUREML_CHAIN_CALL := ENV=$(ENV) REHEARSAL=1
+rehearse: AZUREML_CHAIN_COSTS := nothing
+rehearse: $(INSTALLED_local)  ## Run the YAML through the whole chain on localhost, and write a report (FAULTS=all or a,b; RESULT=<file>)
+	@$(PY) -m scripts.rehearse $(VALUES) $(if $(FAULTS),--faults=$(call quote,$(FAULTS))) $(if $(RESULT),--result=$(call quote,$(RESULT))) -- $(make)
 
 data: $(if $(IN_PIPELINE),$(READY),fresh prepare)  ## Prepare the data and register it (DATASET=<file or folder> takes another source)
 	@$(if $(and $(IN_PIPELINE),$(DATASET)),$(error data: DATASET is for data that is prepared here; ENV=$(ENV) prepares it in the pipeline: set dataset.source))$(chain) data
@@ -234,7 +249,7 @@ loadtest: $(READY) $(INSTALLED_observe)  ## How many requests the deployment bea
 	@$(watch) $(online) $(PY) -m scripts.loadtest $(VALUES) $(if $(LEVELS),--levels=$(call quote,$(LEVELS))) $(if $(TARGET),--target-rps=$(call quote,$(TARGET)))
 
 # Steps of the targets above.
-answers: $(READY) $(INSTALLED_local)
+answers: $(READY) $(INSTALLED_local) $(if $(IN_PIPELINE),data-report)
 	@$(watch) $(online) $(PY) -m scripts.evaluate $(VALUES) --folder $(RUN) --brief
 
 fresh: $(READY)
@@ -256,6 +271,10 @@ data-report: $(READY)
 # After the demo, which others may have begun to work beside.
 local-rest: $(INSTALLED_local)
 	@$(PY) -m scripts.local down --unless-used $(VALUES)
+
+# For the workflows: all environments, and those with a workspace of their own, as JSON.
+environments: $(INSTALLED_core)
+	@$(PY) -m scripts.workspace --list
 
 real-workspace: $(INSTALLED_core)
 	@$(PY) -m scripts.workspace $(VALUES) --real > /dev/null
@@ -290,7 +309,7 @@ test-long: $(INSTALLED_dev)  ## The stories that take minutes: every fault in tu
 lint: $(INSTALLED_dev)  ## Style, types, the layers of imports, the workflows
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy && $(VENV)/bin/lint-imports --no-cache --no-logo
-	@$(VENV)/bin/zizmor --offline --no-progress --quiet --pedantic .github/workflows
+	@$(VENV)/bin/zizmor --offline --no-progress --quiet --pedantic .github
 
 conformance: $(INSTALLED_dev)  ## Ask the local Azure ML what the real one was recorded to answer, and say where it differs
 	@$(PY) -m tests.azure.service.play $(if $(ONLY),--only=$(call quote,$(ONLY))) $(if $(FULL),--full)
@@ -314,7 +333,8 @@ constraints:  ## Write constraints.txt: all packages of pyproject.toml and what 
 	--group pip --group demo-model --group bench --no-emit-package torch $(if $(UPGRADE),--upgrade) -o constraints.txt
 
 clean:  ## Delete what was made on this machine: environment, local Azure ML, prepared data, state
-	@test ! -e .local/emulator.json || $(PY) -m scripts.local down; rm -rf $(VENV) .local .runs data runs
+	@for home in .local .runs/*/rehearsal/home; do test ! -e $$home/emulator.json || AZUREML_LOCAL_HOME="$$PWD/$$home" $(PY) -m scripts.local down; done; \
+	rm -rf $(VENV) .local .runs data runs
 
 help:
 	@awk 'BEGIN {FS = ":.*## *"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {n = split($$2, word, " "); line = sprintf("  %-15s", $$1); for (i = 1; i <= n; i++) {if (length(line word[i]) > 79) {print line; line = sprintf("%17s", "")} line = line " " word[i]} print line}' Makefile

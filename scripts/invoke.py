@@ -35,7 +35,7 @@ def show(case: Case, given: str, shape: str) -> str:
 
 
 def _wrapped(text: str) -> str:
-    return terminal.wrapped(text.strip(), "  ")
+    return terminal.wrapped(terminal.plain(text.strip()), "  ")
 
 
 def run(arguments: list[str] | None = None) -> int:

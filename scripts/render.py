@@ -6,12 +6,13 @@ The same values and lock give the same bytes: no clock, no random, no host name.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scripts import terminal
 from scripts.azure.component import SPLITS
@@ -25,6 +26,9 @@ from scripts.values import names as names_module
 from scripts.values import parameters as parameters_module
 from scripts.values.read import Values, environments, load, parser_of
 from scripts.yaml_quoting import bare, to_yaml
+
+if TYPE_CHECKING:
+    import jinja2
 
 NOTICE = (
     "Rendered by make render from values.yaml, environments/{environment}.yaml and templates/: edit those, not this."
@@ -40,16 +44,7 @@ def render(values: Values, root: Path = ROOT, data_version: str | None = None) -
     The job names its data by `data_version`, or else by that of the committed data facts; where it is empty, or there
     are none of these values, the data are left to be bound.
     """
-    import jinja2
-
-    engine = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(root / "templates"),
-        variable_start_string="[[", variable_end_string="]]",
-        block_start_string="[%", block_end_string="%]",
-        comment_start_string="[#", comment_end_string="#]",
-        undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True, finalize=to_yaml,
-    )  # fmt: skip
-    engine.filters["bare"] = bare
+    engine = _engine(root)
     house_limits.read(values, root)  # what is committed is complete
     given = context(values, root, data_version)
     files = {}
@@ -73,6 +68,22 @@ def render(values: Values, root: Path = ROOT, data_version: str | None = None) -
         settings = {key: values.data[key] for key in ("dataset", "model", "finetune")}
         files[f"pipelines/{values.environment}/{PREPARE}/settings.json"] = _json(settings)
     return files
+
+
+@functools.cache
+def _engine(root: Path) -> jinja2.Environment:
+    """Returns what compiles the templates of a tree: once, unless they change."""
+    import jinja2
+
+    engine = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(root / "templates"),
+        variable_start_string="[[", variable_end_string="]]",
+        block_start_string="[%", block_end_string="%]",
+        comment_start_string="[#", comment_end_string="#]",
+        undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True, finalize=to_yaml,
+    )  # fmt: skip
+    engine.filters["bare"] = bare
+    return engine
 
 
 def in_pipeline(values: Values) -> bool:
@@ -169,8 +180,8 @@ def stale(files: dict[str, str], environment: str, root: Path = ROOT) -> list[st
     return sorted(path for path in present | set(files) if _read(root / path) != files.get(path))
 
 
-def lag(values: Values, root: Path = ROOT, any_data: bool = False) -> str:
-    """Returns a sentence where the rendered files are not what the values give, an empty text where they are.
+def otherwise(values: Values, root: Path = ROOT, any_data: bool = False) -> list[str]:
+    """Returns the rendered files that are not what the values give.
 
     A job that names no data yet is right as well, facts or not: what is prepared is bound to it. With `any_data` it may
     name any: who prepares the data writes their facts, whether these are old, damaged or not there.
@@ -180,6 +191,12 @@ def lag(values: Values, root: Path = ROOT, any_data: bool = False) -> str:
     if paths and version != "":
         unbound = stale(render(values, root, ""), values.environment, root)
         paths = [path for path in paths if path in unbound]
+    return paths
+
+
+def lag(values: Values, root: Path = ROOT, any_data: bool = False) -> str:
+    """Returns a sentence where the rendered files are not what the values give, an empty text where they are."""
+    paths = otherwise(values, root, any_data)
     if not paths:
         return ""
     others = f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""

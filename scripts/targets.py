@@ -11,8 +11,8 @@ import os
 CALL = "AZUREML_CHAIN_CALL"  # such as `ENV=dev BACKEND=local`
 COSTS = "AZUREML_CHAIN_COSTS"  # `nothing` where nothing is billed
 BRIEF = "AZUREML_CHAIN_BRIEF"  # set where a minute is shown as a whole, as by the demo
-# What these do is the same on either backend: they read or write files, or ask the real registry.
-ANYWHERE = frozenset("render render-check validate gpu lock lock-check data-check".split())
+# What these do is the same on either backend: they read or write files, ask the real registry, or know but one.
+ANYWHERE = frozenset("render render-check validate gpu lock lock-check data-check rehearse".split())
 
 
 def command(targets: str, environment: str = "", more: str = "") -> str:

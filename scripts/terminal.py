@@ -12,11 +12,18 @@ from typing import Any
 COLUMNS = 80
 _LEAST = 40
 _PADDING = 2
+# What moves the cursor, renames the window or turns the direction of letters: control characters and bidi overrides.
+_ORDERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def width() -> int:
     """Returns how many columns a line may take."""
     return max(_LEAST, min(COLUMNS, shutil.get_terminal_size((COLUMNS, 24)).columns))
+
+
+def plain(text: str) -> str:
+    """Returns a text that somebody else wrote, a model or a data set, without what a terminal would obey."""
+    return _ORDERS.sub("\ufffd", text.replace("\r", ""))
 
 
 def wrapped(text: str, indent: str = "", first: str | None = None) -> str:

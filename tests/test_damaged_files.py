@@ -33,11 +33,13 @@ from scripts.local.core.store import Store
 from scripts.local.engine.job_folder import Job
 from scripts.local.jobs import job_run, runner
 from scripts.plan import approved
+from scripts.rehearse import record
 from scripts.values import data_facts, house_limits
 from scripts.values import read as values
 from tests.azure.test_azure_lock_file import LOCK
 from tests.damage import PLACES, mutated
 from tests.evaluate.test_evaluate_evaluation import made
+from tests.rehearse.told import told
 from tests.values.test_values_data_facts import FACTS
 
 MEANT = dataclasses.asdict(Credentials("t", "c", "s" * 32, "o", "f" * 32))
@@ -164,6 +166,7 @@ FILES = {
     "az's profile": Kept("azureProfile.json", {"subscriptions": [{"id": "s", "isDefault": True}]}, profile, "json"),
     "an evaluation": Kept("evaluation.json", made().as_dict(), lambda it: evaluation.read(it, "1", "demo"), "json"),
     "an approved plan": Kept("plan.json", PLAN, lambda it: approved.read(it / "plan.json"), "json"),
+    "a rehearsal": Kept("rehearsal.json", json.loads(told().as_json()), lambda it: record.read(it, "demo"), "json"),
     "a conversation": Kept("chat.jsonl", json.dumps(ROW) + "\n",
                            lambda it: turns.save(ROW["messages"], it / "chat.jsonl")),  # type: ignore[arg-type]
     "a response": Kept("response.json", {"output": "text"},

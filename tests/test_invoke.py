@@ -35,7 +35,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 ANSWERS = """#!/bin/sh
 cp "$9" {seen}; echo "$@" > {words}
-printf '%s' '{{"output": "Very few.\\n\\nReally."}}'
+printf '%s' '{{"output": "Very few.\\n\\n\\u001b[2JReally."}}'
 """
 
 
@@ -53,6 +53,6 @@ def test_the_question_is_asked_without_its_answer_which_is_shown_beside_the_one_
     assert CASE.truth not in seen.read_text()
     assert words.read_text().startswith("ml online-endpoint invoke -n azureml-chat-6aa76914 -d demo -r ")
     assert capsys.readouterr().out == (
-        'question:\n  How few?\n\n  Roughly.\n\nanswer (it came as {"output": "…"}):\n  Very few.\n\n  Really.\n\n'
+        'question:\n  How few?\n\n  Roughly.\n\nanswer (it came as {"output": "…"}):\n  Very few.\n\n  �[2JReally.\n\n'
         "true answer:\n  Often less than one per cent.\n"
     )

@@ -174,7 +174,13 @@ def job_stream(arguments: Namespace) -> None:
     """Follows the log until the job ends. A failed job is exit 1; a cancelled one is exit 0, as in the official CLI."""
     client = session.client(arguments)
     sdk_private.poll_as_told()
-    client.jobs.stream(name=arguments.name)
+    try:
+        client.jobs.stream(name=arguments.name)
+    except Exception as error:  # what the SDK makes of Ctrl-C: three lines of its own, with a link
+        interrupt = error.__cause__ or error.__context__
+        if not isinstance(interrupt, KeyboardInterrupt):
+            raise
+        raise interrupt from None
 
 
 def job_cancel(arguments: Namespace) -> None:

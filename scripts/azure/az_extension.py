@@ -68,6 +68,9 @@ def installed(program: str) -> Installed:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         said = json.loads(ended.stdout[ended.stdout.find("{") :])  # a broken extension is complained of before
         return Installed(str(said["azure-cli"]), str((said.get("extensions") or {}).get("ml", "")))
+    except json.JSONDecodeError:
+        words = one_line(ended.stderr) or one_line(ended.stdout) or "nothing"
+        raise CouldNotAskError(f"its answer is no JSON: {words}", what) from None
     except subprocess.TimeoutExpired:
         raise CouldNotAskError(f"no answer in {SECONDS} s", what) from None
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:

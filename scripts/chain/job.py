@@ -21,7 +21,7 @@ WAITING_STATES = ("notstarted", "preparing", "provisioning", "starting", "queued
 ENDED = state.ENDED_BADLY | {"completed"}
 _FRAME = re.compile(r"RunId: |Web View: |Streaming |Execution Summary$|=+$|[\d:]{8} completed$")
 # What a run comes to; the rest of the log is about how.
-_PROGRESS = re.compile(r"[\d:]{8} (step \d+/|evaluation |trained |CAPPED|WARNING|METRICS|converted )")
+PROGRESS = re.compile(r"[\d:]{8} (step \d+/|evaluation |trained |CAPPED|WARNING|METRICS|converted )")
 _STAMP = re.compile(r"[\d:]{8} ")
 _DEPTH = 2  # the pipeline's steps, and those of the component in it
 
@@ -71,7 +71,7 @@ def wait(run: Run, name: str = "") -> None:
         job = _of_the_state(run)
     found = _require(run, job)
     patience = _patience(run, job)
-    if not _ended(found):
+    if state.plain_status(found["status"]) != "completed":  # the log of one that failed at once says why
         run.az.wait(patience, "job", "stream", "-n", job, tell=_tell)
         found = _require(run, job)
         if not _ended(found):
@@ -121,7 +121,7 @@ def _tell(line: str) -> None:
     """Prints a line of the log; on localhost without the frame that az puts around it, whose links lead nowhere."""
     if not costs_nothing():
         say(line)
-    elif line.strip() and not _FRAME.match(line) and (not brief() or _PROGRESS.match(line)):
+    elif line.strip() and not _FRAME.match(line) and (not brief() or PROGRESS.match(line)):
         stamp = _STAMP.match(line)
         print(terminal.wrapped(line, " " * len(stamp[0]) if stamp else "", ""), flush=True)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from scripts import terminal
 from scripts.errors import WAITING, CouldNotAskError, UserError
 
 T = TypeVar("T")
@@ -56,8 +57,9 @@ class Patience:
         if self.age - self._said >= self.every:
             self._said = self.age
             advice, self.advice = self.advice, ""
-            line = f"{self.what}: {self._ask()}, waiting for {duration(self.age)}"
-            print(line + (f"; {advice}" if advice else ""), file=sys.stderr, flush=True)
+            line = f"{self.what}: {self._ask()}, waiting for {duration(self.age)}" + (f"; {advice}" if advice else "")
+            shown = terminal.wrapped(line, "  ", "") if terminal.is_shown(sys.stderr) else line
+            print(shown, file=sys.stderr, flush=True)
 
     def until(self, ask: Callable[[], T], done: Callable[[T], bool]) -> T:
         """Asks, with growing pauses, until an answer is `done`; returns that one."""

@@ -7,6 +7,7 @@ import io
 import sys
 
 from scripts.azure import client as client_module
+from scripts.chat.examples import examples
 from scripts.chat.terminal import HELP, Terminal, lines
 from scripts.chat.turns import Conversation, saved_in
 from scripts.conversation import endpoint as endpoint_module
@@ -42,8 +43,10 @@ def run(arguments: list[str] | None = None) -> int:
             say,
             saved_in(values.environment),
             wraps=is_shown(),
+            examples=lambda: examples(values),
         )
-        say(f"{endpoint.model} at endpoint {endpoint.name}. /help lists the commands.\n")
+        say(f"{endpoint.model} at endpoint {endpoint.name}.\n")
+        say("/help lists the commands, /example asks a held-out question.\n")
         for line in lines():
             if not terminal.take(line):
                 break

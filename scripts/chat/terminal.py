@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +12,11 @@ from typing import Any
 
 from scripts import terminal
 from scripts.chat.turns import Conversation, save
+from scripts.conversation.held_out import Case
 from scripts.errors import FILE, UserError, one_line, suggest
 
 HELP = """\
+  /example [NUMBER]   ask a held-out question, and show the true answer to it
   /system TEXT        set the system prompt (without TEXT: take it away)
   /set NAME VALUE     set temperature, top_p, do_sample or max_new_tokens
   /show               show the system prompt, the parameters and the turns so far
@@ -35,8 +38,10 @@ class Terminal:
         say: Callable[[str], Any],
         saved: Path,
         wraps: bool = False,
+        examples: Callable[[], list[Case]] = list,
     ) -> None:
         self.conversation, self.ask, self.say, self.saved, self.wraps = conversation, ask, say, saved, wraps
+        self.examples = examples
 
     def take(self, line: str) -> bool:
         """Does what a line asks for; returns False when it ends the conversation."""
@@ -51,7 +56,8 @@ class Terminal:
         if word in ("quit", "exit", "q"):
             return False
         if word not in verbs:
-            self.say(f"/{word}: unknown command{suggest(word, [*verbs, 'quit'])}; /help lists them\n")
+            near = suggest(word, [*verbs, "quit"])
+            self.say(f"/{word}: unknown command{near}; /help lists them (a blank before the / asks it)\n")
             return True
         try:
             getattr(self, verbs[word])(rest.strip())
@@ -59,13 +65,16 @@ class Terminal:
             self.say(f"{error}\n")
         return True
 
-    def answer(self) -> None:
-        """Asks for the next turn and prints it as it comes; what fails or is stopped leaves the question unasked."""
+    def answer(self) -> bool:
+        """Asks for the next turn and prints it as it comes; what fails or is stopped leaves the question unasked.
+
+        Returns whether there is an answer.
+        """
         begun, text, flow = time.monotonic(), "", terminal.Flow(self.say)
         show = flow.add if self.wraps else self.say
         try:
             for piece in self.ask(self.conversation):
-                show(piece)
+                show(terminal.plain(piece))
                 text += piece
             flow.end()
         except (UserError, KeyboardInterrupt) as error:
@@ -73,12 +82,28 @@ class Terminal:
             self.say(
                 f"\n[{'stopped' if isinstance(error, KeyboardInterrupt) else error}; the question is taken back]\n"
             )
-            return
+            return False
         self.conversation.say("assistant", text)
         self.say(f"\n[{time.monotonic() - begun:.1f} s]\n")
+        return True
 
     def do_help(self, _: str) -> None:
         self.say(f"{HELP}\n")
+
+    def do_example(self, number: str) -> None:
+        found = self.examples()
+        if not found or not re.fullmatch(r"[1-9]\d{0,3}|", number) or int(number or 1) > len(found):
+            self.say(f"[there are {len(found)} examples: /example 1 asks the first]\n")
+            return
+        case = found[int(number or 1) - 1]
+        first, *rest = case.messages
+        is_system = first["role"] == "system"
+        self.conversation.system = first["content"] if is_system else ""
+        self.conversation.turns[:] = rest if is_system else case.messages
+        for message in self.conversation.messages:
+            self.say(f"{message['role']}: {terminal.plain(message['content'])}\n")
+        if self.answer():
+            self.say(f"true: {terminal.plain(case.truth)}\n")
 
     def do_system(self, text: str) -> None:
         self.conversation.system = text
@@ -93,19 +118,22 @@ class Terminal:
         for name, value in self.conversation.parameters.items():
             self.say(f"{name}: {value}\n")
         for message in self.conversation.messages:
-            self.say(f"{message['role']}: {message['content']}\n")
+            self.say(f"{message['role']}: {terminal.plain(message['content'])}\n")
 
     def do_undo(self, _: str) -> None:
         self.say("[taken back]\n" if self.conversation.undo() else "[nothing was asked yet]\n")
 
     def do_again(self, _: str) -> None:
-        questions = [turn["content"] for turn in self.conversation.turns if turn["role"] == "user"]
+        before = list(self.conversation.turns)
+        questions = [turn["content"] for turn in before if turn["role"] == "user"]
         if not questions:
             self.say("[nothing was asked yet]\n")
             return
         self.conversation.undo()
         self.conversation.say("user", questions[-1])
-        self.answer()
+        if not self.answer():
+            self.conversation.turns[:] = before
+            self.say("[the answer that there was stays]\n")
 
     def do_new(self, _: str) -> None:
         self.conversation.turns.clear()

@@ -24,17 +24,15 @@ from urllib.parse import parse_qs
 from scripts.azure import client as client_module
 from scripts.chat import base as base_module
 from scripts.chat.base import Base
+from scripts.chat.examples import examples, is_message
 from scripts.chat.turns import checked, save, saved_in
 from scripts.conversation import endpoint as endpoint_module
-from scripts.conversation import held_out
 from scripts.errors import USAGE, UserError, main
 from scripts.pages import markdown, page
 from scripts.values.read import Values, add_arguments, from_arguments
 
 PORT = 8010
 MOST_BYTES = 1_000_000  # of a request from the page
-ROLES = ("system", "user", "assistant")
-EXAMPLES = 12  # held-out conversations that the page offers
 RENDERED_EVERY = 0.1  # seconds between two renderings of an answer that grows
 
 Ask = Callable[[list[dict[str, str]], dict[str, Any]], Generator[str, None, None]]
@@ -207,15 +205,11 @@ class Handler(BaseHTTPRequestHandler):
         """Says nothing: the token is in the page's address."""
 
 
-def _is_message(given: Any) -> bool:
-    return isinstance(given, dict) and given.get("role") in ROLES and isinstance(given.get("content"), str)
-
-
 def _messages(given: dict[str, Any]) -> list[dict[str, str]]:
     messages = given.get("messages")
     if not isinstance(messages, list) or not messages:
         raise Refused(400, "messages: send a list of them")
-    if not all(map(_is_message, messages)):
+    if not all(map(is_message, messages)):
         raise Refused(400, "messages: each has a role (system, user, assistant) and content")
     return [{"role": message["role"], "content": message["content"]} for message in messages]
 
@@ -223,14 +217,13 @@ def _messages(given: dict[str, Any]) -> list[dict[str, str]]:
 def _examples(values: Values) -> list[dict[str, Any]] | str:
     """Returns held-out conversations with their true answers, or a sentence that says why there are none."""
     try:
-        cases, _ = held_out.askable(held_out.drawn(values.environment, EXAMPLES, values.data["evaluation"]["seed"]))
+        return [
+            {"messages": _messages({"messages": case.messages}), "truth": case.truth,
+             "html": markdown.rendered(case.truth)}
+            for case in examples(values)
+        ]  # fmt: skip
     except UserError as error:
         return str(error)
-    kept = [case for case in cases if all(_is_message(message) for message in case.messages)]
-    return [
-        {"messages": _messages({"messages": case.messages}), "truth": case.truth, "html": markdown.rendered(case.truth)}
-        for case in kept
-    ]
 
 
 def run(arguments: list[str] | None = None) -> int:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 
 from scripts.azure.client import silence
 from scripts.azure.live import Live
 from scripts.doctor import account, machine
-from scripts.errors import main
+from scripts.errors import complain, main
 from scripts.preflight import checklist, context, results, subscription
 from scripts.preflight.checklist import Check
 from scripts.preflight.context import Context
@@ -66,7 +65,7 @@ def run(arguments: list[str] | None = None) -> int:
     print(results.as_json(values.environment, found) if as_json else results.table(found))
     unasked = [result.finding.sentence for result in found if result.unasked]
     if unasked:
-        print(f"error: {len(unasked)} checks had no answer: {unasked[0]}", file=sys.stderr)
+        complain(f"{len(unasked)} check{'s' * (len(unasked) != 1)} had no answer: {unasked[0]}")
     return results.exit_code(found)
 
 

@@ -19,6 +19,7 @@ from scripts.values.data_facts import ESTIMATED, Split
 from scripts.values.read import Values
 
 Splits = dict[str, Split]
+KNOWN_SOURCES = Path(__file__).with_name("known_sources.json")
 
 
 @dataclass(frozen=True)
@@ -88,5 +89,5 @@ def _rows(known: Mapping[str, int], split: str) -> float:
 
 @functools.cache
 def _catalog() -> dict[str, dict[str, Any]]:
-    content = json.loads(Path(__file__).with_name("known_sources.json").read_text(encoding="utf-8"))
+    content = json.loads(KNOWN_SOURCES.read_text(encoding="utf-8"))
     return {each["source"]: each for each in content["sources"]}

@@ -12,6 +12,8 @@ from scripts.evaluate import compare, evaluation, model_version, printed, report
 from scripts.files import ROOT
 from scripts.values.read import add_arguments, from_arguments
 
+ANSWERS = "answers.json"  # of a brief one
+
 
 def run(arguments: list[str] | None = None) -> int:
     """The command: see `--help`."""
@@ -20,7 +22,9 @@ def run(arguments: list[str] | None = None) -> int:
     model_version.add_arguments(parser)
     parser.add_argument("--engine", action="store_true", help="do not ask the endpoint even where one is deployed")
     parser.add_argument("-o", "--output", choices=("table", "json"), default="table")
-    parser.add_argument("--brief", action="store_true", help="few questions, three answers and a line; nothing is kept")
+    parser.add_argument(
+        "--brief", action="store_true", help="few questions, three answers and a line; only the state keeps it"
+    )
     options = parser.parse_args(arguments)
     values = from_arguments(options)
     client = client_module.connect(values)
@@ -29,6 +33,8 @@ def run(arguments: list[str] | None = None) -> int:
     made = compare.evaluate(values, meant.version, folder, client, ask_endpoint=not options.engine, brief=options.brief)
     plain = made.as_dict()
     if options.brief:
+        if options.folder:
+            files.write_private(options.folder / ANSWERS, json.dumps(plain, indent=1, ensure_ascii=False))
         print(printed.brief(plain))
         return 0
     evaluation.write(made, folder)

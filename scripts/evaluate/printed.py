@@ -6,6 +6,7 @@ import textwrap
 from typing import Any
 
 from scripts.evaluate import report
+from scripts.terminal import plain
 
 WIDTH = 80
 ROOM = 140  # letters, on two lines
@@ -39,19 +40,10 @@ def brief(evaluation: dict[str, Any]) -> str:
         lines += [_wrapped(f"{who:7}", _short(example[who], ROOM if who != "base" else WIDTH - 7))
                   for who in ("true", *report.WHO)]  # fmt: skip
         blocks.append("\n".join(lines))
-    return "\n\n".join([*blocks, _wrapped("", _figures(evaluation["measures"]))])
+    return "\n\n".join([*blocks, _wrapped("", figures(evaluation["measures"]))])
 
 
-def _line(measure: dict[str, Any]) -> list[str]:
-    digits, unit, gap = measure["digits"], " %" if measure["percent"] else "", measure.get("difference")
-    both = [f"{measure[who]['value']:.{digits}f}{unit}" if who in measure else "—" for who in report.WHO]
-    said = report.verdict(gap, measure["better"])
-    cases = (measure.get("tuned") or measure.get("base") or {}).get("cases", 0)
-    shown = f"{gap['value']:+.{digits}f}" if gap else "—"
-    return [_short(measure["title"], 29), *both, shown, str(cases), SAID.get(said, said)]
-
-
-def _figures(measures: dict[str, Any]) -> str:
+def figures(measures: dict[str, Any]) -> str:
     """Returns how many answers are right, the base model's in brackets; ROUGE-L where none has to be JSON."""
     parts: list[str] = []
     for key, name in FIGURES.items():
@@ -64,14 +56,24 @@ def _figures(measures: dict[str, Any]) -> str:
     return ", ".join(parts)
 
 
+def _line(measure: dict[str, Any]) -> list[str]:
+    digits, unit, gap = measure["digits"], " %" if measure["percent"] else "", measure.get("difference")
+    both = [f"{measure[who]['value']:.{digits}f}{unit}" if who in measure else "—" for who in report.WHO]
+    said = report.verdict(gap, measure["better"])
+    cases = (measure.get("tuned") or measure.get("base") or {}).get("cases", 0)
+    shown = f"{gap['value']:+.{digits}f}" if gap else "—"
+    return [_short(measure["title"], 29), *both, shown, str(cases), SAID.get(said, said)]
+
+
 def _right(estimate: dict[str, Any], percent: bool) -> str:
     return str(round(estimate["value"] * estimate["cases"] / 100)) if percent else f"{estimate['value']:.2f}"
 
 
 def _wrapped(before: str, text: str) -> str:
-    return textwrap.fill(text, WIDTH, initial_indent=before, subsequent_indent=" " * len(before))
+    indent = " " * len(before)
+    return textwrap.fill(text, WIDTH, initial_indent=before, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _short(text: str | None, width: int) -> str:
-    plain = " ".join(report.said(text).split())
-    return plain if len(plain) <= width else f"{plain[: width - 1]}…"
+    line = plain(" ".join(report.said(text).split()))
+    return line if len(line) <= width else f"{line[: width - 1]}…"

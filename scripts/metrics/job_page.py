@@ -43,7 +43,7 @@ def job_page(job: str, runs: Sequence[Run], refresh: int = 0, facts: Mapping[str
         rest, rest_head = [row[1:] for row in rest], rest_head[1:]
     params = sorted(ChainMap(*(run.params for run in runs)).items())
     return page.document(
-        "metrics/job_page.html.j2", script=SCRIPT, title=f"Job {job}", status=status(runs[0]),
+        "metrics/job_page.html.j2", script=SCRIPT, title=f"Job {job}", status=status(runs[0]), look=look(runs[0]),
         tiles=tiles(runs), capped=job_runs.capped(runs), figures=figures,
         facts=[(name, said) for name, said in (facts or {}).items() if said],
         rest=rest, rest_head=rest_head, head=head, steps=steps, params=params,
@@ -59,7 +59,7 @@ def compare_page(jobs: Mapping[str, Sequence[Run]], compared: Mapping[str, Seque
         if any(line.points for line in lines):
             figures.append(charts.lines(title, lines))
     heads = [
-        (job, at % charts.COLORS, status(runs[0]), tiles(runs), job_runs.capped(runs))
+        (job, at % charts.COLORS, look(runs[0]), status(runs[0]), tiles(runs), job_runs.capped(runs))
         for at, (job, runs) in enumerate(jobs.items())
     ]
     differing = [(f"{what.capitalize()} that differ", compared[what]) for what in ("facts", "parameters")
@@ -103,6 +103,11 @@ def status(run: Run) -> str:
         if run.ended:
             parts.append(f"took {duration((run.ended - run.started) / 1000)}")
     return ", ".join(parts)
+
+
+def look(run: Run) -> str:
+    """Returns the class of how a run stands: one that did not end well is seen at once."""
+    return "state fail" if run.status in ("FAILED", "KILLED") else "soft"
 
 
 def duration(seconds: float) -> str:

@@ -19,6 +19,7 @@ MOST_DOTS = 40  # a line with more points is drawn without them
 COLORS = 6  # of lines: style.css has c0 to c5
 HUGE = 1e300
 SPAN_LEFT = 100  # of the lines of intervals, behind their numbers
+SPAN_NAME = 52  # letters of a name above them
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def lines(title: str, given: Sequence[Line], across: str = "step") -> Markup:
         return LEFT + WIDE * (x - first) / (last - first), _height(y, ticks)
 
     drawn = [_y_axis(ticks, list(map(number, ticks)))]
-    steps = [step for step in nice_ticks(first, last) if first <= step <= last]
+    steps = [step for step in nice_ticks(first, last) if first <= step <= last and float(step).is_integer()]
     for step in steps if len(steps) > 1 else (first, last):
         x, _ = place((step, ticks[0]))
         drawn.append(_below(x, number(step), x > WIDTH - RIGHT - 12))
@@ -155,7 +156,7 @@ def intervals(title: str, rows: Sequence[Spans], series: Sequence[str], reach: f
         ends = [each for span in row.given for each in (0.0, span.value, span.low, span.high) if abs(each) < HUGE]
         low, high = (0.0, reach) if reach else (min(ends), max(ends))
         drawn += [
-            _tag("text", row.name, class_="row", x=0, y=y + 22),
+            _tag("text", shortened(row.name), class_="row", x=0, y=y + 22),
             _tag("line", class_="grid", x1=0, x2=WIDTH, y1=y + 29, y2=y + 29),
         ]
         y += 29
@@ -201,6 +202,11 @@ def short(value: float) -> str:
         if abs(value) >= size:
             return f"{value / size:.3g}{unit}"
     return f"{value:.3g}"
+
+
+def shortened(name: str) -> str:
+    """Returns a name that is no wider than a chart."""
+    return name if len(name) <= SPAN_NAME else f"{name[: SPAN_NAME - 1]}…"
 
 
 def _tag(name: str, *inside: object, **attributes: object) -> Markup:

@@ -35,8 +35,10 @@ def _is_json(text: str) -> bool:
 def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    parser = MarkdownIt("commonmark", {"html": False, "breaks": True}).enable(["table", "strikethrough"])
-    parser.disable("image")
+    parser = MarkdownIt("commonmark", {"html": False, "breaks": True, "maxNesting": 100}).enable(
+        ["table", "strikethrough"]
+    )
+    parser.disable(["image", "reference"])  # a reference, `[answer]: 42`, would be taken and not shown
     parser.core.ruler.push("plain", _plain)
     return parser
 

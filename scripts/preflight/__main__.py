@@ -40,7 +40,7 @@ def run(arguments: list[str] | None = None) -> int:
     code = results.exit_code(found)
     unasked = [result.finding.sentence for result in found if result.unasked]
     if unasked:
-        complain(f"{len(unasked)} checks had no answer: {unasked[0]}")
+        complain(f"{len(unasked)} check{'s' * (len(unasked) != 1)} had no answer: {unasked[0]}")
     if options.record:
         overridden = bool(code) and options.warn
         files.write_private(options.record, results.as_json(values.environment, found, overridden=overridden) + "\n")

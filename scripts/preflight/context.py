@@ -73,10 +73,14 @@ class Context(Run):
 
 
 def build(
-    values: Values, live: Live | None = None, today: datetime.date | None = None, az: str = "", root: Path = ROOT
-) -> Context:
-    """Gathers the context of an environment; a `UserError` where values, facts or manifest are wrong."""
-    splits, prepared = read(values.environment, root)
+    values: Values, live: Live | None = None, today: datetime.date | None = None, az: str = "", root: Path = ROOT,
+    only_committed: bool = False,
+) -> Context:  # fmt: skip
+    """Gathers the context of an environment; a `UserError` where values, facts or manifest are wrong.
+
+    `only_committed` leaves aside the data that were prepared on this machine.
+    """
+    splits, prepared = ({}, Prepared()) if only_committed else read(values.environment, root)
     held = Held(splits, "" if prepared.fallback else prepared.source, prepared.percent) if splits else None
     data = basis.choose(values, held, root)
     made = run.build(values, data.splits, root)

@@ -48,6 +48,15 @@ def test_a_stream_that_breaks_ends_no_waiting(prepared, capsys):
     assert "its log cannot be followed any more" in capsys.readouterr().out
 
 
+def test_the_log_of_a_job_that_failed_at_once_is_shown(prepared):
+    """Its sentence says that the log above says why."""
+    state.write(prepared.folder, "job", "demo-1")
+    for status, looks in (("Failed", 1), ("Canceled", 2), ("Completed", 2)):
+        prepared.has(**{"job__demo-1": {"status": status}})
+        job.wait(prepared.run) if status == "Completed" else refused(job.wait, prepared.run)
+        assert len(prepared.words("job stream")) == looks
+
+
 def test_a_job_that_another_run_followed_ends_as_itself(prepared, monkeypatch):
     """A second `make finetune AGAIN=1`, or `make await NAME=…`, while the first job is waited for, or cancelled."""
     ask = prepared.run.az.ask

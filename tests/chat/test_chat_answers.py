@@ -35,10 +35,16 @@ EVIL = [
     ("[1] is a footnote", "<p>[1] is a footnote</p>"),
     ("|a|\n|-:|\n|1|", "<table>\n<thead>\n<tr>\n<th>a</th>"),
     ("![x](http://e/x.png)", '<p>!<a href="http://e/x.png" target="_blank" rel="noopener noreferrer">x</a></p>'),
+    ("[answer]: 42", "<p>[answer]: 42</p>"),
     ("", ""),
 ])  # fmt: skip
 def test_an_answer_as_html(text: str, expected: str) -> None:
     assert markdown.rendered(text).startswith(expected)
+
+
+@pytest.mark.parametrize("sign", ["> ", "+ "])
+def test_no_word_is_lost_in_lists_and_quotes_that_lie_deep(sign: str) -> None:
+    assert "hello" in markdown.rendered(sign * 30 + "hello")
 
 
 @pytest.mark.parametrize("text", ["[" * 5000, "> " * 5000, "*a_" * 3000, "`" * 5000, "- " * 3000, '{"a":' * 5000])
@@ -147,10 +153,18 @@ def test_by_keyboard_an_example_the_base_and_the_true_answer(page: browsers.Brow
     assert page.value("document.querySelectorAll('.again').length") == 1
     page.press("KeyN", alt=True)
     assert not page.value("document.getElementById('start').hidden")
+    assert page.value("document.getElementById('system').value") == ""  # the example's went with it
+    page.value("document.getElementById('system').value = 'my own'")
+    page.press("KeyN", alt=True)
+    assert page.value("document.getElementById('system').value") == "my own"
 
 
 @pytest.mark.slow
 def test_a_second_answer_that_fails_leaves_the_first(page: browsers.Browser) -> None:
+    TOLD[:] = [""]
+    ask(page, "as told")
+    assert "no words" in page.value("getComputedStyle(document.querySelector('.text'), '::after').content")
+    page.press("KeyN", alt=True)
     TOLD[:] = ["first"]
     ask(page, "as told")
     TOLD[:] = []

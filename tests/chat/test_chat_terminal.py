@@ -17,6 +17,7 @@ from scripts.chat.terminal import HELP, Terminal
 from scripts.chat.turns import Conversation
 from scripts.conversation import endpoint as endpoint_module
 from scripts.conversation.endpoint import AskError, Endpoint
+from scripts.conversation.held_out import Case
 from scripts.errors import UserError
 from scripts.files import ROOT
 
@@ -43,6 +44,9 @@ class Talk:
         if conversation.turns[-1]["content"] == "stop":
             yield "half"
             raise KeyboardInterrupt
+        if conversation.turns[-1]["content"] == "orders":
+            yield from ("\x1b]0;name\x07", "\r\ttwo\x9b2J \u202eabc é 👩\u200d🚀\n")
+            return
         yield from ("answer ", str(len(conversation.messages)))
 
     def take(self, *lines: str) -> str:
@@ -82,6 +86,34 @@ def test_a_failed_or_stopped_question_is_taken_back(talk: Talk) -> None:
     assert "not ready yet; the question is taken back" in talk.take("fail")
     assert "[stopped; the question is taken back]" in talk.take("stop")
     assert len(talk.terminal.conversation.turns) == 2
+
+
+def test_what_fails_anew_leaves_the_answer_that_there_was(talk: Talk) -> None:
+    talk.take("one")
+    talk.terminal.conversation.turns[0]["content"] = "fail"
+    assert talk.take("/again").endswith("the question is taken back]\n[the answer that there was stays]\n")
+    assert [turn["content"] for turn in talk.terminal.conversation.turns] == ["fail", "answer 1"]
+
+
+def test_a_terminal_obeys_no_answer(talk: Talk) -> None:
+    said = talk.take("orders")
+    assert said.startswith("�]0;name�\ttwo�2J �abc é 👩\u200d🚀\n")
+    shown = talk.take("/show")
+    assert "\x1b" not in shown and "�]0;name�" in shown
+    assert talk.terminal.conversation.turns[-1]["content"].startswith("\x1b]0;name\x07")  # as it was said
+
+
+def test_an_example_is_a_new_conversation_and_shows_the_true_answer(talk: Talk) -> None:
+    assert "there are 0 examples" in talk.take("/example")
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Is it up?\x1b"}]
+    talk.terminal.examples = lambda: [Case("a", messages, "yes"), Case("b", messages[1:], "no")]
+    said = talk.take("one", "/example")
+    assert "system: Be brief.\nuser: Is it up?" in said and said.endswith("s]\ntrue: yes\n") and "\x1b" not in said
+    assert talk.sent[-1][0] == messages
+    talk.take("/example 2")
+    assert talk.sent[-1][0] == messages[1:]
+    for odd in ("0", "3", "x", "-1", "99999"):
+        assert talk.take(f"/example {odd}") == "[there are 2 examples: /example 1 asks the first]\n"
 
 
 def test_the_transcript_is_one_more_row(talk: Talk, tmp_path: Path) -> None:

@@ -95,6 +95,20 @@ def test_a_terminal_has_80_columns() -> None:
     assert "unclear" in printed.terminal(evaluation(low=-1.0)) and "better" not in printed.terminal(evaluation())
 
 
+def test_a_terminal_obeys_no_answer() -> None:
+    shown = evaluation()
+    shown["examples"][0] |= {"question": "a\x1b[2J", "tuned": "\x07b\u202e"}
+    assert printed.brief(shown).splitlines()[:4] == ["a�[2J", "true   a | b", "base   —", "tuned  �b�"]
+
+
+def test_a_command_in_an_answer_is_not_broken_at_a_hyphen() -> None:
+    shown = evaluation()
+    shown["examples"][0]["true"] = (
+        '{"area": "endpoint", "urgency": "normal", "next": "az ml online-deployment get-logs"}'
+    )
+    assert printed.brief(shown).splitlines()[2] == '       online-deployment get-logs"}'
+
+
 def test_a_brief_one_has_the_answers_and_a_line_of_figures() -> None:
     shown = evaluation()
     number = {"value": 50.0, "low": 0, "high": 100, "cases": 24}
@@ -126,6 +140,13 @@ def test_what_was_given_for_what_is_a_table_with_heads_whose_colours_are_shares_
     page = report.html(many)
     assert '<th scope="col" abbr="a long label" title="a long label">1</th>' in page
     assert '<th scope="row">2 another long label</th>' in page and 'title="other">+</th>' in page
+
+
+def test_a_long_name_ends_with_the_chart_and_is_whole_in_its_label() -> None:
+    shown = evaluation()
+    shown["measures"]["refusals"]["title"] = "f" * 200
+    page = report.html(shown)
+    assert f'class="row" x="0" y="22.0">{"f" * 51}…</text>' in page and "f" * 200 in page
 
 
 def test_intervals_are_drawn_also_where_they_have_no_end() -> None:

@@ -95,6 +95,19 @@ def test_jobs_are_laid_over_each_other_and_keep_their_color() -> None:
     assert job_page.compare_page({"b": [run(3)]}, table.compare({"b": [run(3)]}, {})).count("that differ") == 0
 
 
+@pytest.mark.parametrize(("status", "look"), [("FAILED", "state fail"), ("KILLED", "state fail"), ("FINISHED", "soft")])
+def test_a_job_that_did_not_end_well_is_seen_at_once(status: str, look: str) -> None:
+    one = run(3, status=status)
+    for text in (job_page.job_page("a", [one]), job_page.compare_page({"a": [one]}, table.compare({"a": [one]}, {}))):
+        assert f'<p class="{look}">{status.capitalize()}, started' in text
+
+
+def test_an_axis_has_whole_steps() -> None:
+    drawn = charts.lines("Loss", [charts.Line("training", [(0.0, 4.0), (1.0, 3.0)])])
+    below = charts.HEIGHT - charts.BOTTOM + 15
+    assert re.findall(rf'y="{below}"[^>]*>([^<]*)<', drawn) == ["0", "1"]
+
+
 def test_the_page_of_a_run_that_goes_on_loads_itself_again() -> None:
     assert 'http-equiv="refresh" content="3"' in job_page.job_page("job-1", [run(status="RUNNING")], refresh=3)
     assert "refresh" not in job_page.job_page("job-1", [run()], refresh=3)

@@ -24,6 +24,11 @@ from scripts.pages import charts, page
 from tests import browser as browsers
 
 HOSTILE = """</script></style></title><script>alert(1)</script><img src=x onerror=alert(2)>"'`{{ 7 * 7 }}&lt;"""
+ON_ONE_LINE = """[...document.querySelectorAll('.heat td')].every((each) => {
+  const text = document.createRange();
+  text.selectNodeContents(each);
+  return text.getClientRects().length === 1;
+})"""
 VOID = ("meta", "link", "br", "input")
 
 
@@ -47,7 +52,7 @@ def evaluation() -> dict[str, Any]:
         "examples": [{"name": "test:1", **said}],
         "settings": {"seed": 1, "max_new_tokens": 5, "confidence": 95, "short_answer_words": 5},
         "gate": [{"requirement": "r", "met": False, "sentence": "too many"}], "general": [{"name": "g", **said}],
-        "confusions": [{"field": "f", "labels": ["a", "other"], "base": [[1, 1]], "tuned": [[2, 0]]}],
+        "confusions": [{"field": "f", "labels": [*"abcdefghijkl", "other"], "base": [[11] * 13], "tuned": [[2] * 13]}],
     }  # fmt: skip
 
 
@@ -170,6 +175,7 @@ def test_a_page_in_a_browser(tmp_path: Path, make: Callable[[Path], str]) -> Non
                 seen.open(file.as_uri(), width=width, height=900, dark=dark)
                 seen.value("document.querySelectorAll('details').forEach((each) => { each.open = true })")
                 assert seen.value("document.documentElement.scrollWidth") <= width  # tables scroll in their own boxes
+                assert seen.value(ON_ONE_LINE)  # no number of a confusion is broken
                 papers = seen.value("getComputedStyle(document.body).backgroundColor")
                 assert papers == (
                     "rgb(20, 23, 28)" if dark else "rgb(246, 247, 249)"

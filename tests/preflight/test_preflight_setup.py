@@ -239,7 +239,7 @@ def test_another_az_and_none(tmp_path: Path) -> None:
     has(work(made("reference")), SKIPPED, "was not said")
     has(work(made("reference", az=".venv/bin/python -m scripts.az_ml")), SKIPPED, "not the Azure CLI")
     for program, words in (
-        (az(tmp_path, "no JSON"), "could not ask"),
+        (az(tmp_path, "no JSON"), "its answer is no JSON: no JSON"),
         (str(tmp_path / "no" / "az"), "no such program"),
     ):
         with pytest.raises(CouldNotAskError, match=words):

@@ -1,0 +1,120 @@
+"""What came of a rehearsal, as a record, and its file rehearsal.json: written here, read in a review."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scripts import files
+from scripts.evaluate.evaluation import Answers
+from scripts.files import ROOT
+from scripts.targets import command
+
+FILE = "rehearsal.json"
+PASSED, FAILED, INTERRUPTED = "passed", "failed", "interrupted"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A target of the chain: how it ended, and the sentence with which it stopped."""
+
+    target: str
+    code: int
+    seconds: float
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Warned:
+    """A check of preflight that warned or failed."""
+
+    check: str
+    sentence: str
+    todo: str
+
+
+@dataclass(frozen=True)
+class Met:
+    """A fault: what was seen of it, and how it went on. `code` is 0 where the target went on by itself."""
+
+    fault: str
+    happens: str
+    target: str
+    is_met: bool  # False where this YAML never comes to the place
+    code: int
+    of_azure: str  # the service's own words
+    said: str  # the sentence with which the target stopped
+    foretold: str  # what preflight stops with before
+    bills: str  # what would be billed while it stands so
+    recovery: list[str]
+    seconds: float  # of the recovery
+    recovered: bool
+
+
+@dataclass
+class Rehearsal:
+    """A rehearsal of an environment: of which YAML, every step, what was learned, and what it is on Azure."""
+
+    environment: str
+    commit: str
+    changed: list[str]  # files of the clone that differ from the commit
+    yaml: str  # see `fingerprint`
+    begun: str  # time in UTC
+    outcome: str = INTERRUPTED
+    seconds: float = 0.0
+    steps: list[Step] = field(default_factory=list)
+    stand_ins: list[str] = field(default_factory=list)
+    losses: dict[str, list[list[float]]] = field(default_factory=dict)  # metric -> [step, value]
+    capped: str = ""
+    answers: list[Answers] = field(default_factory=list)
+    figures: str = ""
+    on_azure: list[str] = field(default_factory=list)
+    warnings: list[Warned] = field(default_factory=list)
+    faults: list[Met] = field(default_factory=list)
+
+    @property
+    def failed(self) -> Step | None:
+        """The step that failed, if one did."""
+        return next((step for step in self.steps if step.code), None)
+
+    def is_of(self, root: Path = ROOT) -> bool:
+        """Tells whether it is of the YAML that lies here now."""
+        return self.yaml == fingerprint(self.environment, root)
+
+    def as_json(self) -> str:
+        """Returns the content of the file."""
+        return json.dumps(dataclasses.asdict(self), indent=1, ensure_ascii=False) + "\n"
+
+
+def read(folder: Path, environment: str) -> Rehearsal | None:
+    """Returns the last rehearsal, None where there was none; a `UserError` for a damaged file."""
+    return files.read_json(folder / FILE, f"{command('rehearse', environment)} makes it anew", Rehearsal)
+
+
+def fingerprint(environment: str, root: Path = ROOT) -> str:
+    """Returns a hash of the rendered YAML of an environment, with the files that go with it."""
+    told = hashlib.sha256()
+    for kind in ("pipelines", "endpoints"):
+        for path in sorted((root / kind / environment).rglob("*")):
+            if path.is_file():
+                content = path.read_bytes()
+                told.update(f"{path.relative_to(root).as_posix()} {len(content)}\n".encode() + content)
+    return f"sha256:{told.hexdigest()}"
+
+
+def commit(root: Path = ROOT) -> tuple[str, list[str]]:
+    """Returns the commit that is checked out, an empty text where that is not known, and what differs from it."""
+    head, status = _git(root, "rev-parse", "HEAD"), _git(root, "status", "--porcelain", "-z")
+    return (head or "").strip(), [line[3:] for line in (status or "").split("\0") if line[2:3] == " "]
+
+
+def _git(root: Path, *words: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return None
+    return None if done.returncode else done.stdout

@@ -1,0 +1,46 @@
+"""The record: it comes back as it was written, and says whether it is of the YAML that lies here now."""
+
+import dataclasses
+import shutil
+import subprocess
+
+from scripts.files import ROOT
+from scripts.rehearse import record
+from tests.rehearse.told import told
+
+
+def test_what_was_written_is_read_again(tmp_path):
+    assert record.read(tmp_path, "demo") is None
+    (tmp_path / record.FILE).write_text(told().as_json())
+    assert record.read(tmp_path, "demo") == told()
+
+
+def test_it_is_of_one_yaml_and_of_no_other(tmp_path):
+    for kind in ("pipelines", "endpoints"):
+        shutil.copytree(ROOT / kind / "demo", tmp_path / kind / "demo")
+    assert record.fingerprint("demo", tmp_path) == record.fingerprint("demo")
+    made = dataclasses.replace(told(), yaml=record.fingerprint("demo"))
+    assert made.is_of(tmp_path)
+    file = tmp_path / "endpoints/demo/endpoint.yml"
+    content = file.read_bytes()
+    file.write_bytes(content + b"\n")
+    assert not made.is_of(tmp_path)
+    file.write_bytes(content)
+    assert made.is_of(tmp_path)
+    file.rename(file.with_name("other.yml"))
+    assert not made.is_of(tmp_path)
+
+
+def test_the_commit_and_what_differs_from_it(tmp_path):
+    assert record.commit(tmp_path) == ("", [])
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    (tmp_path / "kept").write_text("1")
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *words], check=True)
+    head, changed = record.commit(tmp_path)
+    assert len(head) == 40 and changed == []
+    (tmp_path / "kept").write_text("2")
+    (tmp_path / "new one").write_text("3")
+    assert record.commit(tmp_path) == (head, ["kept", "new one"])
+    subprocess.run([*git, "mv", "-f", "kept", "moved"], check=True)
+    assert record.commit(tmp_path)[1][0] == "moved"
