@@ -120,7 +120,7 @@ whole       = $(PY) -m scripts.chain.whole $(begin) $(if $(KEEP),--keep)
 gate        = $(online) $(PY) -m scripts.preflight $(VALUES) --az $(call quote,$(AZ)) --brief \
               --record $(RUN)/preflight.json $(if $(filter warn,$(PREFLIGHT)),--warn)
 promoted    = $(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN) --check $(STAND_IN) $(if $(filter warn,$(PROMOTION)),--warn)
-planned     = $(online) $(PY) -m scripts.plan $@ $(VALUES) $(RUNS) --az $(call quote,$(AZ)) $(if $(OUTPUT),--output=$(call quote,$(OUTPUT)))
+planned     = $(online) $(PY) -m scripts.plan $@ $(VALUES) $(RUNS) $(STAND_IN) --az $(call quote,$(AZ)) $(if $(OUTPUT),--output=$(call quote,$(OUTPUT)))
 
 # Goals follow each other: with -k, too, none is begun after one that failed.
 follow = $(if $(word 2,$(1)),$(eval $(word 2,$(1)): | $(word 1,$(1)))$(call follow,$(wordlist 2,$(words $(1)),$(1))))

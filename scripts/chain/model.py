@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from scripts import state
@@ -86,10 +87,8 @@ def chosen(run: Run) -> str:
     if not reference:
         return confirmed(run)
     file, (name, _, version) = run.file(*DEPLOYMENT).relative_to(run.root), reference.partition(":")
-    lock = lock_file.read(run.environment, run.root)
-    evaluation = lock.promoted.evaluation if lock and lock.promoted else ""
     found = run.az.ask(f"model {reference}", "model", "show", "-n", name, "-v", version)
-    if run.stand_in and (found is None or (found.get("tags") or {}).get("promoted") != evaluation):
+    if takes_its_own(run, found and found.get("tags")):
         own = confirmed(run)
         say(f"{file} names model {reference}, which was not promoted in this workspace; {own} stands in for it")
         return own
@@ -103,6 +102,13 @@ def chosen(run: Run) -> str:
     if kept and kept != version:
         say(f"{file} names model {reference}, which is deployed; version {kept} of the state is not")
     return reference
+
+
+def takes_its_own(run: Run, tags: Mapping[str, str] | None) -> bool:
+    """Tells whether a run takes its own model for the promoted one, whose tags (None: it is not there) are no such."""
+    lock = lock_file.read(run.environment, run.root)
+    evaluation = lock.promoted.evaluation if lock and lock.promoted else ""
+    return run.stand_in and (tags or {}).get("promoted") != evaluation
 
 
 def _create(run: Run, name: str, job: str) -> str:

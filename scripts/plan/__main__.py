@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,7 +51,7 @@ def run(arguments: list[str] | None = None) -> int:
         if verb == "apply":
             own.add_argument("--plan", type=Path, metavar="FILE", help="do what this approved plan says, or nothing")
             own.add_argument("--yes", action="store_true", help="do not ask")
-            own.add_argument("--make", nargs=argparse.REMAINDER, default=["make"], help="how make is called")
+            own.add_argument("--make", nargs=argparse.REMAINDER, help="how make is called for this environment")
     options = parser.parse_args(arguments)
     made = run_of(options)
     render.require_fresh(made.values)
@@ -95,7 +96,13 @@ def _apply(run: Run, client: Any, options: argparse.Namespace) -> int:
     os.environ["MAKEFLAGS"] = switches(os.environ.get("MAKEFLAGS", ""))
     with alone(run.folder, run.make("apply")):
         programs.load((sys.executable, "-m", "scripts.az_ml"))
-        return apply(run, client, Whole(list(options.make)).targets, options.yes, options.plan)
+        return apply(run, client, Whole(options.make or _make(run)).targets, options.yes, options.plan)
+
+
+def _make(run: Run) -> list[str]:
+    """Returns how make is called for a run, where nobody said; without its words it is for another environment."""
+    sets = [f"SET={shlex.join(run.values.sets)}"] if run.values.sets else []
+    return [*(word for word in run.make("apply").split() if word != "apply"), *sets]
 
 
 def apply(run: Run, client: Any, targets: Any, yes: bool, wanted: Path | None = None) -> int:
@@ -137,7 +144,7 @@ def _print(run: Run, found: Sequence[Resource], output: str = "text") -> None:
     if output == "json":
         print(shown.as_json(run, found, costs))
     else:
-        print(shown.text(_head(run), found, costs, shown.total(found)))
+        print(shown.text(_head(run), found, costs, shown.total(found)), flush=True)  # before what is said of it
 
 
 def _head(run: Run) -> str:

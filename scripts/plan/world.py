@@ -113,10 +113,15 @@ class World:
 
     def _deployment(self, name: str, live: Any, registered: Resource) -> Resource:
         """Returns the deployment, with the model version that the YAML names, or else the one of the job."""
-        named = "model" in self._run.document(*deployment.FILE)
-        version = registered.name if registered.seen is not None else f"{registered.name}:{LATER}"
-        bound = {} if named else {"model": version}
-        return self._both(resource.DEPLOYMENT, deployment.FILE, "online_deployment", live, name, bound=bound)
+        own = registered.name if registered.seen is not None else f"{registered.name}:{LATER}"
+        named, note = model.named(self._run), ""
+        if named:
+            found = self._ask(f"model {named}", self._client.models.get, *named.split(":", 1))
+            if not model.takes_its_own(self._run, found and found.tags):
+                return self._both(resource.DEPLOYMENT, deployment.FILE, "online_deployment", live, name)
+            note = f"{named} was not promoted in this workspace, so the job's own model stands in for it"
+        bound = {"model": own}
+        return self._both(resource.DEPLOYMENT, deployment.FILE, "online_deployment", live, name, note, bound=bound)
 
     def _other(self, found: Any) -> Resource:
         """Returns a deployment of the endpoint that no YAML names."""

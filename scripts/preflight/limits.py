@@ -33,7 +33,7 @@ def job_cost(context: Context) -> Finding:
             return _unknown_price(context, "compute.price_per_hour", training.size.name, limit)
         if price.currency != retail_prices.CURRENCY:
             return _other_currency(context, "compute", price.currency, limit)
-        low, likely, high = (training.cost(each) or 0.0 for each in (hours.low, hours.likely, hours.high))
+        low, likely, high = (round(training.cost(each) or 0.0, 2) for each in (hours.low, hours.likely, hours.high))
         found = f"the job costs {likely:.2f} {price.currency} ({low:.2f} to {high:.2f}; {training.size.name}: {price})"
         return _compared(context, found, likely, high, most, f"{most:g} {price.currency}", limit)
 
@@ -65,7 +65,7 @@ def endpoint_cost(context: Context) -> Finding:
         if price.currency != retail_prices.CURRENCY:
             return _other_currency(context, "deployment", price.currency, limit)
         instances = context.value("deployment.instance_count")
-        day = price.per_hour * instances * 24
+        day = round(price.per_hour * instances * 24, 2)  # as it is said
         found = f"{day:.2f} {price.currency} a day ({instances} x {context.size_name('inference')}: {price})"
         if day > most:
             return failed(

@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from scripts.errors import suggest
 from scripts.validate import bounds, expressions, interfaces, references, sdk, settings
 from scripts.validate.documents import ERROR, WARNING, Document, Finding
 
-_OFF = re.compile(r"#\s*validate:\s*off\s+(?P<rules>[\w, -]+)")
+_OFF = re.compile(r"#\s*validate:\s*off\b(?P<rules>[\w, -]*)")
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,22 @@ class Rule:
 def _repeated(document: Document) -> Iterator[Finding]:
     for key, line in document.repeated.items():
         yield document.finding(key, f"written again after line {line}, and only the last one counts; keep one of them")
+
+
+def _switches(document: Document) -> Iterator[Finding]:
+    """Yields the comments that are to switch a rule off, and name none."""
+    names = [rule.name for rule in RULES]
+    for number, line in enumerate(document.text.splitlines(), 1):
+        if (words := _words(line)) and words[0] not in names:
+            hint = suggest(words[0], names)
+            said = f"validate: off: found {words[0]!r}, which is no rule{hint}; name the one in the finding's brackets"
+            yield Finding(f"{document.name}:{number}", "", said)
+
+
+def _words(line: str) -> list[str]:
+    """Returns the rules that a line's comment switches off, and what else is said there."""
+    match = _OFF.search(line)
+    return re.split(r"[, ]+", match["rules"].strip()) if match else []
 
 
 RULES: tuple[Rule, ...] = (
@@ -50,6 +67,7 @@ RULES: tuple[Rule, ...] = (
     Rule("archived-model", "A model that its registry has archived", references.archived_models, WARNING,
          by_policy=True),
     Rule("dropped-environment", "A curated environment that gets no fixes", references.removed_environments, WARNING),
+    Rule("switched-off", "A comment that switches off no rule", _switches, WARNING),
     Rule("unknown-key", "A key that the SDK's schema does not have", sdk.unknown_keys),
 )  # fmt: skip
 OTHERS = {
@@ -77,5 +95,4 @@ def check(document: Document, rules: Sequence[Rule] = RULES) -> Iterator[Finding
 
 def _switched_off(lines: list[str], found: Finding) -> list[str]:
     number = int(found.where.rpartition(":")[2])
-    match = _OFF.search(lines[number - 1]) if number <= len(lines) else None
-    return re.split(r"[, ]+", match["rules"].strip()) if match else []
+    return _words(lines[number - 1]) if number <= len(lines) else []

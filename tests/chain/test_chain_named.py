@@ -109,7 +109,7 @@ def test_the_promoted_version_is_deployed_whatever_the_state_says(registered, ca
     assert deployed(registered) == []
     said = " ".join(capsys.readouterr().out.split())
     assert "names model SmolLM2-135M-Instruct-azureml-chat:7, which is deployed; version 1 of the state is not" in said
-    assert "deployment demo of endpoint" in said and "azureml-chat:7" in said
+    assert "deployment demo: SmolLM2-135M-Instruct-azureml-chat:7" in said
 
 
 def test_a_promoted_version_needs_no_state(registered):

@@ -54,7 +54,7 @@ class Project:
         self.root, self.called = root, []
         values = load(environment, sets)
         values.data["azure"] |= {"workspace": f"plan-{number}", "resource_group": "plans"}
-        files = render.render(values)
+        files = render.render(values, data_version="")  # what is prepared is bound
         render.write(files, environment, root)
         if render.in_pipeline(values):  # the step's code is the project's
             shutil.copytree(ROOT / "scripts", root / "scripts", ignore=shutil.ignore_patterns("__pycache__"))

@@ -165,3 +165,9 @@ def test_drift_is_what_was_made_and_is_otherwise_now(project, capfd):
         ("create", "cluster"), ("change", "endpoint"),
     ]  # fmt: skip
     assert found["drift"] == 2
+
+
+def test_make_is_called_for_the_environment_that_is_applied(project, monkeypatch):
+    made = project("prod", ("tags.team='a b'",))
+    monkeypatch.delenv("AZUREML_CHAIN_CALL", raising=False)
+    assert command._make(made.run) == ["make", "ENV=prod", "SET='tags.team='\"'\"'a b'\"'\"''"]

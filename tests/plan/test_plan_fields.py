@@ -1,5 +1,6 @@
 """Every field of the YAML, changed and restored: the plan names it, the apply does it, and then nothing is left."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -99,6 +100,21 @@ def test_what_others_and_the_service_add_is_no_change(project):
     assert made.apply() == 0 and made.todo() == []
     assert models.get(name[0], name[2]).tags["promoted"] == "abc"
     assert made.client.online_endpoints.get(endpoint.name).tags["policy"] == "added"
+
+
+def test_a_promoted_model_of_another_workspace_is_stood_in_for(project, capfd):
+    made = project()
+    assert made.apply() == 0
+    own, named = made.world()[resource.MODEL].name, "SmolLM2-135M-Instruct-azureml-chat:7"
+    made.edit("endpoints", "deployment.yml", model=f"azureml:{named}")
+    assert made.todo() == [("change", "deployment demo", ["model"])]
+    made.run = dataclasses.replace(made.run, stand_in=True)
+    assert made.todo() == []
+    made.edit("endpoints", "deployment.yml", description="other words")
+    capfd.readouterr()
+    assert made.apply() == 0 and made.todo() == []
+    assert f"{named} was not promoted in this workspace" in " ".join(capfd.readouterr().out.split())
+    assert made.client.online_deployments.get("demo", made.world()[resource.ENDPOINT].name).model.endswith(own[-1])
 
 
 def test_only_what_the_yaml_says_is_compared():

@@ -25,6 +25,7 @@ CASES = [  # check, status, what is said, --set
      ["limits.max_job_hours=9", "model.huggingface_id=someone/else", "model.name=else"]),
     (DAY, PASS, "allowed are 9000", ["limits.max_endpoint_cost_a_day=9000"]),
     (DAY, PASS, "48.00 USD a day", ["limits.max_endpoint_cost_a_day=48", "deployment.price_per_hour=2"]),
+    (DAY, PASS, "12.62 USD a day", ["limits.max_endpoint_cost_a_day=12.62", "deployment.price_per_hour=0.526"]),
     (DAY, FAIL, "allowed are 47.99", ["limits.max_endpoint_cost_a_day=47.99", "deployment.price_per_hour=2"]),
     (DAY, FAIL, "2 x Standard", ["limits.max_endpoint_cost_a_day=90", "deployment.price_per_hour=2",
                                  "deployment.instance_count=2"]),

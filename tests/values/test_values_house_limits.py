@@ -161,3 +161,9 @@ def test_rendering_wants_the_copy_and_asks_nobody(project: Path, served: list[by
     assert len(served) == 1
     house_limits.take(wanted, project)
     assert "pipelines/prod/finetune.yml" in render.render(wanted, project)
+
+
+def test_an_address_holds_no_password(project: Path) -> None:
+    address = f"limits_from=https://me:secret@platform.example/limits.yaml#sha256={'a' * 64}"
+    with pytest.raises(UserError, match="limits_from"):
+        values(project, address)
