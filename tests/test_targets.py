@@ -15,8 +15,13 @@ from scripts.files import ROOT
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):.*##", MAKEFILE, re.M)) | {"data-report"}
 # They take no ENV; and what stands in a committed file is the same wherever it was made.
-PLAIN = {"demo", "new", "docs", "local-up", "local-down", "local-status", "local-fault"}
-COMMITTED = ("Rendered by make render from", "pinned by make lock ENV=", "What make data ENV=")
+PLAIN = {"demo", "new", "docs", "review", "local-up", "local-down", "local-status", "local-fault"}
+COMMITTED = (
+    "Rendered by make render from",
+    "pinned by make lock ENV=",
+    "What make data ENV=",
+    "Copied by make render from",
+)
 
 
 def texts(path: Path) -> list[str]:

@@ -177,9 +177,9 @@ def test_adapters_that_are_not_merged_stay_beside_the_model(
     model = apart / "outputs" / "mlflow_model_folder"
     assert (model / "peft" / "adapter_config.json").exists()
     assert "peft==" in (model / "requirements.txt").read_text()
-    served, _, _ = load(model)
+    served, _ = load(model)
     expected = weights(merged)
-    for name, weight in served.state_dict().items():
+    for name, weight in served.model.state_dict().items():
         if name in expected:
             assert torch.allclose(weight, expected[name], atol=1e-5), name
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from transformers import AutoModelForCausalLM
 
 from scripts.conversation.tokens import Encoded
-from scripts.local.engine import lora, packed
+from scripts.local.engine import attention, lora, packed
 from scripts.local.engine.step_plan import batches, passes
 
 LORA = {"lora_r": 4, "lora_alpha": 8, "lora_dropout": 0.0}
@@ -93,8 +93,8 @@ def test_plain_attention_in_bf16_is_attention(tiny: Path) -> None:
     groups = packed.grouped([*rows(2), *alike(4)])
     tokens = sum(length for group in groups for length in (group.shared, *group.lengths))
     q, k, v = (torch.randn(1, heads, tokens, 8, dtype=torch.bfloat16) for heads in (4, 2, 2))
-    ours, _ = packed._attend(torch.nn.Module(), q, k, v, None, groups)
-    wide, _ = packed._attend(torch.nn.Module(), q.float(), k.float(), v.float(), None, groups)
+    ours, _ = attention._attend(torch.nn.Module(), q, k, v, None, groups)
+    wide, _ = attention._attend(torch.nn.Module(), q.float(), k.float(), v.float(), None, groups)
     assert torch.allclose(ours.float(), wide, atol=3e-2)
 
 

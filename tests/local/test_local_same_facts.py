@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import time
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,7 +19,7 @@ from scripts.azure import machine_sizes, name_rules
 from scripts.azure.limits import limit, traffic_adds_up
 from scripts.azure.machine_sizes import family_key
 from scripts.local.core.store import Store
-from scripts.validate import bounds
+from scripts.validate import own, rules
 from scripts.validate.documents import Document
 from tests.local.conftest import MODEL, SIZE
 
@@ -119,7 +120,9 @@ def documents(**changes: dict[str, Any]) -> dict[str, Document]:
 
 def says(key: str, **changes: dict[str, Any]) -> list[str]:
     """Returns what validation says of a key."""
-    return [finding.sentence for finding in bounds.check(documents(**changes)) if finding.key == key]
+    made = documents(**changes)
+    found = chain(own.check(made), *(rules.check(each, rules.OWN) for each in made.values()))
+    return [finding.sentence for finding in found if finding.key == key]
 
 
 def names(seed: int) -> list[str]:
