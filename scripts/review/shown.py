@@ -44,7 +44,7 @@ def text(reviews: Sequence[Review], base: str) -> str:
             else:
                 lines += [_line(row, bool(block.columns)) for row in _cut(block.rows)]
         parts.append("\n".join(lines))
-    return "\n\n\n".join(parts)
+    return terminal.plain("\n\n\n".join(parts))
 
 
 def _line(row: Sequence[str], is_change: bool) -> str:
