@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from scripts import terminal
 from scripts.review.compare import CHANGED, DELETED, Change, Money, Review
 from scripts.review.inert import inert
-from scripts.review.seen import DAY, JOB, Amount, Complaint
+from scripts.review.seen import DAY, IDLE, JOB, Amount, Complaint
 from scripts.targets import command
 
 MARKER = "<!-- review of the environments -->"  # by which a later run finds its comment
 LONGEST = 60_000  # characters; GitHub takes 65,536
 MOST = 60  # rows of a table
 MONEY = "Money (estimated)"
-SUMMED = (JOB, DAY)
+SUMMED = (JOB, DAY, IDLE)
 _WIDTH = 11
 
 

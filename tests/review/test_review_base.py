@@ -58,3 +58,10 @@ def test_a_value_gives_a_terminal_no_order(tree: Tree) -> None:
     tree.set("environments/dev.yaml", tags={"note": "a\x1b[2J\u202eb"})
     for told in (shown.text(list(reviewed(tree).values()), "main"), inert("a\x1b[2J\u202eb")):
         assert not {*"\x1b\u202e"} & {*told} and "a\ufffd" in told
+
+
+def test_nodes_that_wait_are_in_the_sum_at_the_top(tree: Tree) -> None:
+    tree.set("environments/dev.yaml", compute__min_instances=1)
+    tree.render("dev")
+    head = shown.text(list(reviewed(tree).values()), "main").splitlines()[1]
+    assert head == "idle nodes, a day: +167.52 USD"  # 24 hours at 6.98
