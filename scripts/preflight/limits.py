@@ -120,7 +120,7 @@ def tags(context: Context) -> Finding:
 
 def _each(context: Context, key: str, judge: Judge) -> Finding:
     """Returns the worst that a limit's judge finds, whoever set one; the first, where two are as bad."""
-    sources: list[Limits] = [each for each in house_limits.read(context.values) if each.data.get(key)]
+    sources: list[Limits] = [each for each in house_limits.read(context.values, context.root) if each.data.get(key)]
     found = [judge(each.data[key], f"limits.{key}, set by {each.where(key)}") for each in sources]
     return min(found, key=lambda each: _WORST.index(each.status), default=NONE)
 

@@ -142,6 +142,8 @@ def _play(stage: Stage, values: Values, names: list[str], result: Path | None) -
     shutil.rmtree(stage.folder, ignore_errors=True)
     programs.load((sys.executable, "-m", "scripts.az_ml"))
     play = Play(stage, values)
+    if result:  # tried before hours of work, and true of what is killed
+        files.write(result, f"## Rehearsal of {values.environment}: has not ended\n")
     _say(f"rehearsing {values.environment} on a local Azure ML of its own; what the steps print:")
     _say(f"  {(stage.folder / 'log.txt').relative_to(ROOT)}")
     try:

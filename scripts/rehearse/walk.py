@@ -78,7 +78,7 @@ def chosen(text: str) -> list[str]:
     """Returns the faults that FAULTS= names, `all` of them or some with commas between, in the chain's order."""
     known = faults()
     names = list(known) if text.strip() == "all" else [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
+    for name in names or [text]:
         if name not in known:
             raise UserError(
                 f"FAULTS={text}: there is no fault '{name}'{suggest(name, known)}; allowed are all, or some of "

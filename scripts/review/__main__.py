@@ -36,7 +36,7 @@ def run(arguments: list[str] | None = None, root: Path = ROOT) -> int:
     options = parser.parse_args(arguments)
     of = base.commit(options.base, root)
     with tempfile.TemporaryDirectory(prefix="review-") as folder:
-        before = Path(folder)
+        before = Path(folder, "clone")
         base.extract(of, before, root)
         found = review(before, root, options.env)
     told = FORMATS[options.format](found, f"{options.base} ({of[:12]})")

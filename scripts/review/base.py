@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import subprocess
 import tarfile
 from pathlib import Path
@@ -10,15 +12,12 @@ from pathlib import Path
 from scripts.azure import catalog
 from scripts.errors import MISSING, UserError
 from scripts.files import ROOT
+from scripts.values.read import environments, load
 
 DEFAULT = "origin/main"
-# What values, rendering and checks read of a tree: the authored files, the rendered ones, and the shipped facts.
+# The shipped facts.
 KNOWN_SOURCES = Path("scripts", "estimate", "known_sources.json")
 CATALOG = catalog.FOLDER.relative_to(ROOT)
-NEEDED = (
-    "values.yaml", "values.schema.json", "pyproject.toml", "environments/", "templates/", "pipelines/", "endpoints/",
-    f"{CATALOG.as_posix()}/", KNOWN_SOURCES.as_posix(),
-)  # fmt: skip
 
 
 def commit(name: str, root: Path = ROOT) -> str:
@@ -35,12 +34,33 @@ def commit(name: str, root: Path = ROOT) -> str:
 
 
 def extract(of: str, folder: Path, root: Path = ROOT) -> None:
-    """Writes the files of a commit that a review needs into a folder."""
+    """Writes the files of a commit into a folder, whose parent is the caller's, too."""
     done = subprocess.run(["git", "-C", str(root), "archive", of], capture_output=True, check=False)
     if done.returncode:
         raise UserError(f"git archive {of}: {done.stderr.decode(errors='replace').strip()}", MISSING)
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as files:
-        files.extractall(folder, [each for each in files if each.name.startswith(NEEDED)], filter="data")
+        files.extractall(folder, filter=_inside)
+    for name in environments(folder):
+        with contextlib.suppress(UserError):  # who looks at the environment says what is wrong with it
+            _lend(load(name, root=folder, check=False).data.get("limits_from"), folder, root)
+
+
+def _inside(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
+    """Returns what lies in the clone; a link out of it is left out."""
+    try:
+        return tarfile.data_filter(member, folder)
+    except tarfile.FilterError:
+        return None
+
+
+def _lend(name: object, folder: Path, root: Path) -> None:
+    """Copies limits that no commit of this clone holds (of a submodule, or from beside the clone) as they lie here."""
+    if not isinstance(name, str) or not (root / name).is_file() or (folder / name).exists():
+        return
+    target = Path(os.path.normpath(folder / name))
+    if target.is_relative_to(folder.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes((root / name).read_bytes())
 
 
 def same_facts(one: Path, other: Path) -> bool:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from scripts import terminal
 from scripts.review.compare import CHANGED, DELETED, Change, Money, Review
 from scripts.review.inert import inert
-from scripts.review.seen import DAY, JOB, Amount, Complaint
+from scripts.review.seen import DAY, IDLE, JOB, Amount, Complaint
 from scripts.targets import command
 
 MARKER = "<!-- review of the environments -->"  # by which a later run finds its comment
 LONGEST = 60_000  # characters; GitHub takes 65,536
 MOST = 60  # rows of a table
 MONEY = "Money (estimated)"
-SUMMED = (JOB, DAY)
+SUMMED = (JOB, DAY, IDLE)
 _WIDTH = 11
 
 
@@ -44,7 +44,7 @@ def text(reviews: Sequence[Review], base: str) -> str:
             else:
                 lines += [_line(row, bool(block.columns)) for row in _cut(block.rows)]
         parts.append("\n".join(lines))
-    return "\n\n\n".join(parts)
+    return terminal.plain("\n\n\n".join(parts))
 
 
 def _line(row: Sequence[str], is_change: bool) -> str:

@@ -35,6 +35,11 @@ def test_a_fault_that_there_is_not_is_named_before_anything_runs(text):
     assert caught.value.code == 2 and ("did you mean 'probe-failed'" in str(caught.value)) == ("all" not in text)
 
 
+def test_a_list_of_faults_without_any_is_refused():
+    with pytest.raises(UserError, match="FAULTS=,: there is no fault ','"):
+        walk.chosen(",")
+
+
 class Scripted:
     """A stage on which a fault happens when a target runs that meets it, past preflight; `runs` are the calls."""
 

@@ -19,6 +19,11 @@ from scripts.review.seen import Seen
 from scripts.values.read import environments, load
 
 TODAY = "2026-11-23"
+# What values, rendering and checks read of a tree: the authored files, the rendered ones, and the shipped facts.
+NEEDED = (
+    "values.yaml", "values.schema.json", "pyproject.toml", "environments/", "templates/", "pipelines/", "endpoints/",
+    f"{base.CATALOG.as_posix()}/", base.KNOWN_SOURCES.as_posix(),
+)  # fmt: skip
 Plant = Callable[["Tree"], None]
 
 
@@ -27,7 +32,7 @@ class Tree:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        for name in base.NEEDED:
+        for name in NEEDED:
             source, target = ROOT / name, root / name
             target.parent.mkdir(parents=True, exist_ok=True)
             _ = shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)

@@ -95,3 +95,9 @@ def test_the_login_asks_for_every_scope_and_adds_the_extension_that_was_tried() 
     for host in ("management.azure.com", "ml.azure.com", "storage.azure.com"):
         assert host in step["run"]
     assert f"--name ml --version {az_extension.TRIED} " in step["run"]
+
+
+def test_another_label_or_environment_ends_no_rehearsal_that_runs() -> None:
+    concurrency = workflows()["rehearse.yml"]["concurrency"]
+    assert concurrency["cancel-in-progress"] and "github.event.label.name" in concurrency["group"]
+    assert "inputs.environment" in concurrency["group"]
