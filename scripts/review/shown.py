@@ -74,11 +74,13 @@ def markdown(reviews: Sequence[Review], base: str) -> str:
             else:
                 parts.append("\n".join(f"- {': '.join(map(inert, row))}" for row in block.rows))
     names = ", ".join(each.environment for each in reviews)
-    parts.append(f"<sub>Against {base}: {names}; every other environment stays as it is.</sub>")
-    whole = "\n\n".join(parts) + "\n"
-    if len(whole) <= LONGEST:
-        return whole
-    return f"{whole[:LONGEST].rpartition(chr(10))[0]}\n\nThe rest is too long for a comment: `make review` shows it.\n"
+    last = f"<sub>Against {inert(base)}: {names}; every other environment stays as it is.</sub>\n"
+    whole, room = "\n\n".join(parts) + "\n\n", LONGEST - len(last)
+    if len(whole) > room:  # who reads the beginning alone learns of every environment nevertheless
+        whole = (
+            f"{whole[:room].rpartition(chr(10))[0]}\n\nThe rest is too long for a comment: `make review` shows it.\n\n"
+        )
+    return whole + last
 
 
 def as_json(reviews: Sequence[Review], base: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,12 @@ def test_nodes_that_wait_are_in_the_sum_at_the_top(tree: Tree) -> None:
     tree.render("dev")
     head = shown.text(list(reviewed(tree).values()), "main").splitlines()[1]
     assert head == "idle nodes, a day: +167.52 USD"  # 24 hours at 6.98
+
+
+def test_a_comment_that_is_cut_names_every_environment(tree: Tree) -> None:
+    tree.set("environments/dev.yaml", tags={"note": "x"})
+    (one,) = reviewed(tree).values()
+    many = [dataclasses.replace(one, environment=f"dev{number}") for number in range(99)]
+    told = shown.markdown(many, "origin/`x`").splitlines()
+    assert len("\n".join(told)) < shown.LONGEST + 100 and told[-3].startswith("The rest is too long")
+    assert "dev0, dev1, " in told[-1] and "dev98; every other" in told[-1] and "`x`" not in told[-1]

@@ -148,4 +148,4 @@ def test_a_comment_is_no_longer_than_github_takes(clone: Tree) -> None:
     found.values = [Change(f"tags.t{number}", None, "v" * 300, "", "environment") for number in range(100)]
     said = shown.markdown([found] * 5, "main")
     assert 50_000 < len(said) < 65_536 and "and 40 more" in said
-    assert said.endswith("The rest is too long for a comment: `make review` shows it.\n")
+    assert "The rest is too long for a comment: `make review` shows it.\n\n<sub>Against main: dev, " in said
