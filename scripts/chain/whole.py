@@ -48,7 +48,7 @@ class Whole:
         if asked is None or asked.returncode:  # what it cannot say it does, with all that it has to say of it
             yield from ([*self._make, name] for name in names)
             return
-        for line in asked.stdout.splitlines():
+        for line in asked.stdout.replace("\\\n", " ").splitlines():  # make prints a recipe's lines as they stand
             needs_a_shell = set(_QUOTED.sub("", line)) & set('|&;<>()$`\\"*?[#~')
             words = [] if needs_a_shell else shlex.split(line)
             yield words if programs.own(words) else ["sh", "-c", line]

@@ -47,6 +47,11 @@ def test_targets_run_in_turn_until_one_fails(make, tmp_path, capfd):
     assert "data/nosuch/manifest.json: not there yet" in shown.err and "too far" not in shown.out
 
 
+def test_a_line_that_goes_on_in_the_next_is_one(make, capfd):
+    assert make(first=["echo one \\\n\ttwo", "echo three"]).targets("first") == 0
+    assert capfd.readouterr().out == "one two\nthree\n"
+
+
 def test_what_make_cannot_say_it_says_itself(make, capfd):
     assert make(first=["echo x", "$(error data: not so)"]).targets("first") == 2
     assert "data: not so" in capfd.readouterr().err
