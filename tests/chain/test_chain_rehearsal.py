@@ -9,7 +9,9 @@ pytestmark = pytest.mark.slow
 def test_prod_is_rehearsed_with_a_stand_in_that_is_named_and_prepares_its_data_itself(chain):
     environment_file = chain.project / "environments" / "prod.yaml"
     own_data = yaml.safe_load((chain.project / "environments" / "demo.yaml").read_text())["dataset"]
-    values = yaml.safe_load(environment_file.read_text()) | {"dataset": {**own_data, "where": "azureml", "tokens": "sample"}}
+    values = yaml.safe_load(environment_file.read_text()) | {
+        "dataset": {**own_data, "where": "azureml", "tokens": "sample"}
+    }
     environment_file.write_text(yaml.safe_dump(values))
     chain.make("render", "validate", "ENV=prod")
     shown = chain.make("all", "ENV=prod")
