@@ -120,7 +120,7 @@ class Stage:
         """Runs targets in turn until one fails; `shown`: a job's progress is printed. KeyboardInterrupt for Ctrl-C."""
         begun, log = time.monotonic(), self.folder / LOG
         with _written(log) as out, _followed(log, out if shown else None) as start:
-            code = Whole([*self._make, *words]).targets(*targets)
+            code = Whole([*self._make, f"ENV={self.environment}", *words]).targets(*targets)
         with log.open("rb") as file:
             file.seek(start)
             said = file.read().decode(errors="replace")
