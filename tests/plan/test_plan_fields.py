@@ -34,6 +34,8 @@ def others(document: dict[str, Any]) -> dict[str, Any]:
         if key == "tier":
             other = "low_priority" if value == "dedicated" else "dedicated"
         found[key] = OTHERS.get(key, other)
+        if found[key] == value:
+            found[key] = "Standard_NC40ads_H100_v5"
     return found
 
 
