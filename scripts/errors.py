@@ -23,6 +23,7 @@ UNREACHABLE = 5  # Azure ML (or what answers for it) could not be asked
 MISSING = 6  # something that an earlier step makes is not there yet
 FILE = 7  # a file or folder is not what it should be: no permission, a folder where a file belongs, no space left
 WAITING = 8  # a limit of `waiting` was reached: what was waited for goes on without us
+CHANGES = 2  # of a comparison (plan, drift, review), behind `compared`: something differs, and nothing failed
 INTERRUPTED = 130  # Ctrl-C, as shells number it
 
 
@@ -70,6 +71,20 @@ def complain(sentence: str) -> None:
     """Prints what is wrong on stderr: on one line for a log, broken between words for a terminal."""
     told = f"error: {sentence}"
     print(terminal.wrapped(told, "  ", "") if terminal.is_shown(sys.stderr) else told, file=sys.stderr)
+
+
+def compared(work: Callable[[], int]) -> int:
+    """Runs a comparison, whose 2 says that something differs: a wrong command line ends with 1 there."""
+    try:
+        return work()
+    except UserError as error:
+        if error.code != USAGE:
+            raise
+        raise UserError(str(error), FAILED) from None
+    except SystemExit as error:  # argparse's
+        if error.code != USAGE:
+            raise
+        raise SystemExit(FAILED) from None
 
 
 def main(work: Callable[[], int | None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,16 @@ class Rendered:
 
         path = self.file(*parts)
         return read_yaml(path, yaml.SafeLoader, path.relative_to(self.root).as_posix())[0]
+
+    def fingerprint(self) -> str:
+        """Returns a hash of all rendered files, with those that go with them: another one is another YAML."""
+        told = hashlib.sha256()
+        for kind in ("pipelines", "endpoints"):
+            for path in sorted((self.root / kind / self.environment).rglob("*")):
+                if path.is_file():
+                    content = path.read_bytes()
+                    told.update(f"{path.relative_to(self.root).as_posix()} {len(content)}\n".encode() + content)
+        return f"sha256:{told.hexdigest()}"
 
     def name(self, *parts: str) -> str:
         """Returns the name that a rendered file gives to what it makes."""

@@ -20,7 +20,7 @@ from scripts.chain.__main__ import add_run_arguments, run_of
 from scripts.chain.alone import alone
 from scripts.chain.run import Run, say
 from scripts.chain.whole import Whole, switches
-from scripts.errors import FAILED, UserError, main
+from scripts.errors import CHANGES, FAILED, UserError, compared, main
 from scripts.plan import approved, resource, shown
 from scripts.plan.applied import Applying, Stopped
 from scripts.plan.resource import CHANGE, CREATE, JOB, MODEL, REPLACE, Resource, is_empty
@@ -33,7 +33,6 @@ VERBS = {
     "apply": "Make the workspace as the YAML says.",
     "drift": "Say what was made and is otherwise now.",
 }
-CHANGES = 2  # the exit code of a plan that is not empty, as that of other planners
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -168,4 +167,4 @@ def _costs(run: Run, found: Sequence[Resource]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(run)
+    main(lambda: compared(run))

@@ -7,7 +7,6 @@ command goes on after a failure.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -41,16 +40,6 @@ class Approved:
     resources: list[Kept]
 
 
-def fingerprint(run: Run) -> str:
-    """Returns the hash of the environment's rendered files."""
-    digest = hashlib.sha256()
-    for folder in ("pipelines", "endpoints"):
-        above = run.root / folder / run.environment
-        for path in sorted(path for path in above.rglob("*") if path.is_file()):
-            digest.update(f"{path.relative_to(run.root).as_posix()}\n".encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
 def workspace(run: Run) -> str:
     """Returns the workspace of a run in a word."""
     azure = run.values.data["azure"]
@@ -67,7 +56,7 @@ def save(path: Path, run: Run, resources: Sequence[Resource]) -> None:
             MISSING,
         )
     kept = [Kept(each.kind, each.name, each.action, each.wanted, each.seen) for each in resources]
-    made = Approved(run.environment, workspace(run), fingerprint(run), kept)
+    made = Approved(run.environment, workspace(run), run.rendered.fingerprint(), kept)
     write_private(path, json.dumps(dataclasses.asdict(made), indent=1, sort_keys=True) + "\n")
 
 
@@ -91,7 +80,7 @@ def require(path: Path, approved: Approved, run: Run, now: Sequence[Resource]) -
 def _moved(approved: Approved, run: Run, now: Sequence[Resource]) -> Iterator[str]:
     if (approved.environment, approved.workspace) != (run.environment, workspace(run)):
         yield f"is a plan of {approved.environment} in workspace {approved.workspace}, not in {workspace(run)}"
-    if approved.yaml != fingerprint(run):
+    if approved.yaml != run.rendered.fingerprint():
         yield f"pipelines/{run.environment}/ or endpoints/{run.environment}/ was changed since it was approved"
     kept = {(each.kind, _name(each)): each for each in approved.resources}
     for each in now:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts import files
+from scripts.chain.rendered import Rendered
 from scripts.evaluate.evaluation import Answers
 from scripts.files import ROOT
 from scripts.targets import command
@@ -62,7 +62,7 @@ class Rehearsal:
     environment: str
     commit: str
     changed: list[str]  # files of the clone that differ from the commit
-    yaml: str  # see `fingerprint`
+    yaml: str  # see `Rendered.fingerprint`
     begun: str  # time in UTC
     outcome: str = INTERRUPTED
     seconds: float = 0.0
@@ -83,7 +83,7 @@ class Rehearsal:
 
     def is_of(self, root: Path = ROOT) -> bool:
         """Tells whether it is of the YAML that lies here now."""
-        return self.yaml == fingerprint(self.environment, root)
+        return self.yaml == Rendered(self.environment, root).fingerprint()
 
     def as_json(self) -> str:
         """Returns the content of the file."""
@@ -93,17 +93,6 @@ class Rehearsal:
 def read(folder: Path, environment: str) -> Rehearsal | None:
     """Returns the last rehearsal, None where there was none; a `UserError` for a damaged file."""
     return files.read_json(folder / FILE, f"{command('rehearse', environment)} makes it anew", Rehearsal)
-
-
-def fingerprint(environment: str, root: Path = ROOT) -> str:
-    """Returns a hash of the rendered YAML of an environment, with the files that go with it."""
-    told = hashlib.sha256()
-    for kind in ("pipelines", "endpoints"):
-        for path in sorted((root / kind / environment).rglob("*")):
-            if path.is_file():
-                content = path.read_bytes()
-                told.update(f"{path.relative_to(root).as_posix()} {len(content)}\n".encode() + content)
-    return f"sha256:{told.hexdigest()}"
 
 
 def commit(root: Path = ROOT) -> tuple[str, list[str]]:

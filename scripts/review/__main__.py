@@ -13,14 +13,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scripts import files
-from scripts.errors import FAILED, USAGE, UserError, main, suggest
+from scripts.errors import CHANGES, FAILED, USAGE, UserError, compared, main, suggest
 from scripts.files import ROOT
 from scripts.review import base, other_catalog, rehearsed, shown, tree
 from scripts.review.compare import Review, compare
 from scripts.review.seen import Seen
 from scripts.values.read import environments
 
-CHANGES = 2  # the exit code of a review that is not empty, as that of a plan
 FORMATS = {"text": shown.text, "markdown": shown.markdown, "json": shown.as_json}
 
 
@@ -84,4 +83,4 @@ def _base(names: list[str], before: Path, after: Path, today: str) -> Mapping[st
 
 
 if __name__ == "__main__":
-    main(run)
+    main(lambda: compared(run))

@@ -9,6 +9,7 @@ import time
 import psutil
 import pytest
 
+from scripts.chain.rendered import Rendered
 from scripts.local.core.faults import FAULTS
 from scripts.rehearse import record
 from tests.chain.conftest import VENV, chain, fast  # noqa: F401 - two fixtures
@@ -48,7 +49,7 @@ def test_it_passes_writes_a_report_and_leaves_nothing(fast, tmp_path):  # noqa: 
     code, shown, told = rehearse(fast, f"RESULT={shown_at}", faults)
     assert code == 0, shown
     assert [(step.target, step.code) for step in told.steps] == [(target, 0) for target in CHAIN]
-    assert told.outcome == "passed" and told.yaml == record.fingerprint("demo", fast.project)
+    assert told.outcome == "passed" and told.yaml == Rendered("demo", fast.project).fingerprint()
     assert told.on_azure[0].startswith("on Azure the job takes ")
     assert told.answers[0].tuned and told.answers[0].base is None
     size, absent = told.faults

@@ -4,6 +4,7 @@ import dataclasses
 import shutil
 import subprocess
 
+from scripts.chain.rendered import Rendered
 from scripts.files import ROOT
 from scripts.rehearse import record
 from tests.rehearse.told import told
@@ -18,8 +19,8 @@ def test_what_was_written_is_read_again(tmp_path):
 def test_it_is_of_one_yaml_and_of_no_other(tmp_path):
     for kind in ("pipelines", "endpoints"):
         shutil.copytree(ROOT / kind / "demo", tmp_path / kind / "demo")
-    assert record.fingerprint("demo", tmp_path) == record.fingerprint("demo")
-    made = dataclasses.replace(told(), yaml=record.fingerprint("demo"))
+    assert Rendered("demo", tmp_path).fingerprint() == Rendered("demo").fingerprint()
+    made = dataclasses.replace(told(), yaml=Rendered("demo").fingerprint())
     assert made.is_of(tmp_path)
     file = tmp_path / "endpoints/demo/endpoint.yml"
     content = file.read_bytes()

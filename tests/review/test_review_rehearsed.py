@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from scripts.chain.rendered import Rendered
 from scripts.rehearse import record
 from scripts.review import __main__ as command
 from scripts.review import rehearsed, shown
@@ -17,7 +18,7 @@ def tree(tmp_path):
 
 
 def keep(tree, **more):
-    made = dataclasses.replace(told(), environment="dev", yaml=record.fingerprint("dev", tree.root), **more)
+    made = dataclasses.replace(told(), environment="dev", yaml=Rendered("dev", tree.root).fingerprint(), **more)
     folder = tree.root / ".runs/dev/rehearsal"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / record.FILE).write_text(made.as_json())
