@@ -70,6 +70,7 @@ RUN    := .runs/$(ENV)/$(if $(REHEARSAL),rehearsal,$(BACKEND))
 INSTALLED_core    := $(VENV)/.installed-core
 INSTALLED_observe := $(VENV)/.installed-observe
 INSTALLED_local   := $(VENV)/.installed-local
+INSTALLED_export  := $(VENV)/.installed-export
 INSTALLED_dev     := $(VENV)/.installed-dev
 INSTALLED_bench   := $(VENV)/.installed-bench
 VALUES := --env $(ENV)$(if $(SET), --sets=$(call quote,$(SET)))
@@ -361,11 +362,13 @@ TORCH_ALONE = $(PY) -m scripts.torch_wheels $(if $(TORCH),--index=$(call quote,$
 BRINGS_core    := core
 BRINGS_observe := core observe
 BRINGS_local   := core observe local
-BRINGS_dev     := core observe local dev
+BRINGS_export  := core observe local export
+BRINGS_dev     := core observe local export dev
 # What a group takes on the disk with the ones that it includes, PyTorch without CUDA.
 LARGE_core     := 0.5
 LARGE_observe  := 0.6
 LARGE_local    := 1.7
+LARGE_export   := 1.7
 LARGE_dev      := 1.8
 LARGE_bench    := 2.2
 
