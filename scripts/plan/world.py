@@ -51,7 +51,7 @@ class World:
         if self.data_version == data.IN_PIPELINE:
             return
         base = self._run.name(*data.FILE)
-        for split in data.SPLITS:
+        for split in data.job_kind(self._run).files:
             name, version = f"{base}-{split}", self.data_version
             live = self._ask(f"data asset {name}:{version}", self._client.data.get, name, version) if version else None
             yield self._both(resource.DATA, data.FILE, "data", live, f"{name}:{version or '?'}")
@@ -176,10 +176,8 @@ def _data_version(run: Run) -> str:
     """Returns the version of the data assets: of the YAML, else of what is prepared here; empty where nobody knows."""
     if run.in_pipeline:
         return data.IN_PIPELINE
-    inputs = run.document(*job.FILE).get("inputs") or {}
-    path = str((inputs.get(f"{data.SPLITS[0]}_file_path") or {}).get("path") or "")
-    if path.startswith("azureml:") and not path.startswith("azureml://"):
-        return path.rpartition(":")[2]
+    if named := data.named(run):
+        return named
     try:
         return state.data_version(run.environment, run.root)
     except UserError as error:

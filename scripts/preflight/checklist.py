@@ -52,6 +52,7 @@ CHECKS = (
     Check("model-lifecycle", model.lifecycle),
     Check("lock", model.lock),
     Check("model-registry", model.registry),
+    Check("job-kind", parameters.job_kind),
     Check("model-version", model.version),
     Check("model-exists", model.exists, live=True),
     Check("drift", model.drift, live=True),
