@@ -8,9 +8,7 @@ from typing import Any
 
 from scripts.azure.component import SPLITS
 
-EXPERIMENTAL = (
-    "type: finetuning is experimental, as Azure's SDK says, and unverified: nobody has reported a run on Azure"
-)
+EXPERIMENTAL = "type: finetuning is experimental, as Azure's SDK says, and unverified: no run of it on Azure is known"
 
 
 @dataclass(frozen=True)

@@ -118,10 +118,16 @@ class World:
         if named:
             found = self._ask(f"model {named}", self._client.models.get, *named.split(":", 1))
             if not model.takes_its_own(self._run, found and found.tags):
-                return self._both(resource.DEPLOYMENT, deployment.FILE, "online_deployment", live, name)
+                scaled = self._scaled(live)
+                return self._both(resource.DEPLOYMENT, deployment.FILE, "online_deployment", live, name, bound=scaled)
             note = f"{named} was not promoted in this workspace, so the job's own model stands in for it"
-        bound = {"model": own}
+        bound = {"model": own, **self._scaled(live)}
         return self._both(resource.DEPLOYMENT, deployment.FILE, "online_deployment", live, name, note, bound=bound)
+
+    def _scaled(self, live: Any) -> dict[str, int]:
+        """Returns the number of machines that autoscaling has made of the YAML's, where it is one that it may make."""
+        rules, count = self._run.values.data["deployment"].get("autoscale"), getattr(live, "instance_count", None)
+        return {"instance_count": count} if rules and count and rules["min"] <= count <= rules["max"] else {}
 
     def _other(self, found: Any) -> Resource:
         """Returns a deployment of the endpoint that no YAML names."""

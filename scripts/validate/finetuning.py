@@ -20,6 +20,9 @@ def check(job: Document, component: Component) -> Iterator[Finding]:
     for key in (*FINETUNING.files.values(), "model.path", f"outputs.{FINETUNING.output}.name"):
         if not job.get(key):
             yield job.finding(key, f"missing; run {command('render')}")
+    for key, word in (("task", "chat_completion"), ("model_provider", "custom")):
+        if job.get(key) != word:
+            yield job.finding(key, f"found {job.get(key)!r}, expected {word}, which is what this project trains")
     if not job.get("compute") and not job.get("resources.instance_types"):
         yield job.finding("compute", "missing, as is resources.instance_types: the job has no machine; add one of them")
     elif job.get("compute") and job.get("resources.instance_types"):

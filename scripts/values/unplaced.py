@@ -36,8 +36,5 @@ def found(values: Values) -> Iterator[tuple[str, str]]:
     for key, (used, why, todo) in _UNPLACED.items():
         value = value_at(values.data, key)
         if value is not None and value != used:
-            yield (
-                key,
-                f"found {shown(value) if not isinstance(value, dict) else 'some'}, for which a job of type finetuning "
-                f"has no place: {why}; {todo}, {INSTEAD}",
-            )
+            what = "a mapping" if isinstance(value, dict) else shown(value)
+            yield key, f"found {what}, for which a job of type finetuning has no place: {why}; {todo}, {INSTEAD}"

@@ -1,4 +1,4 @@
-"""The rules of autoscaling: the commands of az that write them, once more without another end, and the one that serves."""
+"""The rules of autoscaling: the commands of az that write them, for the deployment that serves, again and again."""
 
 import subprocess
 import sys
@@ -47,9 +47,8 @@ def written(world):
     """The commands of az monitor that write; each has options of azure-cli's reference only."""
     for words in world.get()["calls"]:
         if words[0] == "autoscale":
-            assert {word for word in words if word.startswith("-")} <= OPTIONS[
-                " ".join(words[1 : 2 + (words[1] == "rule")])
-            ]
+            command = " ".join(words[1 : 2 + (words[1] == "rule")])
+            assert {word for word in words if word.startswith("-")} <= OPTIONS[command]
     return [words for words in world.get()["calls"] if words[0] == "autoscale" and words[1] != "list"]
 
 
@@ -76,7 +75,7 @@ def test_once_more_and_after_a_stop_the_end_is_the_same(scaled):
     assert [words[1] for words in written(scaled)[before:]] == ["update", "rule", "rule", "rule"]
     assert written(scaled)[before][2:] == ["--name", scaled.name, *COUNTS, "-o", "none", *WHERE]
     scaled.say("autoscale rule", {}, NOT_KNOWN)  # the second rule command fails
-    code, sentence = refused(autoscale.apply, scaled.run)
+    _, sentence = refused(autoscale.apply, scaled.run)
     assert "make autoscale ENV=demo writes it anew" in sentence
     autoscale.apply(scaled.run)
     assert scaled.get()["things"][key] == end
@@ -109,7 +108,7 @@ def test_without_rules_or_traffic_nothing_is_written(scaled, world):
     code, sentence = refused(autoscale.apply, world.run)
     assert (code, written(world)) == (MISSING, [])
     assert "no deployment has traffic; make deploy ENV=demo makes one" in sentence
-    code, sentence = refused(autoscale.apply, world.with_values())
+    _, sentence = refused(autoscale.apply, world.with_values())
     assert "values.yaml" in sentence and "deployment.autoscale: sets no rules" in sentence
 
 
