@@ -20,7 +20,7 @@ FILE = ("endpoints", "autoscale.yml")
 
 
 def apply(run: Run) -> None:
-    """Makes the setting of the deployment that serves as the YAML says, and deletes those of its predecessors."""
+    """Makes the setting of the deployment that serves as the YAML says, and switches its predecessors' off."""
     if not run.values.data["deployment"].get("autoscale"):
         where = run.values.where("deployment.autoscale")
         raise UserError(f"{where}: deployment.autoscale: sets no rules; write them, and {run.make('render')}", MISSING)
@@ -33,7 +33,7 @@ def apply(run: Run) -> None:
     name = there or f"autoscale-{on}-{serves}"
     counts = _options(wanted["create"])
     if there:
-        _do(run, az, name, "update", "--name", name, *counts)
+        _do(run, az, name, "update", "--name", name, *counts, "--enabled", "true")
         _do(run, az, name, "rule", "delete", "--autoscale-name", name, "--index", "*")
     else:
         target = f"{endpoint_id(run.values)}/deployments/{serves}"
@@ -42,8 +42,8 @@ def apply(run: Run) -> None:
         _do(run, az, name, "rule", "create", "--autoscale-name", name, *_options(rule))
     for other, of in held.items():
         if other != name and other == f"autoscale-{on}-{of}":
-            _do(run, az, other, "delete", "--name", other)
-            say(f"autoscale setting {other}: deleted, as deployment {of} is not the one that serves")
+            _do(run, az, other, "update", "--name", other, "--enabled", "false")
+            say(f"autoscale setting {other}: off, as deployment {of} is not the one that serves")
     least, most = (wanted["create"][key] for key in ("min-count", "max-count"))
     each = billed(", each billed while it is there")
     say(f"deployment {serves}: {least} to {most} machines{each}; autoscale setting {name}")

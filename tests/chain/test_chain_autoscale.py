@@ -25,8 +25,7 @@ ALWAYS = {"-o", "--subscription", "--resource-group"}
 OPTIONS = {  # of az monitor autoscale (azure-cli's command_modules/monitor, _params.py and _help.py, 2026)
     "list": ALWAYS,
     "create": ALWAYS | {"--name", "--resource", "--min-count", "--max-count", "--count"},
-    "update": ALWAYS | {"--name", "--min-count", "--max-count", "--count"},
-    "delete": ALWAYS | {"--name"},
+    "update": ALWAYS | {"--name", "--min-count", "--max-count", "--count", "--enabled"},
     "rule create": ALWAYS | {"--autoscale-name", "--condition", "--scale", "--cooldown", "--resource"},
     "rule delete": ALWAYS | {"--autoscale-name", "--index"},
 }
@@ -73,7 +72,7 @@ def test_once_more_and_after_a_stop_the_end_is_the_same(scaled):
     before = len(written(scaled))
     autoscale.apply(scaled.run)
     assert [words[1] for words in written(scaled)[before:]] == ["update", "rule", "rule", "rule"]
-    assert written(scaled)[before][2:] == ["--name", scaled.name, *COUNTS, "-o", "none", *WHERE]
+    assert written(scaled)[before][2:] == ["--name", scaled.name, *COUNTS, "--enabled", "true", "-o", "none", *WHERE]
     scaled.say("autoscale rule", {}, NOT_KNOWN)  # the second rule command fails
     _, sentence = refused(autoscale.apply, scaled.run)
     assert "make autoscale ENV=demo writes it anew" in sentence
@@ -82,7 +81,7 @@ def test_once_more_and_after_a_stop_the_end_is_the_same(scaled):
     assert len(end["rules"]) == 2
 
 
-def test_a_predecessors_setting_goes_and_others_stay(scaled):
+def test_a_predecessors_setting_is_off_and_others_stay(scaled):
     own = scaled.name.removesuffix("-2")
     scaled.has(
         **{
@@ -92,8 +91,15 @@ def test_a_predecessors_setting_goes_and_others_stay(scaled):
         }
     )
     autoscale.apply(scaled.run)
-    kept = [key for key in scaled.get()["things"] if key.startswith("autoscale/")]
-    assert kept == ["autoscale/a-persons", "autoscale/of-another", f"autoscale/{scaled.name}"]
+    enabled = {key.partition("/")[2]: thing.get("enabled") for key, thing in scaled.get()["things"].items()}
+    assert {name: enabled[name] for name in (own, scaled.name, "a-persons", "of-another")} == {
+        own: "false", scaled.name: "true", "a-persons": None, "of-another": None,
+    }  # fmt: skip
+    traffic = {"demo": 100, "demo-2": 0}  # and back
+    scaled.thing(scaled.on, "Succeeded", traffic=traffic)
+    autoscale.apply(scaled.run)
+    things = scaled.get()["things"]
+    assert [things[f"autoscale/{name}"]["enabled"] for name in (own, scaled.name)] == ["true", "false"]
 
 
 def test_one_that_somebody_made_for_the_deployment_is_the_one_that_is_changed(scaled):

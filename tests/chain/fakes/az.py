@@ -101,7 +101,11 @@ def models(world, words):
         print(json.dumps(found[0]))
         return 0
     sets = dict(each.split("=", 1) for each in words if "=" in each)
-    assert "version" not in sets
+    if "version" in sets:  # one that is there, with its place: only its words change
+        (found,) = [each for each in held if (each["version"], each["path"]) == (sets["version"], sets["path"])]
+        found["tags"] = {"job": sets["tags.job"]}
+        print(json.dumps(found))
+        return 0
     numbers = [int(each["version"]) for each in held if each["version"].isdecimal()]
     made = {"version": str(max(numbers, default=0) + 1), "path": sets["path"], "tags": {"job": sets["tags.job"]}}
     held.append(made)
@@ -116,15 +120,15 @@ def autoscale(things, words):
         found = {each.removeprefix(key): thing for each, thing in things.items() if each.startswith(key)}
         print(json.dumps([{"name": each, "targetResourceUri": thing["of"]} for each, thing in found.items()]))
     elif words[1] == "create":
-        things[key + name] = {"of": option(words, "--resource"), "rules": []}
-    elif words[1] == "delete":
-        del things[key + name]
+        things[key + name] = {"of": option(words, "--resource"), "rules": [], "enabled": "true"}
+    elif words[1] == "update":
+        things[key + name]["enabled"] = option(words, "--enabled")
     elif words[1:3] == ["rule", "delete"]:
         things[key + name]["rules"] = []
     elif words[1:3] == ["rule", "create"]:
         things[key + name]["rules"].append(option(words, "--condition"))
     else:
-        assert words[1] == "update" and key + name in things, words
+        raise AssertionError(words)
     return 0
 
 
