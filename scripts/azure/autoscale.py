@@ -1,7 +1,7 @@
 """Autoscaling of a deployment by Azure Monitor: what it can be measured by.
 
 Names as Azure Monitor has them for Microsoft.MachineLearningServices/workspaces/onlineEndpoints and …/deployments
-(Microsoft Learn, supported metrics, 2026-08); schema and template read them here.
+(Microsoft Learn, supported metrics, 2026-08). The template reads them here, and a test holds the schema to them.
 """
 
 from __future__ import annotations

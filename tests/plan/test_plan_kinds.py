@@ -4,11 +4,10 @@ import json
 import re
 
 from scripts import state
+from tests.preflight.conftest import SCALES
 
 REGISTRY = ("model.huggingface_id=null", "model.finetune_config=null", 'model.version="15"',
             "model.name=Phi-3-mini-4k-instruct", "dataset.splits.heldout=null", "finetune.lora_r=5")  # fmt: skip
-RULE = "metric: CpuUtilizationPercentage, minutes: 5, by: 1"
-SCALES = f"deployment.autoscale={{min: 1, max: 3, scale_out: {{{RULE}, above: 70}}, scale_in: {{{RULE}, below: 25}}}}"
 
 
 def trained_with(home, made):

@@ -11,7 +11,7 @@ import pytest
 from scripts.preflight import checklist
 from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN
 from tests.preflight import test_preflight_limits
-from tests.preflight.conftest import DATA, finding, made
+from tests.preflight.conftest import DATA, SCALES, finding, made
 
 ROOT = Path(__file__).parents[2]
 
@@ -23,8 +23,6 @@ PROBES = [f"deployment.{name}.{key}" for name in ("liveness_probe", "readiness_p
           for key in ("initial_delay=500", "period=100", "failure_threshold=30")]  # fmt: skip
 QWEN = ["model.huggingface_id=Qwen/Qwen2.5-7B-Instruct", "model.name=Qwen2.5-7B-Instruct"]  # of another
 TUNES = ["job.kind=finetuning", "dataset.splits.heldout=null"]
-RULE = "metric: CpuUtilizationPercentage, minutes: 5, by: 1"
-SCALES = f"deployment.autoscale={{min: 1, max: 3, scale_out: {{{RULE}, above: 70}}, scale_in: {{{RULE}, below: 25}}}}"
 CASES = [  # check, status, what the sentence or its way out has to name, environment, --set
     ("model-lifecycle", FAIL, "Phi-4", "reference", ["preflight.retired_model=fail"]),
     ("model-lifecycle", WARN, "2025-08-30", "reference", ["preflight.retired_model=warn"]),

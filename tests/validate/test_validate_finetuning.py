@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from scripts import render
+from scripts.azure import autoscale, limits
+from scripts.files import ROOT
 from scripts.validate.__main__ import notes, validate
+from scripts.values import schema
 from scripts.values.read import load
+from tests.preflight.conftest import SCALES
 
 KIND = ("job.kind=finetuning", "dataset.splits.heldout=null")
 JOB = "pipelines/reference/finetune.yml"
 HUB = ("model.huggingface_id=microsoft/Phi-3.5-mini-instruct", "model.name=Phi-3.5-mini-instruct")
-RULE = "metric: CpuUtilizationPercentage, minutes: 5, by: 1"
 
 
 def found(project: Path, *sets: str) -> list[str]:
@@ -76,6 +79,16 @@ def test_what_a_hand_breaks_is_named(project: Path, before: str, after: str, key
     assert [line for line in lines if f": {key}: " in line and said in line and line.startswith(f"{JOB}:")], lines
 
 
+def test_the_schema_has_azures_metrics_and_limits() -> None:
+    deployment = schema.read(ROOT)["properties"]["deployment"]["properties"]
+    rules, most = deployment["autoscale"]["properties"], limits.limit("deployment.instance_count")
+    for way in ("scale_out", "scale_in"):
+        words = rules[way]["properties"]["metric"]["enum"]
+        assert tuple(words) == (*autoscale.DEPLOYMENT_METRICS, *autoscale.ENDPOINT_METRICS)
+    for end in ("min", "max"):
+        assert (rules[end]["minimum"], rules[end]["maximum"]) == (most.least, most.most)
+
+
 @pytest.mark.parametrize(
     ("sets", "said"),
     [
@@ -88,6 +101,5 @@ def test_what_a_hand_breaks_is_named(project: Path, before: str, after: str, key
     ],
 )
 def test_rules_of_autoscaling_agree_with_each_other(project: Path, sets: tuple[str, ...], said: str) -> None:
-    rules = f"{{min: 1, max: 3, scale_out: {{{RULE}, above: 70}}, scale_in: {{{RULE}, below: 25}}}}"
-    lines = found(project, f"deployment.autoscale={rules}", *sets)
+    lines = found(project, SCALES, *sets)
     assert [said in line for line in lines] == [True] * bool(said), lines

@@ -183,7 +183,8 @@ class JobReader(Binder):
         uri = next(iter(self.outputs.values()))["uri"]
         folder = uris.default_output(f"{self.job}.finetune", "pytorch_model_folder", "uri_folder")
         outputs = {"mlflow_model_folder": uri, "pytorch_model_folder": folder}
-        return [Step("finetune", CHAT, spec, inputs, outputs, compute)]
+        nodes = inputs.get("num_nodes_finetune")
+        return [Step("finetune", CHAT, spec, inputs, outputs, compute, _count(nodes and nodes.literal))]
 
     def _command(self) -> list[Step]:
         given = {name: value for name, value in self.inputs.items() if value is not None}
