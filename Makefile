@@ -129,7 +129,7 @@ follow = $(if $(word 2,$(1)),$(eval $(word 2,$(1)): | $(word 1,$(1)))$(call foll
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo all rehearse new doctor review plan apply drift may-deploy render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
-        await cancel register deploy invoke undeploy metrics compare evaluate promote chat chat-web loadtest fresh prepare gate answers \
+        await cancel register deploy invoke autoscale undeploy metrics compare evaluate promote chat chat-web loadtest fresh prepare gate answers \
         data-report real-workspace environments local-rest local-up local-down local-status local-fault check test lint test-long \
         torture conformance docs constraints \
         clean bench-data bench-engine bench-estimates
@@ -222,6 +222,9 @@ deploy: $(READY)  ## Create or update endpoint and deployment, and give it all t
 
 invoke: $(READY) $(if $(IN_PIPELINE),data-report)  ## Ask a held-out question and print the answer beside the true one (ROW=<number>)
 	@$(watch) $(online) $(PY) -m scripts.invoke $(VALUES) --row=$(call quote,$(or $(ROW),0)) $(RUNS) $(AZ_OF_RUN)
+
+autoscale: $(READY)  ## Have Azure Monitor scale the deployment as deployment.autoscale says (Azure only)
+	@$(watch) $(gate) --then $(step) autoscale
 
 undeploy: $(READY)  ## Delete the endpoint and its deployments: nothing billed is left
 	@$(chain) undeploy

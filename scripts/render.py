@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts import terminal
+from scripts.azure import autoscale, job_kinds
 from scripts.azure.component import SPLITS
 from scripts.errors import FAILED, MISSING, UserError, main
 from scripts.files import ROOT
@@ -51,9 +52,10 @@ def render(values: Values, root: Path = ROOT, data_version: str | None = None) -
     for path in sorted((root / "templates").glob("*/**/*.yml.j2")):
         template = path.relative_to(root / "templates")
         kind, *within = template.parts
-        if within[0] == PREPARE and not in_pipeline(values):
+        name = _made_by(values, *within)
+        if not name:
             continue
-        target = Path(kind, values.environment, *within[:-1], template.name.removesuffix(".j2"))
+        target = Path(kind, values.environment, *within[:-1], name)
         try:
             files[target.as_posix()] = engine.get_template(template.as_posix()).render(given)
         except Exception as error:  # an expression in a template can fail in every way that Python can
@@ -68,6 +70,15 @@ def render(values: Values, root: Path = ROOT, data_version: str | None = None) -
         settings = {key: values.data[key] for key in ("dataset", "model", "finetune")}
         files[f"pipelines/{values.environment}/{PREPARE}/settings.json"] = _json(settings)
     return files
+
+
+def _made_by(values: Values, *template: str) -> str:
+    """Returns the name of the file that a template makes of these values, an empty text where it makes none."""
+    jobs = {"finetune.yml.j2": job_kinds.PIPELINE, "finetuning.yml.j2": job_kinds.FINETUNING}
+    if template[0] in jobs:
+        return "finetune.yml" if job_kinds.chosen(values.data) == jobs[template[0]] else ""
+    wanted = {PREPARE: in_pipeline(values), "autoscale.yml.j2": bool(values.data["deployment"].get("autoscale"))}
+    return template[-1].removesuffix(".j2") if wanted.get(template[0], True) else ""
 
 
 @functools.cache
@@ -146,6 +157,10 @@ def context(values: Values, root: Path = ROOT, data_version: str | None = None) 
         "preparation_compute": f"azureml:{values.data['compute']['preparation']['name']}",
         "raw": raw_input(data["source"]),
         "requirements": requirements(root) if in_pipeline(values) else [],
+        "experimental": job_kinds.EXPERIMENTAL,
+        "component": facts.component.name,
+        "endpoint_id": names_module.endpoint_id(values),
+        "endpoint_metrics": autoscale.ENDPOINT_METRICS,
     }
 
 

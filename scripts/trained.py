@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from scripts import render, state
-from scripts.azure import serving_rules
+from scripts.azure import job_kinds, serving_rules
 from scripts.conversation import model_folder, template
 from scripts.errors import FAILED, CouldNotAskError, UserError, main
 from scripts.targets import command
 from scripts.values.read import Values, add_arguments, from_arguments
 
-OUTPUT = "trained_model"  # of the job, as templates/pipelines/finetune.yml.j2 names it
 CONDA = "conda.yaml"
 # What is read: of a tokenizer all that its template may stand in, nothing that is large.
 WANTED = (model_folder.DESCRIPTION, CONDA, "tokenizer_config.json", "chat_template.jinja")
@@ -29,12 +28,12 @@ WANTED = (model_folder.DESCRIPTION, CONDA, "tokenizer_config.json", "chat_templa
 NEXT_TIME = "model.finetune_config.mlflow_ft_conf.mlflow_save_model_kwargs.pip_requirements"
 
 
-def fetch(client: Any, job: str, into: Path) -> None:
+def fetch(client: Any, job: str, output: str, into: Path) -> None:
     """Downloads the wanted files of a job's output; a `UserError` where the output holds no MLflow model."""
     from scripts.azure import answers, sdk_private
 
-    what = f"output {OUTPUT} of job {job}"
-    found = answers.ask(what, sdk_private.output_files, client, job, OUTPUT)
+    what = f"output {output} of job {job}"
+    found = answers.ask(what, sdk_private.output_files, client, job, output)
     names = [name for name in found.names if name.rpartition("/")[2] in WANTED] if found else []
     if found is None or model_folder.DESCRIPTION not in names:
         count = f"{len(found.names)} files, none of them MLmodel" if found and found.names else "no files"
@@ -74,17 +73,17 @@ def check(values: Values, folder: Path) -> int:
     """
     from scripts.azure import client
 
-    job = state.require_completed(folder, values.environment)
+    job, output = state.require_completed(folder, values.environment), job_kinds.chosen(values.data).output
     with tempfile.TemporaryDirectory() as made:
         try:
-            fetch(client.connect(values), job, Path(made))
+            fetch(client.connect(values), job, output, Path(made))
         except CouldNotAskError as error:
             print(f"warning: {error}; so its chat template and packages were not looked at", file=sys.stderr)
             return 0
         try:
             warnings = list(look(Path(made)))
         except UserError as error:
-            said = str(error).replace(f"{made}/", "").replace(made, OUTPUT)
+            said = str(error).replace(f"{made}/", "").replace(made, output)
             raise UserError(f"job {job}: {said}", FAILED) from None
     for warning in warnings:
         print(f"warning: job {job}: {warning}", file=sys.stderr)

@@ -71,6 +71,12 @@ def parse(words: list[str]) -> argparse.Namespace | None:
 def find_command(words: list[str]) -> tuple[Command | None, list[str]]:
     """Splits a command line into its command and the rest; prints help, and returns None, for a group of commands."""
     rest = list(words)
+    if rest[:1] == ["monitor"]:
+        raise UserError(
+            f"az {' '.join(rest[:2])}: Azure Monitor is none of az ml, and the local Azure ML has none: nothing scales "
+            "here; on Azure the official Azure CLI does it",
+            USAGE,
+        )
     explicit = rest[:1] == ["ml"]
     if explicit:
         rest.pop(0)

@@ -90,6 +90,7 @@ POLLING = "azure.ai.ml.operations._run_history_constants:RunHistoryConstants"
 INTERVALS = ("_WAIT_COMPLETION_POLLING_INTERVAL_MIN", "_WAIT_COMPLETION_POLLING_INTERVAL_MAX")
 TO_DICT = (
     "azure.ai.ml.entities:AmlCompute._to_dict",
+    "azure.ai.ml.entities:CustomModelFineTuningJob._to_dict",
     "azure.ai.ml.entities:Data._to_dict",
     "azure.ai.ml.entities:ManagedOnlineDeployment._to_dict",
     "azure.ai.ml.entities:ManagedOnlineEndpoint._to_dict",

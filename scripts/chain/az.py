@@ -48,11 +48,15 @@ def _tell(stream: IO[str], tell: Callable[[str], None]) -> None:
 
 
 class Az:
-    """`az` for one workspace."""
+    """A group of `az`, such as `ml`, for one workspace (`--subscription … --resource-group … --workspace-name …`)."""
 
-    def __init__(self, program: Sequence[str], workspace: Sequence[str]) -> None:
-        self._program, self._workspace = list(program), list(workspace)
+    def __init__(self, program: Sequence[str], workspace: Sequence[str], group: str = "ml") -> None:
+        self._program, self._workspace, self._group = list(program), list(workspace), group
         self._loaded = False
+
+    def monitor(self) -> Az:
+        """Returns `az monitor` for the workspace's resource group."""
+        return Az(self._program, self._workspace[:4], "monitor")
 
     def run(self, *words: str) -> Answer:
         """Runs a short command and returns how it ended."""
@@ -108,7 +112,7 @@ class Az:
         if not self._loaded:
             programs.load(self._program)
             self._loaded = True
-        command = [*self._program, "ml", *words, *self._workspace]
+        command = [*self._program, self._group, *words, *self._workspace]
         try:
             return programs.start(command, capture=not (shown or told), told=told, talks=False, held=held())
         except FileNotFoundError:

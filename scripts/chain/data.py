@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 
 from scripts import state
+from scripts.azure import job_kinds
+from scripts.azure.job_kinds import JobKind
 from scripts.chain.run import Run, say
 from scripts.errors import FAILED, MISSING, UserError
+from scripts.strict_yaml import value_at
 
 FILE = ("pipelines", "data.yml")
 JOB = ("pipelines", "finetune.yml")
-SPLITS = ("train", "validation", "test")
 REPORT = "data_report"  # the output of the preparing step
 IN_PIPELINE = "in-pipeline"
 
@@ -22,7 +24,7 @@ def register(run: Run) -> None:
         say("the pipeline prepares the data itself")
         return
     version = state.data_version(run.environment, run.root)
-    for split in SPLITS:
+    for split in job_kind(run).files:
         _register(run, split, f"{run.name(*FILE)}-{split}", version)
     state.write(run.folder, "data-version", version)
 
@@ -45,10 +47,14 @@ def _is_there(run: Run, name: str, version: str) -> bool:
     return run.az.ask(f"data asset {name}:{version}", "data", "show", "-n", name, "-v", version) is not None
 
 
+def job_kind(run: Run) -> JobKind:
+    """Returns the type of the rendered job, which says which splits it takes, and where."""
+    return job_kinds.of(run.document(*JOB))
+
+
 def named(run: Run) -> str:
     """Returns the version of the data that the rendered job names, an empty text where it leaves them to be bound."""
-    inputs = run.document(*JOB).get("inputs") or {}
-    path = str((inputs.get("train_file_path") or {}).get("path") or "")
+    path = str(value_at(run.document(*JOB), job_kind(run).files["train"]) or "")
     return path.rpartition(":")[2] if path.startswith("azureml:") else ""
 
 
@@ -71,7 +77,7 @@ def settle(run: Run, other_data: bool = False) -> None:
             f"name the other source again: {run.make('finetune')} DATASET=<source>"
         )
     if kept != version:
-        name = f"{run.name(*FILE)}-{SPLITS[0]}"
+        name = f"{run.name(*FILE)}-train"
         if not _is_there(run, name, version):
             raise UserError(
                 f"{file}: names data asset {name}:{version}, which the workspace does not have; {run.make('data')} "

@@ -167,7 +167,8 @@ def _bindings(run: Run) -> list[str]:
     version = state.read(run.folder, "data-version", f"{run.make('data')} prepares the data")
     if version == data.named(run):
         return []
-    return ["--set", *(f"inputs.{split}_file_path.path=azureml:{name}-{split}:{version}" for split in data.SPLITS)]
+    files = data.job_kind(run).files
+    return ["--set", *(f"{key}=azureml:{name}-{split}:{version}" for split, key in files.items())]
 
 
 def _require(run: Run, job: str) -> Any:

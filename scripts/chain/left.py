@@ -10,7 +10,7 @@ from scripts.errors import UserError
 from scripts.targets import billed, command
 
 _OF_A_JOB = ("finetune", "await", "cancel")
-_OF_AN_ENDPOINT = ("deploy", "undeploy", "invoke", "answers", "chat", "chat-web", "loadtest", "all")
+_OF_AN_ENDPOINT = ("deploy", "undeploy", "invoke", "answers", "chat", "chat-web", "loadtest", "autoscale", "all")
 
 
 def left(target: str, rendered: Rendered, folder: Path) -> str:

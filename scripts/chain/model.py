@@ -1,4 +1,7 @@
-"""The registered model: the service counts its versions, and the tag `job` says which job one belongs to."""
+"""The registered model: the service counts its versions, and the tag `job` says which job one belongs to.
+
+Of a job of `type: finetuning` the service registers the model itself, without that tag.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,12 @@ from typing import Any
 
 from scripts import state
 from scripts.azure import lock_file
+from scripts.chain import data
 from scripts.chain.run import Run, refused, say
 from scripts.errors import MISSING, CouldNotAskError, UserError
 
 FILE = ("pipelines", "model.yml")
 DEPLOYMENT = ("endpoints", "deployment.yml")
-OUTPUT = "trained_model"
 # To the short form of a path, seen for an output that was there all the same; the place itself was taken.
 NOTHING_FOUND = "NoMatchingArtifactsFoundFromJob"
 
@@ -46,7 +49,8 @@ def register(run: Run) -> None:
         say(f"model {name}:{version} is the one of job {job} already")
     else:
         _say_what_an_early_release_left(name, versions)
-        version = _create(run, name, job)
+        made = _of_the_service(run, name, versions, job) if data.job_kind(run).registers else ("", "")
+        version = _create(run, name, job, *made)
     state.write(run.folder, "model-version", f"{version} {job}")
     say(f"model {name}:{version}")
 
@@ -111,14 +115,31 @@ def takes_its_own(run: Run, tags: Mapping[str, str] | None) -> bool:
     return run.stand_in and (tags or {}).get("promoted") != evaluation
 
 
-def _create(run: Run, name: str, job: str) -> str:
-    """Creates a version and returns its number."""
-    path = f"azureml://jobs/{job}/outputs/{OUTPUT}"
+def _of_the_service(run: Run, name: str, versions: list[dict[str, str]], job: str) -> tuple[str, str]:
+    """Returns version and place of the model that the service registered of a job, two empty texts for none.
+
+    Nobody has recorded what it writes there: what the SDK shows as the model's job, or the job's name in its place,
+    tells it (unverified).
+    """
+    numbers = [int(each["version"]) for each in versions if not each["job"] and each["version"].isdecimal()]
+    for number in sorted(numbers, reverse=True):
+        found = run.az.ask(f"model {name}:{number}", "model", "show", "-n", name, "-v", str(number)) or {}
+        path = str(found.get("path") or "")
+        if job in (found.get("job_name"), *path.split("/")):
+            say(f"model {name}:{number} is what the service registered of job {job}; it gets the tags")
+            return str(number), path
+    return "", ""
+
+
+def _create(run: Run, name: str, job: str, at: str = "", place: str = "") -> str:
+    """Creates a version and returns its number; `at` a version that is there, with its place, it only tags it."""
+    output = data.job_kind(run).output
+    path = place or f"azureml://jobs/{job}/outputs/{output}"
     goes_on = f"model {name} may be registered all the same; {run.make('register')} looks, and makes no second version"
     patience = run.patience(f"model {name}", "step_minutes", goes_on)
-    answer = run.az.wait(patience, "model", "create", *_words(run, path, job))
+    answer = run.az.wait(patience, "model", "create", *_words(run, path, job, at))
     if answer.code and NOTHING_FOUND in answer.err:
-        path = f"azureml://datastores/workspaceblobstore/paths/azureml/{job}/{OUTPUT}/"
+        path = f"azureml://datastores/workspaceblobstore/paths/azureml/{job}/{output}/"
         say(
             f"Azure finds nothing at the output of job {job}, as was seen for outputs that are there; registering the "
             f"place where the output lies instead: {path} (Azure takes a place without looking into it)"
@@ -137,8 +158,9 @@ def _create(run: Run, name: str, job: str) -> str:
     return version
 
 
-def _words(run: Run, path: str, job: str) -> tuple[str, ...]:
-    return ("-f", str(run.file(*FILE)), "--set", f"path={path}", f"tags.{state.JOB_TAG}={job}", "-o", "json")
+def _words(run: Run, path: str, job: str, version: str = "") -> tuple[str, ...]:
+    sets = (f"path={path}", f"tags.{state.JOB_TAG}={job}", *[f"version={version}"] * bool(version))
+    return ("-f", str(run.file(*FILE)), "--set", *sets, "-o", "json")
 
 
 def _version(printed: str) -> str:

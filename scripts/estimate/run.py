@@ -77,6 +77,12 @@ class Run:
         """The finetune configuration that the component reads; None where it lies in the registry's model, unseen."""
         return dict(self.value("model.finetune_config") or {}) if self.value("model.huggingface_id") else None
 
+    @property
+    def most_machines(self) -> int:
+        """How many machines the deployment has at most: those of the values, or as far as its autoscaling goes."""
+        rules = self.value("deployment.autoscale") or {"max": self.value("deployment.instance_count")}
+        return int(rules["max"])
+
     def number(self, name: str) -> int:
         """Returns a parameter that is a whole number."""
         return int(self.given[name])

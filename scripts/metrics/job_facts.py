@@ -18,7 +18,7 @@ def facts(client: Any, job: str) -> dict[str, str]:
 
 def of(job: Any) -> dict[str, str]:
     """Returns the facts of a job of the SDK."""
-    inputs = {name: str(getattr(given, "path", given)) for name, given in (job.inputs or {}).items()}
+    inputs = {name: str(getattr(given, "path", given)) for name, given in _given(job).items()}
     steps = (getattr(job, "jobs", None) or {}).values()
     properties = job.properties or {}
     commit = properties.get(COMMIT, "")[:12] + " with changes" * (properties.get(DIRTY) == "True")
@@ -31,6 +31,14 @@ def of(job: Any) -> dict[str, str]:
         "commit": commit if properties.get(COMMIT) else "",
     }
     return {name: _short(said) for name, said in known.items()}
+
+
+def _given(job: Any) -> dict[str, Any]:
+    """Returns what a job was given, under the component's names; one of type finetuning has no inputs."""
+    if str(job.type).lower() != "finetuning":
+        return dict(job.inputs or {})
+    given = {"mlflow_model_path": job.model, "train_file_path": job.training_data}
+    return given | ({"validation_file_path": job.validation_data} if job.validation_data else {})
 
 
 def _short(reference: str) -> str:

@@ -51,7 +51,7 @@ class World:
         if self.data_version == data.IN_PIPELINE:
             return
         base = self._run.name(*data.FILE)
-        for split in data.SPLITS:
+        for split in data.job_kind(self._run).files:
             name, version = f"{base}-{split}", self.data_version
             live = self._ask(f"data asset {name}:{version}", self._client.data.get, name, version) if version else None
             yield self._both(resource.DATA, data.FILE, "data", live, f"{name}:{version or '?'}")
@@ -118,10 +118,16 @@ class World:
         if named:
             found = self._ask(f"model {named}", self._client.models.get, *named.split(":", 1))
             if not model.takes_its_own(self._run, found and found.tags):
-                return self._both(resource.DEPLOYMENT, deployment.FILE, "online_deployment", live, name)
+                scaled = self._scaled(live)
+                return self._both(resource.DEPLOYMENT, deployment.FILE, "online_deployment", live, name, bound=scaled)
             note = f"{named} was not promoted in this workspace, so the job's own model stands in for it"
-        bound = {"model": own}
+        bound = {"model": own, **self._scaled(live)}
         return self._both(resource.DEPLOYMENT, deployment.FILE, "online_deployment", live, name, note, bound=bound)
+
+    def _scaled(self, live: Any) -> dict[str, int]:
+        """Returns the number of machines that autoscaling has made of the YAML's, where it is one that it may make."""
+        rules, count = self._run.values.data["deployment"].get("autoscale"), getattr(live, "instance_count", None)
+        return {"instance_count": count} if rules and count and rules["min"] <= count <= rules["max"] else {}
 
     def _other(self, found: Any) -> Resource:
         """Returns a deployment of the endpoint that no YAML names."""
@@ -176,10 +182,8 @@ def _data_version(run: Run) -> str:
     """Returns the version of the data assets: of the YAML, else of what is prepared here; empty where nobody knows."""
     if run.in_pipeline:
         return data.IN_PIPELINE
-    inputs = run.document(*job.FILE).get("inputs") or {}
-    path = str((inputs.get(f"{data.SPLITS[0]}_file_path") or {}).get("path") or "")
-    if path.startswith("azureml:") and not path.startswith("azureml://"):
-        return path.rpartition(":")[2]
+    if named := data.named(run):
+        return named
     try:
         return state.data_version(run.environment, run.root)
     except UserError as error:

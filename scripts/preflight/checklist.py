@@ -88,6 +88,7 @@ CHECKS = (
     Check("data-content", data.content),
     Check("data-left-out", data.left_out),
     Check("data-unused", data.unused),
+    Check("job-kind", parameters.job_kind),
     Check("gpus-per-node", parameters.gpus_per_node),
     Check("deepspeed", parameters.deepspeed),
     Check("onnx-runtime", parameters.onnx_runtime),

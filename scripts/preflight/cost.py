@@ -69,8 +69,10 @@ def endpoint_cost(context: Context) -> Finding:
         return skipped(f"the price of {context.size_name('inference')} is not known", "give deployment.price_per_hour")
     day = known.per_hour * instances * 24
     on, until = "on Azure " * costs_nothing(), f" until {context.make('undeploy')}" * (not costs_nothing())
+    most = known.per_hour * context.most_machines * 24
+    scaled = f" and up to {most:.2f} with {context.most_machines} machines (deployment.autoscale.max)" * (most > day)
     return passed(
-        f"{on}the endpoint costs {day:.2f} {known.currency} a day{until}, asked or not",
+        f"{on}the endpoint costs {day:.2f} {known.currency} a day{scaled}{until}, asked or not",
         f"assumes {instances} x {size.name}: {known}",
     )
 

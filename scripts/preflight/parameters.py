@@ -5,7 +5,7 @@ What the component refuses, and what it makes of parameters, stands in scripts/a
 
 from __future__ import annotations
 
-from scripts.azure import model_types
+from scripts.azure import job_kinds, model_types
 from scripts.azure.component import SPLITS
 from scripts.azure.component_rules import FEWEST_ROWS, applies
 from scripts.azure.limits import FAR, far_out, usual
@@ -14,6 +14,7 @@ from scripts.estimate.what_if import training_on
 from scripts.preflight.context import Context
 from scripts.preflight.data import lines
 from scripts.preflight.finding import Finding, failed, passed, skipped, warned
+from scripts.values import unplaced
 
 
 def gpus_per_node(context: Context) -> Finding:
@@ -114,6 +115,21 @@ def precision(context: Context) -> Finding:
     words = {True: ", with flash attention", False: ", without flash attention", None: "; flash attention is forced "
              f"for other model types only ({', '.join(model_types.FLASH)})"}  # fmt: skip
     return passed(f"16 bits, as bfloat16{words[flash]}" if card else "16 bits")
+
+
+def job_kind(context: Context) -> Finding:
+    """Fails for what the chosen type of job has no place for; warns of one that nobody has seen run."""
+    kind = job_kinds.chosen(context.values.data)
+    if first := next(unplaced.found(context.values), None):
+        sentence, _, todo = first[1].partition("; ")
+        return failed(f"{context.at(first[0])}: {sentence}", todo)
+    if kind == job_kinds.FINETUNING:
+        return warned(
+            f"{context.at('job.kind')}: {job_kinds.EXPERIMENTAL}; it takes no test data, without which the component "
+            "trains on the first 80 % of the rows in a pipeline",
+            "job.kind: pipeline runs the same training, as it was seen to run",
+        )
+    return passed(f"type: {kind.name}")
 
 
 def data_files(context: Context) -> Finding:

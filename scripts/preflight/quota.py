@@ -84,7 +84,7 @@ def serving(context: Context) -> Finding:
         return skipped(f"nothing is known about {context.size_name('inference')}")
     if none := _no_offer(context):
         return none
-    instances, where = context.value("deployment.instance_count"), context.at("deployment.instance_type")
+    instances, where = context.most_machines, context.at("deployment.instance_type")
     need = size.serving_cores(instances)
     machines = f"ceil({RESERVE} x {instances})" if size.endpoint_quota_reserve_20pct else f"{instances}"
     sum_ = f"{machines} x {size.vcpus} = {need} cores"

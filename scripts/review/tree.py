@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from scripts import render
+from scripts.azure import job_kinds
 from scripts.errors import UserError
 from scripts.preflight import context
 from scripts.review import told
@@ -29,7 +30,6 @@ PAID = {
     "endpoints deployment.yml instance_type": "deployment.instance_type",
     "endpoints deployment.yml instance_count": "deployment.instance_count",
 }
-INPUTS = "pipelines finetune.yml jobs.chat_completion.inputs."
 _USER = ("values", "environment", "--set")
 
 
@@ -99,11 +99,13 @@ def _as_committed(values: Values, fields: dict[str, Any], root: Path) -> Values:
         if name in fields and fields[name] != meant.data[section].get(last):
             _set(meant, section, last, fields[name], root)
     known = facts.load(meant, root)
+    kind = job_kinds.chosen(meant.data)
     for last, each in parameters.resolve(meant, known).items():
-        said = fields.get(f"{INPUTS}{last}", each.value)
-        if said != each.value:
-            with contextlib.suppress(ValueError, TypeError):  # not of the input's type
-                _set(meant, "finetune", last, known.component.inputs[last].native(said), root)
+        said = fields.get(f"pipelines finetune.yml {kind.parameters}.{last}", each.value)
+        of = known.component.inputs[last]
+        with contextlib.suppress(ValueError, TypeError):  # not of the input's type
+            if of.typed(said) != each.value:
+                _set(meant, "finetune", last, of.native(said), root)
     return meant
 
 

@@ -14,9 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from scripts import render
+from scripts.azure import job_kinds
 from scripts.errors import main
 from scripts.files import ROOT
-from scripts.validate import anyones, job, meaning, own, report, rules, sdk
+from scripts.validate import anyones, autoscale, finetuning, job, meaning, own, report, rules, sdk
 from scripts.validate import documents as documents_module
 from scripts.validate.documents import ERROR, Finding
 from scripts.validate.report import Report
@@ -28,9 +29,12 @@ def validate(values: Values, root: Path = ROOT) -> list[Finding]:
     """Returns every finding, in the order of files and lines; what one of our checks says of a line, no other need."""
     documents = documents_module.read(values.environment, root)
     facts = facts_module.load(values, root)
-    component = _by("fine-tuning", job.check(documents["job"], facts.component))
+    checks = finetuning if documents["job"].kind == "finetuning_job" else job
+    component = _by("fine-tuning", checks.check(documents["job"], facts.component))
     findings = [
         *_by("values", meaning.check(values, facts)),
+        *_by("values", finetuning.values(values)),
+        *_by("values", autoscale.check(values)),
         *_by("house", own.check(documents)),
         *component,
         *_elsewhere(component, (found for each in documents.values() for found in rules.check(each, rules.OWN))),
@@ -51,10 +55,12 @@ def _by(rule: str, findings: Iterable[Finding]) -> list[Finding]:
 
 def notes(values: Values) -> list[str]:
     """Returns what is no fault, and may be a slip all the same."""
-    own_file = f"environments/{values.environment}.yaml"
-    if any(place.startswith(f"{own_file}:") for place in values.places.values()):
-        return []
-    return [f"{own_file} sets nothing: all is as in values.yaml"]
+    own_file, said = f"environments/{values.environment}.yaml", []
+    if not any(place.startswith(f"{own_file}:") for place in values.places.values()):
+        said.append(f"{own_file} sets nothing: all is as in values.yaml")
+    if job_kinds.chosen(values.data) == job_kinds.FINETUNING:
+        said.append(f"{values.where('job.kind')}: job.kind: {job_kinds.EXPERIMENTAL}")
+    return said
 
 
 def run(arguments: list[str] | None = None) -> int:

@@ -42,7 +42,7 @@ _NAMED = {
     "parallel_component": "component (az ml)",
     "spark_component": "component (az ml)",
 }
-_TEXTS_ONLY = ("job", "command_job", "sweep_job", "spark_job", "automl_job", "compute")
+_TEXTS_ONLY = ("job", "command_job", "sweep_job", "spark_job", "automl_job", "finetuning_job", "compute")
 _PIPELINES = ("job", "pipeline_component")
 # A name that is filled in later: <name>, $NAME, {{name}}, name_placeholder.
 _PLACEHOLDER = re.compile(r"[<>{}$]|placeholder", re.IGNORECASE)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from scripts.azure.document_kinds import kind_of
 from scripts.errors import MISSING, UserError
 from scripts.files import ROOT
 from scripts.strict_yaml import nearest, read_yaml, value_at
@@ -23,7 +24,8 @@ KINDS = {
     "pipelines/{}/model.yml": "model",
     "endpoints/{}/endpoint.yml": "online_endpoint",
     "endpoints/{}/deployment.yml": "online_deployment",
-    # only where the pipeline prepares the data
+    # only where the values ask for it
+    "endpoints/{}/autoscale.yml": "autoscale",
     "pipelines/{}/prepare/component.yml": "component",
     "pipelines/{}/prepare/cluster.yml": "compute",
 }
@@ -80,9 +82,12 @@ def read(environment: str, root: Path = ROOT) -> dict[str, Document]:
     """
     documents = {}
     for pattern, kind in KINDS.items():
-        name, optional = pattern.format(environment), "/prepare/" in pattern
+        name, optional = pattern.format(environment), "/prepare/" in pattern or kind == "autoscale"
         if (root / name).exists():
-            documents[name if optional else kind] = read_document(root / name, kind, name)
+            made = read_document(root / name, kind, name)
+            if kind == "job" and kind_of(made.data) == "finetuning_job":
+                made = replace(made, kind="finetuning_job")
+            documents[name if optional else kind] = made
         elif not optional:
             raise UserError(f"{name}: no such file; run {command('render', environment)}", MISSING)
     return documents

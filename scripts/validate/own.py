@@ -50,6 +50,8 @@ def _deployment(deployment: Document, endpoint: Document) -> Iterator[Finding]:
 
 
 def _job(job: Document, compute: Document) -> Iterator[Finding]:
+    if job.kind == "finetuning_job" and job.get("compute") != compute.get("name"):
+        yield job.finding("compute", f"found '{job.get('compute')}', but compute.yml makes '{compute.get('name')}'")
     most = whole(compute.get("max_instances"))
     for step, node in mapping(job.get("jobs")).items():
         inputs = mapping(mapping(node).get("inputs"))

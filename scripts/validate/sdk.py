@@ -13,6 +13,8 @@ from scripts.azure import client, schema_faults, sdk_private
 from scripts.errors import suggest
 from scripts.validate.documents import Document, Finding
 
+LOADERS = {"finetuning_job": "job", "autoscale": ""}  # kind -> azure.ai.ml.load_<word>, where it is another or none
+
 
 def check(documents: list[Document]) -> Iterator[Finding]:
     """Loads each document with `azure.ai.ml.load_<kind>` and yields what it refuses."""
@@ -20,7 +22,9 @@ def check(documents: list[Document]) -> Iterator[Finding]:
     try:
         sdk = client.import_sdk()
         for document in documents:
-            yield from _load(document, getattr(sdk, f"load_{document.kind}"))
+            loads = LOADERS.get(document.kind, document.kind)
+            if loads:
+                yield from _load(document, getattr(sdk, f"load_{loads}"))
     finally:
         logging.disable(logging.NOTSET)
 

@@ -105,6 +105,15 @@ def endpoint_name(values: Values) -> str:
     return f"{values.data['endpoint']['name']}-{suffix}"
 
 
+def endpoint_id(values: Values) -> str:
+    """Returns the endpoint's id in Azure Resource Manager."""
+    azure = values.data["azure"]
+    return (
+        f"/subscriptions/{azure['subscription_id']}/resourceGroups/{azure['resource_group']}/providers/"
+        f"Microsoft.MachineLearningServices/workspaces/{azure['workspace']}/onlineEndpoints/{endpoint_name(values)}"
+    )
+
+
 def display_name(model: str, dataset: str, parameters: dict[str, Parameter]) -> str:
     """Returns the job's display name, as the reference notebook's `get_pipeline_display_name` makes it."""
 

@@ -118,7 +118,8 @@ def fast(tmp_path_factory):
 def world(tmp_path, monkeypatch):
     made = World(tmp_path, monkeypatch)
     yield made
-    wrong = [fault for words in made.get()["calls"] for fault in faults(["ml", *words])]
+    ml = [words for words in made.get()["calls"] if words[0] != "autoscale"]  # which is of az monitor
+    wrong = [fault for words in ml for fault in faults(["ml", *words])]
     assert not wrong  # every command line is one that the official CLI accepts
 
 

@@ -10,6 +10,7 @@ import pytest
 from azure.ai.ml.exceptions import JobException
 from azure.core.exceptions import HttpResponseError
 
+from scripts.metrics import job_facts
 from tests.local.conftest import COMPONENT, MODEL
 from tests.local.wire import Wire
 
@@ -177,6 +178,8 @@ def test_a_fine_tuning_job_registers_its_model(local, capsys):
     model = local.ml.models.get(wanted.outputs["registered_model"].name, label="latest")
     assert (model.version, model.type, model.job_name) == ("1", "mlflow_model", job.name)
     assert job.name in [each.name for each in local.ml.jobs.list()]
+    told = job_facts.of(local.ml.jobs.get(job.name))  # what make metrics says of it
+    assert told["base model"] == "Phi-3-mini-4k-instruct:15" and told["train"].endswith("train.jsonl")
 
 
 @pytest.mark.parametrize(
@@ -185,6 +188,11 @@ def test_a_fine_tuning_job_registers_its_model(local, capsys):
         ({"training_data": None}, "trainingData is missing"),
         ({"outputs": None}, "registered_model is missing"),
         ({"compute": "nowhere"}, "'nowhere'"),
+        ({"compute": None}, "neither computeId nor resources.instanceTypes"),
+        ({"resources": {"instance_types": ["Standard_NC24ads_A100_v4"]}}, "both computeId and resources.instanceTypes"),
+        ({"compute": None, "resources": {"instance_types": ["Standard_Moon"]}}, "Standard_Moon"),
+        ({"hyperparameters": {"compute_finetune": "gpu-cluster"}}, "'compute_finetune' is unknown"),
+        ({"hyperparameters": {"train_file_path": "x"}}, "'train_file_path' is unknown"),
         ({"model": {"path": MODEL.replace("Phi-3", "Phi-7"), "type": "mlflow_model"}}, "Phi-7"),
         ({"model": {"path": "azureml:nothing:1", "type": "mlflow_model"}}, "nothing:1"),
         ({"hyperparameters": {"epochs": "1"}}, "'epochs' is unknown"),

@@ -14,7 +14,7 @@ from scripts.errors import UserError
 def test_only_small_files_of_a_jobs_output_are_fetched(local: Any, tmp_path: Path) -> None:
     job = local.submit()
     assert local.ended(job) == "Completed"
-    trained.fetch(local.ml, job, tmp_path / "looked")
+    trained.fetch(local.ml, job, "trained_model", tmp_path / "looked")
     assert [path.name for path in (tmp_path / "looked").rglob("*")] == ["MLmodel"]  # not model/weights.json
     (warning,) = trained.look(tmp_path / "looked")
     assert warning.startswith("conda.yaml: not there")
@@ -24,7 +24,7 @@ def test_a_job_without_such_an_output_is_named(local: Any, tmp_path: Path) -> No
     job = local.submit({"seed": 2})
     assert local.ended(job) == "Failed"
     with pytest.raises(UserError, match=rf"output trained_model of job {job}: no files"):
-        trained.fetch(local.ml, job, tmp_path)
+        trained.fetch(local.ml, job, "trained_model", tmp_path)
 
 
 def test_storage_that_cannot_be_read_is_no_reason_to_stop(

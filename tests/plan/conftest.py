@@ -17,6 +17,7 @@ import yaml
 
 from scripts import programs, render, workspace
 from scripts.azure import client as client_module
+from scripts.azure.component import SPLITS
 from scripts.chain import cluster, data, deployment, job, model
 from scripts.chain.az import Az
 from scripts.chain.run import Run
@@ -64,7 +65,7 @@ class Project:
         prepared = root / "data" / environment
         prepared.mkdir(parents=True, exist_ok=True)
         (prepared / "manifest.json").write_text(json.dumps({"version": "abc"}))
-        for split in data.SPLITS:
+        for split in SPLITS:
             (prepared / f"{split}.jsonl").write_text('{"messages": []}\n' * 3)
         az = Az([sys.executable, "-m", "scripts.az_ml"], shlex.split(workspace.options(values)))
         self.run = Run(az, values, root / ".runs" / environment / "local", root)

@@ -17,6 +17,9 @@ DATA = {
     "validation": Split(200, 200_000, 3000, tuple(range(0, 3001, 30)), "exact"),
     "test": Split(200, 200_000, 3000, tuple(range(0, 3001, 30)), "exact"),
 }
+# Rules of autoscaling, as --set takes them.
+RULE = "metric: CpuUtilizationPercentage, minutes: 5, by: 1"
+SCALES = f"deployment.autoscale={{min: 1, max: 3, scale_out: {{{RULE}, above: 70}}, scale_in: {{{RULE}, below: 25}}}}"
 
 
 def made(env: str, *sets: str, data: dict[str, Any] | None = None, **more: Any) -> context.Context:

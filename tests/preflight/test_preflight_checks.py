@@ -11,7 +11,7 @@ import pytest
 from scripts.preflight import checklist
 from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN
 from tests.preflight import test_preflight_limits
-from tests.preflight.conftest import DATA, finding, made
+from tests.preflight.conftest import DATA, SCALES, finding, made
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,6 +22,7 @@ LLAMA = ["model.name=Llama-2-7b-chat", 'model.version="27"']  # of a type for wh
 PROBES = [f"deployment.{name}.{key}" for name in ("liveness_probe", "readiness_probe")
           for key in ("initial_delay=500", "period=100", "failure_threshold=30")]  # fmt: skip
 QWEN = ["model.huggingface_id=Qwen/Qwen2.5-7B-Instruct", "model.name=Qwen2.5-7B-Instruct"]  # of another
+TUNES = ["job.kind=finetuning", "dataset.splits.heldout=null"]
 CASES = [  # check, status, what the sentence or its way out has to name, environment, --set
     ("model-lifecycle", FAIL, "Phi-4", "reference", ["preflight.retired_model=fail"]),
     ("model-lifecycle", WARN, "2025-08-30", "reference", ["preflight.retired_model=warn"]),
@@ -74,6 +75,10 @@ CASES = [  # check, status, what the sentence or its way out has to name, enviro
     ("cluster-nodes", PASS, "", "reference", ["finetune.num_nodes_finetune=2", "compute.max_instances=2"]),
     ("cluster-idle-cost", WARN, "min_instances to 0", "reference", ["compute.min_instances=1"]),
     ("cluster-idle-cost", PASS, "", "reference", []),
+    ("job-kind", FAIL, "no place", "reference", ["job.kind=finetuning"]),
+    ("job-kind", WARN, "experimental", "reference", TUNES),
+    ("job-kind", FAIL, "num_nodes_finetune: found 2", "reference", [*TUNES, "finetune.num_nodes_finetune=2"]),
+    ("job-kind", PASS, "type: pipeline", "reference", []),
     ("gpus-per-node", FAIL, "has 1", "reference", ["finetune.number_of_gpu_to_use_finetuning=2"]),
     ("gpus-per-node", PASS, "all 4", "reference", ["compute.size=Standard_NC96ads_A100_v4"]),
     ("deepspeed", FAIL, "auto_find_batch_size", "reference", ["finetune.auto_find_batch_size=true"]),
@@ -186,6 +191,8 @@ CASES = [  # check, status, what the sentence or its way out has to name, enviro
     ("price-age", SKIPPED, "", "reference", ["compute.price_per_hour=3", "deployment.price_per_hour=3"]),
     ("endpoint-cost", PASS, "88.15 USD a day", "reference", []),
     ("endpoint-cost", PASS, "48.00 USD a day", "reference", ["deployment.price_per_hour=2"]),
+    ("endpoint-cost", PASS, "48.00 USD a day and up to 144.00 with 3 machines", "reference",
+     ["deployment.price_per_hour=2", SCALES]),
 ]  # fmt: skip
 
 

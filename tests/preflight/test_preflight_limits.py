@@ -9,7 +9,7 @@ import pytest
 
 from scripts.azure.machine_sizes import PinnedPrice
 from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN
-from tests.preflight.conftest import finding, made
+from tests.preflight.conftest import SCALES, finding, made
 
 COST, HOURS, DAY = "limit-job-cost", "limit-job-hours", "limit-endpoint-cost"
 CASES = [  # check, status, what is said, --set
@@ -29,6 +29,7 @@ CASES = [  # check, status, what is said, --set
     (DAY, FAIL, "allowed are 47.99", ["limits.max_endpoint_cost_a_day=47.99", "deployment.price_per_hour=2"]),
     (DAY, FAIL, "2 x Standard", ["limits.max_endpoint_cost_a_day=90", "deployment.price_per_hour=2",
                                  "deployment.instance_count=2"]),
+    (DAY, FAIL, "3 x Standard", ["limits.max_endpoint_cost_a_day=143", "deployment.price_per_hour=2", SCALES]),
     (DAY, WARN, "nobody knows whether the price keeps to limits.max_endpoint_cost_a_day",
      ["limits.max_endpoint_cost_a_day=9", "deployment.instance_type=Standard_Unknown"]),
     ("limit-sizes", PASS, "allowed", ["limits.sizes=[standard_nc*_V5]"]),

@@ -12,7 +12,7 @@ from scripts.azure.machine_sizes import Size
 from scripts.errors import CouldNotAskError
 from scripts.preflight import checklist
 from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN, Finding
-from tests.preflight.conftest import made
+from tests.preflight.conftest import SCALES, made
 from tests.preflight.live_answers import FAMILY, asked, finding, has
 
 A100, T4 = "Standard_NC24ads_A100_v4", "Standard_NC4as_T4_v3"
@@ -95,6 +95,12 @@ def test_serving_needs_its_cores_and_the_reserve(instances: int, used: int, limi
     sets = (f"deployment.instance_count={instances}", "compute.tier=low_priority")
     found = finding("quota-serving", "demo", *sets, quota={T4_FAMILY: (used, limit)})
     has(found, status, f"ceil(1.2 x {instances}) x 4 = ")
+
+
+def test_autoscaling_needs_the_cores_of_the_most_machines() -> None:
+    for limit, status in ((72, PASS), (71, FAIL)):
+        found = finding("quota-serving", "reference", SCALES, "compute.tier=low_priority", quota={FAMILY: (0, limit)})
+        has(found, status, "3 x 24 = 72 cores")
 
 
 def test_sizes_that_are_exempt_have_no_reserve() -> None:

@@ -15,6 +15,7 @@ from scripts.local.jobs.references import ARGUMENT, Binder, normal, refusal_of_s
 from scripts.local.jobs.steps import CHAT, COMMAND, Step, Value
 from scripts.local.resources import models, registry, sizes
 from scripts.local.storage import uris
+from scripts.values.parameters import NOT_PARAMETERS
 
 
 class JobReader(Binder):
@@ -162,9 +163,10 @@ class JobReader(Binder):
                 if value is not None:
                     self._check("finetune", key, spec["inputs"][key], value, CHAT)
                     inputs[key] = value
+        known = {name for name in spec["inputs"] if name not in NOT_PARAMETERS}
         for key, text in (details.get("hyperParameters") or {}).items():
-            if key not in spec["inputs"]:
-                hint = suggest(key, spec["inputs"])
+            if key not in known:
+                hint = suggest(key, known)
                 self.refuse(f"Hyperparameter {key!r} is unknown: {spec['name']} has no such input{hint}.")
             else:
                 inputs[key] = Value(literal=str(text))
@@ -172,12 +174,17 @@ class JobReader(Binder):
         if "mlflow_model_path" not in inputs and not self.faults:
             raise bad_request("fineTuningDetails.model is missing: a fine-tuning job needs a base model.")
         compute = self.compute(self.properties.get("computeId"), "The job's compute")
-        for size in (self.properties.get("resources") or {}).get("instanceTypes") or []:
+        types = (self.properties.get("resources") or {}).get("instanceTypes") or []
+        if bool(compute) == bool(types):  # the SDK sends either, both and none; what the service says is unverified
+            has = "both computeId and" if compute else "neither computeId nor"
+            self.refuse(f"The job has {has} resources.instanceTypes; a fine-tuning job has one of them.")
+        for size in types:
             sizes.find(size, "resources.instance_types")
         uri = next(iter(self.outputs.values()))["uri"]
         folder = uris.default_output(f"{self.job}.finetune", "pytorch_model_folder", "uri_folder")
         outputs = {"mlflow_model_folder": uri, "pytorch_model_folder": folder}
-        return [Step("finetune", CHAT, spec, inputs, outputs, compute)]
+        nodes = inputs.get("num_nodes_finetune")
+        return [Step("finetune", CHAT, spec, inputs, outputs, compute, _count(nodes and nodes.literal))]
 
     def _command(self) -> list[Step]:
         given = {name: value for name, value in self.inputs.items() if value is not None}

@@ -15,7 +15,8 @@ KINDS = {"online-endpoint": "endpoint", "online-deployment": "deployment"}  # th
 
 
 def main(words):
-    assert words.pop(0) == "ml", words
+    group = words.pop(0)
+    assert group == ("monitor" if words[0] == "autoscale" else "ml"), words
     world = json.loads(PLACE.read_text())
     world["calls"].append(words)
     try:
@@ -47,6 +48,8 @@ def answer(world, words):
         return said.get("code", 0)
     if words[0] == "model":
         return models(world, words)
+    if words[0] == "autoscale":
+        return autoscale(things, words)
     kind = KINDS.get(words[0], words[0])
     name = option(words, "-n") or next((word[5:] for word in words if word.startswith("name=")), "") or named(words)
     key = f"{kind}/{name}"
@@ -98,11 +101,34 @@ def models(world, words):
         print(json.dumps(found[0]))
         return 0
     sets = dict(each.split("=", 1) for each in words if "=" in each)
-    assert "version" not in sets
+    if "version" in sets:  # one that is there, with its place: only its words change
+        (found,) = [each for each in held if (each["version"], each["path"]) == (sets["version"], sets["path"])]
+        found["tags"] = {"job": sets["tags.job"]}
+        print(json.dumps(found))
+        return 0
     numbers = [int(each["version"]) for each in held if each["version"].isdecimal()]
     made = {"version": str(max(numbers, default=0) + 1), "path": sets["path"], "tags": {"job": sets["tags.job"]}}
     held.append(made)
     print(json.dumps(made))
+    return 0
+
+
+def autoscale(things, words):
+    """Settings of Azure Monitor, by their names, each with the resource that it scales and its rules."""
+    name, key = option(words, "--autoscale-name") or option(words, "--name"), "autoscale/"
+    if words[1] == "list":
+        found = {each.removeprefix(key): thing for each, thing in things.items() if each.startswith(key)}
+        print(json.dumps([{"name": each, "targetResourceUri": thing["of"]} for each, thing in found.items()]))
+    elif words[1] == "create":
+        things[key + name] = {"of": option(words, "--resource"), "rules": [], "enabled": "true"}
+    elif words[1] == "update":
+        things[key + name]["enabled"] = option(words, "--enabled")
+    elif words[1:3] == ["rule", "delete"]:
+        things[key + name]["rules"] = []
+    elif words[1:3] == ["rule", "create"]:
+        things[key + name]["rules"].append(option(words, "--condition"))
+    else:
+        raise AssertionError(words)
     return 0
 
 

@@ -1,0 +1,79 @@
+"""Autoscaling: the rendered rules, given to the deployment with the most traffic by `az monitor autoscale`.
+
+The rules are written anew each time, so whoever was stopped calls the same command once more. What others have added
+to a setting (notifications, profiles for some hours) stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scripts.chain import endpoint
+from scripts.chain.az import Az
+from scripts.chain.run import Run, refused, say
+from scripts.errors import MISSING, UserError
+from scripts.targets import billed
+from scripts.values.names import endpoint_id
+
+FILE = ("endpoints", "autoscale.yml")
+
+
+def apply(run: Run) -> None:
+    """Makes the setting of the deployment that serves as the YAML says, and switches its predecessors' off."""
+    if not run.values.data["deployment"].get("autoscale"):
+        where = run.values.where("deployment.autoscale")
+        raise UserError(f"{where}: deployment.autoscale: sets no rules; write them, and {run.make('render')}", MISSING)
+    wanted, az, on = run.document(*FILE), run.az.monitor(), endpoint.name_of(run)
+    settings = az.ask("the autoscale settings", "autoscale", "list") or []
+    serves = _live(run, on)
+    scope = f"{endpoint_id(run.values)}/deployments/".lower()
+    held = {name: target.removeprefix(scope) for name, target in _targets(settings) if target.startswith(scope)}
+    there = next((name for name, of in held.items() if of == serves.lower()), "")
+    name = there or f"autoscale-{on}-{serves}"
+    counts = _options(wanted["create"])
+    if there:
+        _do(run, az, name, "update", "--name", name, *counts, "--enabled", "true")
+        _do(run, az, name, "rule", "delete", "--autoscale-name", name, "--index", "*")
+    else:
+        target = f"{endpoint_id(run.values)}/deployments/{serves}"
+        _do(run, az, name, "create", "--name", name, "--resource", target, *counts)
+    for rule in wanted["rules"]:
+        _do(run, az, name, "rule", "create", "--autoscale-name", name, *_options(rule))
+    for other, of in held.items():
+        if other != name and other == f"autoscale-{on}-{of}":
+            _do(run, az, other, "update", "--name", other, "--enabled", "false")
+            say(f"autoscale setting {other}: off, as deployment {of} is not the one that serves")
+    least, most = (wanted["create"][key] for key in ("min-count", "max-count"))
+    each = billed(", each billed while it is there")
+    say(f"deployment {serves}: {least} to {most} machines{each}; autoscale setting {name}")
+
+
+def _live(run: Run, on: str) -> str:
+    """Returns the deployment with the most traffic."""
+    shares = {name: int(share) for name, share in ((endpoint.show(run, on) or {}).get("traffic") or {}).items()}
+    serves = max(shares, key=lambda name: shares[name], default="")
+    if not serves or not shares[serves]:
+        raise UserError(f"endpoint {on}: no deployment has traffic; {run.make('deploy')} makes one", MISSING)
+    return serves
+
+
+def _targets(settings: list[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Returns name and resource of each setting; ids have no case."""
+    return [(str(each["name"]), str(each.get("targetResourceUri") or "").lower()) for each in settings]
+
+
+def _options(given: Mapping[str, Any]) -> list[str]:
+    """Returns keys of the YAML as the options that they are; `scale` is two words to az."""
+    words: list[str] = []
+    for key, value in given.items():
+        words += [f"--{key}", *(str(value).split() if key == "scale" else [str(value)])]
+    return words
+
+
+def _do(run: Run, az: Az, setting: str, *words: str) -> None:
+    answer = az.run("autoscale", *words, "-o", "none")
+    if answer.code:
+        raise refused(
+            answer, f"autoscale setting {setting} is not as the YAML says; {run.make('autoscale')} writes it anew"
+        )
