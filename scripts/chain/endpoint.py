@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from scripts.chain import left
@@ -58,6 +59,25 @@ def ensure(run: Run) -> None:
         say(f"endpoint {name} is in state {state.capitalize()} and serves nothing; it is deleted and created again")
         delete(run, name, found)
         deleted = True
+
+
+def route(run: Run, shares: Mapping[str, int], mirror: Mapping[str, int] | None = None) -> None:
+    """Gives deployments their shares of the traffic, and one its share of copies; the others get none.
+
+    Without `mirror` nobody gets copies. Both are one request, so that nobody asks an endpoint that is half changed.
+    """
+    name = name_of(run)
+    held = (show(run, name) or {}).get("mirror_traffic") or {}
+    ended = {deployment: 0 for deployment, share in held.items() if int(share)}
+    copies = {deployment: share for deployment, share in (mirror or {}).items() if share} or ended
+    words = ["-n", name, "--traffic", _shares(shares), *(("--mirror-traffic", _shares(copies)) if copies else ())]
+    answer = run.az.wait(_patience(run, name), "online-endpoint", "update", *words, "-o", "none")
+    if answer.code:
+        raise refused(answer, f"endpoint {name}: the traffic was not given as {_shares(shares)}: {answer.reason}")
+
+
+def _shares(shares: Mapping[str, int]) -> str:
+    return " ".join(f"{name}={share}" for name, share in shares.items())
 
 
 def settle(run: Run, name: str) -> None:

@@ -246,7 +246,10 @@ async def remove(parts: Parts, words: dict[str, Any]) -> None:
     endpoint = state.store.get(words["scope"], "endpoints", name)
     with state.store.transaction():
         state.store.delete(words["scope"], "deployments", words["name"])
-        if endpoint is not None and endpoint.body["properties"]["traffic"].pop(deployment, None) is not None:
+        shares = (
+            [endpoint.body["properties"].get(kind, {}) for kind in ("traffic", "mirrorTraffic")] if endpoint else []
+        )
+        if endpoint is not None and [each for each in shares if each.pop(deployment, None) is not None]:
             state.store.change(endpoint)
 
 
