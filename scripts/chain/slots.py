@@ -124,10 +124,11 @@ def of(run: Run, found: Mapping[str, Any], deployments: Sequence[Mapping[str, An
 def look(run: Run) -> Slots:
     """Returns what is there; a deployment that somebody changes is waited for."""
     on = endpoint.name_of(run)
-    for name, state in endpoint.deployments(run, on).items():
-        if state in BUSY:
-            _wait(run, on, name)
     names = endpoint.deployments(run, on)
+    busy = [name for name, state in names.items() if state in BUSY]
+    for name in busy:
+        _wait(run, on, name)
+    names = endpoint.deployments(run, on) if busy else names
     shown = [run.az.ask(f"deployment {name}", "online-deployment", "show", "-n", name, "-e", on) for name in names]
     return of(run, endpoint.show(run, on) or {}, [each for each in shown if each])
 

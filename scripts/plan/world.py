@@ -100,7 +100,8 @@ class World:
         there = self._ask(f"the deployments of endpoint {on}", lambda: list(self._deployments(on))) if live else None
         found = {each.name: each for each in there or []}
         plain = [sdk_private.to_dict(each) for each in found.values()]
-        standing = slots.of(self._run, sdk_private.to_dict(live) if live else {}, plain)
+        shares = {"traffic": live.traffic, "mirror_traffic": live.mirror_traffic} if live else {}
+        standing = slots.of(self._run, shares, plain)
         serves = any(each.is_good for each in standing.every)
         name = standing.live.name if standing.live and standing.live.name in standing.names else standing.names[0]
         bound = {"traffic": {name: 100}}  # as the chain gives it

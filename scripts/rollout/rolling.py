@@ -21,6 +21,7 @@ from scripts.errors import FAILED, UserError
 from scripts.rollout.questions import Questions
 from scripts.rollout.service import Service
 from scripts.targets import billed, brief, costs_nothing
+from scripts.values.names import slots as slot_names
 
 
 class Refused(Exception):
@@ -39,7 +40,7 @@ class Rollout:
 
     def __init__(self, run: Run, service: Service, version: str, despite_quota: bool = False) -> None:
         self._run, self._service, self._version = run, service, version
-        self._despite_quota = despite_quota
+        self._despite_quota, self._names = despite_quota, slot_names(run.name(*slots.FILE))
         self._values = run.values.data["deployment"]["rollout"]
         self._questions = Questions(run, service, lambda line: None if brief() else say(line))
 
@@ -52,7 +53,7 @@ class Rollout:
             self._first(there)
         elif taken_up is not None:  # it has more traffic than the old one, and was not looked at since
             self._beside(there, taken_up)
-        elif changed and all(updates.is_in_place(key) for key in changed) and live.name in there.names:
+        elif changed and all(updates.is_in_place(key) for key in changed):
             tags = {PREVIOUS: live.previous} if live.previous else {}
             deployment.ensure(self._run, self._version, live.name, tags, self._stays(live.name))
             self._finish(live.name)
@@ -68,7 +69,9 @@ class Rollout:
         self._beside(there, live)
 
     def _changed(self, found: Deployment) -> list[str]:
-        return found.differs(self._run.document(*slots.FILE), self._version)
+        """Returns the keys in which a deployment is not as wanted; a name that is none of the two is one."""
+        other = [] if found.name in self._names else ["name"]
+        return other + found.differs(self._run.document(*slots.FILE), self._version)
 
     def _half_way(self, there: Slots) -> Deployment | None:
         """Returns the old deployment where a rollout was stopped when the new one had most of the traffic."""

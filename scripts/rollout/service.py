@@ -11,7 +11,7 @@ from scripts.conversation import endpoint
 from scripts.conversation.endpoint import AskError, Endpoint
 from scripts.conversation.held_out import Case
 from scripts.errors import MISSING, UserError
-from scripts.targets import billed
+from scripts.targets import costs_nothing
 from scripts.values.read import Values
 
 BUSY, PATIENCE = (429, 503), 10  # what more than enough requests get, which the next second takes; so many seconds
@@ -90,11 +90,10 @@ class Live:
 
     def price(self) -> str:
         """Takes the price that preflight takes."""
-        return billed(price(self._values))
+        return "" if costs_nothing() else _price(self._values)
 
 
-def price(values: Values) -> str:
-    """Returns what the deployment of the values costs an hour: the end of a sentence, empty where nobody knows."""
+def _price(values: Values) -> str:
     from scripts.estimate import run, what_if
 
     made = run.build(values, {})

@@ -242,7 +242,7 @@ async def remove(parts: Parts, words: dict[str, Any]) -> None:
         raise AzureError(400, INFERENCING, message)
     if document is not None:
         await endpoints.queue(state, document)
-    await parts.servers.remove((words["scope"], words["name"].lower()))
+    await parts.servers.remove((words["scope"], words["name"].lower()), drains=True)
     endpoint = state.store.get(words["scope"], "endpoints", name)
     with state.store.transaction():
         state.store.delete(words["scope"], "deployments", words["name"])

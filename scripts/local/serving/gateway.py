@@ -126,16 +126,18 @@ async def _answer(call: Call, workspace: Workspace, endpoint: Document) -> Respo
         if fault.status == 429:
             return _overflow()
         raise fault.error()
-    chosen = _choose(call, workspace, endpoint)
+    # Before a deployment is chosen, and a place in it is taken: who sends slowly holds up nobody, and is sent to one
+    # that is there by then.
+    body = await received(call.request, MOST_BYTES)
+    if body is None:
+        return PlainTextResponse(f"The request has more than {MOST_BYTES} bytes.", 413)
+    chosen = _choose(call, workspace, _endpoint(call)[1])
     if chosen is None:
         return PlainTextResponse(
             "No valid deployments to route to. Please check that the endpoint has at least one deployment with "
             "positive weight values or use a deployment specific header to route.",
             404,
         )
-    body = await received(call.request, MOST_BYTES)  # before a place is taken: who sends slowly holds up nobody
-    if body is None:
-        return PlainTextResponse(f"The request has more than {MOST_BYTES} bytes.", 413)
     if HEADER not in call.request.headers:
         _mirror(call, workspace, endpoint, body)
     key = (workspace.scope, f"{endpoint.name}/{chosen}".lower())
