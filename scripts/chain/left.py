@@ -64,12 +64,13 @@ def endpoint(name: str, environment: str) -> str:
     return f"endpoint {name} may be there{billed(' and billed')}; {goes_on} goes on with it, {deletes} deletes it"
 
 
-def beside(live: str, new: str, environment: str, price: str = "") -> str:
-    """Returns what is left of a rollout beside a deployment that answers."""
+def beside(live: str, new: str, environment: str, price: str = "", certain: bool = False) -> str:
+    """Returns what is left of a rollout beside a deployment that answers; `certain`: the new one was seen there."""
     goes_on, deletes = command("deploy", environment), command("rollback", environment)
-    cost = billed(f" and be billed{price}")
+    stands, how = ("stands", "is") if certain else ("may stand", "be")
+    cost = billed(f" and {how} billed{price}")
     return (
-        f"deployment {new} may stand beside {live}{cost}; {goes_on} goes on with it, {deletes} deletes it and gives "
+        f"deployment {new} {stands} beside {live}{cost}; {goes_on} goes on with it, {deletes} deletes it and gives "
         f"{live} all traffic"
     )
 

@@ -41,6 +41,7 @@ class Round:
     cases: Sequence[Case]
     new: Sequence[Reply]
     old: Sequence[Reply]
+    live: str = ""  # the old one's name
 
     def fault(self, limits: Limits) -> str:
         """Returns which check failed, with its figures; empty where none did."""
@@ -51,11 +52,11 @@ class Round:
         errors, (new, old) = len(self._failed()), self._medians()
         words = [
             f"{len(self.new)} questions, {errors} errors",
-            f"median {new:.1f} s" + f" ({old:.1f} s)" * bool(self.old),
+            f"median {new:.1f} s" + f" ({self.live} {old:.1f} s)" * bool(self.old),
         ]
         scores = self._scores()
         if scores and self.old:
-            words.append(f"answers {plain.mean(scores[0]):.2f} ({plain.mean(scores[1]):.2f})")
+            words.append(f"answers {plain.mean(scores[0]):.2f} ({self.live} {plain.mean(scores[1]):.2f}) of 1")
         return ", ".join(words)
 
     def _failed(self) -> list[str]:

@@ -39,7 +39,7 @@ class Questions:
             pair = self._both(case, new, old)
             news.append(pair[0])
             olds += pair[1:]
-            made = Round(cases, news, olds)
+            made = Round(cases, news, olds, old)
             if fault := made.errors(self._limits, len(cases)):
                 return f"{what}: {fault}"
             time.sleep(max(0.0, next_at - time.monotonic()))

@@ -42,6 +42,7 @@ class Rollout:
         self._run, self._service, self._version = run, service, version
         self._despite_quota, self._names = despite_quota, slot_names(run.name(*slots.FILE))
         self._values = run.values.data["deployment"]["rollout"]
+        self._compares = True
         self._questions = Questions(run, service, lambda line: None if brief() else say(line))
 
     def go(self) -> None:
@@ -64,8 +65,8 @@ class Rollout:
             self._finish(live.name)
 
     def back_to(self, there: Slots, live: Deployment) -> None:
-        """Rolls out beside the live one with all traffic at once, as for going back."""
-        self._values = {**self._values, "mirror_percent": 0, "steps": [100]}
+        """Rolls out beside the live one with all traffic at once, to go back: it has to answer, not to be as good."""
+        self._values, self._compares = {**self._values, "mirror_percent": 0, "steps": [100]}, False
         self._beside(there, live)
 
     def _changed(self, found: Deployment) -> list[str]:
@@ -98,7 +99,10 @@ class Rollout:
         """Rolls out beside the live one; what fails, or is interrupted, leaves that with all traffic."""
         name = next(name for name in (there.free, *there.names) if name != live.name)
         found = there.named(name)
-        say(f"deployment {live.name} answers with {live.model}; {self._version} is rolled out beside it as {name}")
+        cost = billed(f"; both are billed meanwhile{self._service.price()} each")
+        say(
+            f"deployment {live.name} answers with {live.model}; {self._version} is rolled out beside it as {name}{cost}"
+        )
         state.write(self._run.folder, left.ROLLOUT, self._stays(live.name, name))
         with self._or_back(there, live.name, name):
             if not there.all_to(live.name):
@@ -123,7 +127,7 @@ class Rollout:
         self._finish(name, live.name)
 
     def _judge(self, what: str, new: str, old: str, spread: bool = False) -> None:
-        if fault := self._questions.judge(what, new, old, spread):
+        if fault := self._questions.judge(what, new, old if self._compares else "", spread):
             raise Refused(fault)
 
     def _ensure_room(self) -> None:
@@ -150,8 +154,9 @@ class Rollout:
             with _unstoppable(isinstance(error, KeyboardInterrupt)):
                 undone = self._undone(live)
             if isinstance(error, UserError | Refused):
-                rest = self._stays(live, new) if slots.look(self._run).named(new) else f"nothing stands beside {live}"
-                said = str(error).removesuffix(f"; {rest}")
+                seen = slots.look(self._run).named(new)
+                rest = self._stays(live, new, certain=True) if seen else f"nothing stands beside {live}"
+                said = str(error).removesuffix(f"; {self._stays(live, new)}")
                 code = error.code if isinstance(error, UserError) else FAILED
                 raise UserError(f"{self._version} was not rolled out: {said}; {undone}; {rest}", code) from None
             say(undone)
@@ -168,10 +173,10 @@ class Rollout:
             return f"the traffic could not be given back to {live} ({error}): {self._run.make('rollback')} does that"
         return f"{live} has all traffic"
 
-    def _stays(self, live: str, new: str = "") -> str:
+    def _stays(self, live: str, new: str = "", certain: bool = False) -> str:
         if not new:
             return f"{live} answers as before where it did; {self._run.make('deploy')} tries again"
-        return left.beside(live, new, self._run.environment, self._service.price())
+        return left.beside(live, new, self._run.environment, self._service.price(), certain)
 
     def _finish(self, name: str, before: str = "") -> None:
         """Gives a deployment all traffic, and deletes what else this project has on the endpoint, unless it is kept."""

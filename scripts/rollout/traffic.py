@@ -12,7 +12,7 @@ from scripts.chain.run import Run, say
 from scripts.chain.slots import Slots
 from scripts.errors import MISSING, USAGE, UserError, suggest
 
-HEADERS = ("deployment", "traffic", "mirror", "model", "state", "instances", "age")
+HEADERS = ("deployment", "traffic", "mirror", "version", "state", "instances", "age")
 
 
 def show(run: Run) -> None:
@@ -79,12 +79,15 @@ def _print(run: Run, there: Slots) -> None:
     if not there.every:
         say(f"endpoint {there.on} has no deployment; {run.make('deploy')} makes one")
         return
+    models = {each.model.rpartition(":")[0] for each in there.every}
+    only = models.pop() if len(models) == 1 else ""  # named once: it is long
     rows = [
-        (each.name, f"{each.share} %", f"{each.mirrored} %", each.model, each.state.capitalize(),
-         str(each.found.get("instance_count") or 1), _age(each.made))
+        (each.name, f"{each.share} %", f"{each.mirrored} %", each.model.removeprefix(f"{only}:"),
+         each.state.capitalize(), str(each.found.get("instance_count") or 1), _age(each.made))
         for each in there.every
     ]  # fmt: skip
-    print(f"endpoint {there.on}\n{terminal.table(rows, HEADERS)}", flush=True)
+    head = f"endpoint {there.on}" + f", model {only}" * bool(only)
+    print(f"{terminal.wrapped(head)}\n{terminal.table(rows, HEADERS)}", flush=True)
 
 
 def _age(made: str) -> str:

@@ -34,7 +34,7 @@ def test_no_request_fails(place, client, kind, capfd):
     assert said in sentence and sentence.count("\n") == 0
     assert f"{second} was not rolled out: " in sentence and "demo has all traffic" in sentence
     assert sentence.endswith(
-        "deployment demo-2 may stand beside demo; make deploy ENV=demo goes on with it, make rollback ENV=demo deletes "
+        "deployment demo-2 stands beside demo; make deploy ENV=demo goes on with it, make rollback ENV=demo deletes "
         "it and gives demo all traffic"
     )
     assert {name: share for name, (share, _) in made.there().items()} == {"demo": 100, "demo-2": 0}
