@@ -6,7 +6,10 @@ import time
 import pytest
 from azure.core.exceptions import HttpResponseError
 
-from tests.local.test_local_endpoints import ask, served  # noqa: F401 - a fixture
+from tests.local import test_local_endpoints as endpoints
+from tests.local.test_local_endpoints import ask
+
+served = endpoints.served  # a fixture
 
 
 def mirrored(served, share, **shares):
@@ -46,7 +49,7 @@ def test_a_copy_delays_and_fails_nobody(served):
     mirrored(served, {"green": 50}, blue=100)
     key, begun = served.ml.online_endpoints.get_keys(served.endpoint).primary_key, time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
-        hangs = [pool.submit(ask, served, key, "green", sleep=3) for _ in range(2)]  # all that it takes on
+        hangs = [pool.submit(ask, served, key, "green", sleep=2) for _ in range(2)]  # all that it takes on
         time.sleep(0.5)
         answers = [ask(served, key) for _ in range(12)]
         assert [answer.status_code for answer in answers] == [200] * 12 and time.monotonic() - begun < 3
