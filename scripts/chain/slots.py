@@ -17,6 +17,7 @@ from scripts.values.names import slots as slot_names
 
 FILE = ("endpoints", "deployment.yml")
 PREVIOUS = "previous_model"  # the tag of a deployment that took over: the model that had answered before
+BACK = "rollback"  # the tag of one that was made to go back to a model
 OWN = "environment"  # the tag of what this project's YAML makes, with the environment's name
 STATE = "provisioning_state"
 
@@ -49,6 +50,11 @@ class Deployment:
     def previous(self) -> str:
         """The model that answered before this one took over, an empty text where it was the first."""
         return str((self.found.get("tags") or {}).get(PREVIOUS) or "")
+
+    @property
+    def goes_back(self) -> bool:
+        """Tells whether it was made to go back to its model."""
+        return BACK in (self.found.get("tags") or {})
 
     @property
     def made(self) -> str:

@@ -26,11 +26,10 @@ def rollback(run: Run, service: Service) -> None:
             MISSING,
         )
     newer, older = ([each for each in there.others if there.is_newer(each) == kind] for kind in (True, False))
-    if newer and older:
-        older = [each for each in older if each.share]  # of a rollout under way
-    if newer:
+    under_way = any(each.goes_back and each.model == live.previous for each in newer)  # one that was stopped
+    if newer and not under_way:
         _take_back(run, there, live, newer)
-    elif older and older[0].is_good:
+    elif older and older[0].is_good and not under_way:
         _give_to(run, service, live, older[0])
     elif live.previous:
         say(f"deployment {live.name} took over from model {live.previous}, which is rolled out again")

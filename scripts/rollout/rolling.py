@@ -42,7 +42,7 @@ class Rollout:
         self._run, self._service, self._version = run, service, version
         self._despite_quota, self._names = despite_quota, slot_names(run.name(*slots.FILE))
         self._values = run.values.data["deployment"]["rollout"]
-        self._compares = True
+        self._compares, self._tags = True, dict[str, str]()
         self._questions = Questions(run, service, lambda line: None if brief() else say(line))
 
     def go(self) -> None:
@@ -67,6 +67,7 @@ class Rollout:
     def back_to(self, there: Slots, live: Deployment) -> None:
         """Rolls out beside the live one with all traffic at once, to go back: it has to answer, not to be as good."""
         self._values, self._compares = {**self._values, "mirror_percent": 0, "steps": [100]}, False
+        self._tags = {slots.BACK: "true"}
         self._beside(there, live)
 
     def _changed(self, found: Deployment) -> list[str]:
@@ -114,7 +115,7 @@ class Rollout:
             if found is None:
                 self._ensure_room()
                 rest = self._stays(live.name, name)
-                tags = {PREVIOUS: live.model} if live.model else {}
+                tags = {**({PREVIOUS: live.model} if live.model else {}), **self._tags}
                 deployment.ensure(self._run, self._version, name, tags, rest, stays=True)
             self._judge("asked directly", name, live.name)
             if mirrored := self._values["mirror_percent"]:
@@ -154,8 +155,8 @@ class Rollout:
             with _unstoppable(isinstance(error, KeyboardInterrupt)):
                 undone = self._undone(live)
             if isinstance(error, UserError | Refused):
-                seen = slots.look(self._run).named(new)
-                rest = self._stays(live, new, certain=True) if seen else f"nothing stands beside {live}"
+                seen = endpoint.deployments(self._run, there.on)  # not looked at: who is being made is not waited for
+                rest = self._stays(live, new, certain=True) if new in seen else f"nothing stands beside {live}"
                 said = str(error).removesuffix(f"; {self._stays(live, new)}")
                 code = error.code if isinstance(error, UserError) else FAILED
                 raise UserError(f"{self._version} was not rolled out: {said}; {undone}; {rest}", code) from None
@@ -164,10 +165,9 @@ class Rollout:
 
     def _undone(self, live: str) -> str:
         """Gives the live one all traffic, unless it has it, and says so."""
-        on = endpoint.name_of(self._run)
         try:
-            endpoint.settle(self._run, on)
-            if not slots.look(self._run).all_to(live):
+            endpoint.settle(self._run, endpoint.name_of(self._run))
+            if endpoint.given(self._run) != ({live: 100}, {}):
                 endpoint.route(self._run, {live: 100})
         except UserError as error:
             return f"the traffic could not be given back to {live} ({error}): {self._run.make('rollback')} does that"

@@ -236,3 +236,26 @@ def test_shares_are_given_and_shown(made, capfd):
     assert shares(made) == [("demo=100", "demo-2=20"), ("demo=60 demo-2=40", "demo-2=0")]
     lines = capfd.readouterr().out.splitlines()
     assert lines[-2].split()[:5] == ["demo", "60", "%", "0", "%"] and max(map(len, lines)) <= 80
+
+
+def test_going_back_that_was_stopped_goes_on(made):
+    stands(made, "demo-2", 5, 100, previous=4)
+    stands(made, "demo", 4, minute=1, tags={"environment": "demo", slots.BACK: "true"})
+    back.rollback(made.run, Answers())
+    assert there(made) == {"demo": (100, "4")} and MAKE not in made.calls()
+
+
+def test_a_stop_while_one_is_made_waits_for_nothing(made, monkeypatch):
+    """Azure makes a deployment for a quarter of an hour; whoever stops that gets the terminal back."""
+    stands(made, "demo", 4, 100)
+
+    def stop(*arguments, **more):
+        made.thing("deployment/demo-2", "Creating")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rolling.deployment, "ensure", stop)
+    monkeypatch.setattr(rolling.signal, "signal", lambda *_: None)  # what is ignored from then on is the program's
+    with pytest.raises(KeyboardInterrupt):
+        rolling.deploy(made.run, Answers())
+    assert there(made)["demo"] == (100, "4") and made.calls() == []
+    assert "demo-2 may stand beside demo" in state.kept(made.folder, "rollout")
