@@ -8,7 +8,7 @@
 #   TORCH    the index of PyTorch's builds (default on Linux without a GPU: its CPU ones), or pip for pip's own
 SWITCHES := ENV BACKEND SET AZ VENV PYTHON OFFLINE OUTPUT JUNIT SARIF KEEP DATASET FILE AGAIN WAIT NAME ROW WATCH VERSION \
             JOBS LEVELS TARGET PREFLIGHT PROMOTION COMMIT CLEAR ONLY FULL UPGRADE ROWS ROW_BYTES TORCH FROM SAVE PLAN YES \
-            FAULTS RESULT REHEARSAL BASE FORMAT
+            FAULTS RESULT REHEARSAL BASE FORMAT TRAFFIC MIRROR
 YES_OR_NO := OFFLINE KEEP AGAIN WAIT WATCH CLEAR FULL UPGRADE COMMIT YES REHEARSAL
 
 # They come from the command line alone, and as text: what a shell exports by the same name changes nothing, and neither
@@ -114,6 +114,7 @@ AZ_OF_RUN   = --az $(call quote,$(online) $(AZ))
 watch       = $(PY) -m scripts.chain.watch --env $(ENV) $(RUNS) $@ --
 step        = $(PY) -m scripts.chain $(VALUES) $(RUNS) $(AZ_OF_RUN)
 chain       = $(watch) $(step)
+rolled      = $(online) $(PY) -m scripts.rollout $(VALUES) $(RUNS) $(AZ_OF_RUN)
 # One step of the chain after the other, and one run at a time in an environment.
 make        = $(MAKE) --no-print-directory
 whole       = $(PY) -m scripts.chain.whole $(begin) $(if $(KEEP),--keep)
@@ -129,7 +130,8 @@ follow = $(if $(word 2,$(1)),$(eval $(word 2,$(1)): | $(word 1,$(1)))$(call foll
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo all rehearse new doctor review plan apply drift may-deploy render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
-        await cancel register deploy invoke autoscale undeploy metrics compare evaluate promote chat chat-web loadtest fresh prepare gate answers \
+        await cancel register deploy traffic rollback invoke autoscale undeploy metrics compare evaluate promote chat chat-web loadtest fresh prepare gate \
+        answers \
         data-report real-workspace environments local-rest local-up local-down local-status local-fault check test lint test-long \
         torture conformance docs constraints \
         clean bench-data bench-engine bench-estimates
@@ -217,8 +219,14 @@ cancel: $(READY)  ## Cancel the job and wait until it has ended (NAME=<job> of a
 register: $(READY)  ## Register the trained model; the service counts the versions, a tag names the job
 	@$(watch) $(online) $(PY) -m scripts.trained $(VALUES) --folder $(RUN) --then $(step) register
 
-deploy: $(READY)  ## Create or update endpoint and deployment, and give it all traffic (billed until undeploy)
-	@$(watch) $(gate) --then $(promoted) --then $(step) deploy $(STAND_IN)
+deploy: $(READY) $(INSTALLED_observe)  ## Create the endpoint's deployment, or roll out beside what answers: questions, then traffic in steps (billed until undeploy)
+	@$(watch) $(gate) --then $(promoted) --then $(rolled) deploy $(STAND_IN) $(if $(filter warn,$(PREFLIGHT)),--warn)
+
+traffic: $(READY)  ## Show the endpoint's deployments, or give shares: TRAFFIC="demo=90 demo-2=10" MIRROR="demo-2=10"
+	@$(watch) $(rolled) traffic $(if $(TRAFFIC),--traffic=$(call quote,$(TRAFFIC))) $(if $(MIRROR),--mirror=$(call quote,$(MIRROR)))
+
+rollback: $(READY) $(INSTALLED_observe)  ## Take the latest rollout back: the deployment before, or its model anew
+	@$(watch) $(rolled) rollback
 
 invoke: $(READY) $(if $(IN_PIPELINE),data-report)  ## Ask a held-out question and print the answer beside the true one (ROW=<number>)
 	@$(watch) $(online) $(PY) -m scripts.invoke $(VALUES) --row=$(call quote,$(or $(ROW),0)) $(RUNS) $(AZ_OF_RUN)

@@ -11,7 +11,6 @@ from pathlib import Path
 from scripts import files, render, terminal
 from scripts.chain import __main__ as chain
 from scripts.chain import endpoint
-from scripts.chain.deployment import FILE
 from scripts.conversation import answer, held_out, request
 from scripts.conversation.held_out import Case
 from scripts.errors import FAILED, main
@@ -49,8 +48,7 @@ def run(arguments: list[str] | None = None) -> int:
     case = question(run.environment, options.row)
     asked, answered = run.folder / "request.json", run.folder / "response.json"
     files.write_private(asked, request.body(case.messages, run.values.data["request"]))
-    name, deployment = endpoint.name_of(run), run.name(*FILE)
-    got = run.az.run("online-endpoint", "invoke", "-n", name, "-d", deployment, "-r", str(asked), "-o", "tsv")
+    got = run.az.run("online-endpoint", "invoke", "-n", endpoint.name_of(run), "-r", str(asked), "-o", "tsv")
     if got.code:
         print(got.err.rstrip(), file=sys.stderr, flush=True)
         _ask_again(run.values, case)

@@ -3,6 +3,7 @@
     data-version    the version of the three data assets (the content's hash)
     job             the job's name        status    how it ended
     model-version   the version that its model got when it was registered, and that job's name
+    rollout         what stands while a rollout goes on, for the last line of one that is stopped
 
 The job's name is made before the job, from what it would run: the same YAML and data give the same name. So a `make
 finetune` that was stopped at any moment goes on with its job when it is called again, and never pays for a second one.
@@ -25,7 +26,7 @@ JOB_TAG = "job"  # of a registered model: the job that it belongs to
 ENDED_BADLY = frozenset({"failed", "canceled", "notresponding"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 _LOOKS = {"data-version": _NAME, "job": _NAME, "status": re.compile(r"[A-Za-z][A-Za-z_. ]{0,99}"),
-          "model-version": re.compile(r".+")}  # fmt: skip
+          "model-version": re.compile(r".+"), "rollout": re.compile(r".+")}  # fmt: skip
 _ANEW = "delete it, and what made it makes it again"
 
 

@@ -34,7 +34,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 ANSWERS = """#!/bin/sh
-cp "$9" {seen}; echo "$@" > {words}
+cp "$7" {seen}; echo "$@" > {words}
 printf '%s' '{{"output": "Very few.\\n\\n\\u001b[2JReally."}}'
 """
 
@@ -51,7 +51,7 @@ def test_the_question_is_asked_without_its_answer_which_is_shown_beside_the_one_
     parameters = {"temperature": 0.6, "top_p": 0.9, "do_sample": True, "max_new_tokens": 7}
     assert seen.read_bytes() == request.body(CASE.messages, parameters)
     assert CASE.truth not in seen.read_text()
-    assert words.read_text().startswith("ml online-endpoint invoke -n azureml-chat-6aa76914 -d demo -r ")
+    assert words.read_text().startswith("ml online-endpoint invoke -n azureml-chat-6aa76914 -r ")
     assert capsys.readouterr().out == (
         'question:\n  How few?\n\n  Roughly.\n\nanswer (it came as {"output": "…"}):\n  Very few.\n\n  �[2JReally.\n\n'
         "true answer:\n  Often less than one per cent.\n"

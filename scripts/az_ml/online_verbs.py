@@ -50,17 +50,19 @@ def online_endpoint_update(arguments: Namespace) -> Any:
     endpoint = session.load(arguments, changes)
     if arguments.traffic:
         endpoint.traffic = shares(arguments.traffic)
+    if arguments.mirror_traffic:
+        endpoint.mirror_traffic = shares(arguments.mirror_traffic, "--mirror-traffic")
     return _send(client, endpoint, arguments)
 
 
-def shares(text: str) -> dict[str, str]:
+def shares(text: str, option: str = "--traffic") -> dict[str, str]:
     """Reads `blue=90 green=10`. The sum is for the service to check, as under the official CLI."""
     found: dict[str, str] = {}
     for pair in text.split():
         name, separator, percent = pair.partition("=")
         if not separator or not percent.isnumeric():
             raise UserError(
-                f"--traffic '{text}': '{pair}' is not DEPLOYMENT=PERCENT; write pairs with whole percentages and "
+                f"{option} '{text}': '{pair}' is not DEPLOYMENT=PERCENT; write pairs with whole percentages and "
                 "spaces between them, such as 'blue=90 green=10' (no commas, no colons)",
                 FAILED,
             )

@@ -6,9 +6,10 @@ Keys are those of the YAML, as `az ml … show` prints them. Each fact names its
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+Fields = dict[str, Any]  # dotted keys of the YAML and their values
 # What is fixed when a resource is made: (kind, key or the key above it) -> who says so. All else is changed in place.
 FIXED = {
     ("cluster", "size"): "taken and ignored: terraform-provider-azurerm#15825, azure-rest-api-specs#18889 (2022)",
@@ -17,12 +18,19 @@ FIXED = {
     ("endpoint", "identity"): "'The identity for an endpoint is immutable' (Microsoft Learn, managed identities)",
     ("deployment", "instance_type"): "read and create only in the contract of 2025-12-01; AML-Kubernetes#247 (2022)",
 }
+# What of a deployment is changed while it serves, without another container: words about it, and how many there are.
+IN_PLACE = ("instance_count", "tags", "description")
 NO_TRAFFIC = "none"  # how no share of it is shown
 
 
 def is_fixed(kind: str, key: str) -> bool:
     """Tells whether a key of a resource cannot be changed, so that another resource takes its place."""
     return any(kind == of and (key == fixed or key.startswith(f"{fixed}.")) for of, fixed in FIXED)
+
+
+def is_in_place(key: str) -> bool:
+    """Tells whether a deployment serves on unchanged while a key of it is changed."""
+    return key.partition(".")[0] in IN_PLACE
 
 
 def _no_case(value: Any) -> Any:
@@ -67,3 +75,40 @@ def same_form(kind: str, key: str, value: Any) -> Any:
     if value is None and key != "traffic":
         return None
     return next((form(value) for pattern, form in _SAME if re.fullmatch(pattern, f"{kind} {key}")), value)
+
+
+def fields(
+    kind: str, document: Mapping[str, Any], wanted: Mapping[str, Any], live: Mapping[str, Any] | None,
+    but: Sequence[str] = (),
+) -> tuple[Fields, Fields | None]:  # fmt: skip
+    """Returns what the YAML's document says, on both sides; `wanted` and `live` are the SDK's reading of either.
+
+    What only the service says, or the SDK, is not compared. `but` are keys that say which one is meant, or where its
+    content was before it was sent.
+    """
+    keys = [key for key in said(document) if key.partition(".")[0] not in ("$schema", "type", *but)]
+    sides = [
+        None if side is None else {key: same_form(kind, key, at(side, key)) for key in keys} for side in (wanted, live)
+    ]
+    return sides[0] or {}, sides[1]
+
+
+def said(document: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    """Yields the dotted keys of what a document says."""
+    for key, value in document.items():
+        if isinstance(value, dict):
+            yield from said(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}"
+
+
+def at(found: Any, key: str) -> Any:
+    """Returns the value of a dotted key; a tag may have dots in its own name."""
+    if not isinstance(found, Mapping):
+        return None
+    if key in found:
+        return found[key]
+    for name, value in found.items():
+        if key.startswith(f"{name}."):
+            return at(value, key[len(name) + 1 :])
+    return None

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from scripts import render, workspace
-from scripts.chain import autoscale, cluster, data, deployment, endpoint, job, model
+from scripts.chain import autoscale, cluster, data, endpoint, job, model
 from scripts.chain.alone import alone
 from scripts.chain.az import Az
 from scripts.chain.run import Run
@@ -19,13 +19,12 @@ CHANGES: dict[str, Callable[[Run], None]] = {  # one run at a time
     "data": data.register,
     "compute": cluster.ensure_all,
     "register": model.register,
-    "deploy": deployment.deploy,
     "undeploy": endpoint.undeploy,
     "autoscale": autoscale.apply,
 }
 # Where the YAML is older than the values, these would run something else than what was checked. Deleting goes by the
 # YAML, which names what was deployed; only who sets something for it means another.
-RUNS_YAML = ("data", "compute", "finetune", "register", "deploy", "autoscale")
+RUNS_YAML = ("data", "compute", "finetune", "register", "autoscale")
 WAITS: dict[str, Callable[[Run, argparse.Namespace], None]] = {  # for hours, in which others may run
     "finetune": lambda run, options: job.finetune(run, options.again, not options.no_wait, options.other_data),
     "await": lambda run, options: job.wait(run, options.name),

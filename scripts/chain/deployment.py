@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Mapping
 
-from scripts.chain import endpoint, left, model
+from scripts.chain import cause, endpoint, left, model
 from scripts.chain.az import Answer
 from scripts.chain.patience import Patience
 from scripts.chain.run import BUSY, Run, refused, say
-from scripts.targets import costs_nothing
+from scripts.chain.slots import FILE
 
-FILE = ("endpoints", "deployment.yml")
 LOG_LINES = 30
 # What the service answered, and what it wants; the sources are in tests/azure/.
 UNRECOVERABLE = r"failed during initial provisioning and is in an unrecoverable state"  # 400 to an update
@@ -21,30 +21,22 @@ PULL = r"does not have pull permission on the registry"  # a role that was given
 READ = r"does not have permissions for \S*environments/read"  # the same, of the first image build
 
 
-def deploy(run: Run) -> None:
-    """Makes sure of endpoint and deployment, in this order, and gives the deployment all traffic."""
-    version = model.chosen(run)
-    endpoint.ensure(run)
-    ensure(run, version)
-    name, on = run.name(*FILE), endpoint.name_of(run)
-    words = ("-n", on, "--traffic", f"{name}=100", "-o", "none")
-    answer = run.az.wait(_patience(run, on, name), "online-endpoint", "update", *words)
-    if answer.code:
-        raise refused(answer, f"deployment {name} is there and got no traffic; {_left(run, on)}")
-    kept = "there" if costs_nothing() else "billed"
-    say(f"endpoint {on}: all traffic to {name}; {kept} until {run.make('undeploy')}")
-
-
-def ensure(run: Run, version: str) -> None:
-    """Creates or updates the deployment with a model (`name:version`); a UserError says what is left, billed.
+def ensure(
+    run: Run, version: str, name: str, tags: Mapping[str, str] | None = None, rest: str = "", stays: bool = False
+) -> None:
+    """Creates or updates a deployment of this name with a model (`name:version`); a UserError says what is left.
 
     Azure refuses to update a deployment whose first provisioning failed, so then, and only then, it is deleted and
     created again. A deployment that was good once is only updated, whatever became of a later update.
+
+    `tags` are bound beside the YAML's. `rest` is the end of the sentence, where more is there than this one alone;
+    `stays`: the endpoint has another one that answers, so it is never made again.
     """
-    name, on = run.name(*FILE), endpoint.name_of(run)
-    bound = () if version == model.named(run) else ("--set", f"model=azureml:{version}")
-    words = ("-f", str(run.file(*FILE)), *bound, "-o", "none")
-    handled: set[str] = set()
+    on = endpoint.name_of(run)
+    bound = [f"tags.{tag}={value}" for tag, value in (tags or {}).items()]
+    bound += [] if version == model.named(run) else [f"model=azureml:{version}"]
+    words = ("-f", str(run.file(*FILE)), "-n", name, "-e", on, *(("--set", *bound) if bound else ()), "-o", "none")
+    handled: set[str] = {ENDPOINT_LOST} if stays else set()
     while True:
         state = endpoint.deployments(run, on).get(name)
         if state in BUSY:
@@ -56,8 +48,9 @@ def ensure(run: Run, version: str) -> None:
             say(f"deployment {name}: {version}")
             return
         if not _remedy(run, on, name, verb, answer, handled):
-            _print_log(run, on, name)
-            raise refused(answer, f"deployment {name} failed; {_left(run, on)}")
+            log = _print_log(run, on, name)
+            why = cause.sentence(f"{answer.err}\n{log}", on, name)
+            raise refused(answer, f"deployment {name} failed: {why}; {rest or _left(run, on)}")
 
 
 def _remedy(run: Run, on: str, name: str, verb: str, answer: Answer, handled: set[str]) -> bool:
@@ -110,11 +103,12 @@ def _state(run: Run, on: str, name: str) -> str:
     return endpoint.deployments(run, on).get(name, "")
 
 
-def _print_log(run: Run, on: str, name: str) -> None:
-    """Prints the end of the container's log, which is gone when the deployment is deleted."""
+def _print_log(run: Run, on: str, name: str) -> str:
+    """Prints the end of the container's log, which is gone when the deployment is deleted, and returns it."""
     answer = run.az.run("online-deployment", "get-logs", "-n", name, "-e", on, "--lines", str(LOG_LINES))
     if not answer.code and answer.out.strip():
         print(f"the end of the log of deployment {name}:\n{answer.out.rstrip()}", file=sys.stderr, flush=True)
+    return "" if answer.code else answer.out
 
 
 def _patience(run: Run, on: str, name: str) -> Patience:

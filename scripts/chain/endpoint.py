@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from scripts.chain import left
@@ -58,6 +59,32 @@ def ensure(run: Run) -> None:
         say(f"endpoint {name} is in state {state.capitalize()} and serves nothing; it is deleted and created again")
         delete(run, name, found)
         deleted = True
+
+
+def route(run: Run, shares: Mapping[str, int], mirror: Mapping[str, int] | None = None) -> None:
+    """Gives deployments their shares of the traffic, and one its share of copies; the others get none.
+
+    Without `mirror` nobody gets copies. Both are one request, so that nobody asks an endpoint that is half changed.
+    """
+    name = name_of(run)
+    ended = dict.fromkeys(given(run)[1], 0)
+    copies = {deployment: share for deployment, share in (mirror or {}).items() if share} or ended
+    words = ["-n", name, "--traffic", _shares(shares), *(("--mirror-traffic", _shares(copies)) if copies else ())]
+    answer = run.az.wait(_patience(run, name), "online-endpoint", "update", *words, "-o", "none")
+    if answer.code:
+        raise refused(answer, f"endpoint {name}: the traffic was not given as {_shares(shares)}: {answer.reason}")
+
+
+def given(run: Run) -> tuple[dict[str, int], dict[str, int]]:
+    """Returns the deployments' shares of the traffic, and of copies, as far as they have any."""
+    found = show(run, name_of(run)) or {}
+    kinds = [found.get(key) or {} for key in ("traffic", "mirror_traffic")]
+    traffic, copies = ({name: int(share) for name, share in kind.items() if int(share)} for kind in kinds)
+    return traffic, copies
+
+
+def _shares(shares: Mapping[str, int]) -> str:
+    return " ".join(f"{name}={share}" for name, share in shares.items())
 
 
 def settle(run: Run, name: str) -> None:

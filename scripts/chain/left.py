@@ -9,8 +9,21 @@ from scripts.chain.rendered import Rendered
 from scripts.errors import UserError
 from scripts.targets import billed, command
 
+ROLLOUT = "rollout"  # in the state: what stands while one goes on beside a deployment that answers
 _OF_A_JOB = ("finetune", "await", "cancel")
-_OF_AN_ENDPOINT = ("deploy", "undeploy", "invoke", "answers", "chat", "chat-web", "loadtest", "autoscale", "all")
+_OF_AN_ENDPOINT = (
+    "deploy",
+    "undeploy",
+    "invoke",
+    "answers",
+    "chat",
+    "chat-web",
+    "loadtest",
+    "all",
+    "traffic",
+    "rollback",
+    "autoscale",
+)
 
 
 def left(target: str, rendered: Rendered, folder: Path) -> str:
@@ -22,7 +35,7 @@ def left(target: str, rendered: Rendered, folder: Path) -> str:
         if target in _OF_A_JOB:
             return _job(folder, again, environment)
         if target in _OF_AN_ENDPOINT:
-            return _endpoint(rendered, target, again)
+            return _endpoint(rendered, target, again, state.kept(folder, ROLLOUT))
         if target == "compute":
             return _cluster(rendered, again)
     except UserError as error:
@@ -52,6 +65,26 @@ def endpoint(name: str, environment: str) -> str:
     return f"endpoint {name} may be there{billed(' and billed')}; {goes_on} goes on with it, {deletes} deletes it"
 
 
+def beside(live: str, new: str, environment: str, price: str = "", certain: bool = False) -> str:
+    """Returns what is left of a rollout beside a deployment that answers; `certain`: the new one was seen there."""
+    goes_on, deletes = command("deploy", environment), command("rollback", environment)
+    stands, how = ("stands", "is") if certain else ("may stand", "be")
+    cost = billed(f" and {how} billed{price}")
+    return (
+        f"deployment {new} {stands} beside {live}{cost}; {goes_on} goes on with it, {deletes} deletes it and gives "
+        f"{live} all traffic"
+    )
+
+
+def behind(live: str, old: str, environment: str, price: str = "") -> str:
+    """Returns what is left of a rollout that is done but for the deployment that answered before."""
+    cost = billed(f" and be billed{price}")
+    return (
+        f"{live} has all traffic, and deployment {old} may still stand{cost}; {command('deploy', environment)} "
+        f"deletes it, {command('rollback', environment)} goes back to it"
+    )
+
+
 def deletion(name: str, environment: str) -> str:
     """Returns what is left of a deletion."""
     goes_on = command("undeploy", environment)
@@ -67,10 +100,14 @@ def _job(folder: Path, again: str, environment: str) -> str:
     return job(name, environment)
 
 
-def _endpoint(rendered: Rendered, target: str, again: str) -> str:
+def _endpoint(rendered: Rendered, target: str, again: str, rollout: str) -> str:
     name, environment = rendered.name("endpoints", "endpoint.yml"), rendered.environment
+    if target in ("deploy", "rollback") and rollout:
+        return rollout
     if target == "deploy":
         return endpoint(name, environment)
+    if target in ("traffic", "rollback"):
+        return f"{command('traffic', environment)} shows what endpoint {name} has; {again} begins again"
     if target in ("undeploy", "all"):
         return deletion(name, environment)
     deletes = command("undeploy", environment)

@@ -22,6 +22,7 @@ from scripts.values.read import Values
 if TYPE_CHECKING:
     import httpx
 
+HEADER = "azureml-model-deployment"  # names the deployment that a request is for, whatever its traffic
 CONNECT = 15  # seconds to reach the endpoint at all
 Messages = Sequence[dict[str, Any]]
 
@@ -63,13 +64,15 @@ class Endpoint:
     places: int  # requests that it works on at a time: instances times max_concurrent_requests_per_instance
     timeout: float  # seconds
     credential: Callable[[], str] = field(repr=False)  # fetches the key or token
+    only: bool = False  # ask this deployment, whichever the traffic leads to
     streams: bool = True  # until the server refuses to; Azure's own chat server only knows whole answers
     _secret: str = field(default="", repr=False)
 
     def headers(self) -> dict[str, str]:
         """Returns the headers of a request, the key in them."""
         self._secret = self._secret or self.credential()
-        return {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}
+        chosen = {HEADER: self.deployment} if self.only else {}
+        return {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json", **chosen}
 
     def ask(self, messages: Messages, parameters: dict[str, Any], http: httpx.Client) -> str:
         """Returns the answer to a conversation; an `AskError` says why there is none. A refused key is fetched anew."""
@@ -152,21 +155,31 @@ def find(client: Any, name: str) -> Endpoint | None:
     traffic = {deployment: share for deployment, share in (endpoint.traffic or {}).items() if int(share)}
     if not traffic or endpoint.provisioning_state != "Succeeded":
         return None
-    chosen = max(traffic, key=traffic.__getitem__)
-    deployment = answers.ask(f"deployment {chosen}", client.online_deployments.get, chosen, name)
+    return _of(client, endpoint, max(traffic, key=traffic.__getitem__))
+
+
+def deployment_of(client: Any, name: str, deployment: str) -> Endpoint | None:
+    """Returns the endpoint for questions to one deployment, which need have no traffic; None if it is not there."""
+    endpoint = answers.ask(f"endpoint {name}", client.online_endpoints.get, name)
+    return _of(client, endpoint, deployment, only=True) if endpoint else None
+
+
+def _of(client: Any, endpoint: Any, chosen: str, only: bool = False) -> Endpoint | None:
+    deployment = answers.ask(f"deployment {chosen}", client.online_deployments.get, chosen, endpoint.name)
     if deployment is None:
         return None
     settings = deployment.request_settings
     per_instance = getattr(settings, "max_concurrent_requests_per_instance", None) or 1
     return Endpoint(
-        name=name,
+        name=endpoint.name,
         uri=endpoint.scoring_uri,
         deployment=deployment.name,
         model=model_reference(deployment.model),
         instances=int(deployment.instance_count or 1),
         places=per_instance * int(deployment.instance_count or 1),
         timeout=(getattr(settings, "request_timeout_ms", None) or 5000) / 1000 + 10,
-        credential=lambda: _secret(client, name),
+        credential=lambda: _secret(client, endpoint.name),
+        only=only,
     )
 
 

@@ -80,15 +80,10 @@ class Applying:
 
     def _serve(self, world: World) -> None:
         on, served = world[resource.ENDPOINT], world[resource.DEPLOYMENT]
-        anew = [each for each in (on, served) if each.action == REPLACE]
-        if anew:
-            self._target("may-deploy")  # nothing that serves is deleted for what may not take its place
         if on.action == REPLACE:
+            self._target("may-deploy")  # nothing that serves is deleted for what may not take its place
             say(f"{on.title} is deleted, and made as the YAML says: until then it answers nothing")
             endpoint.delete(self._run, on.name, endpoint.show(self._run, on.name))
-        elif served.action == REPLACE:
-            say(f"{served.title} is deleted, and made as the YAML says: until then it answers nothing")
-            deployment.remove(self._run, served.name)
         if on.action == CHANGE:
             self._amend(on, self._client.online_endpoints.get, (on.name,), self._send_endpoint)
         if on.action in (CREATE, REPLACE) or served.action in (CREATE, CHANGE, REPLACE):
@@ -122,7 +117,7 @@ class Applying:
 def _refuse_to_take_others_along(world: World) -> None:
     """Refuses to replace an endpoint on which somebody else has a deployment: that would be deleted with it."""
     on = world[resource.ENDPOINT]
-    others = [each for each in world.of(resource.DEPLOYMENT) if each.action == LEFT_ALONE]
+    others = [each for each in world.of(resource.DEPLOYMENT) if each.action == LEFT_ALONE and not each.ours]
     if on.action == REPLACE and others:
         raise UserError(
             f"{on.title} cannot be replaced: {others[0].title} is on it ({others[0].note}) and would be deleted with "

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scripts.azure import updates
+from scripts.azure.updates import Fields
 
 CREATE, CHANGE, REPLACE, DELETE, UNCHANGED, LEFT_ALONE = (
     "create",
@@ -20,7 +21,6 @@ CREATE, CHANGE, REPLACE, DELETE, UNCHANGED, LEFT_ALONE = (
 LATER = "(known when it is registered)"  # of a value that an earlier step of the plan makes
 CLUSTER, DATA, JOB, MODEL, ENDPOINT, DEPLOYMENT = "cluster", "data asset", "job", "model", "endpoint", "deployment"
 STATE = "provisioning_state"
-Fields = dict[str, Any]  # dotted keys of the YAML and their values
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Resource:
     seen: Fields | None
     note: str = ""
     ours: bool = False  # of what no YAML names: this project made it
+    stays: bool = False  # of such a one: it is left, since a rollout goes on with it or back to it
     runs: bool = False  # of a job: it is there and has not ended
     which: str = ""  # of a cluster: which of the chain's
     goes: bool = False  # with what it is on, which is replaced
@@ -72,7 +73,7 @@ class Resource:
     def action(self) -> str:
         """What is to be done about it."""
         if self.wanted is None:
-            return DELETE if self.ours else LEFT_ALONE
+            return DELETE if self.ours and not self.stays else LEFT_ALONE
         if self.seen is None:
             return CREATE
         if self.goes or any(change.fixed for change in self.changes):
@@ -97,38 +98,3 @@ def counted(resources: Sequence[Resource]) -> dict[str, int]:
 def is_empty(resources: Sequence[Resource]) -> bool:
     """Tells whether nothing is to be done."""
     return all(resource.action in (UNCHANGED, LEFT_ALONE) for resource in resources)
-
-
-def fields(kind: str, document: Mapping[str, Any], wanted: Mapping[str, Any], live: Mapping[str, Any] | None,
-           but: Sequence[str] = ()) -> tuple[Fields, Fields | None]:  # fmt: skip
-    """Returns what the YAML's document says, on both sides; `wanted` and `live` are the SDK's reading of either.
-
-    What only the service says, or the SDK, is not compared. `but` are keys that say which one is meant, or where its
-    content was before it was sent.
-    """
-    keys = [key for key in _said(document) if key.partition(".")[0] not in ("$schema", "type", *but)]
-    sides = [
-        None if side is None else {key: updates.same_form(kind, key, _at(side, key)) for key in keys}
-        for side in (wanted, live)
-    ]
-    return sides[0] or {}, sides[1]
-
-
-def _said(document: Mapping[str, Any], above: str = "") -> Iterator[str]:
-    for key, value in document.items():
-        if isinstance(value, dict):
-            yield from _said(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}"
-
-
-def _at(found: Any, key: str) -> Any:
-    """Returns the value of a dotted key; a tag may have dots in its own name."""
-    if not isinstance(found, Mapping):
-        return None
-    if key in found:
-        return found[key]
-    for name, value in found.items():
-        if key.startswith(f"{name}."):
-            return _at(value, key[len(name) + 1 :])
-    return None

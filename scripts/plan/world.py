@@ -9,11 +9,11 @@ from typing import Any
 from scripts import state
 from scripts.azure import answers, sdk_private, updates
 from scripts.azure.client import import_sdk
-from scripts.chain import cluster, data, deployment, endpoint, job, model
+from scripts.chain import cluster, data, endpoint, job, model, slots
 from scripts.chain.run import BUSY, Run
 from scripts.errors import MISSING, UserError
 from scripts.plan import resource
-from scripts.plan.resource import LATER, STATE, Resource, fields
+from scripts.plan.resource import LATER, STATE, Resource
 from scripts.targets import billed
 
 OWN_TAG = "environment"  # of what this project's YAML makes, with the environment's name
@@ -95,18 +95,49 @@ class World:
         return self._both(resource.MODEL, model.FILE, "model", live, title)
 
     def _serving(self, registered: Resource) -> Iterator[Resource]:
-        on, name = endpoint.name_of(self._run), self._run.name(*deployment.FILE)
+        on = endpoint.name_of(self._run)
         live = self._ask(f"endpoint {on}", self._client.online_endpoints.get, on)
         there = self._ask(f"the deployments of endpoint {on}", lambda: list(self._deployments(on))) if live else None
         found = {each.name: each for each in there or []}
-        serves = any(state.plain_status(str(each.provisioning_state)) == "succeeded" for each in found.values())
+        plain = [sdk_private.to_dict(each) for each in found.values()]
+        shares = {"traffic": live.traffic, "mirror_traffic": live.mirror_traffic} if live else {}
+        standing = slots.of(self._run, shares, plain)
+        serves = any(each.is_good for each in standing.every)
+        name = standing.live.name if standing.live and standing.live.name in standing.names else standing.names[0]
         bound = {"traffic": {name: 100}}  # as the chain gives it
         made = self._both(resource.ENDPOINT, endpoint.FILE, "online_endpoint", live, on, forgiven=serves, bound=bound)
         yield made
         served = self._deployment(name, found.get(name), registered)
-        goes = made.action == resource.REPLACE and served.seen is not None
-        yield replace(served, goes=True, note="it goes with its endpoint") if goes else served
-        yield from (self._other(each) for each in found.values() if each.name != name)
+        if made.action == resource.REPLACE and served.seen is not None:
+            served = replace(served, goes=True, note="it goes with its endpoint")
+        elif any(not updates.is_in_place(change.field) for change in served.changes):
+            beside = (
+                f"{self._run.make('deploy')} makes the new one beside it, and it answers until that has the traffic"
+            )
+            served = replace(served, note="; ".join(filter(None, (served.note, beside))))
+        yield served
+        for each in standing.every:
+            if each.name != name:
+                yield self._beside(standing, each, served) or self._other(found[each.name])
+
+    def _beside(self, standing: slots.Slots, other: slots.Deployment, served: Resource) -> Resource | None:
+        """Returns what becomes of the other slot, which a rollout takes up or has left; None for another deployment."""
+        if other.name not in standing.names:
+            return None
+        kept = self._run.values.data["deployment"]["rollout"]["keep_previous"] and other.is_good
+        if served.action != resource.UNCHANGED:
+            has = f" ({other.share} % of the traffic, {other.mirrored} % mirrored)" * bool(
+                other.share or other.mirrored
+            )
+            note, stays = (
+                f"it stands beside the other{has}; {self._run.make('deploy')} takes it up, or makes it anew",
+                True,
+            )
+        elif kept and not standing.is_newer(other):
+            note, stays = f"it answered before, and is kept for {self._run.make('rollback')}", True
+        else:
+            note, stays = "a rollout left it", False
+        return Resource(resource.DEPLOYMENT, other.name, None, {}, note, ours=True, stays=stays)
 
     def _deployments(self, on: str) -> Any:
         return self._client.online_deployments.list(on)
@@ -119,10 +150,10 @@ class World:
             found = self._ask(f"model {named}", self._client.models.get, *named.split(":", 1))
             if not model.takes_its_own(self._run, found and found.tags):
                 scaled = self._scaled(live)
-                return self._both(resource.DEPLOYMENT, deployment.FILE, "online_deployment", live, name, bound=scaled)
+                return self._both(resource.DEPLOYMENT, slots.FILE, "online_deployment", live, name, bound=scaled)
             note = f"{named} was not promoted in this workspace, so the job's own model stands in for it"
         bound = {"model": own, **self._scaled(live)}
-        return self._both(resource.DEPLOYMENT, deployment.FILE, "online_deployment", live, name, note, bound=bound)
+        return self._both(resource.DEPLOYMENT, slots.FILE, "online_deployment", live, name, note, bound=bound)
 
     def _scaled(self, live: Any) -> dict[str, int]:
         """Returns the number of machines that autoscaling has made of the YAML's, where it is one that it may make."""
@@ -152,7 +183,7 @@ class World:
         elif now in BUSY:
             note = f"it is {now}"
         hidden = ("name", "path", "version", "endpoint_name")
-        wanted, seen = fields(kind, document, self._loaded(file, loads), found or None, hidden)
+        wanted, seen = updates.fields(kind, document, self._loaded(file, loads), found or None, hidden)
         for key, value in (bound or {}).items():
             wanted[key] = updates.same_form(kind, key, value)
             if seen is not None:

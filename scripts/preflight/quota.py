@@ -12,8 +12,8 @@ from typing import Any
 from scripts.azure.machine_sizes import RESERVE, Size, family_key, is_pool
 from scripts.errors import CouldNotAskError
 from scripts.preflight.context import Context
-from scripts.preflight.finding import Finding, failed, passed, skipped, warned
-from scripts.values.names import endpoint_name
+from scripts.preflight.finding import FAIL, Finding, failed, passed, skipped, warned
+from scripts.values.names import endpoint_name, slots
 
 ASK = "ask for more (Azure ML studio > Quota, or a support request), or choose a size of a family with cores left"
 CLUSTERS = "TotalClusters"
@@ -78,19 +78,18 @@ def _held_by_cluster(context: Context, size: Size) -> int:
 
 
 def serving(context: Context) -> Finding:
-    """Fails when the family's cores do not hold the deployment, upgrade reserve included."""
+    """Fails when the family's cores do not hold the deployment, upgrade reserve included; warns when not a second one.
+
+    What stands already is counted in the usage. A new version is rolled out beside it, and needs as much once more.
+    """
     size = context.size("inference")
     if size is None:
         return skipped(f"nothing is known about {context.size_name('inference')}")
     if none := _no_offer(context):
         return none
-    instances, where = context.most_machines, context.at("deployment.instance_type")
-    need = size.serving_cores(instances)
-    machines = f"ceil({RESERVE} x {instances})" if size.endpoint_quota_reserve_20pct else f"{instances}"
-    sum_ = f"{machines} x {size.vcpus} = {need} cores"
-    family = family_of(context, "inference")
-    usage, held = _family(context, family), _held_by_deployment(context, size)
-    pools = list(filter(None, (usage, _pool(context, "dedicated"))))
+    need, sum_, family, pools = _served(context, size)
+    where, standing = context.at("deployment.instance_type"), _standing(context, size)
+    held = max(standing, default=0)
     for pool in pools:
         if _is_told(pool) and pool["used"] - held + need > pool["limit"]:
             return failed(f"{where}: serving needs {sum_} of {family}, {_counts(pool)}", ASK)
@@ -98,19 +97,52 @@ def serving(context: Context) -> Finding:
         if not _is_told(pool):
             return _untold(context, f"{where}: serving needs {sum_} of {family}", pool)
     for pool in pools:
-        together = need + _trained_beside(context, family if pool is usage else "")
+        together = need + _trained_beside(context, family if pool is pools[0] else "")
         if pool["used"] - held + together > pool["limit"] and together > need:
             return warned(
                 f"{sum_} of {family} needed, {_counts(pool)}: enough, but not for training at the same time",
                 f"delete the endpoint before the next training ({context.make('undeploy')}), or {ASK}",
             )
-    return passed(f"{sum_} of {family} needed, {_counts(usage)}")
+    if len(standing) == 1 and (short := beside(context)).status == FAIL:
+        return warned(f"{short.sentence}: what serves stands, but nothing new can be rolled out beside it", short.todo)
+    return passed(f"{sum_} of {family} needed, {_counts(pools[0])}")
 
 
-def _held_by_deployment(context: Context, size: Size) -> int:
-    present = context.asked.deployment(endpoint_name(context.values), context.value("deployment.name"))
-    same = present and present["size"].lower() == size.name.lower()
-    return int(present["instances"]) * size.vcpus if present and same else 0
+def beside(context: Context) -> Finding:
+    """Fails when the cores do not hold one more deployment beside all that the usage counts."""
+    size = context.size("inference")
+    if size is None:
+        return skipped(f"nothing is known about {context.size_name('inference')}")
+    need, sum_, family, pools = _served(context, size)
+    for pool in pools:
+        if _is_told(pool) and pool["used"] + need > pool["limit"]:
+            return failed(
+                f"{context.at('deployment.instance_type')}: a deployment beside the one that answers needs {sum_} of "
+                f"{family}, {_counts(pool)}",
+                f"{ASK}; or {context.make('undeploy')} first, and the endpoint answers nothing meanwhile",
+            )
+    return passed(f"{sum_} of {family} needed beside what serves, {_counts(pools[0])}")
+
+
+def _served(context: Context, size: Size) -> tuple[int, str, str, list[Usage]]:
+    """Returns the cores of a deployment, how they come about, their family and the quotas that hold them."""
+    instances = context.most_machines
+    need = size.serving_cores(instances)
+    machines = f"ceil({RESERVE} x {instances})" if size.endpoint_quota_reserve_20pct else f"{instances}"
+    family = family_of(context, "inference")
+    pools = list(filter(None, (_family(context, family), _pool(context, "dedicated"))))
+    return need, f"{machines} x {size.vcpus} = {need} cores", family, pools
+
+
+def _standing(context: Context, size: Size) -> list[int]:
+    """Returns the cores of this environment's deployments that stand, those of another size as 0."""
+    names = slots(context.value("deployment.name"))
+    found = [context.asked.deployment(endpoint_name(context.values), name) for name in names]
+    return [
+        int(each["instances"]) * size.vcpus if each["size"].lower() == size.name.lower() else 0
+        for each in found
+        if each is not None
+    ]
 
 
 def _trained_beside(context: Context, family: str) -> int:

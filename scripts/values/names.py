@@ -17,9 +17,10 @@ from scripts.values.read import Values
 # Tags that templates, register and promote write themselves, in small letters: Azure tells no capital ones from them.
 OWN_TAGS = frozenset(
     "environment base_model base_model_version dataset source percent job promoted evaluation_data "
-    "perplexity_base perplexity_tuned rouge_l_base rouge_l_tuned".split()
+    "perplexity_base perplexity_tuned rouge_l_base rouge_l_tuned previous_model rollback".split()
 )
 RESERVED_TAGS = ("microsoft", "azure", "windows")  # what a tag's name may not begin with: Azure Resource Manager
+SECOND = "-2"  # behind a deployment's name: its other slot, in which the next one is made while this one answers
 SUFFIX_LENGTH = 8  # hexadecimal digits: enough that endpoints of one region do not collide
 
 
@@ -39,6 +40,11 @@ class Names:
     endpoint_description: str
     deployment: str
     tags: dict[str, str]
+
+
+def slots(deployment: str) -> tuple[str, str]:
+    """Returns the names between which a deployment goes to and fro: a new one is made beside the one that answers."""
+    return deployment, f"{deployment}{SECOND}"
 
 
 def build(values: Values, facts: Facts, parameters: dict[str, Parameter]) -> Names:

@@ -53,7 +53,13 @@ def faults(data: dict[str, Any], where: Where, root: Path, rules: Schema | None 
         if isinstance(found, str) and not re.search(re.sub(r"\$$", r"\\Z", wanted), found):
             yield ValidationError(f"does not match {wanted}")
 
-    errors = validators.extend(Draft202012Validator, {"pattern": pattern})(rules or read(root)).iter_errors(data)
+    def rising(_validator: Any, last: int, found: Any, _schema: Any) -> Iterator[ValidationError]:
+        # a word of this project: JSON Schema has none for numbers that rise
+        if isinstance(found, list) and found and (found != sorted(found) or found[-1] != last):
+            yield ValidationError(f"numbers that rise, the last one {last}")
+
+    rules_of_ours = {"pattern": pattern, "rising": rising}
+    errors = validators.extend(Draft202012Validator, rules_of_ours)(rules or read(root)).iter_errors(data)
     return sorted((sentence for error in errors for sentence in _explain(error, where)), key=_place)
 
 

@@ -52,10 +52,11 @@ STOPS = {
     "SIGINT to the step": lambda program: children(program.pid)[0].send_signal(signal.SIGINT),
     "SIGKILL of the step": lambda program: children(program.pid)[0].kill(),
 }
+PROGRAMS = {"deploy": "scripts.rollout", "traffic": "scripts.rollout"}
 AT = [
     ("job stream", "await", "job demo-1 may be at work, and its machine billed; make finetune ENV=demo goes on"),
     ("online-deployment create", "deploy", "may be there and billed; make deploy ENV=demo goes on with it"),
-    ("online-endpoint update", "deploy", "may be there and billed; make deploy ENV=demo goes on with it"),
+    ("online-endpoint update", "traffic", "make traffic ENV=demo shows what endpoint azureml-chat-6aa76914 has"),
     ("online-endpoint delete", "undeploy", "may still be there and billed; make undeploy ENV=demo goes on"),
     (
         "compute create",
@@ -70,16 +71,19 @@ AT = [
     [(*AT[0], "Ctrl-C"), *((*each, "SIGINT to the step") for each in AT[2:]), *((*AT[1], how) for how in STOPS)],
 )
 def test_whoever_is_stopped_the_last_line_says_what_is_left(registered, command, step, left, how):
-    if step == "deploy":
+    if step in ("deploy", "traffic"):
         registered.thing(registered.on, "Succeeded")
+        registered.thing("deployment/other", "Succeeded")
     registered.has(**{"job__demo-1": {"status": "Running"}})
     if step == "await":
         (registered.folder / "status").unlink()
     registered.say(command, {"seconds": 60})
     run = ["--env", "demo", "--folder", str(registered.folder)]
-    words = [sys.executable, "-m", "scripts.chain.watch", *run, step, "--", sys.executable, "-m", "scripts.chain", *run]
+    target = [sys.executable, "-m", PROGRAMS.get(step, "scripts.chain")]
+    words = [sys.executable, "-m", "scripts.chain.watch", *run, step, "--", *target]
+    more = ["--traffic", "other=100"] if step == "traffic" else []
     program = subprocess.Popen(
-        [*words, "--az", shlex.join(registered.program), step], cwd=ROOT, env=os.environ, text=True,
+        [*words, *run, "--az", shlex.join(registered.program), *more, step], cwd=ROOT, env=os.environ, text=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
     )  # fmt: skip
     deadline = time.monotonic() + 30

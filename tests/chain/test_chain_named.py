@@ -3,11 +3,12 @@
 import pytest
 
 from scripts import state
-from scripts.chain import deployment, job, model
+from scripts.chain import job, model
 from scripts.errors import INVALID, MISSING
 from scripts.files import write
+from scripts.rollout import rolling
 from scripts.values import data_facts
-from tests.chain.world import refused
+from tests.chain.world import Answers, refused
 
 FALLBACK = {"asked": "a/b", "took": "c", "because": "d"}
 NAMED = data_facts.read("demo").version
@@ -92,7 +93,7 @@ def promoted(world, version, evaluation="0123456789ab"):
 
 def deployed(world):
     """Which version was bound, an empty list where the YAML's own was taken."""
-    deployment.deploy(world.run)
+    rolling.deploy(world.run, Answers())
     (words,) = world.words("online-deployment create")
     return [word.rpartition(":")[2] for word in words if word.startswith("model=")]
 
@@ -121,7 +122,7 @@ def test_a_promoted_version_needs_no_state(registered):
 
 def test_a_promoted_version_that_is_not_there_is_refused(registered):
     promoted(registered, 7)
-    code, said = refused(deployment.deploy, registered.run)
+    code, said = refused(rolling.deploy, registered.run, Answers())
     assert code == MISSING and registered.calls() == []
     assert "names model SmolLM2-135M-Instruct-azureml-chat:7, which the workspace does not have; make promote" in said
 

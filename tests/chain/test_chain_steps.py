@@ -8,13 +8,14 @@ import sys
 import pytest
 
 from scripts import state
-from scripts.chain import data, deployment, job
+from scripts.chain import data, job
 from scripts.chain.alone import alone, held
 from scripts.chain.rendered import Rendered
 from scripts.chain.whole import switches
 from scripts.errors import FAILED, UNREACHABLE, UserError
 from scripts.files import ROOT
-from tests.chain.world import refused
+from scripts.rollout import rolling
+from tests.chain.world import Answers, refused
 
 HOLDS = """
 import pathlib, sys, time
@@ -62,13 +63,13 @@ def test_a_request_that_a_killed_run_had_sent_is_found(with_data, prepared, came
 
 
 def test_a_deployment_gets_all_traffic_and_says_what_it_costs(registered, capfd):
-    deployment.deploy(registered.run)
+    rolling.deploy(registered.run, Answers())
     assert registered.calls() == ["online-deployment create", "online-endpoint update"]
     assert capfd.readouterr().out.endswith("billed until make undeploy ENV=demo\n")
 
 
 def test_a_model_that_is_not_registered_leaves_no_endpoint(world):
-    assert "make register" in refused(deployment.deploy, world.run)[1] and world.calls() == []
+    assert "make register" in refused(rolling.deploy, world.run, Answers())[1] and world.calls() == []
 
 
 def test_a_second_run_waits_for_the_first_and_a_killed_ones_lock_is_no_obstacle(tmp_path):

@@ -11,6 +11,7 @@ from scripts.chain import endpoint
 from scripts.chain.az import Az
 from scripts.chain.run import Run
 from scripts.errors import UserError
+from scripts.rollout.service import Reply
 from scripts.values.read import load
 
 FAKE = Path(__file__).parent / "fakes" / "az.py"
@@ -92,6 +93,24 @@ class World:
     def words(self, command):
         """Every command line of a command."""
         return [words for words in self.get()["calls"] if " ".join(words[:2]) == command]
+
+
+class Answers:
+    """Who is asked beside az: deployments answer in their own ways, else the true answer at once; there is room."""
+
+    def __init__(self, room="", **replies):
+        self.room, self.replies, self.asked = room, replies, []
+
+    def ask(self, deployment, case):
+        self.asked.append(deployment)
+        found = self.replies.get(deployment.replace("-", "_"), Reply("yes", 0.1))
+        return found(case) if callable(found) else found
+
+    def no_room(self):
+        return self.room
+
+    def price(self):
+        return ", 0.53 USD an hour"
 
 
 def refused(step, *arguments):

@@ -25,10 +25,10 @@ OTHERS: dict[str, Any] = {
 def others(document: dict[str, Any]) -> dict[str, Any]:
     """Returns another value for every field of a document."""
     found = {}
-    for key in resource._said(document):
+    for key in updates.said(document):
         if key.partition(".")[0] in NAMES or key == "identity.type":
             continue
-        value = resource._at(document, key)
+        value = updates.at(document, key)
         other = value + 1 if isinstance(value, int) else f"another {value}"
         other = value + 1000 if key.endswith("_ms") else other
         if key == "tier":
@@ -123,7 +123,7 @@ def test_only_what_the_yaml_says_is_compared():
     document = yaml.safe_load("{$schema: x, name: n, tags: {a.b: 1}, probe: {period: 3}}")
     wanted = {"name": "n", "tags": {"a.b": 1}, "probe": {"period": 3, "timeout": 2}, "more": 1}
     live = {"tags": {"a.b": "1", "c": "2"}, "probe": {"period": 4, "timeout": 9}}
-    assert resource.fields("endpoint", document, wanted, live, ("name",)) == (
+    assert updates.fields("endpoint", document, wanted, live, ("name",)) == (
         {"tags.a.b": "1", "probe.period": 3},
         {"tags.a.b": "1", "probe.period": 4},
     )

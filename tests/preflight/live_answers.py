@@ -35,6 +35,7 @@ class Answers:
     )
     there: dict[str, Any] | None = None
     deployed: dict[str, Any] | None = None
+    beside: dict[str, Any] | None = None  # in the other slot
     models: dict[str | None, Model] = field(default_factory=dict)
     newest: Component | None = field(default_factory=component.catalog)
     usages: list[dict[str, Any]] | None = None  # in full, where `quota` says too little
@@ -65,7 +66,7 @@ class Answers:
         return self.there
 
     def deployment(self, endpoint: str, name: str) -> dict[str, Any] | None:
-        return self.deployed
+        return self.beside if name.endswith("-2") else self.deployed
 
     def model(self, name: str, version: str | None = None) -> Model | None:
         return self.models.get(version)

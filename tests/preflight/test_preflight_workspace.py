@@ -11,6 +11,7 @@ from scripts.azure import chat_models, component, machine_sizes
 from scripts.azure.machine_sizes import Size
 from scripts.errors import CouldNotAskError
 from scripts.preflight import checklist
+from scripts.preflight import quota as quota_module
 from scripts.preflight.finding import FAIL, PASS, SKIPPED, WARN, Finding
 from tests.preflight.conftest import SCALES, made
 from tests.preflight.live_answers import FAMILY, asked, finding, has
@@ -111,16 +112,26 @@ def test_sizes_that_are_exempt_have_no_reserve() -> None:
     )
 
 
+ONE = {"size": A100, "instances": 1}
+
+
 @pytest.mark.parametrize(
-    ("deployed", "status"),
-    [({"size": A100, "instances": 1}, PASS), ({"size": A100.lower(), "instances": 1}, PASS),
-     ({"size": T4, "instances": 9}, FAIL), (None, FAIL)],
+    ("limit", "deployed", "beside", "status"),
+    [(48, ONE, None, PASS), (48, {"size": A100.lower(), "instances": 1}, None, PASS),
+     (47, ONE, None, WARN),  # what serves stands, but nothing new can be rolled out beside it
+     (24, ONE, None, WARN), (23, ONE, None, FAIL), (24, ONE, ONE, PASS),  # a rollout under way is counted already
+     (47, {"size": T4, "instances": 9}, None, FAIL), (47, None, None, FAIL)],
 )  # fmt: skip
-def test_a_deployment_that_is_there_counts_once(deployed: dict[str, Any] | None, status: str) -> None:
-    found = finding(
-        "quota-serving", "reference", "compute.tier=low_priority", quota={FAMILY: (24, 47)}, deployed=deployed
-    )
+def test_what_serves_counts_once_and_a_rollout_needs_as_much_beside_it(
+    limit: int, deployed: dict[str, Any] | None, beside: dict[str, Any] | None, status: str
+) -> None:
+    sets, quota = ("compute.tier=low_priority",), {FAMILY: (24, limit)}
+    found = finding("quota-serving", "reference", *sets, quota=quota, deployed=deployed, beside=beside)
     has(found, status)
+    if status == WARN:
+        assert "nothing new can be rolled out beside it" in found.sentence and "undeploy" in found.todo
+    offered = quota_module.beside(asked("reference", *sets, quota=quota, deployed=deployed))
+    assert offered.status == (PASS if limit >= 48 else FAIL)
 
 
 @pytest.mark.parametrize(

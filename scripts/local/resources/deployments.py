@@ -242,11 +242,14 @@ async def remove(parts: Parts, words: dict[str, Any]) -> None:
         raise AzureError(400, INFERENCING, message)
     if document is not None:
         await endpoints.queue(state, document)
-    await parts.servers.remove((words["scope"], words["name"].lower()))
+    await parts.servers.remove((words["scope"], words["name"].lower()), drains=True)
     endpoint = state.store.get(words["scope"], "endpoints", name)
     with state.store.transaction():
         state.store.delete(words["scope"], "deployments", words["name"])
-        if endpoint is not None and endpoint.body["properties"]["traffic"].pop(deployment, None) is not None:
+        shares = (
+            [endpoint.body["properties"].get(kind, {}) for kind in ("traffic", "mirrorTraffic")] if endpoint else []
+        )
+        if endpoint is not None and [each for each in shares if each.pop(deployment, None) is not None]:
             state.store.change(endpoint)
 
 

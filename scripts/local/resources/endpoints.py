@@ -118,7 +118,7 @@ async def put(call: Call) -> Any:
             "properties": {},
             **given,
             "authMode": _mode_of(call, name, given, old),
-            "traffic": _check_traffic(call, name, given),
+            **_check_traffic(call, name, given),
             "provisioningState": "Updating" if made else "Creating",
         },
     }
@@ -170,8 +170,13 @@ def _check_name(call: Call, name: str) -> None:
         raise faults.FAULTS["endpoint-name-held"].error(name=name)
 
 
-def _check_traffic(call: Call, name: str, given: dict[str, Any]) -> dict[str, int]:
-    """Returns the shares of the deployments. What Azure says to wrong ones is unverified: nobody has recorded it."""
+def _check_traffic(call: Call, name: str, given: dict[str, Any]) -> dict[str, dict[str, int]]:
+    """Returns the shares of the deployments, and of the one whose requests are copies.
+
+    The rules are Microsoft Learn's (Safe rollout for online endpoints): one mirrored deployment, at most 50 per cent,
+    and a deployment gets live or mirrored traffic, not both. What Azure says to wrong ones is unverified: nobody has
+    recorded it.
+    """
     traffic, mirror = (
         _shares(call, name, given.get(key, {}), what)
         for key, what in (("traffic", "traffic"), ("mirrorTraffic", "mirror traffic"))
@@ -184,11 +189,13 @@ def _check_traffic(call: Call, name: str, given: dict[str, Any]) -> dict[str, in
         raise bad_request(f"Endpoint {name}: mirror traffic is {total}; allowed are at most 50.", "BadArgument")
     if not limit("endpoint.mirror_traffic.deployments").holds(len(mirror)):
         raise bad_request(f"Endpoint {name}: mirror traffic goes to {len(mirror)} deployments; allowed is one.")
-    if total:
-        raise bad_request(
-            f"Endpoint {name} mirrors traffic; the local Azure ML has no mirrored traffic: leave mirror_traffic out."
-        )
-    return traffic
+    for deployment in mirror:
+        if mirror[deployment] and traffic.get(deployment):
+            raise bad_request(
+                f"Endpoint {name}: {deployment} has live traffic and mirror traffic; allowed is one of them.",
+                "BadArgument",
+            )
+    return {"traffic": traffic, "mirrorTraffic": mirror}
 
 
 def _shares(call: Call, name: str, traffic: dict[str, Any], what: str) -> dict[str, int]:

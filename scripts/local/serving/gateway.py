@@ -7,6 +7,10 @@ endpoints; the router's script in a public image; users' logs of 2022 to 2026.
 Server-sent events pass through as they come, as on Azure (Microsoft, Use streaming endpoints deployed from prompt flow,
 of managed online endpoints; microsoft/promptflow#1090 saw them come in bursts of some 3 s, which is not copied). How
 Azure ends a stream whose time is up, or whose server ends, is unverified: here the connection is broken off.
+
+Mirrored traffic: of the requests that come by traffic, not by header, a share is copied to one more deployment, and
+its answers are dropped (Microsoft, Safe rollout for online endpoints). A copy that finds no place there is dropped too:
+what Azure does then is unverified.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ from scripts.local.core import faults, lookup, tokens
 from scripts.local.core.state import Key, Server, Workspace
 from scripts.local.core.store import Document
 from scripts.local.core.web import AzureError, Call, Routes, not_found, received
-from scripts.local.resources import endpoints
+from scripts.local.resources import deployment_log, endpoints
 from scripts.local.resources.deployments import seconds
 
 if TYPE_CHECKING:
@@ -122,16 +126,20 @@ async def _answer(call: Call, workspace: Workspace, endpoint: Document) -> Respo
         if fault.status == 429:
             return _overflow()
         raise fault.error()
-    chosen = _choose(call, workspace, endpoint)
+    # Before a deployment is chosen, and a place in it is taken: who sends slowly holds up nobody, and is sent to one
+    # that is there by then.
+    body = await received(call.request, MOST_BYTES)
+    if body is None:
+        return PlainTextResponse(f"The request has more than {MOST_BYTES} bytes.", 413)
+    chosen = _choose(call, workspace, _endpoint(call)[1])
     if chosen is None:
         return PlainTextResponse(
             "No valid deployments to route to. Please check that the endpoint has at least one deployment with "
             "positive weight values or use a deployment specific header to route.",
             404,
         )
-    body = await received(call.request, MOST_BYTES)  # before a place is taken: who sends slowly holds up nobody
-    if body is None:
-        return PlainTextResponse(f"The request has more than {MOST_BYTES} bytes.", 413)
+    if HEADER not in call.request.headers:
+        _mirror(call, workspace, endpoint, body)
     key = (workspace.scope, f"{endpoint.name}/{chosen}".lower())
     document = call.state.store.get(workspace.scope, "deployments", f"{endpoint.name}/{chosen}")
     server = call.parts.servers.serving(key)
@@ -155,6 +163,33 @@ async def _answer(call: Call, workspace: Workspace, endpoint: Document) -> Respo
             answer.held, answer.until = held.pop_all(), until
     answer.headers[HEADER] = chosen
     return answer
+
+
+def _mirror(call: Call, workspace: Workspace, endpoint: Document, body: bytes) -> None:
+    """Begins to send a copy of a request to the deployment that has a mirrored share, as often as that says.
+
+    Nobody waits for it, and it takes none of the places that others have.
+    """
+    for name, share in endpoint.body["properties"].get("mirrorTraffic", {}).items():
+        key = (workspace.scope, f"{endpoint.name}/{name}".lower())
+        server = call.parts.servers.serving(key)
+        document = call.state.store.get(workspace.scope, "deployments", f"{endpoint.name}/{name}")
+        if random.uniform(0, 100) < share and server is not None and document is not None:
+            call.state.start(_copy(call, key, document, server, body))
+
+
+async def _copy(call: Call, key: Key, document: Document, server: Server, body: bytes) -> None:
+    """Sends a copy, drops its answer, and leaves a line in the deployment's log."""
+    import httpx
+
+    if server.in_flight < server.limit:
+        settings, said = document.body.get("served", document.body)["properties"]["requestSettings"], "no answer"
+        with _place(server), contextlib.suppress(TimeoutError, httpx.HTTPError):
+            async with asyncio.timeout(seconds(settings["requestTimeout"])), AsyncExitStack() as held:
+                said = str((await _ask(call, key, body, held)).status_code)
+    else:
+        said = "dropped, as there are too many"
+    deployment_log.append(deployment_log.folder(call.state, key) / "log.txt", f"a mirrored request: {said}")
 
 
 @contextlib.contextmanager

@@ -246,10 +246,17 @@ class ScoringServers:
         """Returns the server of a deployment, or None."""
         return self.running.get(key)
 
-    async def remove(self, key: Key) -> None:
-        """Ends the server of a deployment, even one that only starts; returns when its process is gone."""
+    async def remove(self, key: Key, drains: bool = False) -> None:
+        """Ends the server of a deployment, even one that only starts; returns when its process is gone.
+
+        `drains`: what it was asked before it lost its traffic has the request timeout to end.
+        """
         self.leaving.add(key)
         try:
+            serving = self.running.get(key)
+            until = time.monotonic() + (serving.plan.patience if serving and drains else 0)
+            while serving and serving.in_flight and time.monotonic() < until:
+                await asyncio.sleep(0.05)
             starting = self.starting.get(key)
             if starting is not None:
                 await starting.stop()

@@ -63,6 +63,8 @@ def answer(world, words):
         )
     elif words[1] == "create":
         things[key] = {"status": "Completed"} if kind == "job" else {"provisioning_state": "Succeeded"}
+        if kind == "deployment":
+            things[key] |= deployed(words, things)
     elif words[1] == "invoke":
         print('{"output": "Yes."}')
     elif words[1] in ("stream", "get-logs"):
@@ -72,9 +74,13 @@ def answer(world, words):
     elif words[1] == "show":
         print(json.dumps({"name": name, **things[key]}))
     elif words[1] == "update" and "--traffic" in words:
-        things[key]["traffic"] = {}
+        for option_name, kind_of in (("--traffic", "traffic"), ("--mirror-traffic", "mirror_traffic")):
+            pairs = [pair.split("=") for pair in option(words, option_name).split()]
+            things[key][kind_of] = {name: int(share) for name, share in pairs}
     elif words[1] == "update":
         things[key]["provisioning_state"] = "Succeeded"
+        if kind == "deployment":
+            things[key] |= deployed(words, things) | {"creation_context": things[key].get("creation_context", {})}
     elif words[1] == "cancel":
         things[key]["status"] = "Canceled"
     elif words[1] == "delete":
@@ -82,6 +88,23 @@ def answer(world, words):
     else:
         raise AssertionError(words)
     return 0
+
+
+def deployed(words, things):
+    """A deployment as it is shown: its YAML with what was bound, and when it was made."""
+    import yaml
+
+    shown = {**yaml.safe_load(Path(option(words, "-f")).read_text()), "tags": {}}
+    for word in words[words.index("--set") + 1 :] if "--set" in words else ():
+        path, _, value = word.partition("=")
+        if path.startswith("tags."):
+            shown["tags"][path[5:]] = value
+        elif path == "model":
+            shown[path] = value
+    del shown["name"]
+    shown["tags"] |= yaml.safe_load(Path(option(words, "-f")).read_text()).get("tags", {})
+    made = f"2026-11-27T10:00:{len(things):02}+00:00"
+    return {**shown, "creation_context": {"created_at": made}}
 
 
 def models(world, words):

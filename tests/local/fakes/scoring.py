@@ -6,6 +6,8 @@ as the real one does: nobody listens any more, what runs is answered. SIGUSR1 en
 process: for half a second it still takes connections, and drops them. The variables FAKE_SCORING_CRASH and
 FAKE_SCORING_NEVER_READY make a start fail; FAKE_SCORING_SLOW_AGAIN names a file with which every start but the first
 takes three seconds.
+
+A model's own weights.json says how it `behaves`: `status`, `sleep`, `says` (its answer to everything), `never_ready`.
 """
 
 import argparse
@@ -43,6 +45,7 @@ if again:
     Path(again).touch()
 weights = Path(options.model_dir, "model", "weights.json")
 model = json.loads(weights.read_text()) if weights.exists() else {}
+behaves = model.get("behaves", {})
 with contextlib.suppress(OSError):  # on a full disk
     print(f"serving {options.model_dir}", flush=True)
 
@@ -70,7 +73,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if not self._known():
             return
-        self._send(503 if os.environ.get("FAKE_SCORING_NEVER_READY") else 200, "Healthy")
+        never = os.environ.get("FAKE_SCORING_NEVER_READY") or behaves.get("never_ready")
+        self._send(503 if never else 200, "Healthy")
 
     def _dropped(self):
         if dying.is_set():
@@ -83,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
         if self._dropped() or not self._known():
             return
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        wish = body.get("input_data", {}).get("parameters", {})
+        wish = {**behaves, **body.get("input_data", {}).get("parameters", {})}
         if wish.get("exit"):
             os._exit(9)
         time.sleep(wish.get("sleep", 0))
@@ -93,6 +97,8 @@ class Handler(BaseHTTPRequestHandler):
             self._send(wish["status"], {"error": {"code": "ModelError", "message": "boom"}})
         elif "events" in wish:
             self._stream(wish["events"])
+        elif "says" in wish:
+            self._send(200, {"output": wish["says"]})
         else:
             self._send(200, {"output": f"{body['input_data']['input_string'][-1]}", "model": model})
 

@@ -1,0 +1,99 @@
+"""The deployments of an endpoint as a table, and their shares as a person sets them."""
+
+from __future__ import annotations
+
+import datetime
+
+from scripts import terminal
+from scripts.azure.limits import limit, traffic_adds_up
+from scripts.chain import endpoint, slots
+from scripts.chain.patience import duration
+from scripts.chain.run import Run, say
+from scripts.chain.slots import Slots
+from scripts.errors import MISSING, USAGE, UserError, suggest
+
+HEADERS = ("deployment", "traffic", "mirror", "version", "state", "instances", "age")
+
+
+def show(run: Run) -> None:
+    """Prints what the endpoint has."""
+    _print(run, _look(run))
+
+
+def give(run: Run, traffic: str, mirror: str) -> None:
+    """Sets shares: `demo=90 demo-2=10`; what Azure would refuse is refused before it is sent. Then prints the table."""
+    there = _look(run)
+    now = {each.name: each.share for each in there.every if each.share}
+    copied = {each.name: each.mirrored for each in there.every if each.mirrored}
+    shares = _read(there, "TRAFFIC", traffic) if traffic else now
+    copies = _read(there, "MIRROR", mirror) if mirror else copied
+    _check(there, shares, copies)
+    endpoint.route(run, shares, copies)
+    _print(run, _look(run))
+
+
+def _look(run: Run) -> Slots:
+    on = endpoint.name_of(run)
+    if endpoint.show(run, on) is None:
+        raise UserError(f"there is no endpoint {on}; {run.make('deploy')} makes it", MISSING)
+    return slots.look(run)
+
+
+def _read(there: Slots, switch: str, text: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    names = [each.name for each in there.every]
+    for pair in text.split():
+        name, _, share = pair.partition("=")
+        if not share.isdecimal() or not limit("endpoint.traffic").holds(int(share)):
+            raise _wrong(switch, f"'{pair}' is no share: write {switch}=\"{there.names[0]}=90 {there.names[1]}=10\"")
+        if name not in names:
+            has = f"has {', '.join(names)}" if names else "has none"
+            raise _wrong(switch, f"endpoint {there.on} has no deployment '{name}'{suggest(name, names)}; it {has}")
+        if name in found:
+            raise _wrong(switch, f"names {name} twice")
+        found[name] = int(share)
+    return found
+
+
+def _check(there: Slots, shares: dict[str, int], copies: dict[str, int]) -> None:
+    total, mirrored = sum(shares.values()), {name: share for name, share in copies.items() if share}
+    if not traffic_adds_up(total):
+        raise _wrong("TRAFFIC", f"the shares add up to {total}; allowed are 100, and 0 for none")
+    if not limit("endpoint.mirror_traffic.deployments").holds(len(mirrored)):
+        raise _wrong("MIRROR", f"names {len(mirrored)} deployments; copies go to one at most")
+    for name, share in mirrored.items():
+        if not limit("endpoint.mirror_traffic").holds(share):
+            raise _wrong("MIRROR", f"{name}={share}: allowed are {limit('endpoint.mirror_traffic').words} per cent")
+        if shares.get(name):
+            raise _wrong("MIRROR", f"{name} has live traffic, and one gets that or copies; MIRROR={name}=0 ends them")
+    for each in there.every:
+        if not each.is_good and (shares.get(each.name) or mirrored.get(each.name)):
+            raise _wrong("TRAFFIC", f"deployment {each.name} is {each.state.capitalize()}, and answers nothing")
+
+
+def _wrong(switch: str, what: str) -> UserError:
+    return UserError(f"{switch}: {what}", USAGE)
+
+
+def _print(run: Run, there: Slots) -> None:
+    if not there.every:
+        say(f"endpoint {there.on} has no deployment; {run.make('deploy')} makes one")
+        return
+    models = {each.model.rpartition(":")[0] for each in there.every}
+    only = models.pop() if len(models) == 1 else ""  # named once: it is long
+    rows = [
+        (each.name, f"{each.share} %", f"{each.mirrored} %", each.model.removeprefix(f"{only}:"),
+         each.state.capitalize(), str(each.found.get("instance_count") or 1), _age(each.made))
+        for each in there.every
+    ]  # fmt: skip
+    head = f"endpoint {there.on}" + f", model {only}" * bool(only)
+    print(f"{terminal.wrapped(head)}\n{terminal.table(rows, HEADERS)}", flush=True)
+
+
+def _age(made: str) -> str:
+    try:
+        since = datetime.datetime.fromisoformat(made)
+    except ValueError:
+        return ""
+    since = since if since.tzinfo else since.replace(tzinfo=datetime.UTC)
+    return duration(max(0.0, (datetime.datetime.now(datetime.UTC) - since).total_seconds()))

@@ -1,0 +1,82 @@
+"""SIGKILL or Ctrl-C between any two requests of a rollout, then the same command: the same end, no request failed."""
+
+import fcntl
+import os
+import signal
+
+import pytest
+import requests
+
+pytestmark = pytest.mark.slow
+PLACES = 9999  # more than a rollout has requests
+
+
+def stop_at(at, seen, number):
+    """Counts the requests of this process and its copies in a file, a byte each, and stops all of them at one."""
+    send = requests.Session.send
+
+    def counted(session, request, **options):
+        os.write(seen, b".")
+        if os.fstat(seen).st_size == at:
+            os.killpg(0, number)
+        return send(session, request, **options)
+
+    requests.Session.send = counted
+
+
+def stopped(made, at, number):
+    """Rolls out in a process that is stopped before its request number `at`; returns its exit code and its requests."""
+    seen = os.memfd_create("requests", os.MFD_CLOEXEC)
+    os.set_inheritable(seen, True)
+    fcntl.fcntl(seen, fcntl.F_SETFL, os.O_APPEND)
+    pid = os.fork()
+    if not pid:
+        code = 1
+        try:
+            os.setsid()
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            stop_at(at, seen, number)
+            code = int(bool(made.deploy()))
+        except KeyboardInterrupt:
+            code = 130
+        finally:
+            os._exit(code)
+    code, many = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), os.fstat(seen).st_size
+    os.close(seen)
+    return code, many
+
+
+def campaign(place, client, number, places):
+    """Stops a rollout at so many places; returns how many were met."""
+    made = place("deployment.rollout.questions=2")
+    first, met, many = made.model(), 0, PLACES
+    assert made.deploy() == "" and made.there() == {"demo": (100, first.rpartition(":")[2])}
+    caller = client(made)
+    for place_ in range(places + 1):
+        (live,), other = made.there(), {"demo": "demo-2", "demo-2": "demo"}
+        version = made.model().rpartition(":")[2]
+        at = 1 + (2 * place_ - 1) * many // (2 * places) if place_ else PLACES
+        code, count = stopped(made, at, number)
+        many = many if place_ else count
+        assert code in (0, -number, 130), code
+        met += bool(code)
+        if code == 130:  # all is as it was, or it was done but for the old one
+            assert (live, 100) in [(name, share) for name, (share, _) in made.there().items()] or made.there()[
+                other[live]
+            ] == (100, version)
+        assert made.deploy() == ""
+        assert made.there() == {other[live]: (100, version)}, (at, many)
+    caller.end()
+    assert caller.failed == [] and caller.count > 20
+    return met
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_rollout_that_is_stopped_goes_on(place, client, number):
+    assert campaign(place, client, number, 2) >= 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_rollout_that_is_stopped_anywhere_goes_on(place, client, number):
+    assert campaign(place, client, number, 40) >= 36
