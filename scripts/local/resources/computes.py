@@ -10,11 +10,11 @@ import copy
 from typing import Any
 
 from scripts.azure import limits
-from scripts.local.core import faults, lookup
+from scripts.local.core import clock, faults, lookup
 from scripts.local.core.arm import page, provisioned, refuse_name, resource
 from scripts.local.core.operations import begin, put_and_begin
 from scripts.local.core.state import Parts, State, Workspace
-from scripts.local.core.store import Document, iso
+from scripts.local.core.store import Document
 from scripts.local.core.web import WORKSPACE, AzureError, Call, Layer, Routes, reply
 from scripts.local.resources import identities, sizes
 from scripts.local.resources.forms import form
@@ -54,7 +54,7 @@ def _resource(state: State, workspace: Workspace, document: Document) -> dict[st
         least = inner["scaleSettings"]["minNodeCount"]
         counts = {f"{kind}NodeCount": least if kind == "idle" else 0 for kind in NODES}
         inner |= {"currentNodeCount": least, "targetNodeCount": least, "nodeStateCounts": counts, "propertyBag": {}}
-        inner |= {"allocationState": "Steady", "allocationStateTransitionTime": iso(document.modified)}
+        inner |= {"allocationState": "Steady", "allocationStateTransitionTime": clock.iso(document.modified)}
     new = document.modified <= document.created  # the first answer has less, as recorded 2024
     if user := inner.pop("userAccountCredentials", None):
         inner |= {} if new else {"userAccountCredentials": {**user, "adminUserPassword": None}}
@@ -62,8 +62,8 @@ def _resource(state: State, workspace: Workspace, document: Document) -> dict[st
         **properties,
         "provisioningWarnings": None if new else {},
         "computeLocation": ... if new else workspace.region,
-        "createdOn": iso(document.created),
-        "modifiedOn": iso(document.modified),
+        "createdOn": clock.iso(document.created),
+        "modifiedOn": clock.iso(document.modified),
         "properties": inner,
     }
     path = f"computes/{document.name}"
