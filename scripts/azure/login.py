@@ -29,10 +29,13 @@ _ADVICE = (
 
 
 class Login:
-    """A token credential that decides at the first token which way to log in, and never waits for ever."""
+    """A token credential that decides at the first token which way to log in, and never waits for ever.
 
-    def __init__(self, seconds: float = SECONDS) -> None:
-        self._seconds = seconds
+    Without `browser` it asks nobody: for who only looks, and may look in vain.
+    """
+
+    def __init__(self, seconds: float = SECONDS, browser: bool = True) -> None:
+        self._seconds, self._may_ask = seconds, browser
         self._chosen: Any = None
         self._failure = ""
         self._one = threading.Lock()  # who asks much asks on several threads, and one way to log in is looked for once
@@ -53,7 +56,7 @@ class Login:
         try:
             token = within(self._seconds, lambda: usual.get_token(*scopes, **options))
         except Exception as error:  # each way to log in has errors of its own
-            if _refused(error) or not _in_terminal():
+            if _refused(error) or not (self._may_ask and _in_terminal()):
                 self._failure = _sentence(error, self._seconds)
                 raise CouldNotAskError(self._failure) from error
         else:

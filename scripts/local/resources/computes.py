@@ -47,13 +47,17 @@ def _find(call: Call) -> Document:
     return document
 
 
-def _resource(state: State, workspace: Workspace, document: Document) -> dict[str, Any]:
-    properties = document.body["properties"]
+def _resource(parts: Parts, workspace: Workspace, document: Document) -> dict[str, Any]:
+    state, properties = parts.state, document.body["properties"]
     inner = {**properties["properties"], "vmSize": str(properties["properties"]["vmSize"]).upper()}
     if properties["provisioningState"] not in ("Creating", "Failed"):  # machines are there
-        least = inner["scaleSettings"]["minNodeCount"]
-        counts = {f"{kind}NodeCount": least if kind == "idle" else 0 for kind in NODES}
-        inner |= {"currentNodeCount": least, "targetNodeCount": least, "nodeStateCounts": counts, "propertyBag": {}}
+        at_work = parts.runner.nodes_at_work(workspace, document.name)
+        nodes = max(inner["scaleSettings"]["minNodeCount"], at_work)
+        counts = {f"{kind}NodeCount": 0 for kind in NODES} | {
+            "runningNodeCount": at_work,
+            "idleNodeCount": nodes - at_work,
+        }
+        inner |= {"currentNodeCount": nodes, "targetNodeCount": nodes, "nodeStateCounts": counts, "propertyBag": {}}
         inner |= {"allocationState": "Steady", "allocationStateTransitionTime": clock.iso(document.modified)}
     new = document.modified <= document.created  # the first answer has less, as recorded 2024
     if user := inner.pop("userAccountCredentials", None):
@@ -77,13 +81,13 @@ def _resource(state: State, workspace: Workspace, document: Document) -> dict[st
 async def list_computes(call: Call) -> Any:
     """Lists the computes."""
     found = call.state.store.list("computes", call.ws.scope)
-    return page(call, [_resource(call.state, call.ws, each) for each in found])
+    return page(call, [_resource(call.parts, call.ws, each) for each in found])
 
 
 @arm("GET", COMPUTE)
 async def get(call: Call) -> Any:
     """Returns a compute."""
-    return _resource(call.state, call.ws, _find(call))
+    return _resource(call.parts, call.ws, _find(call))
 
 
 @arm("POST", COMPUTE + "/listNodes")
@@ -106,7 +110,7 @@ async def put(call: Call) -> Any:
         body["properties"]["properties"]["scaleSettings"] |= scale
     kept = _check(name, body, old)
     document, headers = put_and_begin(call, "compute.put", "computes", name, kept)
-    return reply(_resource(call.state, call.ws, document), 200 if call.request.method == "PATCH" else 201, headers)
+    return reply(_resource(call.parts, call.ws, document), 200 if call.request.method == "PATCH" else 201, headers)
 
 
 def _check(name: str, body: dict[str, Any], old: Document | None) -> dict[str, Any]:

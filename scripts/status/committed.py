@@ -1,0 +1,83 @@
+"""What the rendered YAML of all environments names, where it runs, and what a machine costs an environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from scripts import workspace
+from scripts.chain import cluster, endpoint
+from scripts.chain.rendered import Rendered
+from scripts.errors import UserError
+from scripts.estimate import price
+from scripts.estimate.price import Price
+from scripts.files import ROOT
+from scripts.status.seen import AZURE, Place
+from scripts.values.read import Values, load
+
+
+@dataclass
+class Committed:
+    """The environments that are asked for; what is wrong with one of them is in `faults`, and hinders no other."""
+
+    values: dict[str, Values]
+    faults: list[str]
+    root: Path = ROOT
+
+    def places(self, backend: str) -> list[Place]:
+        """Returns the workspaces of a backend, each with the environments that share it; on Azure no placeholders."""
+        shared: dict[tuple[str, str, str, str], list[str]] = {}
+        for name, values in self.values.items():
+            if backend != AZURE or not workspace.placeholders(values):
+                azure = {key: str(text) for key, text in values.data["azure"].items()}
+                key = (azure["subscription_id"], azure["resource_group"], azure["workspace"], azure["region"])
+                shared.setdefault(key, []).append(name)
+        return [Place(backend, *key, tuple(names)) for key, names in shared.items()]
+
+    @property
+    def not_set_up(self) -> list[str]:
+        """The environments whose workspace on Azure is still the placeholder."""
+        return [name for name, values in self.values.items() if workspace.placeholders(values)]
+
+    def environment_of(self, kind: str, name: str, place: Place) -> str:
+        """Returns the environment whose YAML names an endpoint or a cluster of a workspace, an empty text for none."""
+        mine = (each for each in place.environments if name.lower() in self._names[each][kind])
+        return next(mine, "")
+
+    @cached_property
+    def _names(self) -> dict[str, dict[str, set[str]]]:
+        return {name: self._of(name) for name in self.values}
+
+    def _of(self, environment: str) -> dict[str, set[str]]:
+        rendered = Rendered(environment, self.root)
+        return {
+            "endpoint": set(_named(rendered, endpoint.FILE)),
+            "cluster": {name for file in cluster.FILES.values() for name in _named(rendered, file)},
+        }
+
+    def price(self, environment: str, place: Place, section: str, size: str) -> Price | None:
+        """Returns what a machine costs an hour: by the prices of its environment, else of another one beside it."""
+        values = self.values[environment or place.environments[0]]
+        return price.of_what_runs(values, section, size, self.root) if size else None
+
+
+def read(names: Sequence[str], root: Path = ROOT) -> Committed:
+    """Reads the environments of these names."""
+    found = Committed({}, [], root)
+    for name in names:
+        try:
+            values = load(name, root=root, check=False)
+            if all(isinstance(values.data.get(key), dict) for key in ("azure", "compute", "deployment")):
+                found.values[name] = values
+        except UserError as error:
+            found.faults.append(str(error))
+    return found
+
+
+def _named(rendered: Rendered, file: tuple[str, ...]) -> Iterator[str]:
+    try:
+        yield rendered.name(*file).lower()
+    except UserError:  # not rendered, as the cluster that prepares data mostly is
+        return
