@@ -29,6 +29,7 @@ $(error $(name): there is no such switch; there are $(SWITCHES))))
 # apart: /proc has that, or a program that make starts, but for make 4.4 and newer (GNU make on macOS: nobody can tell, and
 # such a switch counts there). Between a make and one that it starts MAKEFLAGS is the right way.
 ifeq ($(MAKELEVEL),0)
+unexport AZUREML_CHAIN_WITHIN
 of_shell := $(shell { tr '\0' '\n' < /proc/$$PPID/environ || $(if $(filter shell-export,$(.FEATURES)),true,env); } 2> /dev/null | \
               sed -n -e 's/^MAKEFLAGS=//p' -e 's/^GNUMAKEFLAGS=//p')
 $(foreach word,$(filter-out -%,$(of_shell)),$(if $(findstring =,$(word)),\

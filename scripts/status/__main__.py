@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from scripts import terminal
+from scripts.chain import endpoint
+from scripts.chain.rendered import Rendered
 from scripts.errors import FAILED, UNREACHABLE, complain, main
 from scripts.status import gather, reap, shown
 from scripts.status.committed import Committed, read
@@ -38,10 +40,14 @@ def run(arguments: list[str] | None = None) -> int:
             own.add_argument("--az", default="", help="the program that answers to az")
         if verb == "reap":
             own.add_argument("--name", default="", help="an endpoint, a cluster or endpoint/deployment, old or not")
-    verbs.add_parser("look", description="For the others.").add_argument("places")
+    verbs.add_parser("look", description="For the others: what is in workspaces.").add_argument("places")
+    serves = verbs.add_parser("serves", description="End with 0 where the endpoint has a deployment, with 1 where not.")
+    serves.add_argument("--env", choices=environments(), required=True)
     options = parser.parse_args(arguments)
     if options.verb == "look":
         return _look(options.places)
+    if options.verb == "serves":
+        return _serves(options.env)
     committed = read([options.env] if options.env else environments())
     found = _find(committed, [options.backend] if options.backend else BACKENDS)
     if options.verb == "status":
@@ -55,6 +61,13 @@ def _look(places: str) -> int:
 
     print(json.dumps([asdict(each) for each in look.look(gather.places_of(places))]))
     return 0
+
+
+def _serves(environment: str) -> int:
+    from scripts.status import look
+
+    place = read([environment]).places(LOCAL)[0]  # placeholders too: who asks has refused them before
+    return 0 if look.serves(place, Rendered(environment).name(*endpoint.FILE)) else FAILED
 
 
 def _find(committed: Committed, backends: Sequence[str]) -> Found:

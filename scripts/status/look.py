@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from scripts.azure import machine_sizes
 from scripts.azure.arm import Arm
 from scripts.azure.login import Login
 from scripts.errors import UserError, one_line
@@ -27,6 +28,12 @@ def look(places: Sequence[Place], arm: Arm | None = None) -> list[Seen]:
     asked = arm or Arm(Login(LOGIN_SECONDS, browser=False))
     with ThreadPoolExecutor(max(1, len(places))) as pool:
         return list(pool.map(lambda place: _look(place, asked), places))
+
+
+def serves(place: Place, endpoint: str) -> bool:
+    """Tells whether an endpoint has a deployment, with one question; a CouldNotAskError where nobody can say."""
+    arm = Arm(Login(LOGIN_SECONDS, browser=False))
+    return next(_list(arm, place, f"onlineEndpoints/{endpoint}/deployments"), None) is not None
 
 
 def _look(place: Place, arm: Arm) -> Seen:
@@ -73,7 +80,7 @@ def _deployment(found: Mapping[str, Any], traffic: Mapping[str, Any], mirror: Ma
         name=name,
         state=str(inner.get("provisioningState") or ""),
         kind=str(inner.get("endpointComputeType") or MANAGED),
-        size=str(inner.get("instanceType") or ""),
+        size=_size(str(inner.get("instanceType") or "")),
         instances=int((found.get("sku") or {}).get("capacity") or 0),
         model=_model(str(inner.get("model") or "")),
         traffic=int(traffic.get(name) or 0),
@@ -92,7 +99,7 @@ def _compute(found: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> Com
         name=name,
         kind=kind,
         state=str(inner.get("state") if kind == INSTANCE else outer.get("provisioningState") or ""),
-        size=str(inner.get("vmSize") or ""),
+        size=_size(str(inner.get("vmSize") or "")),
         low_priority=str(inner.get("vmPriority") or "").lower() == "lowpriority",
         nodes=int(runs) if kind == INSTANCE else int(inner.get("currentNodeCount") or 0),
         least=int(scale.get("minNodeCount") or 0),
@@ -136,6 +143,12 @@ def _texts(value: Any) -> Iterator[str]:
 
 def _tags(found: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): str(text) for name, text in (found.get("tags") or {}).items()}
+
+
+def _size(name: str) -> str:
+    """Returns the name of a machine size as it is spelled: the service shows some in capital letters."""
+    known = machine_sizes.catalog().get(name.lower())
+    return known.name if known else name
 
 
 def _model(place: str) -> str:

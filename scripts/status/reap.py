@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from scripts import programs, terminal
-from scripts.errors import FAILED, MISSING, UserError, suggest
+from scripts.errors import FAILED, MISSING, USAGE, UserError, suggest
 from scripts.status import gather, shown
 from scripts.status.judged import Item, total
 from scripts.status.seen import LOCAL
@@ -23,12 +23,16 @@ def past(items: Sequence[Item]) -> tuple[list[Item], list[str]]:
 
 def named(items: Sequence[Item], name: str) -> list[Item]:
     """Returns the endpoint, the cluster or the deployment without traffic (`endpoint/deployment`) of a name."""
-    known = {each.name: each for each in items if each.kind in ("endpoint", "cluster")}
-    known |= {f"{each.name}/{part.name}": part for each in items for part in each.parts}
-    found = known.get(name)
-    if found is None:
-        there = ", ".join(known) or "nothing"
-        raise UserError(f"NAME={name}: is not there{suggest(name, known)}; there is {there}", MISSING)
+    known = [each for item in items for each in (item, *item.parts) if each.kind != "compute instance"]
+    mine = [each for each in known if each.name == name]
+    if not mine:
+        names = list(dict.fromkeys(each.name for each in known))
+        there = ", ".join(names) or "nothing"
+        raise UserError(f"NAME={name}: is not there{suggest(name, names)}; there is {there}", MISSING)
+    if len(mine) > 1:
+        where = " and ".join(f"{each.place.workspace} ({each.place.backend})" for each in mine)
+        raise UserError(f"NAME={name}: is in {where}; say which, with ENV and BACKEND", USAGE)
+    found = mine[0]
     if found.job:
         raise UserError(f"NAME={name}: job {found.job} may run on it; it ends first, or is cancelled", FAILED)
     if found.kind == "deployment" and not found.is_idle:
@@ -69,8 +73,8 @@ def delete(doomed: Sequence[Item], az: str) -> int:
         words += ["--folder", f".runs/{owner}/{place.backend}", "--az", program]
         words += [f"{each.kind}:{each.name}" for each in items]
         code = programs.start(words, environment=gather.environment(place.backend, owner)).wait()
-        if not code:
+        if not code and (saved := total(items)):
             saves = "on Azure that would save" if place.backend == LOCAL else "that saves"
-            print(terminal.wrapped(f"deleted; {saves} {shown.money(total(items))} an hour", "  ", ""), flush=True)
+            print(terminal.wrapped(f"deleted; {saves} {shown.money(saved)} an hour", "  ", ""), flush=True)
         first = first or code
     return first

@@ -58,8 +58,8 @@ def as_json(found: Found, committed: Committed) -> str:
 
 def line(item: Item) -> str:
     """Returns an item in one line, as a list of what is to be deleted has it."""
-    of = f" of {_TITLES[item.place.backend]}, workspace {item.place.workspace}"
-    return f"{item.kind} {item.name}{of}: {price(item)}{_life(item, '; ')}"
+    where = f"{_TITLES[item.place.backend]}, workspace {item.place.workspace}"
+    return f"{item.kind} {item.name} ({where}): {price(item)}{_life(item, '; ')}"
 
 
 def price(item: Item) -> str:
@@ -146,10 +146,10 @@ def _sums(found: Found) -> Iterator[str]:
     unpriced = "at least " if any(each.bills and each.per_hour is None for each in items) else ""
     if any(each.bills for each in items):
         yield f"billed on Azure: {unpriced}{money(total(items))} an hour{_ending(there)}{known}"
-    elif not unasked:
-        yield "billed on Azure: nothing that is named here"
-    else:
+    elif unasked:
         yield "billed on Azure: not known, as above"
+    else:
+        yield "billed on Azure: nothing" if there else "billed on Azure: nothing, as no workspace is set up"
 
 
 def _ending(there: list[Workspace] | str) -> str:
@@ -173,7 +173,7 @@ def _so_far(item: Item) -> str:
     if not (item.bills and item.per_hour and item.parts):
         return ""
     sofar = sum((part.per_hour or 0.0) * part.hours for part in item.parts)
-    return f", {sofar:.2f} {item.currency} so far"
+    return f", {sofar:.2f} {item.currency} so far" if sofar >= 0.01 else ""
 
 
 def _of_whom(item: Item) -> str:
@@ -221,9 +221,9 @@ def _plain(there: Workspace) -> dict[str, Any]:
 
 
 def _plain_item(item: Item) -> dict[str, Any]:
-    hidden = ("deployments", "name")
-    about = {key: value for key, value in asdict(item.of).items() if key not in hidden}
+    hidden = ("deployments", "name", "kind")
     return {
+        **{key: value for key, value in asdict(item.of).items() if key not in hidden},
         "kind": item.kind,
         "name": item.name,
         "environment": item.environment,
@@ -234,6 +234,5 @@ def _plain_item(item: Item) -> dict[str, Any]:
         "ttl_hours": item.ttl,
         "is_past": item.is_past,
         "ends": item.ends,
-        **about,
         "deployments": [_plain_item(each) for each in item.parts],
     }
