@@ -1,0 +1,65 @@
+"""What a failed chain leaves behind, found and deleted by the real Makefile, days later by the service's clock."""
+
+import json
+
+import pytest
+
+from scripts.files import ROOT
+from tests.chain.conftest import Chain
+from tests.local.conftest import FAKES
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def fast(tmp_path_factory):
+    made = Chain(tmp_path_factory.mktemp("clone"), tmp_path_factory.mktemp("home"), FAKES)
+    (made.project / "tests").symlink_to(ROOT / "tests")
+    yield made
+    made.emulated.down()
+
+
+def status(fast) -> dict:
+    return json.loads(fast.make("status", "OUTPUT=json"))["backends"]["local"]
+
+
+def said(fast, *words, code=0) -> str:
+    return " ".join(fast.make(*words, code=code).split())
+
+
+def test_what_a_failed_chain_left_is_named_with_its_price_and_reaped(fast):
+    assert "the local Azure ML does not run, and nothing of it" in said(fast, "status")
+    assert not (fast.home / "emulator.json").exists()  # to look starts nothing
+    values = fast.project / "environments/demo.yaml"
+    values.write_text(values.read_text().replace("\ncompute:\n", "\ncompute:\n  ttl_hours: 2\n"))
+    fast.make("render", "ENV=demo")
+    fast.local("fault", "probe-failed", "--times", "1")
+    fast.make("all", "KEEP=1", "ENV=demo", code=2)
+    endpoint = next(each for each in status(fast)["workspaces"][0]["items"] if each["kind"] == "endpoint")
+    assert endpoint["per_hour"] == 0.526 and endpoint["ends"] == "make undeploy ENV=demo"
+    assert [(each["state"], each["traffic"]) for each in endpoint["deployments"]] == [("Failed", 0)]
+    shown = said(fast, "status")
+    name = endpoint["name"]
+    assert f"endpoint {name}: would bill 0.53 USD an hour on Azure" in shown
+    idle = "nobody is sent to it, and it would bill 0.53 USD an hour on Azure"
+    assert f"{idle}: make reap ENV=demo NAME={name}/demo deletes it" in shown
+    assert shown.endswith("on Azure this would be 0.53 USD an hour; make undeploy ENV=demo ends it")
+    assert "nothing is past its time to live" in said(fast, "reap", "YES=1")
+
+    fast.local("clock", "30")
+    assert "past its 4 h to live by 26 h 0 min: make reap ENV=demo deletes it" in said(fast, "status")
+    listed = said(fast, "reap")
+    assert f"endpoint {name}" in listed and "cluster gpu-cluster" in listed
+    assert listed.endswith("nothing was deleted: make reap BACKEND=local YES=1 deletes it")
+    with fast.training():
+        fast.make("finetune", "ENV=demo", "WAIT=0", "AGAIN=1")
+        reaped = said(fast, "reap", "YES=1")
+        assert f"cluster gpu-cluster is past its time to live and kept: job {fast.job} may run on it" in reaped
+        assert "deleted; on Azure that would save 0.53 USD an hour" in reaped
+        running = status(fast)
+        assert running["per_hour"] == {"USD": 0.526}  # of the node
+        assert [each["name"] for each in running["workspaces"][0]["items"]] == ["gpu-cluster"]
+        fast.make("cancel", "ENV=demo")
+    assert "no cluster gpu-cluster" in said(fast, "reap", "YES=1")
+    assert status(fast)["workspaces"][0]["items"] == []
+    assert "nothing is past its time to live" in said(fast, "reap", "BACKEND=")  # both
