@@ -22,7 +22,7 @@ _SERVES = frozenset("all apply answers chat chat-web deploy invoke loadtest roll
 _MAY_SERVE = frozenset("evaluate promote".split())
 _TRAINS = frozenset("finetune await".split())
 _HAS_CLUSTERS = _TRAINS | {"apply", "cancel", "compute"}
-_LOOK_SECONDS = 3.0
+_LOOK_SECONDS = 8.0  # at most; a login that answers takes one of them
 _THERE = {0: "bills", 1: ""}  # what the look ends with
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from scripts.azure import machine_sizes
 from scripts.azure.arm import Arm
+from scripts.azure.client import ARM
 from scripts.azure.login import Login
 from scripts.errors import UserError, one_line
 from scripts.state import ENDED_BADLY, plain_status
@@ -24,16 +25,25 @@ _DAWN = "1970-01-01T00:00:00Z"
 
 
 def look(places: Sequence[Place], arm: Arm | None = None) -> list[Seen]:
-    """Returns what is in each workspace; one that cannot be asked says why, and hinders no other."""
-    asked = arm or Arm(Login(LOGIN_SECONDS, browser=False))
+    """Returns what is in each workspace; one that cannot be asked says why, and hinders no other.
+
+    A CouldNotAskError where nobody is logged in: that is so of all of them.
+    """
+    asked = arm or Arm(_logged_in())
     with ThreadPoolExecutor(max(1, len(places))) as pool:
         return list(pool.map(lambda place: _look(place, asked), places))
 
 
 def serves(place: Place, endpoint: str) -> bool:
     """Tells whether an endpoint has a deployment, with one question; a CouldNotAskError where nobody can say."""
-    arm = Arm(Login(LOGIN_SECONDS, browser=False))
+    arm = Arm(_logged_in())
     return next(_list(arm, place, f"onlineEndpoints/{endpoint}/deployments"), None) is not None
+
+
+def _logged_in() -> Login:
+    login = Login(LOGIN_SECONDS, browser=False)
+    login.get_token(ARM)
+    return login
 
 
 def _look(place: Place, arm: Arm) -> Seen:

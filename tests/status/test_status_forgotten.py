@@ -4,8 +4,12 @@ import json
 
 import pytest
 
+from scripts.chain import standing
+from scripts.chain.rendered import Rendered
 from scripts.files import ROOT
+from scripts.targets import COSTS
 from tests.chain.conftest import Chain
+from tests.conftest import enter
 from tests.local.conftest import FAKES
 
 pytestmark = pytest.mark.slow
@@ -23,11 +27,27 @@ def status(fast) -> dict:
     return json.loads(fast.make("status", "OUTPUT=json"))["backends"]["local"]
 
 
+@pytest.fixture
+def bills(fast, tmp_path, monkeypatch):
+    """Returns the last line of a target that need not have used the endpoint, as on Azure: one look is taken."""
+    monkeypatch.setattr(standing, "_LOOK_SECONDS", 100.0)  # others may be at work here, too
+
+    def line() -> str:
+        patch = enter(fast.emulated)
+        patch.delenv(COSTS, raising=False)
+        try:
+            return standing.standing("promote", Rendered("demo"), tmp_path)
+        finally:
+            patch.undo()
+
+    return line
+
+
 def said(fast, *words, code=0) -> str:
     return " ".join(fast.make(*words, code=code).split())
 
 
-def test_what_a_failed_chain_left_is_named_with_its_price_and_reaped(fast):
+def test_what_a_failed_chain_left_is_named_with_its_price_and_reaped(fast, bills):
     assert "the local Azure ML does not run, and nothing of it" in said(fast, "status")
     assert not (fast.home / "emulator.json").exists()  # to look starts nothing
     values = fast.project / "environments/demo.yaml"
@@ -35,9 +55,11 @@ def test_what_a_failed_chain_left_is_named_with_its_price_and_reaped(fast):
     fast.make("render", "ENV=demo")
     fast.local("fault", "probe-failed", "--times", "1")
     fast.make("all", "KEEP=1", "ENV=demo", code=2)
+    fast.emulated.up()
     endpoint = next(each for each in status(fast)["workspaces"][0]["items"] if each["kind"] == "endpoint")
     assert endpoint["per_hour"] == 0.526 and endpoint["ends"] == "make undeploy ENV=demo"
     assert [(each["state"], each["traffic"]) for each in endpoint["deployments"]] == [("Failed", 0)]
+    assert f" {endpoint['name']} bills 0.53 USD an hour (1 x Standard_NC4as_T4_v3) until make undeploy" in bills()
     shown = said(fast, "status")
     name = endpoint["name"]
     assert f"endpoint {name}: would bill 0.53 USD an hour on Azure" in shown
@@ -62,4 +84,5 @@ def test_what_a_failed_chain_left_is_named_with_its_price_and_reaped(fast):
         fast.make("cancel", "ENV=demo")
     assert "no cluster gpu-cluster" in said(fast, "reap", "YES=1")
     assert status(fast)["workspaces"][0]["items"] == []
+    assert bills() == ""
     assert "nothing is past its time to live" in said(fast, "reap", "BACKEND=")  # both
