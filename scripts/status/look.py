@@ -34,10 +34,10 @@ def look(places: Sequence[Place], arm: Arm | None = None) -> list[Seen]:
         return list(pool.map(lambda place: _look(place, asked), places))
 
 
-def serves(place: Place, endpoint: str) -> bool:
+def serves(place: Place, endpoint: str, arm: Arm | None = None) -> bool:
     """Tells whether an endpoint has a deployment, with one question; a CouldNotAskError where nobody can say."""
-    arm = Arm(_logged_in())
-    return next(_list(arm, place, f"onlineEndpoints/{endpoint}/deployments"), None) is not None
+    asked = arm or Arm(_logged_in())
+    return next(_list(asked, place, f"onlineEndpoints/{endpoint}/deployments"), None) is not None
 
 
 def _logged_in() -> Login:
@@ -47,7 +47,10 @@ def _logged_in() -> Login:
 
 
 def _look(place: Place, arm: Arm) -> Seen:
+    name = place.workspace
     try:
+        if arm.get(f"workspace {name}", _path(place), API) is None:
+            return Seen(place, error=f"there is no workspace {name} in resource group {place.group}")
         endpoints = [_endpoint(each, _list(arm, place, f"onlineEndpoints/{each['name']}/deployments"))
                      for each in _list(arm, place, "onlineEndpoints")]  # fmt: skip
         listed = list(itertools.islice(_list(arm, place, "jobs"), MOST_JOBS))
@@ -66,9 +69,12 @@ def _look(place: Place, arm: Arm) -> Seen:
 
 
 def _list(arm: Arm, place: Place, kind: str) -> Iterator[dict[str, Any]]:
+    return arm.pages(f"{kind} of workspace {place.workspace}", f"{_path(place)}/{kind}", API)
+
+
+def _path(place: Place) -> str:
     group = f"/subscriptions/{place.subscription}/resourceGroups/{place.group}"
-    path = f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{place.workspace}/{kind}"
-    return arm.pages(f"{kind} of workspace {place.workspace}", path, API)
+    return f"{group}/providers/Microsoft.MachineLearningServices/workspaces/{place.workspace}"
 
 
 def _endpoint(found: Mapping[str, Any], deployments: Iterator[dict[str, Any]]) -> Endpoint:
@@ -152,7 +158,7 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def _tags(found: Mapping[str, Any]) -> dict[str, str]:
-    return {str(name): str(text) for name, text in (found.get("tags") or {}).items()}
+    return {str(name): str(text) for name, text in (found.get("tags") or {}).items() if text is not None}
 
 
 def _size(name: str) -> str:
