@@ -86,3 +86,22 @@ def test_what_a_failed_chain_left_is_named_with_its_price_and_reaped(fast, bills
     assert status(fast)["workspaces"][0]["items"] == []
     assert bills() == ""
     assert "nothing is past its time to live" in said(fast, "reap", "BACKEND=")  # both
+
+
+def test_what_is_named_and_all_endpoints_of_ours_are_deleted_and_no_other(fast):
+    fast.make("deploy", "ENV=demo")  # the model of the first story
+    ours = next(each["name"] for each in status(fast)["workspaces"][0]["items"] if each["kind"] == "endpoint")
+    model = "model=azureml:SmolLM2-135M-Instruct-azureml-chat:1"
+    file = str(fast.project / "endpoints/demo/deployment.yml")
+    fast.az("online-deployment", "create", "-f", file, "-n", "demo-2", "--set", model, "-o", "none")
+    fast.az("online-endpoint", "create", "-n", "somebodys-own", "--auth-mode", "key", "-o", "none")
+    shown = said(fast, "reap", f"NAME={ours}/demo-2", "YES=1")
+    assert f"no deployment {ours}/demo-2 deleted; on Azure that would save 0.53 USD an hour" in shown
+    refused = said(fast, "undeploy", "ALL=1", code=2)
+    assert "nothing was deleted: make undeploy BACKEND=local ALL=1 YES=1 deletes it" in refused
+    shown = said(fast, "undeploy", "ALL=1", "YES=1")
+    assert f"no endpoint {ours}" in shown and "somebodys-own" not in shown
+    there = [each["name"] for each in status(fast)["workspaces"][0]["items"]]
+    assert "somebodys-own" in there and ours not in there
+    fast.make("reap", "NAME=somebodys-own", "YES=1")
+    assert status(fast)["workspaces"][0]["items"] == []
