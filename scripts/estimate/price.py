@@ -50,4 +50,5 @@ def of_what_runs(values: Values, section: str, name: str, root: Path = ROOT) -> 
     lock, small, own = lock_file.read(values.environment, root), name.lower(), values.data[section]
     size = (lock.sizes.get(small) if lock else None) or machine_sizes.catalog().get(small) or Size(name, 0, 0, 0)
     chosen = str(own.get("size") or own.get("instance_type")).lower() == small
-    return of(size, values.data["azure"]["region"], own.get("price_per_hour") if chosen else None)
+    given = own.get("price_per_hour") if chosen else None
+    return of(size, values.data["azure"]["region"], given if isinstance(given, int | float) else None)

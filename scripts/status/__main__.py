@@ -48,7 +48,7 @@ def run(arguments: list[str] | None = None) -> int:
         return _look(options.places)
     if options.verb == "serves":
         return _serves(options.env)
-    committed = read([options.env] if options.env else environments())
+    committed = read(options.env or "")
     found = _find(committed, [options.backend] if options.backend else BACKENDS)
     if options.verb == "status":
         print(shown.as_json(found, committed) if options.output == "json" else shown.text(found, committed))
@@ -66,7 +66,7 @@ def _look(places: str) -> int:
 def _serves(environment: str) -> int:
     from scripts.status import look
 
-    place = read([environment]).places(LOCAL)[0]  # placeholders too: who asks has refused them before
+    place = read(environment).places(LOCAL)[0]  # placeholders too: who asks has refused them before
     return 0 if look.serves(place, Rendered(environment).name(*endpoint.FILE)) else FAILED
 
 
@@ -85,7 +85,7 @@ def _delete(found: Found, options: argparse.Namespace) -> int:
     items, unasked = _items(found)
     kept: list[str] = []
     if options.verb == "undeploy":
-        doomed, nothing = reap.ours(items), "no environment has an endpoint"
+        doomed, nothing = reap.ours(items, options.env), "no environment has an endpoint"
     elif options.name:
         doomed, nothing = reap.named(items, options.name), ""
     else:

@@ -41,9 +41,10 @@ def named(items: Sequence[Item], name: str) -> list[Item]:
     return [found]
 
 
-def ours(items: Sequence[Item]) -> list[Item]:
-    """Returns the endpoints that a YAML names, or an earlier one did."""
-    return [each for each in items if each.kind == "endpoint" and each.environment and not each.is_leaving]
+def ours(items: Sequence[Item], only: str | None = None) -> list[Item]:
+    """Returns the endpoints that the YAML of an environment names, or an earlier one did; `only` one's, or all."""
+    found = [each for each in items if each.kind == "endpoint" and each.environment and not each.is_leaving]
+    return [each for each in found if only in (None, each.environment)]
 
 
 def agreed(doomed: Sequence[Item], yes: bool, again: str) -> bool:

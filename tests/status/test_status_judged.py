@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import shutil
 from types import SimpleNamespace
 
 import pytest
 
 from scripts.errors import UserError
+from scripts.files import ROOT
 from scripts.status import reap, shown
 from scripts.status.committed import read
 from scripts.status.judged import judge, total
@@ -20,8 +22,9 @@ PLACE = Place(AZURE, "sub", "group", "my-workspace-dev", "eastus", ("dev", "prod
 
 @pytest.fixture(scope="module")
 def committed():
-    found = read(["dev", "prod"])
-    assert not found.faults and found.not_set_up == ["dev", "prod"]
+    found = read()
+    assert not found.faults and {"dev", "prod"} < set(found.not_set_up)
+    found.values = {name: found.values[name] for name in ("dev", "prod")}
     return found
 
 
@@ -194,3 +197,33 @@ def test_a_program_reads_the_same(committed):
     assert (on["kind"], on["per_hour"], on["is_past"], on["in_yaml"]) == ("endpoint", PRICE, True, True)
     assert on["deployments"][0]["model"] == "chat:3" and machines["nodes"] == 1
     assert found["per_hour"] == total(items) == {"USD": 13.96}
+
+
+def test_what_is_wrong_with_one_environment_hinders_no_other(tmp_path):
+    for name in ("values.yaml", "values.schema.json", "environments", "endpoints", "pipelines"):
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, tmp_path / name)
+    (tmp_path / "environments/demo.yaml").write_text("azure: [")
+    (tmp_path / "environments/reference.yaml").write_text("azure: {workspace: null}")
+    (tmp_path / "environments/prod.lock.yaml").write_text("sizes: 3\n")
+    shutil.rmtree(tmp_path / "endpoints/prod")
+    found = read(root=tmp_path)
+    assert sorted(found.values) == ["dev", "prod"]
+    told = text_of(found, endpoint("chat", deployment(), environment="prod"))
+    assert "note: environments/demo.yaml" in told
+    assert "note: environments/reference.yaml: azure.workspace: not there; make validate ENV=reference" in told
+    assert told.count("note: environments/prod.lock.yaml") == 1
+    assert "endpoint chat: bills an amount that is not known here" in told
+
+
+def test_environments_that_share_a_workspace_are_asked_once_and_know_each_other(tmp_path):
+    found = read("dev")
+    for each in found.values.values():
+        each.data["azure"] = dict.fromkeys(each.data["azure"], "shared")
+    (place,) = found.places(AZURE)
+    assert set(place.environments) == set(found.values) and found.not_set_up == []
+    both = [endpoint(name_of(found, name), deployment()) for name in ("dev", "prod")]
+    items = items_of(found, *both, place=place)[1]
+    assert all(each.in_yaml for each in items)
+    assert [each.environment for each in reap.ours(items, "dev")] == ["dev"]
+    assert [each.environment for each in reap.ours(items)] == ["dev", "prod"]
