@@ -135,7 +135,12 @@ def _computes(seen: Seen, committed: Committed) -> Iterator[Item]:
         price = committed.price(named, seen.place, "compute", found.size)
         ttl, fault = _ttl(found.tags)
         where = f"-g {seen.place.group} -w {seen.place.workspace}"
-        stops = f"az ml compute stop -n {found.name} {where}"
+        if found.kind == INSTANCE:
+            ends = f"az ml compute stop -n {found.name} {where}"
+        elif found.job:
+            ends = command_on(seen.place.backend, "cancel", named or seen.place.environments[0], f"NAME={found.job}")
+        else:
+            ends = _reap(seen.place, named, found.name)
         yield Item(
             kind="compute instance" if found.kind == INSTANCE else "cluster",
             of=found,
@@ -147,7 +152,7 @@ def _computes(seen: Seen, committed: Committed) -> Iterator[Item]:
             per_hour=price.per_hour * found.nodes if price else None,
             currency=price.currency if price else "USD",
             hours=_hours(seen, found.made),
-            ends=stops if found.kind == INSTANCE else _reap(seen.place, named, found.name),
+            ends=ends,
             ttl=ttl,
             ttl_fault=fault,
         )

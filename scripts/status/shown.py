@@ -93,18 +93,15 @@ def _workspace(there: Workspace, backend: str) -> Iterator[str]:
 
 def _item(item: Item) -> Iterator[str]:
     yield _wrapped(2, f"{item.kind} {item.name}: {price(item)}{_so_far(item)}")
-    made = f"{_age(item.hours)} old{_of_whom(item)}"
+    since = f"{'deployed' if item.parts else 'made'} {_age(item.hours)} ago{_of_whom(item)}"
     if isinstance(item.of, Compute):
-        scale = f"{item.of.nodes} nodes ({item.of.least} to {item.of.most})"
-        made = f"{item.of.state}, {scale + ', ' if item.kind == 'cluster' else ''}{item.size}, {made}"
-    if item.is_leaving:
-        made += "; it is being deleted"
-    yield _wrapped(4, made)
+        scale = f"{item.of.nodes} nodes ({item.of.least} to {item.of.most}), " * (item.kind == "cluster")
+        since = f"{item.of.state}, {scale}{item.size}, {since}"
+    yield _wrapped(4, f"{since}{'; it is being deleted' * item.is_leaving}")
     for part in item.parts:
         yield from _deployment(part)
-    whose = f"in no committed YAML: {item.ends} deletes it" if item.kind != "compute instance" else f"{item.ends}"
-    if item.bills and not item.in_yaml:
-        yield _wrapped(4, whose)
+    if item.bills and not item.is_leaving:
+        yield _wrapped(4, f"{'' if item.in_yaml else 'in no committed YAML: '}{item.ends} ends it")
     if life := _life(item):
         reaps = f": {command_on(item.place.backend, 'reap', item.environment or item.place.environments[0])} deletes it"
         waits = f", once job {item.job} has ended" if item.job else ""
@@ -161,7 +158,7 @@ def _ending(there: list[Workspace] | str) -> str:
     if all(each.kind == "endpoint" and each.environment for each in billing):
         backend = billing[0].place.backend
         return f"; {command_on(backend, 'undeploy', billing[0].environment, 'ALL=1')} ends it"
-    return "; the commands above end it" if all(each.in_yaml for each in billing) else "; see each above"
+    return "; the commands above end it"
 
 
 def _all(there: list[Workspace] | str) -> list[Item]:

@@ -114,12 +114,12 @@ def test_a_cluster_with_a_job_is_kept(committed):
 def test_what_no_yaml_names_is_said_with_its_price_and_its_end(committed):
     told = text_of(committed, endpoint("try-it", deployment("blue")), endpoint(name_of(committed), deployment()))
     assert "endpoint try-it: bills 6.98 USD an hour" in told
-    assert "in no committed YAML: make reap ENV=dev NAME=try-it deletes it" in told
-    assert "billed on Azure: 13.96 USD an hour; see each above" in told
+    assert "in no committed YAML: make reap ENV=dev NAME=try-it ends it" in told
+    assert "billed on Azure: 13.96 USD an hour; the commands above end it" in told
     machine = cluster("jane", 1, kind="ComputeInstance")
     told = text_of(committed, endpoint("before", deployment(), environment="prod"), machine)
-    assert "in no committed YAML: make reap ENV=prod NAME=before deletes it" in told
-    assert "az ml compute stop -n jane -g group -w my-workspace-dev" in told
+    assert "in no committed YAML: make reap ENV=prod NAME=before ends it" in told
+    assert "in no committed YAML: az ml compute stop -n jane -g group -w my-workspace-dev ends it" in told
     assert "in no committed YAML" not in text_of(committed, cluster(), endpoint("empty"))
 
 
