@@ -53,7 +53,7 @@ def run(arguments: list[str] | None = None) -> int:
     if options.verb == "status":
         print(shown.as_json(found, committed) if options.output == "json" else shown.text(found, committed))
         return 0
-    return _delete(found, options)
+    return _delete(found, committed.faults, options)
 
 
 def _look(places: str) -> int:
@@ -80,9 +80,12 @@ def _find(committed: Committed, backends: Sequence[str]) -> Found:
     return found
 
 
-def _delete(found: Found, options: argparse.Namespace) -> int:
+def _delete(found: Found, faults: Sequence[str], options: argparse.Namespace) -> int:
     """Deletes what the verb means, after it was agreed to; what could not be asked is said, and makes it fail."""
     items, unasked = _items(found)
+    unasked = [*faults, *unasked]
+    for sentence in unasked:
+        complain(sentence)
     kept: list[str] = []
     if options.verb == "undeploy":
         doomed, nothing = reap.ours(items, options.env), "no environment has an endpoint"
@@ -90,13 +93,11 @@ def _delete(found: Found, options: argparse.Namespace) -> int:
         doomed, nothing = reap.named(items, options.name), ""
     else:
         (doomed, kept), nothing = reap.past(items), "nothing is past its time to live"
-    for sentence in unasked:
-        complain(sentence)
     for sentence in kept:
         print(terminal.wrapped(sentence, "  ", ""))
     code = UNREACHABLE if unasked else 0
     if not doomed:
-        print(f"{nothing}{' of what could be asked' if unasked else ''}")
+        print(f"{'nothing was deleted' if kept else nothing}{' of what could be asked' if unasked else ''}")
         return code
     if not reap.agreed(doomed, options.yes, _again(options)):
         return FAILED if options.verb == "undeploy" or options.name else code

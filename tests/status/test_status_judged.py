@@ -7,8 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from scripts.errors import UserError
+from scripts.errors import FAILED, UNREACHABLE, UserError
 from scripts.files import ROOT
+from scripts.status import __main__ as command
 from scripts.status import reap, shown
 from scripts.status.committed import read
 from scripts.status.judged import judge, total
@@ -227,3 +228,20 @@ def test_environments_that_share_a_workspace_are_asked_once_and_know_each_other(
     assert all(each.in_yaml for each in items)
     assert [each.environment for each in reap.ours(items, "dev")] == ["dev"]
     assert [each.environment for each in reap.ours(items)] == ["dev", "prod"]
+
+
+@pytest.mark.parametrize(("verb", "things", "faults", "code", "told"), [
+    ("reap", [], [], 0, "nothing is past its time to live\n"),
+    ("reap", [cluster(job="train-1", ttl_hours="1")], [], 0, "job train-1 may run on it nothing was deleted\n"),
+    ("reap", [], ["environments/dev.yaml: is no YAML"], UNREACHABLE, "time to live of what could be asked\n"),
+    ("reap", [cluster(ttl_hours="1")], [], 0, "nothing was deleted: make reap YES=1 deletes it\n"),
+    ("undeploy", [cluster(ttl_hours="1")], [], 0, "no environment has an endpoint\n"),
+    ("undeploy", [endpoint("old", environment="dev")], [], FAILED, "BACKEND=azure ALL=1 YES=1 deletes it\n"),
+])  # fmt: skip
+def test_what_is_not_deleted_is_said(committed, capsys, monkeypatch, verb, things, faults, code, told):
+    monkeypatch.setattr("sys.stdin", None)
+    backend = "azure" if verb == "undeploy" else None
+    options = SimpleNamespace(verb=verb, name="", env=None, backend=backend, yes=False, az="")
+    assert command._delete({AZURE: [Workspace(*items_of(committed, *things))]}, faults, options) == code
+    out, err = capsys.readouterr()
+    assert " ".join(out.split()).endswith(told.strip()) and [f"error: {each}" for each in faults] == err.splitlines()
