@@ -8,8 +8,8 @@
 #   TORCH    the index of PyTorch's builds (default on Linux without a GPU: its CPU ones), or pip for pip's own
 SWITCHES := ENV BACKEND SET AZ VENV PYTHON OFFLINE OUTPUT JUNIT SARIF KEEP DATASET FILE AGAIN WAIT NAME ROW WATCH VERSION \
             JOBS LEVELS TARGET PREFLIGHT PROMOTION COMMIT CLEAR ONLY FULL UPGRADE ROWS ROW_BYTES TORCH FROM SAVE PLAN YES \
-            FAULTS RESULT REHEARSAL BASE FORMAT TRAFFIC MIRROR
-YES_OR_NO := OFFLINE KEEP AGAIN WAIT WATCH CLEAR FULL UPGRADE COMMIT YES REHEARSAL
+            FAULTS RESULT REHEARSAL BASE FORMAT TRAFFIC MIRROR ALL
+YES_OR_NO := OFFLINE KEEP AGAIN WAIT WATCH CLEAR FULL UPGRADE COMMIT YES REHEARSAL ALL
 
 # They come from the command line alone, and as text: what a shell exports by the same name changes nothing, and neither
 # make nor a shell reads anything into their values.
@@ -29,6 +29,7 @@ $(error $(name): there is no such switch; there are $(SWITCHES))))
 # apart: /proc has that, or a program that make starts, but for make 4.4 and newer (GNU make on macOS: nobody can tell, and
 # such a switch counts there). Between a make and one that it starts MAKEFLAGS is the right way.
 ifeq ($(MAKELEVEL),0)
+unexport AZUREML_CHAIN_WITHIN
 of_shell := $(shell { tr '\0' '\n' < /proc/$$PPID/environ || $(if $(filter shell-export,$(.FEATURES)),true,env); } 2> /dev/null | \
               sed -n -e 's/^MAKEFLAGS=//p' -e 's/^GNUMAKEFLAGS=//p')
 $(foreach word,$(filter-out -%,$(of_shell)),$(if $(findstring =,$(word)),\
@@ -48,6 +49,8 @@ unexport $(SWITCHES) VIRTUAL_ENV BASH_ENV \
 export PIP_USER := 0
 
 new_env          := $(ENV)
+new_backend      := $(if $(REHEARSAL),local,$(BACKEND))
+new_az           := $(AZ)
 override ENV     := $(or $(ENV),dev)
 usual_backend    := $(if $(filter demo,$(ENV)),local,azure)
 override BACKEND := $(if $(REHEARSAL),local,$(or $(BACKEND),$(usual_backend)))
@@ -122,6 +125,10 @@ whole       = $(PY) -m scripts.chain.whole $(begin) $(if $(KEEP),--keep)
 gate        = $(online) $(PY) -m scripts.preflight $(VALUES) --az $(call quote,$(AZ)) --brief \
               --record $(RUN)/preflight.json $(if $(filter warn,$(PREFLIGHT)),--warn)
 promoted    = $(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN) --check $(STAND_IN) $(if $(filter warn,$(PROMOTION)),--warn)
+everywhere  = $(PY) -m scripts.status $@ $(if $(new_env),--env=$(call quote,$(new_env))) \
+              $(if $(or $(new_backend),$(ALL)),--backend=$(call quote,$(BACKEND))) $(if $(YES),--yes) \
+              $(if $(filter-out status,$@),$(if $(new_az),--az=$(call quote,$(new_az)))) $(if $(NAME),--name=$(call quote,$(NAME))) \
+              $(if $(OUTPUT),--output=$(call quote,$(OUTPUT)))
 planned     = $(online) $(PY) -m scripts.plan $@ $(VALUES) $(RUNS) $(STAND_IN) --az $(call quote,$(AZ)) $(if $(OUTPUT),--output=$(call quote,$(OUTPUT)))
 
 # Goals follow each other: with -k, too, none is begun after one that failed.
@@ -130,8 +137,8 @@ follow = $(if $(word 2,$(1)),$(eval $(word 2,$(1)): | $(word 1,$(1)))$(call foll
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help demo all rehearse new doctor review plan apply drift may-deploy render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
-        await cancel register deploy traffic rollback invoke autoscale undeploy metrics compare evaluate promote chat chat-web loadtest fresh prepare gate \
-        answers \
+        await cancel register deploy traffic rollback invoke autoscale undeploy status reap metrics compare evaluate promote chat chat-web loadtest \
+        fresh prepare gate answers \
         data-report real-workspace environments local-rest local-up local-down local-status local-fault check test lint test-long \
         torture conformance docs constraints \
         clean bench-data bench-engine bench-estimates
@@ -234,8 +241,14 @@ invoke: $(READY) $(if $(IN_PIPELINE),data-report)  ## Ask a held-out question an
 autoscale: $(READY)  ## Have Azure Monitor scale the deployment as deployment.autoscale says (Azure only)
 	@$(watch) $(gate) --then $(step) autoscale
 
-undeploy: $(READY)  ## Delete the endpoint and its deployments: nothing billed is left
-	@$(chain) undeploy
+undeploy: $(if $(ALL),$(INSTALLED_core),$(READY))  ## Delete the endpoint and its deployments: nothing billed is left (ALL=1: of all environments; asks, or YES=1)
+	@$(if $(ALL),$(subst $@ --,undeploy-all --,$(watch)) $(everywhere),$(chain) undeploy)
+
+status: $(INSTALLED_core)  ## Say what runs in all environments on both backends, what it bills, and what is past its time to live (ENV, BACKEND; OUTPUT=json)
+	@$(everywhere)
+
+reap: $(INSTALLED_core)  ## Delete what is past its time to live, or NAME=<endpoint, cluster or endpoint/deployment>; asks, or YES=1 (ENV, BACKEND)
+	@$(watch) $(everywhere)
 
 ##@ Did it learn?
 metrics: $(READY) $(INSTALLED_observe)  ## The job's metrics as a table and a page (WATCH=1 until it has ended; NAME=<job> or VERSION=<number>)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -82,12 +83,17 @@ def status_of(error: BaseException) -> int | None:
 
 def is_missing(error: BaseException) -> bool:
     """Tells whether the service, or the SDK for it, says that what was asked for is not there."""
-    from azure.ai.ml.exceptions import ValidationErrorType, ValidationException
     from azure.core.exceptions import ResourceNotFoundError
 
-    if isinstance(error, ValidationException):  # for the newest version of what has none
-        return bool(error.error_type == ValidationErrorType.RESOURCE_NOT_FOUND)
-    return isinstance(error, ResourceNotFoundError) or status_of(error) == 404
+    if isinstance(error, ResourceNotFoundError) or status_of(error) == 404:
+        return True
+    if "azure.ai.ml" not in sys.modules:  # then it raised nothing, and takes a second to load
+        return False
+    from azure.ai.ml.exceptions import ValidationErrorType, ValidationException
+
+    if not isinstance(error, ValidationException):  # for the newest version of what has none
+        return False
+    return bool(error.error_type == ValidationErrorType.RESOURCE_NOT_FOUND)
 
 
 def is_unanswered(error: BaseException) -> bool:

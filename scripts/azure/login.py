@@ -22,17 +22,18 @@ from scripts.errors import CouldNotAskError, one_line
 SECONDS = 45.0  # longest that DefaultAzureCredential may take over all its ways (IMDS, az, azd, PowerShell, …)
 _BROWSER_SECONDS = 300
 _SERVICE_PRINCIPAL = ("AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_CLIENT_SECRET")
-_ADVICE = (
-    "log in with `az login`, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET, "
-    "or run this in a terminal, where it can open a browser"
-)
+_ADVICE = "log in with `az login`, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET"
+_OR_BROWSER = ", or run this in a terminal, where it can open a browser"
 
 
 class Login:
-    """A token credential that decides at the first token which way to log in, and never waits for ever."""
+    """A token credential that decides at the first token which way to log in, and never waits for ever.
 
-    def __init__(self, seconds: float = SECONDS) -> None:
-        self._seconds = seconds
+    Without `browser` it asks nobody: for who only looks, and may look in vain.
+    """
+
+    def __init__(self, seconds: float = SECONDS, browser: bool = True) -> None:
+        self._seconds, self._may_ask = seconds, browser
         self._chosen: Any = None
         self._failure = ""
         self._one = threading.Lock()  # who asks much asks on several threads, and one way to log in is looked for once
@@ -53,8 +54,8 @@ class Login:
         try:
             token = within(self._seconds, lambda: usual.get_token(*scopes, **options))
         except Exception as error:  # each way to log in has errors of its own
-            if _refused(error) or not _in_terminal():
-                self._failure = _sentence(error, self._seconds)
+            if _refused(error) or not (self._may_ask and _in_terminal()):
+                self._failure = _sentence(error, self._seconds, _ADVICE + _OR_BROWSER * self._may_ask)
                 raise CouldNotAskError(self._failure) from error
         else:
             self._chosen = usual
@@ -72,9 +73,9 @@ def _in_terminal() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
-def _sentence(error: Exception, seconds: float) -> str:
+def _sentence(error: Exception, seconds: float, advice: str) -> str:
     if isinstance(error, TimeoutError):
-        return f"no way to log in to Azure answered within {seconds:g} s: {_ADVICE}"
+        return f"no way to log in to Azure answered within {seconds:g} s: {advice}"
     if "Unable to connect to proxy" in str(error):
         return f"Azure's login cannot be reached through the proxy {proxy_shown()} (HTTPS_PROXY)"
     if _refused(error):
@@ -83,7 +84,7 @@ def _sentence(error: Exception, seconds: float) -> str:
             f"Azure refused the service principal {os.environ['AZURE_CLIENT_ID']} of AZURE_CLIENT_ID: "
             f"{reason[0] if reason else error}"
         )
-    return f"not logged in to Azure: {_ADVICE}"
+    return f"not logged in to Azure: {advice}"
 
 
 def _browser(scopes: tuple[str, ...]) -> Any:

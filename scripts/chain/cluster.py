@@ -86,7 +86,7 @@ def remove(run: Run, name: str) -> None:
     patience = _patience(run, name)
     answer = run.az.wait(patience, "compute", "delete", "-n", name, "--yes")
     if answer.code and _show(run, name) is not None:
-        raise refused(answer, f"compute {name} cannot be deleted, and in its state no job runs on it")
+        raise refused(answer, f"compute {name} was not deleted, for what Azure said above")
     patience.until(lambda: _show(run, name), lambda found: found is None)
 
 

@@ -47,6 +47,8 @@ def submit(run: Run, again: bool = False, waits: bool = False, other_data: bool 
         again = False
     if status:
         say(f"job {job} is there already: {status}")
+        if state.plain_status(status) in ENDED:
+            state.write(run.folder, "status", status)
         return
     words = ("-f", str(run.file(*FILE)), "-n", job, *_bindings(run), "-o", "none")
     answer = run.az.wait(

@@ -1,13 +1,14 @@
 """`python -m scripts.chain.watch … TARGET -- PROGRAM [--then PROGRAM]`: a target's programs, and what is left of them.
 
 They run one after the other, and none after one that failed. It is there before the first begins and after the last
-ends, so its line is the last one, whoever was stopped, and however.
+ends, so its line is the last one, whoever was stopped, and however; and where all went well and something bills on.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import signal
 import subprocess
 import threading
@@ -19,11 +20,14 @@ from scripts import programs
 from scripts.chain.alone import alone, held
 from scripts.chain.left import left
 from scripts.chain.rendered import Rendered
+from scripts.chain.run import say
+from scripts.chain.standing import standing
 from scripts.errors import INTERRUPTED, MISSING, UserError, complain, main
 from scripts.targets import command
 
 THEN = "--then"
 GRACE = 3.0  # seconds until a Ctrl-C that reached only us is passed on
+WITHIN = "AZUREML_CHAIN_WITHIN"  # set where a target is one of several: what bills on, the last one says
 TALKS = ("chat", "chat-web")  # they go on after a Ctrl-C, which stops an answer
 
 
@@ -101,12 +105,16 @@ def run(arguments: list[str] | None = None) -> int:
     # What a run of the environment has prepared, and registers or trains on by and by, is not replaced under it.
     data = command("data", options.env)
     turn = alone(options.folder, data) if options.target == "prepare" else contextlib.nullcontext()
+    is_last = WITHIN not in os.environ
+    os.environ[WITHIN] = options.target
     with turn:
         code = watched.run(_split(options.programs[options.programs[:1] == ["--"] :]))
     if code >= 128:  # whoever stopped it; a program that failed has said why
         how = "interrupted" if code == INTERRUPTED or watched.told else f"killed by signal {code - 128}"
         rest = left(options.target, Rendered(options.env), options.folder)
         complain(f"make {options.target} was {how}; {rest}")
+    elif not code and is_last and (bills := standing(options.target, Rendered(options.env), options.folder)):
+        say(f"still billed: {bills}")
     return code
 
 

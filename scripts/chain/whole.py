@@ -19,8 +19,10 @@ from pathlib import Path
 
 from scripts import programs
 from scripts.chain.alone import alone
+from scripts.chain.rendered import Rendered
 from scripts.chain.run import say
-from scripts.chain.watch import Watched
+from scripts.chain.standing import standing
+from scripts.chain.watch import WITHIN, Watched
 from scripts.errors import INTERRUPTED, complain, main
 from scripts.targets import BRIEF, billed, command
 
@@ -93,13 +95,17 @@ def run(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     whole = Whole(options.make[options.make[:1] == ["--"] :], ASK_BOTH if options.demo else ASK)
     os.environ.update({BRIEF: "1"} if options.demo else {})
+    os.environ[WITHIN] = "all"
     os.environ["MAKEFLAGS"] = switches(os.environ.get("MAKEFLAGS", ""))
     with alone(options.folder, "make demo" if options.demo else command("all", options.env)):
         if options.begin:  # who needs it waits for it, and says why where it does not come
             programs.start(options.begin, capture=True, talks=False)
         programs.load((sys.executable, "-m", "scripts.az_ml"))
         if not options.demo:
-            return whole.chain(options.keep)
+            code = whole.chain(options.keep)
+            if options.keep and not code and (bills := standing("all", Rendered(options.env), options.folder)):
+                say(f"still billed: {bills}")
+            return code
         code = whole.targets("validate") or whole.chain(options.keep)
         down = 0 if options.keep else whole.targets("local-rest")
         if options.keep or down:

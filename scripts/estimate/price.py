@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from scripts.azure import retail_prices
+from scripts.azure import lock_file, machine_sizes, retail_prices
 from scripts.azure.machine_sizes import Size
+from scripts.files import ROOT
+from scripts.values.read import Values
 
 
 @dataclass(frozen=True)
@@ -37,3 +40,15 @@ def of(size: Size, region: str, given: float | None = None) -> Price | None:
     dearest = max(prices, key=lambda name: prices[name])  # of the regions known
     source = f"catalog, {dearest} for want of {region}, {listed.seen}"
     return Price(prices[dearest], retail_prices.CURRENCY, source, listed.seen)
+
+
+def of_what_runs(values: Values, section: str, name: str, root: Path = ROOT) -> Price | None:
+    """Returns the price of a size that runs, which may be another one than the values have.
+
+    `section` of the values (compute, deployment) is what it runs for.
+    """
+    lock, small, own = lock_file.read(values.environment, root), name.lower(), values.data[section]
+    size = (lock.sizes.get(small) if lock else None) or machine_sizes.catalog().get(small) or Size(name, 0, 0, 0)
+    chosen = str(own.get("size") or own.get("instance_type")).lower() == small
+    given = own.get("price_per_hour") if chosen else None
+    return of(size, values.data["azure"]["region"], given if isinstance(given, int | float) else None)

@@ -38,6 +38,8 @@ def parser() -> argparse.ArgumentParser:
         about_a_workspace(leads)
         if verb == "run":
             leads.add_argument("command", nargs=argparse.REMAINDER, help="-- and the program with its arguments")
+    clock = verbs.add_parser("clock", help="put its clock ahead, to see what time does")
+    clock.add_argument("hours", type=hours, help="ahead of this machine's clock; 0: as it is")
     fault = verbs.add_parser("fault", help="make something fail on purpose, as it does in the cloud")
     fault.add_argument("name", nargs="?", help="which; without a name they are listed")
     fault.add_argument("--times", type=times, help="how often it happens (default: until it is cleared)")
@@ -68,6 +70,17 @@ def times(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
+
+
+def hours(text: str) -> float:
+    """Reads how far the clock is put ahead."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of hours, 0 or more")
+    return found
 
 
 def workspace_of(arguments: argparse.Namespace) -> dict[str, str] | None:
@@ -154,6 +167,8 @@ def show(home: Home, output: str) -> int:
         ("workspace", f"{workspace['workspace']} in {workspace['resource_group']} ({workspace['region']})")
         for workspace in state["workspaces"]
     ]
+    if state.get("hours_ahead"):
+        rows.insert(1, ("clock", f"{state['hours_ahead']:g} h ahead of this machine's"))
     if launcher.is_outdated(state):
         rows.insert(1, ("code", "older than what lies here; make local-down, then go on"))
     rows += [("job", f"{job['name']} {job['status']}") for job in state["running_jobs"]]
@@ -223,6 +238,8 @@ def work() -> int:
         return environment(home, arguments)
     elif arguments.verb == "run":
         return run(home, arguments)
+    elif arguments.verb == "clock":
+        launcher.put_clock(home, arguments.hours)
     else:
         return fault(home, arguments)
     return 0

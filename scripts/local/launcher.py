@@ -202,8 +202,17 @@ def status(home: Home) -> dict[str, Any] | None:
 
 def register(home: Home, workspace: dict[str, str]) -> None:
     """Makes a workspace known to the running emulator."""
+    _order(home, "/control/workspaces", workspace)
+
+
+def put_clock(home: Home, hours: float) -> None:
+    """Puts the clock of the running emulator ahead."""
+    _order(home, "/control/clock", {"hours": hours})
+
+
+def _order(home: Home, path: str, body: dict[str, Any]) -> None:
     try:
-        request(home, "POST", "/control/workspaces", workspace)
+        request(home, "POST", path, body)
     except OSError as error:
         raise UserError(f"The local Azure ML does not answer ({error}); run `make local-up`.", UNREACHABLE) from None
 

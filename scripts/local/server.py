@@ -34,7 +34,7 @@ from scripts.local.core import settings as settings_file
 from scripts.local.core.home import ANEW, Home, Record, credentials
 from scripts.local.core.state import Parts, State
 from scripts.local.core.store import Store
-from scripts.local.front import certificates
+from scripts.local.front import certificates, control
 from scripts.local.front.application import Application, is_emulated
 from scripts.local.front.proxy import Prompt, Proxy
 from scripts.local.jobs.runner import Runner
@@ -111,6 +111,7 @@ async def _main(home: Home) -> None:
     record = Record(pid=os.getpid(), **numbers, key=secrets.token_urlsafe(24), started=time.time())
     settings, log = settings_file.load(home.settings), logging.getLogger("local")
     state = State(home, record, settings, credentials(home), Store(home.database), log)
+    control.resume_clock(state.store)
     tracking = MlflowServer(state)
     runner = Runner(state, tracking)
     servers = ScoringServers(state)
@@ -170,6 +171,7 @@ def _uvicorn(application: Application) -> Listener:
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=False,  # front/application.py gives it, by the clock that can be put ahead
         timeout_keep_alive=120,
     )
     config.load()

@@ -25,7 +25,6 @@ from scripts.plan import approved, resource, shown
 from scripts.plan.applied import Applying, Stopped
 from scripts.plan.resource import CHANGE, CREATE, JOB, MODEL, REPLACE, Resource, is_empty
 from scripts.plan.world import World
-from scripts.targets import billed
 from scripts.values.read import add_arguments
 
 VERBS = {
@@ -125,8 +124,7 @@ def apply(run: Run, client: Any, targets: Any, yes: bool, wanted: Path | None = 
     if not is_empty(left):
         _print(run, left)
         raise UserError(f"what is listed above is still not as the YAML of {run.environment} says", FAILED)
-    kept = billed(f"; endpoint {world[resource.ENDPOINT].name} is billed until {run.make('undeploy')}")
-    say(f"Applied: all of {run.environment} is as its YAML says{kept}")
+    say(f"Applied: all of {run.environment} is as its YAML says")
     return 0
 
 

@@ -16,7 +16,7 @@ from scripts.values.read import Values
 
 # Tags that templates, register and promote write themselves, in small letters: Azure tells no capital ones from them.
 OWN_TAGS = frozenset(
-    "environment base_model base_model_version dataset source percent job promoted evaluation_data "
+    "environment ttl_hours base_model base_model_version dataset source percent job promoted evaluation_data "
     "perplexity_base perplexity_tuned rouge_l_base rouge_l_tuned previous_model rollback".split()
 )
 RESERVED_TAGS = ("microsoft", "azure", "windows")  # what a tag's name may not begin with: Azure Resource Manager

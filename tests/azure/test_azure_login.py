@@ -50,6 +50,13 @@ def test_no_login_and_no_terminal_is_a_sentence(usual):
     assert "\n" not in str(refused.value)
 
 
+def test_who_only_looks_opens_no_browser(usual, monkeypatch):
+    usual(RuntimeError("nothing"), terminal=True)
+    monkeypatch.setattr(login, "_browser", lambda scopes: pytest.fail("a browser was opened"))
+    with pytest.raises(CouldNotAskError, match=r"^not logged in to Azure: .*AZURE_CLIENT_SECRET$"):
+        login.Login(browser=False).get_token("scope")
+
+
 def test_it_never_waits_for_ever(usual):
     usual("hang")
     started = time.monotonic()

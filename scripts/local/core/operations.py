@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import time
 import uuid
 from typing import Any
 
 from starlette.responses import Response
 
-from scripts.local.core import faults
+from scripts.local.core import clock, faults
 from scripts.local.core.state import PROVIDER, Parts, State
-from scripts.local.core.store import Document, iso
+from scripts.local.core.store import Document
 from scripts.local.core.web import SUBSCRIPTION, AzureError, Call, Routes, not_found, reply
 
 routes = Routes()
@@ -138,7 +137,7 @@ def _forget(state: State) -> None:
     """Forgets outcomes that nobody will ask for any more, so that there are never more than a few."""
     ended = [each for each in state.store.list("operations") if each.body["status"] in ENDED]
     for number, each in enumerate(reversed(ended)):
-        if number >= MOST_KEPT or time.time() - each.modified > KEPT:
+        if number >= MOST_KEPT or clock.now() - each.modified > KEPT:
             state.store.delete(SCOPE, "operations", each.name)
 
 
@@ -179,7 +178,7 @@ def _find(call: Call) -> Document:
 
 def _poll_again(document: Document) -> dict[str, str]:
     """Returns the header that spaces the polls: soon at first, then slower, as the CLI prints a dot for each."""
-    return POLL_SOON if time.time() - document.created < 1 else POLL_LATER
+    return POLL_SOON if clock.now() - document.created < 1 else POLL_LATER
 
 
 @routes("GET", SUBSCRIPTION + PROVIDER + "/locations/{location}/mfeOperationsStatus/{id}")
@@ -195,8 +194,8 @@ async def status(call: Call) -> Any:
         "id": call.request.url.path,
         "name": document.name,
         "status": body["status"],
-        "startTime": iso(document.created),
-        "endTime": iso(document.modified) if ended else NEVER,
+        "startTime": clock.iso(document.created),
+        "endTime": clock.iso(document.modified) if ended else NEVER,
         **({} if ended and call.api.endswith("-preview") else {"percentComplete": 0.0}),
     }
     return reply(shown, headers=_poll_again(document))

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import datetime
 import json
 import sqlite3
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from scripts.errors import FILE, one_line
 from scripts.files import refuse
+from scripts.local.core import clock
 from scripts.local.core.home import ANEW
 
 # ARM names are case-insensitive, hence NOCASE. `serial` is the order of creation, which "latest" means in Azure.
@@ -51,18 +50,13 @@ class Document:
     def system_data(self) -> dict[str, str]:
         """Returns Azure's `systemData` of the resource."""
         return {
-            "createdAt": iso(self.created),
+            "createdAt": clock.iso(self.created),
             "createdBy": "local user",
             "createdByType": "Application",
-            "lastModifiedAt": iso(self.modified),
+            "lastModifiedAt": clock.iso(self.modified),
             "lastModifiedBy": "local user",
             "lastModifiedByType": "Application",
         }
-
-
-def iso(seconds: float) -> str:
-    """Returns a time as Azure writes it, such as `2026-11-23T06:08:51.123456+00:00`."""
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat()
 
 
 def check_database(path: Path) -> None:
@@ -147,7 +141,7 @@ class Store:
 
     def put(self, scope: str, kind: str, name: str, body: dict[str, Any], version: str = "") -> Document:
         """Creates or replaces a document, and returns it."""
-        now = time.time()
+        now = clock.now()
         self.connection.execute(
             "insert into documents (scope, kind, name, version, body, created, modified) values (?, ?, ?, ?, ?, ?, ?) "
             "on conflict do update set body = excluded.body, modified = excluded.modified",
@@ -165,7 +159,7 @@ class Store:
         body = json.dumps(document.body | parts)
         changed = self.connection.execute(
             "update documents set body = ?, modified = ? where serial = ? and body = ?",
-            (body, time.time(), document.serial, document.read),
+            (body, clock.now(), document.serial, document.read),
         )
         if changed.rowcount != 1:
             raise Overtaken(f"{document.kind} {document.name} was changed by somebody else in the meantime")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import enum
 import json
 import math
@@ -14,6 +13,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from scripts.local.core import clock
 from scripts.local.core.state import PROVIDER, Parts, State, Workspace
 
 SUBSCRIPTION = "/subscriptions/{subscription}"
@@ -78,7 +78,7 @@ class AzureError(Exception):
         for code in reversed(self.inner):
             chain = {"code": code, "innerError": chain}
         correlation = {"operation": request.replace("-", ""), "request": request[:16].replace("-", "")}
-        now = datetime.datetime.now(datetime.UTC).isoformat()
+        now = clock.iso(clock.now())
         if self.layer is Layer.PROVIDER:
             nothing = dict.fromkeys(
                 ("severity", "messageFormat", "messageParameters", "referenceCode", "detailsUri", "target", "debugInfo")

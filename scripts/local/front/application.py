@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from scripts.azure.regions import REGIONS
 from scripts.errors import UserError
-from scripts.local.core import lookup
+from scripts.local.core import clock, lookup
 from scripts.local.core.state import Parts, State
 from scripts.local.core.store import Overtaken
 from scripts.local.core.web import MOST_BYTES, AzureError, Call, Layer, Routes, bad_request, received, reply
@@ -86,6 +86,7 @@ class Application:
             response = reply(AzureError(421, "NotEmulated", f"Host {host!r} is not served here.").envelope(), 421)
         else:
             response = await self._answer(Call(self.parts, request, host_words, host), str(family))
+        response.headers.setdefault("date", clock.http_date())
         await response(scope, receive, send)
 
     async def _answer(self, call: Call, family: str) -> Response:

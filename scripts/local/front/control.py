@@ -9,15 +9,17 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from scripts.local.core import code, lookup
-from scripts.local.core.store import Document
+from scripts.local.core import clock, code, lookup
+from scripts.local.core.store import Document, Store
 from scripts.local.core.tokens import read_token
-from scripts.local.core.web import AzureError, Call, Routes
+from scripts.local.core.web import AzureError, Call, Routes, bad_request
 from scripts.local.resources.endpoints import deployments_of
 from scripts.local.resources.jobs import ENDED
 
 routes = Routes()
 HEADER = "x-local-key"
+CLOCK = "clock"  # the kind of the document that remembers how far it was put ahead
+MOST_HOURS = 24 * 366
 
 
 def admit(call: Call) -> None:
@@ -69,6 +71,7 @@ async def status(call: Call) -> Any:
         "code": code.digest(),
         "home": str(state.home.root),
         "started": record.started,
+        "hours_ahead": clock.hours_ahead(),
         "ports": {key: getattr(record, key) for key in ("proxy_port", "plain_port")},
         "workspaces": [{key: getattr(each, name) for key, name in keys.items()} for each in workspaces.values()],
         "running_jobs": running,
@@ -87,6 +90,23 @@ def _disk_used(root: Path) -> int:
         with contextlib.suppress(FileNotFoundError):  # jobs and uploads rename and remove files meanwhile
             total += 0 if path.is_dir() else path.lstat().st_size
     return total
+
+
+@routes("POST", "/control/clock")
+async def put_clock(call: Call) -> Any:
+    """Puts the clock so many `hours` ahead of the machine's, 0 as it is, and remembers it for the next start."""
+    hours = call.json().get("hours")
+    if isinstance(hours, bool) or not isinstance(hours, int | float) or not (0 <= hours <= MOST_HOURS):
+        raise bad_request(f"hours is {hours!r}; allowed is a number from 0 to {MOST_HOURS}.")
+    call.state.store.put("", CLOCK, CLOCK, {"hours": hours})
+    clock.put_ahead(hours)
+    return {"hours": hours}
+
+
+def resume_clock(store: Store) -> None:
+    """Puts the clock ahead as the last process had it: what was made meanwhile would else be of the future."""
+    kept = store.get("", CLOCK, CLOCK)
+    clock.put_ahead(kept.body["hours"] if kept else 0.0)
 
 
 @routes("POST", "/control/stop")

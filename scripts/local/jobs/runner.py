@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,14 +108,23 @@ class Runner:
 
     def using_compute(self, workspace: Workspace, compute: str) -> str | None:
         """Returns the name of a job that runs or waits on a compute, or None."""
+        return next((job.name for job, _ in self._using(workspace, compute)), None)
+
+    def nodes_at_work(self, workspace: Workspace, compute: str) -> int:
+        """Returns how many nodes of a compute the jobs have that run on it."""
+        running = [nodes for job, nodes in self._using(workspace, compute) if job.body["status"] == "Running"]
+        return max(running, default=0)
+
+    def _using(self, workspace: Workspace, compute: str) -> Iterator[tuple[Document, int]]:
+        """Yields the jobs that run or wait on a compute, with the most nodes that a step of theirs takes."""
         for scope, name in self.tasks:
             if scope == workspace.scope:
                 document = lookup.job(self.state, workspace, name)
                 with contextlib.suppress(AzureError):  # of something that is gone by now
                     steps = JobReader(self.state, workspace, name, document.body["properties"]).steps()
-                    if any(step.compute and step.compute.lower() == compute.lower() for step in steps):
-                        return name
-        return None
+                    nodes = [step.nodes for step in steps if step.compute and step.compute.lower() == compute.lower()]
+                    if nodes:
+                        yield document, max(nodes)
 
     def steps(self, workspace: Workspace, document: Document) -> list[dict[str, Any]]:
         """Returns the steps of a job with their status, down to those within the fine-tuning component."""

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import time
 from typing import Any
 
 from scripts.azure import name_rules
-from scripts.local.core import lookup
+from scripts.local.core import clock, lookup
 from scripts.local.core.arm import page, resource, view
 from scripts.local.core.lookup import SINGULAR, active
 from scripts.local.core.state import State, Workspace
@@ -246,6 +245,6 @@ def counted(documents: list[Document]) -> str:
 
 def stamped() -> str:
     """Returns the version that Azure proposes where it does not count, such as `2023-05-30-10-10-15-0371765`."""
-    now = time.time()
+    now = clock.now()
     moment = datetime.datetime.fromtimestamp(now, datetime.UTC)
     return f"{moment:%Y-%m-%d-%H-%M-%S}-{int(now % 1 * 10**7):07d}"

@@ -10,11 +10,11 @@ import copy
 from typing import Any
 
 from scripts.azure import limits
-from scripts.local.core import faults, lookup
+from scripts.local.core import clock, faults, lookup
 from scripts.local.core.arm import page, provisioned, refuse_name, resource
 from scripts.local.core.operations import begin, put_and_begin
 from scripts.local.core.state import Parts, State, Workspace
-from scripts.local.core.store import Document, iso
+from scripts.local.core.store import Document
 from scripts.local.core.web import WORKSPACE, AzureError, Call, Layer, Routes, reply
 from scripts.local.resources import identities, sizes
 from scripts.local.resources.forms import form
@@ -47,14 +47,18 @@ def _find(call: Call) -> Document:
     return document
 
 
-def _resource(state: State, workspace: Workspace, document: Document) -> dict[str, Any]:
-    properties = document.body["properties"]
+def _resource(parts: Parts, workspace: Workspace, document: Document) -> dict[str, Any]:
+    state, properties = parts.state, document.body["properties"]
     inner = {**properties["properties"], "vmSize": str(properties["properties"]["vmSize"]).upper()}
     if properties["provisioningState"] not in ("Creating", "Failed"):  # machines are there
-        least = inner["scaleSettings"]["minNodeCount"]
-        counts = {f"{kind}NodeCount": least if kind == "idle" else 0 for kind in NODES}
-        inner |= {"currentNodeCount": least, "targetNodeCount": least, "nodeStateCounts": counts, "propertyBag": {}}
-        inner |= {"allocationState": "Steady", "allocationStateTransitionTime": iso(document.modified)}
+        at_work = parts.runner.nodes_at_work(workspace, document.name)
+        nodes = max(inner["scaleSettings"]["minNodeCount"], at_work)
+        counts = {f"{kind}NodeCount": 0 for kind in NODES} | {
+            "runningNodeCount": at_work,
+            "idleNodeCount": nodes - at_work,
+        }
+        inner |= {"currentNodeCount": nodes, "targetNodeCount": nodes, "nodeStateCounts": counts, "propertyBag": {}}
+        inner |= {"allocationState": "Steady", "allocationStateTransitionTime": clock.iso(document.modified)}
     new = document.modified <= document.created  # the first answer has less, as recorded 2024
     if user := inner.pop("userAccountCredentials", None):
         inner |= {} if new else {"userAccountCredentials": {**user, "adminUserPassword": None}}
@@ -62,8 +66,8 @@ def _resource(state: State, workspace: Workspace, document: Document) -> dict[st
         **properties,
         "provisioningWarnings": None if new else {},
         "computeLocation": ... if new else workspace.region,
-        "createdOn": iso(document.created),
-        "modifiedOn": iso(document.modified),
+        "createdOn": clock.iso(document.created),
+        "modifiedOn": clock.iso(document.modified),
         "properties": inner,
     }
     path = f"computes/{document.name}"
@@ -77,13 +81,13 @@ def _resource(state: State, workspace: Workspace, document: Document) -> dict[st
 async def list_computes(call: Call) -> Any:
     """Lists the computes."""
     found = call.state.store.list("computes", call.ws.scope)
-    return page(call, [_resource(call.state, call.ws, each) for each in found])
+    return page(call, [_resource(call.parts, call.ws, each) for each in found])
 
 
 @arm("GET", COMPUTE)
 async def get(call: Call) -> Any:
     """Returns a compute."""
-    return _resource(call.state, call.ws, _find(call))
+    return _resource(call.parts, call.ws, _find(call))
 
 
 @arm("POST", COMPUTE + "/listNodes")
@@ -106,7 +110,7 @@ async def put(call: Call) -> Any:
         body["properties"]["properties"]["scaleSettings"] |= scale
     kept = _check(name, body, old)
     document, headers = put_and_begin(call, "compute.put", "computes", name, kept)
-    return reply(_resource(call.state, call.ws, document), 200 if call.request.method == "PATCH" else 201, headers)
+    return reply(_resource(call.parts, call.ws, document), 200 if call.request.method == "PATCH" else 201, headers)
 
 
 def _check(name: str, body: dict[str, Any], old: Document | None) -> dict[str, Any]:

@@ -6,10 +6,9 @@ Sections as in users' logs of 2022 to 2025; the two sentences for what has none:
 from __future__ import annotations
 
 import contextlib
-import datetime
 from pathlib import Path
 
-from scripts.local.core import lookup, processes
+from scripts.local.core import clock, lookup, processes
 from scripts.local.core.state import Key, State
 from scripts.local.core.store import Document
 
@@ -34,7 +33,7 @@ def append(path: Path, line: str) -> None:
 
 def event(state: State, key: Key, name: str, message: str, kind: str = "Normal") -> None:
     """Adds an event of the container, as Kubernetes names it."""
-    time = datetime.datetime.now(datetime.UTC).isoformat().replace("+00:00", "Z")
+    time = clock.iso(clock.now()).replace("+00:00", "Z")
     line = f"Kind: Pod, Name: {name}, Type: {kind}, Time: {time}, Message: {message}"
     append(folder(state, key) / "events.txt", line)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from scripts.azure.limits import limit, traffic_adds_up
 from scripts.errors import suggest
-from scripts.local.core import faults, lookup, tokens
+from scripts.local.core import clock, faults, lookup, tokens
 from scripts.local.core.arm import page, provisioned, refuse_name, resource, stored
 from scripts.local.core.operations import begin, refuse_leaving
 from scripts.local.core.state import Parts, State, Workspace
@@ -166,7 +166,7 @@ def _check_name(call: Call, name: str) -> None:
                 "some other name."
             )
     held = call.state.store.get("", HELD, name, call.ws.region)
-    if held is not None and time.time() - held.modified < call.state.settings.name_held_seconds:
+    if held is not None and clock.now() - held.modified < call.state.settings.name_held_seconds:
         raise faults.FAULTS["endpoint-name-held"].error(name=name)
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 import uuid
 from typing import Any
 
 from scripts.azure import name_rules
-from scripts.local.core import lookup
+from scripts.local.core import clock, lookup
 from scripts.local.core.arm import page, resource, view
 from scripts.local.core.operations import begin
 from scripts.local.core.state import Parts, State, Workspace
@@ -270,8 +269,8 @@ def set_status(state: State, scope: str, name: str, status: str, error: dict[str
         return False
     content: dict[str, Any] = {"status": status, **({"error": error} if error else {})}
     if status == "Running":
-        content["started"] = document.body.get("started", time.time())
+        content["started"] = document.body.get("started", clock.now())
     if status in ENDED:
-        content["ended"] = time.time()
+        content["ended"] = clock.now()
     state.store.change(document, **content)
     return True

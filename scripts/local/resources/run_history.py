@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import time
 import uuid
 from typing import Any
 
-from scripts.local.core import lookup
+from scripts.local.core import clock, lookup
 from scripts.local.core.arm import page
-from scripts.local.core.store import Document, iso
+from scripts.local.core.store import Document
 from scripts.local.core.web import WORKSPACE, Call, Routes, not_found
 from scripts.local.resources.forms import form
 from scripts.local.resources.jobs import COMPUTE_MARKS, COMPUTE_TAG, ENDED, PROCESS_MARKS, service_marks
@@ -62,7 +61,7 @@ async def details(call: Call) -> Any:
     exists = (artifacts(call.state, call.ws, document.name) / log).is_file()
     content = {
         **_common(call, document, _observed(call, document)),
-        "createdTimeUtc": iso(document.created),
+        "createdTimeUtc": clock.iso(document.created),
         "logFiles": {log: _artifact_url(call, document.name, log)} if exists else {},
         "jobCost": {},
     }
@@ -73,11 +72,11 @@ def _common(call: Call, document: Document, status: str) -> dict[str, Any]:
     """Returns what a run's details and its description share. Nobody signs in here: the user is the same always."""
     marks, tags = service_marks(document)
     properties, started = document.body["properties"], document.body.get("started")
-    until = document.body.get("ended", document.modified) if status in ENDED else time.time()
+    until = document.body.get("ended", document.modified) if status in ENDED else clock.now()
     took = str(datetime.timedelta(seconds=until - started)) if started else None
-    since = {"lastStartTimeUtc": iso(started), "effectiveStartTimeUtc": iso(started)} if started else {}
+    since = {"lastStartTimeUtc": clock.iso(started), "effectiveStartTimeUtc": clock.iso(started)} if started else {}
     running = {**since, "currentComputeTime": took or "00:00:00"}
-    ended = {"endTimeUtc": iso(until), "duration": took, "computeDuration": took}
+    ended = {"endTimeUtc": clock.iso(until), "duration": took, "computeDuration": took}
     identifier = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{call.ws.path}/{document.name}"))
     return {
         "runId": document.name,
@@ -90,8 +89,8 @@ def _common(call: Call, document: Document, status: str) -> dict[str, Any]:
         "createdBy": USER,
         "userId": USER["userObjectId"],
         "lastModifiedBy": USER,
-        "lastModifiedUtc": iso(document.modified),
-        "startTimeUtc": iso(started) if started else None,
+        "lastModifiedUtc": clock.iso(document.modified),
+        "startTimeUtc": clock.iso(started) if started else None,
         **(ended if status in ENDED else running),
         "runTypeV2": {"orchestrator": "Execution", "traits": [properties["jobType"]]},
         "tags": {**properties["tags"], **tags},
@@ -109,7 +108,7 @@ def _observed(call: Call, document: Document) -> str:
     key = (document.scope, document.name)
     first = key not in call.parts.runner.observed
     call.parts.runner.observed.add(key)
-    if first and status in ENDED and time.time() - document.body.get("ended", 0) < JUST_NOW:
+    if first and status in ENDED and clock.now() - document.body.get("ended", 0) < JUST_NOW:
         return "Finalizing"
     return status
 
@@ -119,7 +118,7 @@ def _run(call: Call, document: Document, **content: Any) -> dict[str, Any]:
     cancel = f"https://{call.host}{HISTORY_PATH}{call.ws.path}/runs/{document.name}/cancel"
     run = {
         **_common(call, document, document.body["status"]),
-        "createdUtc": iso(document.created),
+        "createdUtc": clock.iso(document.created),
         "experimentId": properties["experimentName"],
         "displayName": properties["displayName"],
         "description": properties.get("description"),

@@ -1,0 +1,1 @@
+"""What runs in the workspaces of all environments, what it bills, what is past its time to live, and deleting that."""
