@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 
-from scripts.chain import endpoint, left, model
+from scripts.chain import endpoint, left, model, tags
 from scripts.chain.az import Answer
 from scripts.chain.patience import Patience
 from scripts.chain.run import BUSY, Run, refused, say
@@ -27,7 +27,7 @@ def deploy(run: Run) -> None:
     endpoint.ensure(run)
     ensure(run, version)
     name, on = run.name(*FILE), endpoint.name_of(run)
-    words = ("-n", on, "--traffic", f"{name}=100", "-o", "none")
+    words = ("-n", on, "--traffic", f"{name}=100", *tags.of_served(run, version), "-o", "none")
     answer = run.az.wait(_patience(run, on, name), "online-endpoint", "update", *words)
     if answer.code:
         raise refused(answer, f"deployment {name} is there and got no traffic; {_left(run, on)}")
@@ -43,7 +43,7 @@ def ensure(run: Run, version: str) -> None:
     """
     name, on = run.name(*FILE), endpoint.name_of(run)
     bound = () if version == model.named(run) else ("--set", f"model=azureml:{version}")
-    words = ("-f", str(run.file(*FILE)), *bound, "-o", "none")
+    words = ("-f", str(run.file(*FILE)), *bound, *tags.of_served(run, version), "-o", "none")
     handled: set[str] = set()
     while True:
         state = endpoint.deployments(run, on).get(name)

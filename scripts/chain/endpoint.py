@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scripts.chain import left
+from scripts.chain import left, tags
 from scripts.chain.patience import Patience
 from scripts.chain.run import BUSY, Run, refused, say, state_of
 from scripts.errors import FAILED, UserError
@@ -88,7 +88,8 @@ def undeploy(run: Run) -> None:
 
 
 def _create(run: Run, name: str) -> None:
-    answer = run.az.wait(_patience(run, name), "online-endpoint", "create", "-f", str(run.file(*FILE)), "-o", "none")
+    words = ("-f", str(run.file(*FILE)), *tags.words(tags.of(run)), "-o", "none")
+    answer = run.az.wait(_patience(run, name), "online-endpoint", "create", *words)
     if not answer.code or state_of(show(run, name)) == "succeeded":  # an earlier run's request may have come before
         return
     if TAKEN in answer.err:

@@ -8,6 +8,7 @@ from typing import Any
 
 from scripts import state
 from scripts.azure import lock_file
+from scripts.chain import tags
 from scripts.chain.run import Run, refused, say
 from scripts.errors import MISSING, CouldNotAskError, UserError
 
@@ -138,7 +139,8 @@ def _create(run: Run, name: str, job: str) -> str:
 
 
 def _words(run: Run, path: str, job: str) -> tuple[str, ...]:
-    return ("-f", str(run.file(*FILE)), "--set", f"path={path}", f"tags.{state.JOB_TAG}={job}", "-o", "json")
+    told = tags.of(run, **tags.of_job(run, job), files=state.kept_for(run.folder, "model-files", job))
+    return ("-f", str(run.file(*FILE)), "--set", f"path={path}", *tags.words(told), "-o", "json")
 
 
 def _version(printed: str) -> str:
