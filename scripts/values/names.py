@@ -19,7 +19,7 @@ from scripts.values.read import Values
 OWN_TAGS = frozenset(
     "environment base_model base_model_version dataset source percent job promoted evaluation_data "
     "perplexity_base perplexity_tuned rouge_l_base rouge_l_tuned json_valid_base json_valid_tuned json_exact_base "
-    "json_exact_tuned commit tree values lock yaml data by files seal".split()
+    "json_exact_tuned commit tree values lock yaml data by files seal sha256".split()
 )
 RESERVED_TAGS = ("microsoft", "azure", "windows")  # what a tag's name may not begin with: Azure Resource Manager
 SUFFIX_LENGTH = 8  # hexadecimal digits: enough that endpoints of one region do not collide
