@@ -14,6 +14,7 @@ import getpass
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ CLEAN, DIRTY = "clean", "dirty"
 OF_TREE = ("yaml", "values", "lock")  # what a commit has, or has otherwise
 NAMES = ("commit", "tree", *OF_TREE, "data", "job", "by")  # of everything; a model has `files`, too
 FILES, SEAL = "files", "seal"
+_SEALED = re.compile(r"([a-z]+):([0-9a-f]{6})")
 LONGEST = 256  # characters of a tag's text: Azure Resource Manager
 
 
@@ -81,8 +83,11 @@ def seal(tags: Mapping[str, str]) -> str:
 
 
 def broken(tags: Mapping[str, str]) -> list[str]:
-    """Returns the names of tags that are not as they were sealed: changed, added or deleted."""
-    sealed = dict(part.partition(":")[::2] for part in tags.get(SEAL, "").split(" "))
+    """Returns the names of tags that are not as they were sealed: changed, added or deleted; SEAL if that is none."""
+    parts = [_SEALED.fullmatch(part) for part in tags.get(SEAL, "").split(" ")]
+    sealed = {part[1]: part[2] for part in parts if part}
+    if len(sealed) < len(parts):
+        return [SEAL]
     now = {name: _digits(name, tags[name]) for name in (*NAMES, FILES) if name in tags}
     return [name for name in (*NAMES, FILES) if sealed.get(name) != now.get(name)]
 

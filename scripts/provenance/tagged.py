@@ -19,7 +19,7 @@ def look(line: Line, trees: Trees, what: str, found: Mapping[str, str], beside: 
     `beside` are the tags that others say it has to have, `own` those that are held against its tree here, `said` what
     is to be said of it besides.
     """
-    if not any(name in found for name in (*tags.NAMES, tags.SEAL)):
+    if "commit" not in found and tags.SEAL not in found:  # of an earlier release, or of another program
         again = command(MADE_BY[what.partition(" ")[0]], line.environment)
         line.add(what, MISSING, f"has no tags that say where it comes from; {again} writes them on what it makes")
         return
@@ -44,9 +44,6 @@ def _faults(
     broken = tags.broken(found)
     tree = None if "commit" in broken else trees.of(found)
     given = {**(tree.tags if tree else {}), **beside}
-    if tags.SEAL not in found:
-        yield tags.SEAL, DIFFERS, "was deleted, and with it what shows that another was changed", ""
-        broken = [name for name in tags.NAMES if name not in found]
     for name in broken:
         how = "was changed after it was made" if name in found else "was deleted"
         yield name, DIFFERS, how, given.get(name, "")

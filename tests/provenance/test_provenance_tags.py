@@ -9,15 +9,21 @@ from scripts.chain import tags
 from scripts.chain.az import Az
 from scripts.chain.run import Run
 from scripts.values.read import load
-from tests.provenance.conftest import EMAIL, clone
+from tests.provenance.conftest import EMAIL, clone, git
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return clone(tmp_path_factory.mktemp("clone"))
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(root, tmp_path, monkeypatch):
     for name in ("GITHUB_ACTIONS", "GITHUB_ACTOR"):
         monkeypatch.delenv(name, raising=False)
-    root = clone(tmp_path)
-    return Run(Az(["none"], []), load("demo", root=root), tmp_path / "state", root)
+    yield Run(Az(["none"], []), load("demo", root=root), tmp_path / "state", root)
+    git(root, "reset", "-q", "--hard")
+    git(root, "clean", "-qfd")
 
 
 def test_of_a_clean_tree(run):
@@ -49,8 +55,9 @@ def test_what_is_set_on_the_command_line_is_in_no_commit(run):
 
 
 def test_without_git_there_is_no_commit_and_the_login_is_who(run, monkeypatch):
-    monkeypatch.setenv("PATH", str(run.folder))
-    found = tags.of(run)
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(run.folder))
+        found = tags.of(run)
     assert (found["commit"], found["tree"], found["by"]) == ("none", "none", getpass.getuser())
 
 
