@@ -38,7 +38,7 @@ def run(arguments: list[str] | None = None) -> int:
     if options.result and options.result.exists() and not options.result.is_dir():
         raise UserError(f"RESULT={options.result}: is no folder; name one, or a new one", FILE)
     made = run_of(options)
-    with contextlib.closing(Trees(made.root, made.environment)) as trees:
+    with contextlib.closing(Trees(made.root, made.values)) as trees:
         line = trace(made, client_module.connect(made.values), trees, version)
         print(shown.as_json(line) if options.output == "json" else shown.text(line), flush=True)
         for said in save(line, [made.folder, *([options.result] if options.result else [])], options.output == "text"):

@@ -61,7 +61,12 @@ def escaped(value: object) -> str:
     """Returns a value as Markdown that shows it letter by letter, on one line."""
     if isinstance(value, _Markdown):
         return value
-    return _MARKS.sub(r"\\\1", " ".join(plain(str(value)).split()))
+    return _MARKS.sub(r"\\\1", _word(str(value)))
+
+
+def _word(text: str) -> str:
+    """Returns somebody's text on one line: a line of dashes would end the header."""
+    return " ".join(plain(text).split())
 
 
 def _estimate(measure: Measure, who: str) -> str:
@@ -80,15 +85,15 @@ def _header(line: Line, model: Model) -> dict[str, Any]:
         "library_name": "transformers",
         "pipeline_tag": "text-generation",
         "tags": ["azureml", "chat", "fine-tuned"],
-        **({"license": "other", "license_name": plain(line.license)} if line.license else {}),
+        **({"license": "other", "license_name": _word(line.license)} if line.license else {}),
         **({"base_model": base, "base_model_relation": "finetune"} if hub and not model.stand_in else {}),
-        **({"datasets": [plain(source)]} if source else {}),
+        **({"datasets": [_word(source)]} if source else {}),
     }
     if line.evaluation and (results := _results(line.evaluation)):
         data = {"name": f"held-out conversations, data version {line.evaluation.data_version}", "type": "private"}
         task = {"type": "text-generation"}
         header["model-index"] = [
-            {"name": plain(model.name), "results": [{"task": task, "dataset": data, "metrics": results}]}
+            {"name": _word(model.name), "results": [{"task": task, "dataset": data, "metrics": results}]}
         ]
     return header
 

@@ -25,11 +25,12 @@ class Tree:
     title: str
     root: Path
     environment: str
+    given: Values | None = None  # with what the command line sets
 
     @functools.cached_property
     def values(self) -> Values:
         """The values as they are resolved there; a UserError where there are none."""
-        return load(self.environment, root=self.root, check=False)
+        return self.given or load(self.environment, root=self.root, check=False)
 
     @property
     def rendered(self) -> Rendered:
@@ -50,14 +51,14 @@ class Trees:
     """The trees of a clone: what lies here, and any commit, each extracted once; `close` deletes them."""
 
     root: Path
-    environment: str
+    values: Values
     _made: dict[str, Tree] = field(default_factory=dict)
     _folder: tempfile.TemporaryDirectory[str] | None = None
 
     @property
     def here(self) -> Tree:
         """What lies here."""
-        return self._made.setdefault("", Tree("the files here", self.root, self.environment))
+        return self._made.setdefault("", Tree("the files here", self.root, self.values.environment, self.values))
 
     def of(self, told: Mapping[str, str]) -> Tree | None:
         """Returns the tree that tags tell of, None where this clone does not have it.
@@ -76,7 +77,7 @@ class Trees:
             folder = Path(self._folder.name, commit)
             folder.mkdir()
             git.extract(commit, folder, self.root)
-            self._made[commit] = Tree(f"commit {commit[:12]}", folder, self.environment)
+            self._made[commit] = Tree(f"commit {commit[:12]}", folder, self.values.environment)
         return self._made[commit]
 
     def close(self) -> None:

@@ -78,7 +78,7 @@ class Project:
 
     def line(self, version: str = "") -> Line:
         """Follows the line."""
-        with contextlib.closing(Trees(self.root, "demo")) as trees:
+        with contextlib.closing(Trees(self.root, load("demo", root=self.root))) as trees:
             return trace(self.run, self.client, trees, version)
 
     def wrong(self) -> dict[str, str]:

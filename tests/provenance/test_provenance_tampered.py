@@ -102,7 +102,7 @@ def test_tags_that_were_changed_or_deleted_in_the_workspace(project, kind):
 def test_one_tag_alone_is_named(project, kind, name):
     """Each tag of each kind, changed to what another run could have, and deleted."""
     beside = {"environment": "demo"}
-    with contextlib.closing(Trees(project.root, "demo")) as trees:
+    with contextlib.closing(Trees(project.root, project.run.values)) as trees:
         found = {**beside, **tags.of(project.run, job="j", data="d")}
         for change in ({**found, name: "other"}, {key: text for key, text in found.items() if key != name}):
             line = Line("demo", "w")
