@@ -35,13 +35,18 @@ LONGEST = 256  # characters of a tag's text: Azure Resource Manager
 
 
 def of(run: Run, **known: str) -> dict[str, str]:
-    """Returns the tags for what a run makes; `known` are those that not every run has the same: data, job, files."""
+    """Returns the tags for what a run makes; `known` are those that it does not tell by itself: data, job, files.
+
+    Data and job stand there in any case, so that an update leaves no older ones.
+    """
     commit = git.head(run.root) or NONE
     found = {
         "commit": commit,
         "tree": NONE if commit == NONE else DIRTY if run.values.sets or _changed(run) else CLEAN,
         **of_tree(run.values, run.rendered.fingerprint(), run.root),
         "by": who(run.root),
+        "data": NONE,
+        state.JOB_TAG: NONE,
         **{name: text for name, text in known.items() if text},
     }
     found = {name: terminal.plain(text)[:LONGEST] for name, text in found.items()}

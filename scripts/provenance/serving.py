@@ -49,8 +49,8 @@ class Serving:
         line.endpoint, on = str(self.endpoint.name), f"endpoint {self.endpoint.name}"
         tags = {each.name: dict(each.tags or {}) for each in self.deployments}
         if self.deployment is None:
-            todo = command("deploy", line.environment)
-            line.add(on, MISSING, f"no deployment of it serves this model; {todo} makes one")
+            if not self.deployments:
+                line.add(on, MISSING, f"there is no deployment on it; {command('deploy', line.environment)} makes one")
             return
         mine = self.deployment.name
         line.deployment = str(mine)
