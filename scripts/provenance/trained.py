@@ -52,7 +52,7 @@ def _look_at_files(line: Line, client: Any, entity: Any, wanted: str) -> None:
     except CouldNotAskError as error:
         line.add(what, UNVERIFIED, f"{error}")
         return
-    said = f"{line.model.count} of {line.model.size / 1e6:,.1f} MB"
+    said = f"{line.model.count} files, {line.model.size / 1e6:,.1f} MB"
     if not wanted:
         line.add(what, UNVERIFIED, f"{said}; nobody noted them down when it was registered (tag files)")
     elif now != wanted:

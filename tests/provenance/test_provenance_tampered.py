@@ -82,6 +82,16 @@ def test_what_nobody_touched_holds(project):
     assert project.line("1").links == line.links
 
 
+def test_without_an_endpoint_it_begins_at_the_model(project):
+    whole = project.line()
+    name = project.run.name("endpoints", "endpoint.yml").encode()
+    with edited(project.root / "endpoints/demo/endpoint.yml", lambda before: before.replace(name, b"not-there")):
+        line = project.line()
+        assert line.links == whole.links[2:] and not line.endpoint
+    (link,) = [link for link in project.line("2").links if link.status == MISSING]  # one that nobody registered
+    assert link.what == f"model {MODEL}:2"
+
+
 @pytest.mark.parametrize("kind", ["endpoint", "deployment", "model", "job"])
 def test_tags_that_were_changed_or_deleted_in_the_workspace(project, kind):
     named = {"endpoint": f"endpoint {project.run.name('endpoints', 'endpoint.yml')}", "deployment": "deployment demo",
