@@ -92,7 +92,7 @@ def _metrics(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
                 numbers = (estimate.value, estimate.low, estimate.high)
                 value, low, high = (f"{each:.{measure.digits}f}" for each in numbers)
                 yield {
-                    "type": measure.title,
+                    "type": measure.title + " in per cent" * measure.percent,
                     "value": value,
                     "slice": f"{who}, {estimate.cases} held-out conversations",
                     "confidenceInterval": {"lowerBound": low, "upperBound": high},

@@ -73,7 +73,8 @@ def _estimate(measure: Measure, who: str) -> str:
     found = getattr(measure, who)
     if not found:
         return "not measured"
-    return f"{found.value:.{measure.digits}f} ({found.low:.{measure.digits}f} to {found.high:.{measure.digits}f})"
+    value, low, high = (f"{each:.{measure.digits}f}" for each in (found.value, found.low, found.high))
+    return f"{value}{' %' * measure.percent} ({low} to {high})"
 
 
 def _header(line: Line, model: Model) -> dict[str, Any]:

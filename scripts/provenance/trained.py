@@ -88,6 +88,9 @@ def look_at_evaluation(line: Line, tree: Tree | None, entity: Any, root: Path = 
         said = f"{line.evaluation.answered} of {line.evaluation.asked} questions answered"
         said = said if status == OK else "on this machine is another one than what the version was promoted by"
         line.add("evaluation", status, f"{said} ({line.evaluation.hash})", line.evaluation.hash, promoted)
+        for name, text in promote.tags(line.evaluation).items() if promoted == line.evaluation.hash else ():
+            if found.get(name) != text:
+                line.add(f"evaluation: tag {name}", DIFFERS, "is not what it came to", found.get(name, "nothing"), text)
     except UserError as error:
         is_there = (root / "runs" / made.folder.name / evaluation.FILE).exists()
         line.add("evaluation", DIFFERS if is_there else UNVERIFIED, f"{error}".replace(f"{root}/", ""))

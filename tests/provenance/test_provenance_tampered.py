@@ -205,6 +205,7 @@ def test_a_tree_with_changes_is_said_and_what_no_commit_has_is_missing(project):
     with edited(values, lambda before: before + b"tags: {team: a}\n"):
         told = {**tags.of(project.run), "commit": git(project.root, "rev-parse", "HEAD"), "tree": "dirty"}
         told |= {"values": "sha256:0123456789abcdef", "environment": "demo"}
+        told = {name: text for name, text in told.items() if name not in ("data", state.JOB_TAG)}
         with tampered(project, "job", lambda found: _sealed({**found, **told})):
             line = project.line()
             (link,) = [each for each in line.links if each.status == MISSING]
@@ -240,6 +241,11 @@ def test_an_evaluation_and_a_promotion_that_do_not_fit(project):
             assert line.holds and line.evaluation == mine
             with edited(folder / evaluation.FILE, lambda text: text.replace(b'"asked": 1', b'"asked": 2')):
                 assert project.wrong() == {"evaluation": DIFFERS}
+        for name, text in promote.tags(mine).items():
+            if name != promote.TAG:
+                told = {**promote.tags(mine), name: f"{text}0"}
+                with tampered(project, "model", lambda found, told=told: {**found, **told}):
+                    assert project.wrong() == {f"evaluation: tag {name}": DIFFERS}
         with tampered(project, "model", lambda found: {**found, promote.TAG: "0123456789ab"}):
             assert project.wrong() == {"evaluation": DIFFERS}
         lock.write_text(yaml.safe_dump({"promoted": {**promoted, "evaluation": "ba9876543210"}}))

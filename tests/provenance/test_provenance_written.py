@@ -84,7 +84,8 @@ def test_the_card_is_markdown_behind_a_header(found):
         assert meta["datasets"] == ["some/chat"] and "base_model" not in meta  # which is none of the hub
         (result,) = meta["model-index"][0]["results"]
         assert result["metrics"][0] == {"type": "perplexity", "name": "perplexity", "value": 1.5}
-        assert "perplexity" in html and "5.0 % of some/chat, revision main, commit cccc" in html
+        assert "<td>perplexity</td>\n<td>lower</td>\n<td>1.50 (-inf to inf)</td>" in html
+        assert "5.0 % of some/chat, revision main, commit cccc" in html
 
 
 def test_a_hub_model_is_the_base_unless_another_stood_in():
