@@ -8,7 +8,7 @@
 #   TORCH    the index of PyTorch's builds (default on Linux without a GPU: its CPU ones), or pip for pip's own
 SWITCHES := ENV BACKEND SET AZ VENV PYTHON OFFLINE OUTPUT JUNIT SARIF KEEP DATASET FILE AGAIN WAIT NAME ROW WATCH VERSION \
             JOBS LEVELS TARGET PREFLIGHT PROMOTION COMMIT CLEAR ONLY FULL UPGRADE ROWS ROW_BYTES TORCH FROM SAVE PLAN YES \
-            FAULTS RESULT REHEARSAL BASE FORMAT TRAFFIC MIRROR ALL
+            FAULTS RESULT REHEARSAL BASE FORMAT TRAFFIC MIRROR ALL MODEL
 YES_OR_NO := OFFLINE KEEP AGAIN WAIT WATCH CLEAR FULL UPGRADE COMMIT YES REHEARSAL ALL
 
 # They come from the command line alone, and as text: what a shell exports by the same name changes nothing, and neither
@@ -136,9 +136,9 @@ follow = $(if $(word 2,$(1)),$(eval $(word 2,$(1)): | $(word 1,$(1)))$(call foll
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo all rehearse new doctor review plan apply drift may-deploy render render-check validate preflight probe gpu lock lock-check data data-check compute finetune \
-        await cancel register deploy traffic rollback invoke autoscale undeploy status reap metrics compare evaluate promote chat chat-web loadtest \
-        fresh prepare gate answers \
+.PHONY: help demo all rehearse new provenance doctor review plan apply drift may-deploy render render-check validate preflight probe gpu lock lock-check \
+        data data-check compute finetune await cancel register deploy traffic rollback invoke autoscale undeploy status reap metrics compare evaluate \
+        promote chat chat-web loadtest fresh prepare gate answers \
         data-report real-workspace environments local-rest local-up local-down local-status local-fault check test lint test-long \
         torture conformance docs constraints \
         clean bench-data bench-engine bench-estimates
@@ -249,6 +249,10 @@ status: $(INSTALLED_core)  ## Say what runs in all environments on both backends
 
 reap: $(INSTALLED_core)  ## Delete what is past its time to live, or NAME=<endpoint, cluster or endpoint/deployment>; asks, or YES=1 (ENV, BACKEND)
 	@$(watch) $(everywhere)
+
+provenance: $(READY)  ## Say where what answers comes from, back to the data, and which link does not hold; writes a model card and a bill of materials (MODEL=<version>; OUTPUT=json; RESULT=<folder>)
+	@$(watch) $(online) $(PY) -m scripts.provenance $(VALUES) $(RUNS) --az $(call quote,$(AZ)) $(if $(MODEL),--model-version=$(call quote,$(MODEL))) \
+	$(if $(OUTPUT),--output=$(call quote,$(OUTPUT))) $(if $(RESULT),--result=$(call quote,$(RESULT)))
 
 ##@ Did it learn?
 metrics: $(READY) $(INSTALLED_observe)  ## The job's metrics as a table and a page (WATCH=1 until it has ended; NAME=<job> or VERSION=<number>)

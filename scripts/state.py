@@ -4,6 +4,7 @@
     job             the job's name        status    how it ended
     model-version   the version that its model got when it was registered, and that job's name
     rollout         what stands while a rollout goes on, for the last line of one that is stopped
+    model-files     the fingerprint of what a job trained, before it is registered, and that job's name
 
 The job's name is made before the job, from what it would run: the same YAML and data give the same name. So a `make
 finetune` that was stopped at any moment goes on with its job when it is called again, and never pays for a second one.
@@ -26,7 +27,8 @@ JOB_TAG = "job"  # of a registered model: the job that it belongs to
 ENDED_BADLY = frozenset({"failed", "canceled", "notresponding"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 _LOOKS = {"data-version": _NAME, "job": _NAME, "status": re.compile(r"[A-Za-z][A-Za-z_. ]{0,99}"),
-          "model-version": re.compile(r".+"), "rollout": re.compile(r".+")}  # fmt: skip
+          "model-version": re.compile(r".+"), "rollout": re.compile(r".+"),
+          "model-files": re.compile(r"sha256:[0-9a-f]{64} \S+")}  # fmt: skip
 _ANEW = "delete it, and what made it makes it again"
 
 
@@ -50,6 +52,12 @@ def kept(folder: Path, name: str) -> str:
     if not value.isprintable() or not _LOOKS[name].fullmatch(value):
         refuse(path, f"holds {value!r:.60}, which is no {name.replace('-', ' ')}", _ANEW)
     return value
+
+
+def kept_for(folder: Path, name: str, job: str) -> str:
+    """Returns a value that is kept with its job's name, an empty text where it is another job's or there is none."""
+    value, _, of = kept(folder, name).rpartition(" ")
+    return value if of == job else ""
 
 
 def write(folder: Path, name: str, value: str) -> None:

@@ -1,6 +1,7 @@
 """`python -m scripts.trained`: looks at what a job trained before it is registered, from a few small files of it.
 
-Downloads MLmodel, conda.yaml and the tokenizer's configuration of the job's output, no weights. Refuses a model that
+Downloads MLmodel, conda.yaml and the tokenizer's configuration of the job's output, no weights, and keeps the
+fingerprint of the whole as the storage lists it, which registering writes into the tag `files`. Refuses a model that
 lost its chat template, which Azure ML registers and serves without a word; warns of packages with which a deployment
 without code of its own dies when it starts.
 """
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts import render, state
-from scripts.azure import job_kinds, serving_rules
+from scripts.azure import job_kinds, serving_rules, stored_files
 from scripts.conversation import model_folder, template
 from scripts.errors import FAILED, CouldNotAskError, UserError, main
 from scripts.targets import command
@@ -28,8 +29,11 @@ WANTED = (model_folder.DESCRIPTION, CONDA, "tokenizer_config.json", "chat_templa
 NEXT_TIME = "model.finetune_config.mlflow_ft_conf.mlflow_save_model_kwargs.pip_requirements"
 
 
-def fetch(client: Any, job: str, output: str, into: Path) -> None:
-    """Downloads the wanted files of a job's output; a `UserError` where the output holds no MLflow model."""
+def fetch(client: Any, job: str, output: str, into: Path) -> str:
+    """Downloads the wanted files of a job's output and returns the fingerprint of all of them, empty if not known.
+
+    A `UserError` where the output holds no MLflow model.
+    """
     from scripts.azure import answers, sdk_private
 
     what = f"output {output} of job {job}"
@@ -45,6 +49,7 @@ def fetch(client: Any, job: str, output: str, into: Path) -> None:
         )
     for name in names:
         answers.require(f"{name} of {what}", "look at the storage account", found.download, name, into)
+    return stored_files.fingerprint(found.files) if all(file.etag for file in found.files) else ""
 
 
 def look(folder: Path) -> Iterator[str]:
@@ -76,7 +81,7 @@ def check(values: Values, folder: Path) -> int:
     job, output = state.require_completed(folder, values.environment), job_kinds.chosen(values.data).output
     with tempfile.TemporaryDirectory() as made:
         try:
-            fetch(client.connect(values), job, output, Path(made))
+            files = fetch(client.connect(values), job, output, Path(made))
         except CouldNotAskError as error:
             print(f"warning: {error}; so its chat template and packages were not looked at", file=sys.stderr)
             return 0
@@ -85,6 +90,8 @@ def check(values: Values, folder: Path) -> int:
         except UserError as error:
             said = str(error).replace(f"{made}/", "").replace(made, output)
             raise UserError(f"job {job}: {said}", FAILED) from None
+    if files:
+        state.write(folder, "model-files", f"{files} {job}")
     for warning in warnings:
         print(f"warning: job {job}: {warning}", file=sys.stderr)
     return 0

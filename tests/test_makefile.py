@@ -91,5 +91,6 @@ def test_the_usage_of_what_it_calls_fits_a_terminal(name, monkeypatch, capsys):
     with pytest.raises(SystemExit) as caught:
         runpy.run_module(name, run_name="__main__")
     *usage, sentence = capsys.readouterr().err.splitlines()
-    assert caught.value.code == (1 if name in ("scripts.plan", "scripts.review") else 2) and ": error: " in sentence
+    compares = name in ("scripts.plan", "scripts.provenance", "scripts.review")
+    assert caught.value.code == (1 if compares else 2) and ": error: " in sentence
     assert usage[0].startswith(f"usage: python -m {name}") and max(map(len, usage)) <= 80

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -172,27 +172,62 @@ def registry_container(models: Any, name: str, version: str, uri: str) -> str:
 
 
 @dataclass(frozen=True)
-class OutputFiles:
-    """The files of a job's output, by their names in it, and the storage that has them."""
+class StoredFile:
+    """A file of a storage: its name below a place there, its size, and what the storage changes with its content."""
 
-    names: list[str]
+    name: str
+    size: int
+    etag: str
+
+
+@dataclass(frozen=True)
+class StoredFiles:
+    """The files at a place of a storage, by their names in it, and the storage that has them."""
+
+    files: list[StoredFile]
     place: str
     storage: Any
+
+    @property
+    def names(self) -> list[str]:
+        """The files' names."""
+        return [file.name for file in self.files]
 
     def download(self, name: str, into: Path) -> None:
         """Downloads one file to the same name in a folder."""
         self.storage.download(starts_with=f"{self.place}{name}", destination=str((into / name).parent))
 
+    def content(self, name: str) -> Iterator[bytes]:
+        """Yields what a file holds, in pieces."""
+        blob = _own(self.storage, "container_client").get_blob_client(f"{self.place}{name}")
+        yield from blob.download_blob().chunks()
 
-def output_files(client: Any, job: str, output: str) -> OutputFiles | None:
+
+def output_files(client: Any, job: str, output: str) -> StoredFiles | None:
     """Lists the files of a job's named output, None without such an output: the SDK only downloads it whole."""
-    uri = _own(client.jobs, "_get_named_output_uri")(job, output).get(output)
-    place = re.search(r"/?datastores/([^/]+)/paths/(.+?)/*$", uri or "")
+    return stored_files(client, _own(client.jobs, "_get_named_output_uri")(job, output).get(output) or "")
+
+
+def stored_files(client: Any, uri: str) -> StoredFiles | None:
+    """Lists the files below a URI of a datastore, or the one file that it names; None for another URI."""
+    place = re.search(r"/?datastores/([^/]+)/paths/(.+?)/*$", uri)
     if place is None:
         return None
-    datastore, path = place[1], f"{place[2]}/"
+    datastore, path = place[1], place[2]
     storage = look_up(PACKAGE, STORAGE_CLIENT)(**look_up(PACKAGE, DATASTORE_INFO)(client.datastores, datastore))
-    return OutputFiles([name.removeprefix(path) for name in storage.list(path)], path, storage)
+    found = _listed(storage, path)
+    above = path.rpartition("/")[0]
+    inside = [file for file in found if file.name.startswith(f"{path}/")]
+    at, files = (f"{path}/", inside) if inside else (f"{above}/", [file for file in found if file.name == path])
+    return StoredFiles([replace(file, name=file.name.removeprefix(at)) for file in files], at, storage)
+
+
+def _listed(storage: Any, path: str) -> list[StoredFile]:
+    """Lists all whose name begins with a path: the SDK's own list has no ETags, and Data Lake Gen2 another client."""
+    if hasattr(storage, "container_client"):
+        found = storage.container_client.list_blobs(name_starts_with=path)
+        return [StoredFile(blob.name, blob.size, blob.etag) for blob in found]
+    return [StoredFile(name, 0, "") for name in storage.list(path)]
 
 
 def system_metadata(model: Any) -> Any:

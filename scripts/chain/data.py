@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
+from pathlib import Path
 
 from scripts import state
 from scripts.azure import job_kinds
@@ -34,13 +36,20 @@ def _register(run: Run, split: str, name: str, version: str) -> None:
     if not _is_there(run, name, version):
         goes_on = f"{asset} may be registered all the same; {run.make('data')} looks and goes on"
         path = run.root / "data" / run.environment / f"{split}.jsonl"
-        sets = ("--set", f"name={name}", f"version={version}", f"path={path}")
-        words = ("-f", str(run.file(*FILE)), "-o", "none", *sets)
+        told = [f"name={name}", f"version={version}", f"path={path}"]
+        told += [f"tags.sha256={_sha256(path)}"] if path.is_file() else []  # where it is not, az says so
+        words = ("-f", str(run.file(*FILE)), "-o", "none", "--set", *told)
         answer = run.az.wait(run.patience(asset, "step_minutes", goes_on), "data", "create", *words, shown=True)
         if answer.code and not _is_there(run, name, version):
             advice = f"when what is said above is put right, {run.make('data')} goes on"
             raise UserError(f"{asset} was not registered; {advice}", FAILED)
     say(asset)
+
+
+def _sha256(path: Path) -> str:
+    """Returns the hash of a prepared file, by which provenance knows it again in the storage."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _is_there(run: Run, name: str, version: str) -> bool:

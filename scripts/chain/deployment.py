@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 
 from scripts.chain import cause, endpoint, left, model
+from scripts.chain import tags as provenance
 from scripts.chain.az import Answer
 from scripts.chain.patience import Patience
 from scripts.chain.run import BUSY, Run, refused, say
@@ -35,7 +36,8 @@ def ensure(
     on = endpoint.name_of(run)
     bound = [f"tags.{tag}={value}" for tag, value in (tags or {}).items()]
     bound += [] if version == model.named(run) else [f"model=azureml:{version}"]
-    words = ("-f", str(run.file(*FILE)), "-n", name, "-e", on, *(("--set", *bound) if bound else ()), "-o", "none")
+    told = (*(("--set", *bound) if bound else ()), *provenance.of_served(run, version))
+    words = ("-f", str(run.file(*FILE)), "-n", name, "-e", on, *told, "-o", "none")
     handled: set[str] = {ENDPOINT_LOST} if stays else set()
     while True:
         state = endpoint.deployments(run, on).get(name)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scripts.chain import left
+from scripts.chain import left, tags
 from scripts.chain.patience import Patience
 from scripts.chain.run import BUSY, Run, refused, say, state_of
 from scripts.errors import FAILED, UserError
 from scripts.targets import billed
 
 FILE = ("endpoints", "endpoint.yml")
+WHOLE = 100  # per cent of the traffic
 # What the service says of a name that another workspace of the region has (mlops-project-template#29), and of one that
 # is still held after a deletion (azure-cli-extensions#7660: 404 with the title 'Not Found'; #7107: a conflict).
 TAKEN = "already an endpoint with this name"
@@ -64,12 +65,16 @@ def ensure(run: Run) -> None:
 def route(run: Run, shares: Mapping[str, int], mirror: Mapping[str, int] | None = None) -> None:
     """Gives deployments their shares of the traffic, and one its share of copies; the others get none.
 
-    Without `mirror` nobody gets copies. Both are one request, so that nobody asks an endpoint that is half changed.
+    Without `mirror` nobody gets copies. Both are one request, so that nobody asks an endpoint that is half changed. The
+    endpoint says of itself where the one comes from that has all traffic.
     """
     name = name_of(run)
     ended = dict.fromkeys(given(run)[1], 0)
     copies = {deployment: share for deployment, share in (mirror or {}).items() if share} or ended
     words = ["-n", name, "--traffic", _shares(shares), *(("--mirror-traffic", _shares(copies)) if copies else ())]
+    for served in (deployment for deployment, share in shares.items() if share == WHOLE):
+        found = run.az.ask(f"deployment {served}", "online-deployment", "show", "-n", served, "-e", name) or {}
+        words += tags.words(tags.sealed(found.get("tags") or {}))
     answer = run.az.wait(_patience(run, name), "online-endpoint", "update", *words, "-o", "none")
     if answer.code:
         raise refused(answer, f"endpoint {name}: the traffic was not given as {_shares(shares)}: {answer.reason}")
@@ -115,7 +120,8 @@ def undeploy(run: Run) -> None:
 
 
 def _create(run: Run, name: str) -> None:
-    answer = run.az.wait(_patience(run, name), "online-endpoint", "create", "-f", str(run.file(*FILE)), "-o", "none")
+    words = ("-f", str(run.file(*FILE)), *tags.words(tags.of(run)), "-o", "none")
+    answer = run.az.wait(_patience(run, name), "online-endpoint", "create", *words)
     if not answer.code or state_of(show(run, name)) == "succeeded":  # an earlier run's request may have come before
         return
     if TAKEN in answer.err:

@@ -8,7 +8,7 @@ from typing import Any
 
 from scripts import state, terminal
 from scripts.azure import machine_sizes
-from scripts.chain import data, left
+from scripts.chain import data, left, tags
 from scripts.chain.alone import alone
 from scripts.chain.patience import Patience, duration
 from scripts.chain.run import Run, refused, say
@@ -50,7 +50,10 @@ def submit(run: Run, again: bool = False, waits: bool = False, other_data: bool 
         if state.plain_status(status) in ENDED:
             state.write(run.folder, "status", status)
         return
-    words = ("-f", str(run.file(*FILE)), "-n", job, *_bindings(run), "-o", "none")
+    told = tags.of(run, job=job, data=state.kept(run.folder, "data-version"))
+    if told["commit"] == tags.NONE and not brief():
+        say("note: git knows no commit here, so all that is made is tagged commit=none")
+    words = ("-f", str(run.file(*FILE)), "-n", job, *_bindings(run), *tags.words(told), "-o", "none")
     answer = run.az.wait(
         run.patience(f"job {job}", "step_minutes", left.job(job, run.environment)), "job", "create", *words
     )

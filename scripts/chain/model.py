@@ -11,7 +11,7 @@ from typing import Any
 
 from scripts import state
 from scripts.azure import lock_file
-from scripts.chain import data
+from scripts.chain import data, tags
 from scripts.chain.run import Run, refused, say
 from scripts.errors import MISSING, CouldNotAskError, UserError
 
@@ -159,8 +159,9 @@ def _create(run: Run, name: str, job: str, at: str = "", place: str = "") -> str
 
 
 def _words(run: Run, path: str, job: str, version: str = "") -> tuple[str, ...]:
-    sets = (f"path={path}", f"tags.{state.JOB_TAG}={job}", *[f"version={version}"] * bool(version))
-    return ("-f", str(run.file(*FILE)), "--set", *sets, "-o", "json")
+    told = tags.of(run, **tags.of_job(run, job), files=state.kept_for(run.folder, "model-files", job))
+    sets = (f"path={path}", *[f"version={version}"] * bool(version))
+    return ("-f", str(run.file(*FILE)), "--set", *sets, *tags.words(told), "-o", "json")
 
 
 def _version(printed: str) -> str:

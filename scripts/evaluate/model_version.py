@@ -72,16 +72,17 @@ def registered(client: Any, model: str, version: str) -> ModelVersion:
     """Returns a version of the workspace with the job of its tag; a `UserError` where there is none."""
     what = f"model {model}:{version}"
     todo = f"{command('register')} registers it"
-    return _of(answers.require(what, todo, client.models.get, model, version), model, version)
+    return of(answers.require(what, todo, client.models.get, model, version), model, version)
 
 
 def served(client: Any, reference: str) -> ModelVersion:
     """Returns the version that a deployment names as `name:version`; one of a registry belongs to no job here."""
     model, _, version = reference.rpartition(":")
     found = answers.ask(f"model {reference}", client.models.get, model, version)
-    return _of(found, model, version) if found else ModelVersion(model, version, "")
+    return of(found, model, version) if found else ModelVersion(model, version, "")
 
 
-def _of(found: Any, model: str, version: str) -> ModelVersion:
+def of(found: Any, model: str, version: str) -> ModelVersion:
+    """Returns a version as the workspace shows it."""
     made = re.sub(r"\D", "", str(found.creation_context.created_at if found.creation_context else ""))
     return ModelVersion(model, version, str((found.tags or {}).get(state.JOB_TAG) or ""), made[:14])

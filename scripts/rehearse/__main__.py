@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from scripts import files, programs
+from scripts import files, git, programs
 from scripts.chain.alone import alone
 from scripts.chain.rendered import Rendered
 from scripts.chain.whole import switches
@@ -49,7 +49,7 @@ class Play:
         self._stage, self._values = stage, values
         name = values.environment
         now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
-        self.told = Rehearsal(name, *record.commit(), Rendered(name).fingerprint(), now)
+        self.told = Rehearsal(name, git.head(ROOT), git.changed(ROOT), Rendered(name).fingerprint(), now)
 
     def chain(self) -> int:
         """Runs the chain; returns the exit code of the step that failed, else 0."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,17 +92,3 @@ class Rehearsal:
 def read(folder: Path, environment: str) -> Rehearsal | None:
     """Returns the last rehearsal, None where there was none; a `UserError` for a damaged file."""
     return files.read_json(folder / FILE, f"{command('rehearse', environment)} makes it anew", Rehearsal)
-
-
-def commit(root: Path = ROOT) -> tuple[str, list[str]]:
-    """Returns the commit that is checked out, an empty text where that is not known, and what differs from it."""
-    head, status = _git(root, "rev-parse", "HEAD"), _git(root, "status", "--porcelain", "-z")
-    return (head or "").strip(), [line[3:] for line in (status or "").split("\0") if line[2:3] == " "]
-
-
-def _git(root: Path, *words: str) -> str | None:
-    try:
-        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return None
-    return None if done.returncode else done.stdout

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
-import subprocess
-import tarfile
+import shutil
 from pathlib import Path
 
+from scripts import git
 from scripts.azure import catalog
 from scripts.errors import MISSING, UserError
 from scripts.files import ROOT
@@ -35,22 +34,10 @@ def commit(name: str, root: Path = ROOT) -> str:
 
 def extract(of: str, folder: Path, root: Path = ROOT) -> None:
     """Writes the files of a commit into a folder, whose parent is the caller's, too."""
-    done = subprocess.run(["git", "-C", str(root), "archive", of], capture_output=True, check=False)
-    if done.returncode:
-        raise UserError(f"git archive {of}: {done.stderr.decode(errors='replace').strip()}", MISSING)
-    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as files:
-        files.extractall(folder, filter=_inside)
+    git.extract(of, folder, root)
     for name in environments(folder):
         with contextlib.suppress(UserError):  # who looks at the environment says what is wrong with it
             _lend(load(name, root=folder, check=False).data.get("limits_from"), folder, root)
-
-
-def _inside(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
-    """Returns what lies in the clone; a link out of it is left out."""
-    try:
-        return tarfile.data_filter(member, folder)
-    except tarfile.FilterError:
-        return None
 
 
 def _lend(name: object, folder: Path, root: Path) -> None:
@@ -74,10 +61,9 @@ def _facts(root: Path) -> dict[str, bytes]:
 
 
 def _git(root: Path, *words: str, todo: str, name: str = "") -> str:
-    try:
-        done = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise UserError("git: is not installed, and a review compares two commits; install it", MISSING) from None
-    if done.returncode:
+    if not shutil.which("git"):
+        raise UserError("git: is not installed, and a review compares two commits; install it", MISSING)
+    found = git.ask(root, *words)
+    if found is None:
         raise UserError(f"{f'BASE={name}' if name else root}: {todo}", MISSING)
-    return done.stdout.strip()
+    return found.strip()

@@ -14,10 +14,12 @@ from scripts.values.facts import Facts
 from scripts.values.parameters import Parameter
 from scripts.values.read import Values
 
-# Tags that templates, register and promote write themselves, in small letters: Azure tells no capital ones from them.
+# Tags that templates, the chain (scripts/chain/tags.py) and promote write themselves, in small letters: Azure tells no
+# capital ones from them.
 OWN_TAGS = frozenset(
     "environment ttl_hours base_model base_model_version dataset source percent job promoted evaluation_data "
-    "perplexity_base perplexity_tuned rouge_l_base rouge_l_tuned previous_model rollback".split()
+    "perplexity_base perplexity_tuned rouge_l_base rouge_l_tuned json_valid_base json_valid_tuned json_exact_base "
+    "json_exact_tuned commit tree values lock yaml data by files seal sha256 previous_model rollback".split()
 )
 RESERVED_TAGS = ("microsoft", "azure", "windows")  # what a tag's name may not begin with: Azure Resource Manager
 SECOND = "-2"  # behind a deployment's name: its other slot, in which the next one is made while this one answers

@@ -44,6 +44,10 @@ def test_plan_apply_and_drift_in_a_fresh_clone(chain):
     code, shown, _ = make(chain, "plan", "OUTPUT=json")
     assert code == 0 and json.loads("\n".join(shown))["plan"] == {"create": 0, "change": 0, "delete": 0, "unchanged": 8}
     assert make(chain, "drift")[:2] == (0, ["No drift of demo"])
+    code, shown, said = make(chain, "provenance", f"RESULT={chain.home / 'card'}", "MODEL=1")
+    assert code == 0, (shown, said)
+    assert shown[-2].startswith("written:") or shown[-1].startswith("written:")
+    assert max(map(len, shown)) <= max(80, len(str(chain.home)) + 20) and (chain.home / "card" / "bom.json").is_file()
     shutil.rmtree(chain.project / ".runs")  # as in somebody else's clone
     shutil.rmtree(chain.project / "data")
     assert make(chain, "apply", "YES=1")[0] == 0

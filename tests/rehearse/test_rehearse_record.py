@@ -2,7 +2,6 @@
 
 import dataclasses
 import shutil
-import subprocess
 
 from scripts.chain.rendered import Rendered
 from scripts.files import ROOT
@@ -30,18 +29,3 @@ def test_it_is_of_one_yaml_and_of_no_other(tmp_path):
     assert made.is_of(tmp_path)
     file.rename(file.with_name("other.yml"))
     assert not made.is_of(tmp_path)
-
-
-def test_the_commit_and_what_differs_from_it(tmp_path):
-    assert record.commit(tmp_path) == ("", [])
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
-    (tmp_path / "kept").write_text("1")
-    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "one"]):
-        subprocess.run([*git, *words], check=True)
-    head, changed = record.commit(tmp_path)
-    assert len(head) == 40 and changed == []
-    (tmp_path / "kept").write_text("2")
-    (tmp_path / "new one").write_text("3")
-    assert record.commit(tmp_path) == (head, ["kept", "new one"])
-    subprocess.run([*git, "mv", "-f", "kept", "moved"], check=True)
-    assert record.commit(tmp_path)[1][0] == "moved"
