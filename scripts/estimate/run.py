@@ -77,6 +77,12 @@ class Run:
         """The finetune configuration that the component reads; None where it lies in the registry's model, unseen."""
         return dict(self.value("model.finetune_config") or {}) if self.value("model.huggingface_id") else None
 
+    @property
+    def serving_machines(self) -> int:
+        """How many machines are billed behind the endpoint: twice as many where the deployment before is kept."""
+        kept = self.value("deployment.rollout.keep_previous", False)
+        return int(self.value("deployment.instance_count")) * (2 if kept else 1)
+
     def number(self, name: str) -> int:
         """Returns a parameter that is a whole number."""
         return int(self.given[name])

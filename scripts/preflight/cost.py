@@ -63,7 +63,7 @@ def _money(context: Context, training: Training) -> tuple[str, list[str]]:
 
 def endpoint_cost(context: Context) -> Finding:
     """Says what the endpoint costs a day: it is billed by the hour until somebody deletes it."""
-    size, instances = context.size("inference"), context.value("deployment.instance_count")
+    size, instances = context.size("inference"), context.serving_machines
     known = price_of(context, size, "inference") if size else None
     if size is None or known is None:
         return skipped(f"the price of {context.size_name('inference')} is not known", "give deployment.price_per_hour")

@@ -77,7 +77,7 @@ def amounts(made: Context) -> dict[str, Amount]:
             low, likely, high = (training.cost(each) or 0.0 for each in (hours.low, hours.likely, hours.high))
             found[JOB] = Amount(likely, low, high, training.price.currency, f"{training.size.name}: {training.price}")
     if serves and (price := price_of(made, serves, "inference")):
-        day = price.per_hour * made.value("deployment.instance_count") * 24
+        day = price.per_hour * made.serving_machines * 24
         found[DAY] = Amount(day, day, day, price.currency, f"{serves.name}: {price}")
         found[MONTH] = Amount(day * DAYS, day * DAYS, day * DAYS, price.currency, f"{serves.name}: {price}")
     idle = made.value("compute.min_instances", 0)
