@@ -186,7 +186,8 @@ CASES = [  # check, status, what the sentence or its way out has to name, enviro
     ("price-age", SKIPPED, "", "reference", ["compute.price_per_hour=3", "deployment.price_per_hour=3"]),
     ("endpoint-cost", PASS, "88.15 USD a day", "reference", []),
     ("endpoint-cost", PASS, "48.00 USD a day", "reference", ["deployment.price_per_hour=2"]),
-    ("endpoint-cost", PASS, "96.00 USD a day", "reference", ["deployment.price_per_hour=2", "deployment.rollout.keep_previous=true"]),
+    ("endpoint-cost", PASS, "96.00 USD a day", "reference",
+     ["deployment.price_per_hour=2", "deployment.rollout.keep_previous=true"]),
 ]  # fmt: skip
 
 
