@@ -17,7 +17,7 @@ PROGRAM = f"""#!/bin/sh
 case "$*" in
   "-m scripts.chain.watch "*) exec {sys.executable} "$@";;
   *"-m scripts.preflight "*) sleep 0.3;;
-  "-m scripts.chain "*) sleep 60;;
+  "-m scripts.chain "*|*"-m scripts.rollout "*) sleep 60;;
 esac
 """
 
@@ -39,7 +39,7 @@ def test_who_is_stopped_after_the_check_hears_what_is_left(tmp_path, target, lat
     program, here = tmp_path / "shows", Path(sys.prefix)
     program.write_text(PROGRAM)
     program.chmod(0o700)
-    old = [word for group in ("core", "local") for word in ("-o", str(here / f".installed-{group}"))]
+    old = [word for group in ("core", "observe", "local") for word in ("-o", str(here / f".installed-{group}"))]
     switches = [f"VENV={here}", f"PY={program}", "ENV=demo"]
     words = ["make", "--no-print-directory", *old, *switches, target]
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}

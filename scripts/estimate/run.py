@@ -79,9 +79,20 @@ class Run:
 
     @property
     def most_machines(self) -> int:
-        """How many machines the deployment has at most: those of the values, or as far as its autoscaling goes."""
+        """How many machines a deployment has at most: those of the values, or as far as its autoscaling goes."""
         rules = self.value("deployment.autoscale") or {"max": self.value("deployment.instance_count")}
         return int(rules["max"])
+
+    @property
+    def billed_machines(self) -> tuple[int, int, int]:
+        """How many machines are billed behind the endpoint at least, as the values say, and at most.
+
+        Autoscaling decides between its bounds; a deployment before that is kept is as large as the one that answers.
+        """
+        count, rules = int(self.value("deployment.instance_count")), self.value("deployment.autoscale") or {}
+        kept = self.value("deployment.rollout.keep_previous", False)
+        least, most = int(rules.get("min", count)), self.most_machines
+        return (2 * least, 2 * count, 2 * most) if kept else (least, count, most)
 
     def number(self, name: str) -> int:
         """Returns a parameter that is a whole number."""

@@ -63,14 +63,14 @@ def _money(context: Context, training: Training) -> tuple[str, list[str]]:
 
 def endpoint_cost(context: Context) -> Finding:
     """Says what the endpoint costs a day: it is billed by the hour until somebody deletes it."""
-    size, instances = context.size("inference"), context.value("deployment.instance_count")
+    size, (_, instances, at_most) = context.size("inference"), context.billed_machines
     known = price_of(context, size, "inference") if size else None
     if size is None or known is None:
         return skipped(f"the price of {context.size_name('inference')} is not known", "give deployment.price_per_hour")
     day = known.per_hour * instances * 24
     on, until = "on Azure " * costs_nothing(), f" until {context.make('undeploy')}" * (not costs_nothing())
-    most = known.per_hour * context.most_machines * 24
-    scaled = f" and up to {most:.2f} with {context.most_machines} machines (deployment.autoscale.max)" * (most > day)
+    most = known.per_hour * at_most * 24
+    scaled = f" and up to {most:.2f} with {at_most} machines (deployment.autoscale.max)" * (most > day)
     return passed(
         f"{on}the endpoint costs {day:.2f} {known.currency} a day{scaled}{until}, asked or not",
         f"assumes {instances} x {size.name}: {known}",

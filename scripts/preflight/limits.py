@@ -64,7 +64,7 @@ def endpoint_cost(context: Context) -> Finding:
             return _unknown_price(context, "deployment.price_per_hour", context.size_name("inference"), limit)
         if price.currency != retail_prices.CURRENCY:
             return _other_currency(context, "deployment", price.currency, limit)
-        instances = context.most_machines
+        _, _, instances = context.billed_machines
         day = round(price.per_hour * instances * 24, 2)  # as it is said
         found = f"{day:.2f} {price.currency} a day ({instances} x {context.size_name('inference')}: {price})"
         if day > most:

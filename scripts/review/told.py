@@ -77,8 +77,7 @@ def amounts(made: Context) -> dict[str, Amount]:
             low, likely, high = (training.cost(each) or 0.0 for each in (hours.low, hours.likely, hours.high))
             found[JOB] = Amount(likely, low, high, training.price.currency, f"{training.size.name}: {training.price}")
     if serves and (price := price_of(made, serves, "inference")):
-        rules, count = made.value("deployment.autoscale") or {}, made.value("deployment.instance_count")
-        low, day, high = (price.per_hour * each * 24 for each in (rules.get("min", count), count, made.most_machines))
+        low, day, high = (price.per_hour * machines * 24 for machines in made.billed_machines)
         found[DAY] = Amount(day, low, high, price.currency, f"{serves.name}: {price}")
         found[MONTH] = Amount(day * DAYS, low * DAYS, high * DAYS, price.currency, f"{serves.name}: {price}")
     idle = made.value("compute.min_instances", 0)

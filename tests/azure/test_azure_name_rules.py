@@ -11,6 +11,7 @@ import pytest
 
 from scripts.azure import name_rules
 from scripts.files import ROOT
+from scripts.values import names as names_module
 from scripts.values.read import load
 from scripts.values.schema import faults
 
@@ -80,7 +81,7 @@ def test_every_rule_has_a_source_and_is_covered_here() -> None:
 KEYS = {  # a key of the values -> the resource that it names
     "azure.subscription_id": "subscription", "azure.resource_group": "resource group", "azure.workspace": "workspace",
     "model.registry": "registry", "model.name": "registry model", "compute.name": "cluster",
-    "compute.preparation.name": "cluster", "deployment.name": "deployment",
+    "compute.preparation.name": "cluster",
 }  # fmt: skip
 
 
@@ -100,8 +101,10 @@ def test_the_schema_repeats_the_rule(key: str, resource: str) -> None:
 
 
 def test_parts_of_names_are_within_the_rules_of_the_whole() -> None:
-    """The endpoint's name gets a suffix of nine characters, the data's name is the end of a model's."""
-    endpoint, data = schema_of("endpoint.name"), schema_of("dataset.name")
+    """The endpoint's name gets a suffix of nine characters, a deployment's one of two, the data's ends a model's."""
+    endpoint, data, deployment = (schema_of(f"{key}.name") for key in ("endpoint", "dataset", "deployment"))
+    assert deployment["pattern"] == f"^{name_rules.rule('deployment').pattern}$"
+    assert deployment["maxLength"] == name_rules.rule("deployment").most - len(names_module.SECOND)
     assert endpoint["pattern"] == f"^{name_rules.rule('endpoint').pattern}$"
     assert endpoint["maxLength"] == name_rules.rule("endpoint").most - len("-12345678")
     assert data["pattern"] == f"^{name_rules.rule('data').pattern}$"
@@ -116,7 +119,7 @@ def names(seed: int, count: int = 300) -> list[str]:
     return [name for name in made if name.strip(".")]
 
 
-@pytest.mark.parametrize("key", ["compute.name", "deployment.name", "azure.workspace", "model.name"])
+@pytest.mark.parametrize("key", ["compute.name", "azure.workspace", "model.name"])
 def test_the_schema_and_the_rule_agree_over_generated_names(key: str) -> None:
     rule, values = name_rules.rule(KEYS[key]), load("dev")
     section, _, name = key.rpartition(".")

@@ -193,6 +193,8 @@ CASES = [  # check, status, what the sentence or its way out has to name, enviro
     ("endpoint-cost", PASS, "48.00 USD a day", "reference", ["deployment.price_per_hour=2"]),
     ("endpoint-cost", PASS, "48.00 USD a day and up to 144.00 with 3 machines", "reference",
      ["deployment.price_per_hour=2", SCALES]),
+    ("endpoint-cost", PASS, "96.00 USD a day", "reference",
+     ["deployment.price_per_hour=2", "deployment.rollout.keep_previous=true"]),
 ]  # fmt: skip
 
 
