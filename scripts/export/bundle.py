@@ -1,0 +1,136 @@
+"""What an export holds: the model's file, proven, and how to run it; or a folder of transformers, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from scripts import terminal
+from scripts.errors import FAILED, UserError
+from scripts.evaluate.model_version import ModelVersion
+from scripts.export import (
+    conversations,
+    gguf_file,
+    ollama,
+    place,
+    proof,
+    transformers_folder,
+    vocabulary,
+    weights,
+)
+from scripts.export.conversations import Chosen
+from scripts.export.llama_cpp import LlamaCpp, RefusedError
+from scripts.export.transformers_folder import Source
+from scripts.export.weights import UnknownError, Weights
+from scripts.files import ROOT
+from scripts.targets import command
+from scripts.values.read import Values
+
+ROOM = 2**26  # bytes beside the weights: tokenizer, Modelfile, README
+QUANTIZED = "Q4_K_M"  # what llama-quantize's users mostly take
+
+
+def export(
+    values: Values, meant: ModelVersion, model: Path, result: Path, gguf: bool = True, root: Path = ROOT
+) -> None:
+    """Writes the model of a folder into `result` and says what was proven; whole or not at all."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    _say("model", f"{meant.name}:{meant.version}, {place.size(model) / 1e9:.2f} GB in {_shown(model)}")
+    with place.whole(result) as part:
+        source = transformers_folder.read(model, part / ".merged")
+        why = "FORMAT asks for it"
+        if gguf:
+            try:
+                _llama_cpp(values, meant, source, weights.read(source.weights), part, result, root)
+                return
+            except UnknownError as error:
+                why = f"{error}, and so is no GGUF file that is written here"
+        stem = f"{meant.name}-{meant.version}"
+        place.require_room(result, place.size(source.weights) + ROOM)
+        transformers_folder.write(source, part / stem)
+        _say("written", f"{_shown(result / stem)}: a folder of transformers, since {why}")
+
+
+def _llama_cpp(
+    values: Values, meant: ModelVersion, source: Source, found: Weights, part: Path, result: Path, root: Path
+) -> None:
+    """Writes GGUF file, Modelfile and README.md."""
+    place.require_room(result, found.bytes + ROOM)
+    tokenizer = source.load_tokenizer()
+    words = vocabulary.read(tokenizer, found.rows, source.ends(tokenizer))
+    chosen = conversations.choose(values.environment, words.control, words.strips, root)
+    wanted = proof.expected(tokenizer, chosen.conversations, source.system_role)
+    split = proof.find_split(part / ".tokenizer.gguf", meant.name, tokenizer, words, wanted)
+    context = min(found.context, tokenizer.model_max_length)
+    stem = f"{meant.name}-{meant.version}"
+    file = part / f"{stem}.gguf"
+    gguf_file.whole(file, meant.name, meant.version, found, words, split, context)
+    _prove(file, tokenizer, wanted)
+    _say("proven", _proven(chosen, wanted, split, values.environment))
+    if words.strips:
+        _say("", "llama.cpp keeps white space beside a control token, which this tokenizer drops: odd texts have none")
+    if context < found.config.max_position_embeddings:
+        _say(
+            "",
+            f"{context:,} tokens of context: llama.cpp has no sliding window here, and would see more than the model",
+        )
+
+    def render(messages: list[dict[str, Any]]) -> str:
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
+    turns = ollama.turns(render, [each.question for each in wanted if each.conversation.plain])
+    stops = [tokenizer.decode([end]) for end in source.ends(tokenizer)]
+    request = values.data["request"]
+    (part / "Modelfile").write_text(ollama.modelfile(file.name, turns, request, context, stops), encoding="utf-8")
+    (part / "README.md").write_text(_readme(file.name, stem, request, turns is not None), encoding="utf-8")
+    _say("written", f"{_shown(result / file.name)} ({found.kind}, {found.bytes / 1e9:.2f} GB), Modelfile, README.md")
+    if not turns:
+        _say("", "Modelfile without TEMPLATE: Ollama cannot render the model's, so ask llama.cpp")
+
+
+def _prove(file: Path, tokenizer: Any, wanted: list[proof.Expected]) -> None:
+    """Has llama.cpp load the file itself and read every conversation again."""
+    try:
+        _, difference = proof.compare(LlamaCpp(file), tokenizer, wanted)
+    except RefusedError as error:
+        difference = f"llama.cpp does not load what was written ({error})"
+    if difference:
+        raise UserError(f"nothing is exported: {difference}", FAILED)
+
+
+def _proven(chosen: Chosen, wanted: list[proof.Expected], split: str, environment: str) -> str:
+    count, tokens = len(wanted), sum(len(each.whole) for each in wanted)
+    refused = len(chosen.conversations) - count
+    own = f"{chosen.own:,} of data/{environment}" if chosen.own else f"none of data/{environment}, which "
+    own += "" if chosen.own else f"{command('data', environment)} prepares"
+    return (
+        f"{count:,} conversations are the same {tokens:,} tokens in llama.cpp (tokenizer {split}) as in the model's own "
+        f"tokenizer: {own}, {chosen.general} general, {chosen.odd} odd"
+        + (f"; {refused} more are refused by the model's template" if refused else "")
+    )
+
+
+def _readme(file: str, stem: str, request: dict[str, Any], template: bool) -> str:
+    heat = request["temperature"] if request["do_sample"] else 0
+    flags = f"--temp {heat} --top-p {request['top_p']} --top-k 0 --min-p 0 -n {request['max_new_tokens']}"
+    small = file.replace(".gguf", f"-{QUANTIZED}.gguf")
+    ollama_line = f"Ollama: `ollama create {stem.lower()} -f Modelfile`, then `ollama run {stem.lower()}`."
+    if not template:
+        ollama_line = "Ollama renders no Jinja and this model's template is not made of turns alone: check its answers."
+    return (
+        f"{stem}: a fine-tuned chat model, with its chat template, for llama.cpp (https://github.com/ggml-org/llama.cpp).\n"
+        f"In a terminal: `llama-cli -m {file} -cnv {flags}`, which answers as the endpoint did.\n"
+        f"As a server with OpenAI's API: `llama-server -m {file} --jinja`.\n"
+        f"{ollama_line}\n"
+        f"Smaller, and no longer proven to answer alike: `llama-quantize {file} {small} {QUANTIZED}`.\n"
+    )
+
+
+def _say(head: str, text: str) -> None:
+    print(terminal.wrapped(text, " " * 10, f"{head:<10}"))
+
+
+def _shown(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
