@@ -37,6 +37,7 @@ def export(
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    logging.set_verbosity_error()  # a conversation longer than the context is tokenized all the same
     _say("model", f"{meant.name}:{meant.version}, {place.size(model) / 1e9:.2f} GB in {_shown(model)}")
     with place.whole(result) as part:
         source = transformers_folder.read(model, part / ".merged")
@@ -60,7 +61,7 @@ def _llama_cpp(
     place.require_room(result, found.bytes + ROOM)
     tokenizer = source.load_tokenizer()
     words = vocabulary.read(tokenizer, found.rows, source.ends(tokenizer))
-    chosen = conversations.choose(values.environment, words.control, words.strips, root)
+    chosen = conversations.choose(values.environment, words, root)
     wanted = proof.expected(tokenizer, chosen.conversations, source.system_role)
     split = proof.find_split(part / ".tokenizer.gguf", meant.name, tokenizer, words, wanted)
     context = min(found.context, tokenizer.model_max_length)
@@ -69,8 +70,8 @@ def _llama_cpp(
     gguf_file.whole(file, meant.name, meant.version, found, words, split, context)
     _prove(file, tokenizer, wanted)
     _say("proven", _proven(chosen, wanted, split, values.environment))
-    if words.strips:
-        _say("", "llama.cpp keeps white space beside a control token, which this tokenizer drops: odd texts have none")
+    for sentence in words.apart:
+        _say("", sentence)
     if context < found.config.max_position_embeddings:
         _say(
             "",
@@ -101,13 +102,13 @@ def _prove(file: Path, tokenizer: Any, wanted: list[proof.Expected]) -> None:
 
 
 def _proven(chosen: Chosen, wanted: list[proof.Expected], split: str, environment: str) -> str:
-    count, tokens = len(wanted), sum(len(each.whole) for each in wanted)
+    count, tokens = len(wanted), sum(len(each.tokens) for each in wanted)
     refused = len(chosen.conversations) - count
     own = f"{chosen.own:,} of data/{environment}" if chosen.own else f"none of data/{environment}, which "
     own += "" if chosen.own else f"{command('data', environment)} prepares"
     return (
-        f"{count:,} conversations are the same {tokens:,} tokens in llama.cpp (tokenizer {split}) as in the model's own "
-        f"tokenizer: {own}, {chosen.general} general, {chosen.odd} odd"
+        f"{count:,} conversations are the same {tokens:,} tokens in llama.cpp (tokenizer {split}) as in the model's "
+        f"own tokenizer: {own}, {chosen.general} general, {chosen.odd} odd"
         + (f"; {refused} more are refused by the model's template" if refused else "")
     )
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scripts import files
 from scripts.evaluate import general
+from scripts.export.vocabulary import Vocabulary
 from scripts.files import ROOT
 from scripts.targets import command
 
@@ -50,18 +52,14 @@ class Chosen:
     odd: int
 
 
-def choose(environment: str, control: Sequence[str], stripped: bool, root: Path = ROOT) -> Chosen:
-    """Returns `COUNT` conversations, the odd ones first, and the same ones each time.
-
-    `control` are the texts of the model's control tokens, which stand in odd texts too. Where they are `stripped` of
-    white space, no odd text has any beside them.
-    """
+def choose(environment: str, vocabulary: Vocabulary, root: Path = ROOT) -> Chosen:
+    """Returns `COUNT` conversations, the odd ones first, and the same ones each time."""
     known = [Conversation(case.name, [*case.messages, {"role": "assistant", "content": case.truth}])
              for case in general.questions()]  # fmt: skip
-    odd = _odd(control, stripped)
-    least = [next(odd) for _ in range(2 * (len(ODD) + len(control)))][: COUNT // 2]
+    odd = _odd(vocabulary)
+    least = list(itertools.islice(odd, min(COUNT // 2, 2 * len(ODD) + len(vocabulary.control))))
     own = list(_own(environment, COUNT - len(known) - len(least), root))
-    filled = [next(odd) for _ in range(COUNT - len(known) - len(least) - len(own))]
+    filled = list(itertools.islice(odd, COUNT - len(known) - len(least) - len(own)))
     return Chosen([*least, *filled, *known, *own], len(own), len(known), len(least) + len(filled))
 
 
@@ -97,10 +95,9 @@ def _row(name: str, line: bytes, anew: str) -> Conversation:
     return Conversation(name, messages, row.get("tools") or None)
 
 
-def _odd(control: Sequence[str], stripped: bool) -> Iterator[Conversation]:
-    """Yields conversations of odd texts: each by itself first, then mixtures that a seed draws."""
-    beside = "" if stripped else " "
-    pieces = [*ODD, *(f"before{beside}{token}{beside}behind" for token in control)]
+def _odd(vocabulary: Vocabulary) -> Iterator[Conversation]:
+    """Yields conversations of odd texts, control tokens in them: each by itself, then mixtures that a seed draws."""
+    pieces = [*ODD, *(f"before {token} behind" for token in vocabulary.control)]
     draw, number = random.Random("odd"), 0
     while True:
         number += 1
@@ -108,8 +105,9 @@ def _odd(control: Sequence[str], stripped: bool) -> Iterator[Conversation]:
             texts = [pieces[number - 1], f"{pieces[number - 1]}!"]
         else:
             texts = ["".join(draw.choices(pieces, k=draw.randint(1, 4))) for _ in range(2 * draw.randint(1, 3))]
-        messages = [{"role": ("user", "assistant")[at % 2], "content": text.strip() if stripped else text}
-                    for at, text in enumerate(texts)]  # fmt: skip
+        messages = [
+            {"role": ("user", "assistant")[at % 2], "content": vocabulary.tame(text)} for at, text in enumerate(texts)
+        ]
         if number % 3 == 0:
             messages.insert(0, {"role": "system", "content": "You answer odd questions."})
         yield Conversation(f"odd text {number}", messages)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from scripts.errors import MISSING, UserError
+from scripts.errors import MISSING, UserError, one_line
 
 CONTEXT = 256  # of the server: nothing is answered here
 
@@ -40,7 +40,7 @@ class LlamaCpp:
         try:
             self.server = xllamacpp.Server(parameters)
         except RuntimeError as error:
-            raise RefusedError(str(error)) from None
+            raise RefusedError(one_line(error)) from None
         self._connection = http.client.HTTPConnection(urlsplit(self.server.listening_address).netloc, timeout=60)
 
     def tokens(self, text: str) -> list[int]:
@@ -61,5 +61,5 @@ class LlamaCpp:
         reply = self._connection.getresponse()
         said = json.loads(reply.read())
         if reply.status != 200:
-            raise RefusedError(str(said.get("error", {}).get("message") or said))
+            raise RefusedError(one_line(said.get("error", {}).get("message") or said))
         return said

@@ -19,13 +19,16 @@ SHOWN = 4  # tokens around the first one that differs
 
 @dataclass(frozen=True)
 class Expected:
-    """A conversation's tokens by the model's own tokenizer: of all of it, and of the prompt for its last answer."""
+    """What the model's own template and tokenizer make of a conversation.
+
+    `text` and its tokens are all of it, with the beginning of one more answer; `prompt` ends before its last answer.
+    """
 
     conversation: Conversation
     question: list[dict[str, Any]]  # as the template is given it
     text: str
-    whole: list[int]
-    prompt: list[int]
+    tokens: list[int]
+    prompt: str
 
 
 def expected(tokenizer: Any, conversations: Sequence[Conversation], system_role: bool) -> list[Expected]:
@@ -38,11 +41,12 @@ def expected(tokenizer: Any, conversations: Sequence[Conversation], system_role:
             messages if system_role else chat.fold_system(messages) for messages in (each.messages, each.question)
         )
         try:
-            text = chat.text(tokenizer, whole, each.tools)
-            prompt = chat.prompt(tokenizer, question, each.tools)
+            text = chat.text(tokenizer, whole, each.tools, answer=True)
+            prompt = chat.text(tokenizer, question, each.tools, answer=True)
         except (jinja2.TemplateError, UserError):
             continue
-        found.append(Expected(each, question, text, tokenizer(text, add_special_tokens=False)["input_ids"], prompt))
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        found.append(Expected(each, question, text, ids, prompt))
     return found
 
 
@@ -68,15 +72,18 @@ def find_split(probe: Path, name: str, tokenizer: Any, vocabulary: Vocabulary, w
 def compare(llama: LlamaCpp, tokenizer: Any, wanted: Sequence[Expected]) -> tuple[int, str]:
     """Returns how many conversations have the same tokens up to the first that differs, and a sentence about that."""
     for agreed, each in enumerate(wanted):
-        pairs = [(each.whole, llama.tokens(each.text))]
+        name = each.conversation.name
+        found = llama.tokens(each.text)
+        if found != each.tokens:
+            return agreed, _difference(name, each.tokens, found, tokenizer)
         if each.conversation.plain:
             try:
-                pairs.append((each.prompt, llama.tokens(llama.rendered(each.question))))
+                written = llama.rendered(each.question)
             except RefusedError as error:
-                return agreed, f"{each.conversation.name}: llama.cpp refuses it with the model's template ({error})"
-        for own, other in pairs:
-            if own != other:
-                return agreed, _difference(each.conversation.name, own, other, tokenizer)
+                return agreed, f"{name}: llama.cpp refuses it with the model's template ({error})"
+            if written != each.prompt:
+                own = tokenizer(each.prompt, add_special_tokens=False)["input_ids"]
+                return agreed, _difference(name, own, llama.tokens(written), tokenizer)
     return len(wanted), ""
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from scripts.export.weights import UnknownError
@@ -16,6 +19,7 @@ SPLITS = ("gpt-2", "smollm", "llama-bpe", "dbrx", "qwen2", "gpt-4o", "tekken", "
           "falcon", "mpt", "olmo", "stablelm2", "deepseek-llm", "deepseek-coder", "deepseek-v3", "chatglm-bpe",
           "exaone", "viking", "jais", "codeshell", "bloom", "minerva-7b", "superbpe", "trillion", "granite-docling",
           "seed-coder", "hunyuan", "kimi-k2", "qwen35")  # fmt: skip
+IGNORE_MERGES = ("llama-bpe", "tekken")  # a word that is a token is that one, whatever the merges give
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,29 @@ class Vocabulary:
     template: str
     space_in_front: bool
     strips: bool  # white space beside a control token belongs to it, which llama.cpp knows of Phi-3 alone
+    composes: bool  # text becomes NFC, which llama.cpp leaves to others
 
-    @property
+    @cached_property
     def control(self) -> list[str]:
         """The control tokens' texts."""
         return [token for token, kind in zip(self.tokens, self.types, strict=True) if kind == CONTROL]
+
+    @property
+    def apart(self) -> list[str]:
+        """What llama.cpp is known to read otherwise, in sentences."""
+        strips = "drops white space beside a control token, so also where a message begins or ends"
+        composes = "joins a letter and its accent (NFC)"
+        told = [what for what, so in ((strips, self.strips), (composes, self.composes)) if so]
+        return [f"the model's own tokenizer {what}, llama.cpp does not: no odd text has such a place" for what in told]
+
+    def tame(self, text: str) -> str:
+        """Returns an odd text without what llama.cpp is known to read otherwise."""
+        text = unicodedata.normalize("NFC", text) if self.composes else text
+        return self._beside_control.sub(r"\1", text.strip()) if self.strips else text
+
+    @cached_property
+    def _beside_control(self) -> re.Pattern[str]:
+        return re.compile(rf"\s*({'|'.join(map(re.escape, self.control))})\s*")
 
 
 def read(tokenizer: Any, rows: int, ends: list[int]) -> Vocabulary:
@@ -49,8 +71,6 @@ def read(tokenizer: Any, rows: int, ends: list[int]) -> Vocabulary:
     byte_level = "ByteLevel" in _kinds(said["pre_tokenizer"])
     if model["type"] != "BPE" or byte_level == bool(model.get("byte_fallback")):
         raise UnknownError(f"its tokenizer is {model['type']}, neither byte-level BPE nor SentencePiece's BPE")
-    if "NFC" in _kinds(said["normalizer"]):
-        raise UnknownError("its tokenizer normalizes text to NFC, which llama.cpp does not")
     added = {each["id"]: each for each in said["added_tokens"]}
     texts = {number: token for token, number in model["vocab"].items()}
     texts |= {number: each["content"] for number, each in added.items()}
@@ -60,7 +80,7 @@ def read(tokenizer: Any, rows: int, ends: list[int]) -> Vocabulary:
     types = [_type(texts.get(number), added.get(number), byte_level, model) for number in range(rows)]
     return Vocabulary(
         model="gpt2" if byte_level else "llama",
-        splits=SPLITS if byte_level else ("default",),
+        splits=_splits(bool(model.get("ignore_merges"))) if byte_level else ("default",),
         tokens=[texts.get(number, f"[PAD{number}]") for number in range(rows)],
         types=types,
         merges=merges if byte_level else [],
@@ -69,7 +89,13 @@ def read(tokenizer: Any, rows: int, ends: list[int]) -> Vocabulary:
         template=tokenizer.chat_template,
         space_in_front=bool(_kinds(said["normalizer"]) & {"Prepend"} or "Metaspace" in _kinds(said["pre_tokenizer"])),
         strips=any(each["special"] and (each["lstrip"] or each["rstrip"]) for each in added.values()),
+        composes="NFC" in _kinds(said["normalizer"]),
     )
+
+
+def _splits(ignore_merges: bool) -> tuple[str, ...]:
+    """Returns the names to try; last those with which llama.cpp does otherwise with a word that is a token."""
+    return tuple(sorted(SPLITS, key=lambda name: (name in IGNORE_MERGES) != ignore_merges))
 
 
 def _kinds(part: Any) -> set[str]:
