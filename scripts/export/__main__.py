@@ -33,6 +33,7 @@ def run(arguments: list[str] | None = None) -> int:
     client = client_module.connect(values)
     version = options.model_version or promote.to_deploy(options, values, client)
     meant = model_version.registered(client, model_version.name(values), str(version))
+    bundle.say("model", f"{meant.name}:{meant.version}" + f" of job {meant.job}" * bool(meant.job))
     found = model_files.tuned(client, meant.name, meant.version, meant.folder)
     result = options.result or (options.folder or meant.folder) / "export"
     bundle.export(values, meant, found.folder, result, gguf=options.format == FORMATS[0])

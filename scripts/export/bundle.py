@@ -38,7 +38,7 @@ def export(
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # a conversation longer than the context is tokenized all the same
-    _say("model", f"{meant.name}:{meant.version}, {place.size(model) / 1e9:.2f} GB in {_shown(model)}")
+    say("files", f"{place.size(model) / 1e9:.2f} GB in {_shown(model)}")
     with place.whole(result) as part:
         source = transformers_folder.read(model, part / ".merged")
         why = "FORMAT asks for it"
@@ -51,7 +51,7 @@ def export(
         stem = f"{meant.name}-{meant.version}"
         place.require_room(result, place.size(source.weights) + ROOM)
         transformers_folder.write(source, part / stem)
-        _say("written", f"{_shown(result / stem)}: a folder of transformers, since {why}")
+        say("written", f"{_shown(result / stem)}: a folder of transformers, since {why}")
 
 
 def _llama_cpp(
@@ -69,11 +69,11 @@ def _llama_cpp(
     file = part / f"{stem}.gguf"
     gguf_file.whole(file, meant.name, meant.version, found, words, split, context)
     _prove(file, tokenizer, wanted)
-    _say("proven", _proven(chosen, wanted, split, values.environment))
+    say("proven", _proven(chosen, wanted, split, values.environment))
     for sentence in words.apart:
-        _say("", sentence)
+        say("", sentence)
     if context < found.config.max_position_embeddings:
-        _say(
+        say(
             "",
             f"{context:,} tokens of context: llama.cpp has no sliding window here, and would see more than the model",
         )
@@ -86,9 +86,9 @@ def _llama_cpp(
     request = values.data["request"]
     (part / "Modelfile").write_text(ollama.modelfile(file.name, turns, request, context, stops), encoding="utf-8")
     (part / "README.md").write_text(_readme(file.name, stem, request, turns is not None), encoding="utf-8")
-    _say("written", f"{_shown(result / file.name)} ({found.kind}, {found.bytes / 1e9:.2f} GB), Modelfile, README.md")
+    say("written", f"{_shown(result / file.name)} ({found.kind}, {found.bytes / 1e9:.2f} GB), Modelfile, README.md")
     if not turns:
-        _say("", "Modelfile without TEMPLATE: Ollama cannot render the model's, so ask llama.cpp")
+        say("", "Modelfile without TEMPLATE: Ollama cannot render the model's, so ask llama.cpp")
 
 
 def _prove(file: Path, tokenizer: Any, wanted: list[proof.Expected]) -> None:
@@ -129,7 +129,8 @@ def _readme(file: str, stem: str, request: dict[str, Any], template: bool) -> st
     )
 
 
-def _say(head: str, text: str) -> None:
+def say(head: str, text: str) -> None:
+    """Prints a sentence behind a word that says what it is about."""
     print(terminal.wrapped(text, " " * 10, f"{head:<10}"))
 
 
