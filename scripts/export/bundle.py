@@ -122,10 +122,10 @@ def _readme(file: str, stem: str, request: dict[str, Any], template: bool) -> st
         ollama_line = "Ollama renders no Jinja and this model's template is not made of turns alone: check its answers."
     return (
         f"{stem}: a fine-tuned chat model, with its chat template, for llama.cpp (https://github.com/ggml-org/llama.cpp).\n"
-        f"In a terminal: `llama-cli -m {file} -cnv {flags}`, which answers as the endpoint did.\n"
-        f"As a server with OpenAI's API: `llama-server -m {file} --jinja`.\n"
-        f"{ollama_line}\n"
-        f"Smaller, and no longer proven to answer alike: `llama-quantize {file} {small} {QUANTIZED}`.\n"
+        f"- In a terminal: `llama-cli -m {file} -cnv {flags}`, which answers as the endpoint did.\n"
+        f"- As a server with OpenAI's API: `llama-server -m {file} --jinja`.\n"
+        f"- {ollama_line}\n"
+        f"- Smaller, and no longer proven to answer alike: `llama-quantize {file} {small} {QUANTIZED}`.\n"
     )
 
 
