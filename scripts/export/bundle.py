@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts import terminal
+from scripts.conversation import model_folder, template
 from scripts.errors import FAILED, UserError
 from scripts.evaluate.model_version import ModelVersion
 from scripts.export import (
@@ -21,12 +22,13 @@ from scripts.export import (
 from scripts.export.conversations import Chosen
 from scripts.export.llama_cpp import LlamaCpp, RefusedError
 from scripts.export.transformers_folder import Source
-from scripts.export.weights import UnknownError, Weights
+from scripts.export.weights import UnknownError
 from scripts.files import ROOT
 from scripts.targets import command
 from scripts.values.read import Values
 
 ROOM = 2**26  # bytes beside the weights: tokenizer, Modelfile, README
+Said = tuple[str, str]  # a word, and a sentence behind it
 QUANTIZED = "Q4_K_M"  # what llama-quantize's users mostly take
 
 
@@ -39,28 +41,37 @@ def export(
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # a conversation longer than the context is tokenized all the same
     say("files", f"{place.size(model) / 1e9:.2f} GB in {_shown(model)}")
+    merging = (model / model_folder.ADAPTER).is_dir()
     with place.whole(result) as part:
+        place.require_room(result, place.size(model) * (2 if merging else 1) + ROOM)
         source = transformers_folder.read(model, part / ".merged")
-        why = "FORMAT asks for it"
-        if gguf:
-            try:
-                _llama_cpp(values, meant, source, weights.read(source.weights), part, result, root)
-                return
-            except UnknownError as error:
-                why = f"{error}, and so is no GGUF file that is written here"
-        stem = f"{meant.name}-{meant.version}"
-        place.require_room(result, place.size(source.weights) + ROOM)
-        transformers_folder.write(source, part / stem)
-        say("written", f"{_shown(result / stem)}: a folder of transformers, since {why}")
+        template.check(source.tokenizer)
+        said = _written(values, meant, source, part, result, gguf, root)
+    for head, text in said:
+        say(head, text)
 
 
-def _llama_cpp(
-    values: Values, meant: ModelVersion, source: Source, found: Weights, part: Path, result: Path, root: Path
-) -> None:
+def _written(
+    values: Values, meant: ModelVersion, source: Source, part: Path, result: Path, gguf: bool, root: Path
+) -> list[Said]:
+    """Writes one or the other, and returns what to say of it once it is in its place."""
+    why = "FORMAT asks for it"
+    if gguf:
+        try:
+            return _llama_cpp(values, meant, source, part, result, root)
+        except UnknownError as error:
+            why = f"{error}, and so is no GGUF file that is written here"
+    stem = f"{meant.name}-{meant.version}"
+    transformers_folder.write(source, part / stem)
+    return [("written", f"{_shown(result / stem)}: a folder of transformers, since {why}")]
+
+
+def _llama_cpp(values: Values, meant: ModelVersion, source: Source, part: Path, result: Path, root: Path) -> list[Said]:
     """Writes GGUF file, Modelfile and README.md."""
-    place.require_room(result, found.bytes + ROOM)
+    found = weights.read(source.weights)
     tokenizer = source.load_tokenizer()
-    words = vocabulary.read(tokenizer, found.rows, source.ends(tokenizer))
+    ends = source.ends(tokenizer)
+    words = vocabulary.read(tokenizer, found.rows, ends)
     chosen = conversations.choose(values.environment, words, root)
     wanted = proof.expected(tokenizer, chosen.conversations, source.system_role)
     split = proof.find_split(part / ".tokenizer.gguf", meant.name, tokenizer, words, wanted)
@@ -69,26 +80,22 @@ def _llama_cpp(
     file = part / f"{stem}.gguf"
     gguf_file.whole(file, meant.name, meant.version, found, words, split, context)
     _prove(file, tokenizer, wanted)
-    say("proven", _proven(chosen, wanted, split, values.environment))
-    for sentence in words.apart:
-        say("", sentence)
-    if context < found.config.max_position_embeddings:
-        say(
-            "",
-            f"{context:,} tokens of context: llama.cpp has no sliding window here, and would see more than the model",
-        )
 
     def render(messages: list[dict[str, Any]]) -> str:
         return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
     turns = ollama.turns(render, [each.question for each in wanted if each.conversation.plain])
-    stops = [tokenizer.decode([end]) for end in source.ends(tokenizer)]
-    request = values.data["request"]
+    stops, request = [tokenizer.decode([end]) for end in ends], values.data["request"]
     (part / "Modelfile").write_text(ollama.modelfile(file.name, turns, request, context, stops), encoding="utf-8")
     (part / "README.md").write_text(_readme(file.name, stem, request, turns is not None), encoding="utf-8")
-    say("written", f"{_shown(result / file.name)} ({found.kind}, {found.bytes / 1e9:.2f} GB), Modelfile, README.md")
+    said = [("proven", _proven(chosen, wanted, split, values.environment)), *(("", each) for each in words.apart)]
+    if context < found.config.max_position_embeddings:
+        said.append(("", f"{context:,} tokens of context: llama.cpp sees more than the model's sliding window beyond"))
+    size = f"({found.kind}, {found.bytes / 1e9:.2f} GB)"
+    said.append(("written", f"{_shown(result / file.name)} {size}, Modelfile, README.md"))
     if not turns:
-        say("", "Modelfile without TEMPLATE: Ollama cannot render the model's, so ask llama.cpp")
+        said.append(("", "Modelfile without TEMPLATE: Ollama cannot render the model's, so ask llama.cpp"))
+    return said
 
 
 def _prove(file: Path, tokenizer: Any, wanted: list[proof.Expected]) -> None:
@@ -113,12 +120,12 @@ def _proven(chosen: Chosen, wanted: list[proof.Expected], split: str, environmen
     )
 
 
-def _readme(file: str, stem: str, request: dict[str, Any], template: bool) -> str:
+def _readme(file: str, stem: str, request: dict[str, Any], made: bool) -> str:
     heat = request["temperature"] if request["do_sample"] else 0
     flags = f"--temp {heat} --top-p {request['top_p']} --top-k 0 --min-p 0 -n {request['max_new_tokens']}"
     small = file.replace(".gguf", f"-{QUANTIZED}.gguf")
     ollama_line = f"Ollama: `ollama create {stem.lower()} -f Modelfile`, then `ollama run {stem.lower()}`."
-    if not template:
+    if not made:
         ollama_line = "Ollama renders no Jinja and this model's template is not made of turns alone: check its answers."
     return (
         f"{stem}: a fine-tuned chat model, with its chat template, for llama.cpp (https://github.com/ggml-org/llama.cpp).\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,12 +36,13 @@ class LlamaCpp:
         parameters.verbosity, parameters.warmup, parameters.fit_params, parameters.ui = -1, False, False, False
         parameters.no_extra_bufts = True  # the weights stay in the file: nothing is copied into memory
         parameters.n_gpu_layers = 0
-        parameters.hostnames = ["127.0.0.1"]
+        parameters.hostnames, parameters.api_keys = ["127.0.0.1"], [secrets.token_hex(16)]
         parameters.prefill_assistant = False
         try:
             self.server = xllamacpp.Server(parameters)
         except RuntimeError as error:
             raise RefusedError(one_line(error)) from None
+        self._headers = {"Content-Type": "application/json", "Authorization": f"Bearer {parameters.api_keys[0]}"}
         self._connection = http.client.HTTPConnection(urlsplit(self.server.listening_address).netloc, timeout=60)
 
     def tokens(self, text: str) -> list[int]:
@@ -57,7 +59,7 @@ class LlamaCpp:
         return str(self._ask("/apply-template", {"messages": messages})["prompt"])
 
     def _ask(self, path: str, body: dict[str, Any]) -> Any:
-        self._connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+        self._connection.request("POST", path, json.dumps(body), self._headers)
         reply = self._connection.getresponse()
         said = json.loads(reply.read())
         if reply.status != 200:

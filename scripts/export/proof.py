@@ -47,6 +47,8 @@ def expected(tokenizer: Any, conversations: Sequence[Conversation], system_role:
             continue
         ids = tokenizer(text, add_special_tokens=False)["input_ids"]
         found.append(Expected(each, question, text, ids, prompt))
+    if not found:
+        raise UserError("nothing is exported: the model's own chat template refuses every conversation", FAILED)
     return found
 
 

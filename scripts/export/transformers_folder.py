@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,13 +54,9 @@ def read(folder: Path, merged: Path) -> Source:
 
 
 def write(source: Source, folder: Path) -> None:
-    """Copies the files into `folder`, and writes the settings of the tokenizer that is in it."""
+    """Copies the files into `folder`."""
     folder.mkdir()
     for place in (source.tokenizer, source.weights):
         for pattern in TAKEN:
             for path in place.glob(pattern):
                 shutil.copy2(path, folder / path.name)
-    if not (folder / "generation_config.json").exists():
-        tokenizer = source.load_tokenizer()
-        ends = source.ends(tokenizer)
-        (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": ends}, indent=2) + "\n")

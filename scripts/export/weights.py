@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scripts.conversation import model_folder
+from scripts.errors import one_line
+from scripts.files import read_json, refuse
 from scripts.local.engine import gguf as engine
 
 # transformers' architectures, with llama.cpp's name, and whether q and k are permuted there.
@@ -83,17 +86,15 @@ class Weights:
 def read(folder: Path) -> Weights:
     """Returns what is in a folder of transformers; an `UnknownError` where llama.cpp would compute something else."""
     import gguf
-    from safetensors import safe_open
-    from transformers import AutoConfig
 
-    config = AutoConfig.from_pretrained(folder)
+    config = _config(folder)
     name, permuted = _architecture(config)
     arch = next(each for each, words in gguf.MODEL_ARCH_NAMES.items() if words == name)
     table = gguf.get_tensor_name_map(arch, config.num_hidden_layers)
     heads = {"attn_q": config.num_attention_heads, "attn_k": config.num_key_value_heads} if permuted else {}
     tensors = []
     for file in sorted(folder.glob("*.safetensors")):
-        with safe_open(file, framework="pt") as opened:
+        with _opened(file) as opened:
             for source in sorted(opened.keys()):
                 if source.endswith(COMPUTED) or (source == "lm_head.weight" and config.tie_word_embeddings):
                     continue
@@ -105,6 +106,25 @@ def read(folder: Path) -> Weights:
                 rotated = heads.get(target.split(".")[-2], 0)
                 tensors.append(Tensor(target, source, file, shape, kind if len(shape) > 1 else "F32", rotated))
     return Weights(config, name, tensors)
+
+
+def _config(folder: Path) -> Any:
+    from transformers import AutoConfig
+
+    read_json(folder / "config.json", model_folder.ANEW, dict[str, Any])  # says what is wrong with a damaged one
+    try:
+        return AutoConfig.from_pretrained(folder)
+    except (ValueError, KeyError) as error:  # code of its own, or none that transformers has
+        raise UnknownError(f"its architecture is unknown to transformers ({one_line(error)})") from None
+
+
+def _opened(file: Path) -> Any:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        return safe_open(file, framework="pt")
+    except SafetensorError as error:
+        refuse(file, f"is no whole file of weights ({one_line(error)})", model_folder.ANEW)
 
 
 def _architecture(config: Any) -> tuple[str, bool]:
@@ -160,10 +180,9 @@ def factors(config: Any) -> Any:
 def numbers(weights: Weights) -> Iterator[Any]:
     """Yields the tensors' numbers in their order, each read when it is asked for; bfloat16 as the same 16 bits."""
     import torch
-    from safetensors import safe_open
 
     for tensor in weights.tensors:
-        with safe_open(tensor.file, framework="pt") as opened:
+        with _opened(tensor.file) as opened:
             weight = opened.get_tensor(tensor.source)
         if tensor.heads:
             weight = engine.neighbours(weight, tensor.heads)

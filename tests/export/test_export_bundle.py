@@ -145,6 +145,7 @@ def test_a_template_that_is_not_made_of_turns_gets_none(template: str) -> None:
 @pytest.mark.parametrize(("changes", "gguf", "said"), [
     ({"model_type": "gpt_neox"}, True, "its architecture is GPTNeoXForCausalLM, and known here are LlamaForCausalLM"),
     ({"rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}}, True, "positions are scaled by"),
+    ({"rope_parameters": {"rope_type": "yarn", "factor": 2.0, "rope_theta": 1e4}}, True, "are scaled by yarn"),
     ({}, False, "FORMAT asks for it"),
 ])  # fmt: skip
 def test_what_has_no_place_in_such_a_file_becomes_a_folder(
@@ -259,3 +260,37 @@ with place.whole(Path({str(out)!r})) as part:
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False)
     assert done.returncode == -signal.SIGKILL
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize(("file", "content", "said"), [
+    ("model.safetensors", "{", r"/model\.safetensors: is no whole file of weights \(.*\); fetch or train"),
+    ("config.json", "{", r"/config\.json: is not JSON \(.*\); fetch or train the model anew"),
+    ("chat_template.jinja", " ", "the chat template was lost"),
+    ("chat_template.jinja", "{{ messages[0].content }}", "the chat template leaves out"),
+    ("chat_template.jinja", "{{ messages | map(attribute='content') | join }}{% if messages | length != 3 %}"
+     "{{ raise_exception('no') }}{% endif %}", "the model's own chat template refuses every conversation"),
+])  # fmt: skip
+def test_damaged_files_are_named(tmp_path: Path, file: str, content: str, said: str) -> None:
+    folder = model(tmp_path / "model")
+    (folder / "model" / file).write_text(content)
+    with pytest.raises(UserError, match=said):
+        export(folder, tmp_path / "out")
+    assert names(tmp_path / "out") == []
+
+
+@pytest.mark.usefixtures("few")
+def test_code_of_a_models_own_is_not_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = model(tmp_path / "model")
+    config = {"model_type": "phi3small", "auto_map": {"AutoConfig": "configuration_phi3_small.Phi3SmallConfig"}}
+    (folder / "model" / "config.json").write_text(json.dumps(config))
+    export(folder, tmp_path / "out")
+    assert names(tmp_path / "out") == ["Tiny-mine-3"]
+    assert "since its architecture is unknown to transformers" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.usefixtures("few")
+def test_beyond_a_sliding_window_nothing_is_promised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export(model(tmp_path / "model", model_type="mistral", sliding_window=100), tmp_path / "out")
+    assert "100 tokens of context: llama.cpp sees more" in " ".join(capsys.readouterr().out.split())
+    assert parsed((tmp_path / "out" / "Modelfile").read_text())["PARAMETER num_ctx"] == ["100"]
