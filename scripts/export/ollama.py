@@ -2,7 +2,8 @@
 
 Ollama renders no chat template of a GGUF file: it looks for the one of its own that is nearest, and else sends the bare
 question (template/template.go of its repository). So the template is written anew in its words, where it is made of
-turns, and what Ollama would make of every conversation is compared with the model's own. Ollama itself was not run.
+turns, and what Ollama would make of every conversation is compared with the model's own. Go's text/template, given
+Ollama's variables, wrote 3,000 conversations of three models so; Ollama itself was not run.
 """
 
 from __future__ import annotations
