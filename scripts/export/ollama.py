@@ -9,7 +9,7 @@ Ollama's variables, wrote 3,000 conversations of three models so; Ollama itself 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import jinja2
@@ -67,7 +67,7 @@ def turns(render: Render, conversations: Sequence[list[dict[str, Any]]]) -> Turn
     question = _common_end(begin, after, between)
     opening, after_system, closing = (text.removesuffix(question) for text in (begin, after, between))
     found = Turns(opening, system, after_system, question, answer, closing)
-    strange = any(mark in found.go().replace("{{ ", "").replace(" }}", "") for mark in ("{{", "}}", '"""'))
+    strange = any("{{" in part or '"""' in part or part.endswith("{") for part in astuple(found))  # to Go or Modelfile
     if strange or answer != last or any(found.text(each) != render(each) for each in conversations):
         return None
     return found

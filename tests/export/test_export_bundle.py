@@ -130,7 +130,8 @@ def test_ollamas_template_writes_what_the_models_own_does(tmp_path: Path, make: 
 @pytest.mark.parametrize("template", [
     "{{ messages[0]['content'] }}{{ messages[-1]['content'] }}",  # twice the same
     "{% for message in messages %}[{{ message['content'] | trim }}]{% endfor %}",
-    "{% for message in messages %}{{ '{{' + message['content'] }}{% endfor %}",
+    "{% for message in messages %}{{ '{{ ' + message['content'] }}{% endfor %}",
+    "{% for message in messages %}{{ '{' + message['content'] }}{% endfor %}",
     "{{ raise_exception('no') }}",
 ])  # fmt: skip
 def test_a_template_that_is_not_made_of_turns_gets_none(template: str) -> None:
