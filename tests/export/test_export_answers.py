@@ -1,7 +1,7 @@
 """The exported file answers in llama.cpp as the endpoint does, greedily, on 20 questions; and it has the same bits.
 
-In float32 every token is the same. In bfloat16 both round, in another order: where two tokens are nearer than that,
-either may come, and how near they were is measured.
+In float32 every token is the same. In bfloat16 the endpoint rounds more than llama.cpp, which keeps float32 between the
+layers: where they part, llama.cpp's token has to be the one that float32 takes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.conftest import enter, new_home
 from tests.export.asked import following, llama_cpp
 
 QUESTIONS, TOKENS = 20, 8
-NEAR = 0.15  # of log-probability: what bfloat16 does not tell apart, measured on the base model
+NEAR = 0.05  # of log-probability: what llama.cpp was measured to be off float32 at most, 0.03, and some
 pytestmark = pytest.mark.slow
 
 
@@ -34,7 +34,9 @@ class Parted:
     """Where two answers part, and how much likelier llama.cpp holds its token than the endpoint's."""
 
     question: int
-    token: int
+    tokens: list[int]  # of the prompt, and of the answer as far as it is the same
+    own: int
+    other: int
     gap: float
 
 
@@ -46,7 +48,8 @@ def parted(file: Path, prompts: list[list[int]], answers: list[list[int]], token
         for at, (step, token) in enumerate(zip(steps, answer, strict=False)):
             own = next(iter(step))
             if own != token:
-                found.append(Parted(number, at, step[own] - step.get(token, float("-inf"))))
+                gap = step[own] - step.get(token, float("-inf"))
+                found.append(Parted(number, [*prompt, *answer[:at]], own, token, gap))
                 break
         else:
             assert abs(len(steps) - len(answer)) <= 1, (
@@ -126,13 +129,26 @@ def test_the_tuned_model_of_the_demo_answers_as_its_endpoint(tmp_path_factory: p
             answers = ask(client_module.connect(load("demo")), cases)
         finally:
             patch.undo()
-        found = parted(file, [chat.prompt(tokenizer, case.messages) for case in cases],
-                       [tokenizer(text, add_special_tokens=False)["input_ids"] for text in answers], 40)  # fmt: skip
-        print(f"{QUESTIONS - len(found)} of {QUESTIONS} answers are the same; the others: {found}")
-        assert len(found) <= 3 and all(each.gap < NEAR for each in found)
+        prompts = [chat.prompt(tokenizer, case.messages) for case in cases]
+        again = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in answers]
+        found = parted(file, prompts, again, 40)
+        gaps = [round(each.gap, 2) for each in found]
+        print(f"{QUESTIONS - len(found)} of {QUESTIONS} answers are the same; gaps of the others: {gaps}")
+        assert len(found) <= QUESTIONS // 4 and not wrong(weights, found)
         assert sum(answer.startswith('{"area": ') for answer in answers) == QUESTIONS
     finally:
         chain.emulated.down()
+
+
+def wrong(weights: Path, found: list[Parted]) -> list[Parted]:
+    """Returns where float32 takes the endpoint's token, and not llama.cpp's."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(weights, dtype=torch.float32).eval()
+    with torch.inference_mode():
+        logits = [model(torch.tensor([each.tokens])).logits[0, -1] for each in found]
+    return [each for each, row in zip(found, logits, strict=True) if row[each.other] - row[each.own] > NEAR]
 
 
 def ask(client: Any, cases: list[held_out.Case]) -> list[str]:
