@@ -138,7 +138,7 @@ follow = $(if $(word 2,$(1)),$(eval $(word 2,$(1)): | $(word 1,$(1)))$(call foll
 .NOTPARALLEL:
 .PHONY: help demo all rehearse new provenance doctor review plan apply drift may-deploy render render-check validate preflight probe gpu lock lock-check \
         data data-check compute finetune await cancel register deploy traffic rollback invoke autoscale undeploy status reap metrics compare evaluate \
-        promote chat chat-web loadtest fresh prepare gate answers \
+        promote export chat chat-web loadtest fresh prepare gate answers \
         data-report real-workspace environments local-rest local-up local-down local-status local-fault check test lint test-long \
         torture conformance docs constraints \
         clean bench-data bench-engine bench-estimates
@@ -267,6 +267,10 @@ evaluate: $(READY) $(INSTALLED_local)  ## Base against tuned on held-out convers
 
 promote: $(READY)  ## Let the model version through if its evaluation meets evaluation.require, and write it into the lock (COMMIT=0 or 1)
 	@$(watch) $(online) $(PY) -m scripts.promote $(VALUES) --folder $(RUN) $(COMMITS)
+
+export: $(READY) $(INSTALLED_export)  ## Take the tuned model home: GGUF for llama.cpp and Ollama, proven in llama.cpp (VERSION=<number>; RESULT=<folder>; FORMAT=huggingface)
+	@$(watch) $(online) $(PY) -m scripts.export $(VALUES) --folder $(RUN) $(STAND_IN) $(if $(VERSION),--model-version=$(call quote,$(VERSION))) \
+	$(if $(RESULT),--result=$(call quote,$(RESULT))) $(if $(FORMAT),--format=$(call quote,$(FORMAT)))
 
 chat: $(READY) $(INSTALLED_observe)  ## Chat with the deployment in the terminal
 	@$(watch) $(online) $(PY) -m scripts.chat $(VALUES)

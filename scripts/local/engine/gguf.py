@@ -12,19 +12,10 @@ from typing import Any
 
 from scripts.errors import UserError
 
-# llama.cpp's names of a layer's tensors, and transformers'. q and k come permuted, see _undo_rope_permutation.
-LAYER = {
-    "attn_norm": "input_layernorm",
-    "attn_q": "self_attn.q_proj",
-    "attn_k": "self_attn.k_proj",
-    "attn_v": "self_attn.v_proj",
-    "attn_output": "self_attn.o_proj",
-    "ffn_norm": "post_attention_layernorm",
-    "ffn_gate": "mlp.gate_proj",
-    "ffn_up": "mlp.up_proj",
-    "ffn_down": "mlp.down_proj",
-}
-TOP = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
+# transformers' modules of a Llama; the package gguf has llama.cpp's names. q and k come permuted, see `halves`.
+LAYER = ("input_layernorm", "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
+         "post_attention_layernorm", "mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")  # fmt: skip
+TOP = ("model.embed_tokens", "model.norm", "lm_head")
 CONTROL_TOKEN = 3  # GGUF's token type of <|im_start|> and its like
 
 
@@ -43,10 +34,14 @@ def convert(source: Path, folder: Path, dtype: str) -> None:
             "safetensors with transformers and name that folder instead."
         )
     config = _config(facts, tied=not any(tensor.name == "output.weight" for tensor in reader.tensors))
-    weights = {}
+    weights, modules = {}, _modules(config["num_hidden_layers"])
+    heads = {"q_proj": config["num_attention_heads"], "k_proj": config["num_key_value_heads"]}
     for tensor in reader.tensors:
         weight = torch.from_numpy(gguf.quants.dequantize(tensor.data, tensor.tensor_type).copy())
-        weights[_name(tensor.name)] = _undo_rope_permutation(tensor.name, weight, config).to(getattr(torch, dtype))
+        name, _, kind = tensor.name.rpartition(".")
+        rotated = heads.get(modules[name].rpartition(".")[2])
+        weight = halves(weight, rotated) if rotated else weight
+        weights[f"{modules[name]}.{kind}"] = weight.to(getattr(torch, dtype))
     folder.mkdir(parents=True, exist_ok=True)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     config["dtype"] = dtype
@@ -65,21 +60,25 @@ def _facts(reader: Any) -> dict[str, Any]:
     return {name: field.contents() for name, field in reader.fields.items()}
 
 
-def _name(name: str) -> str:
-    """`blk.3.attn_q.weight` -> `model.layers.3.self_attn.q_proj.weight`."""
-    if name.startswith("blk."):
-        _, layer, tensor, kind = name.split(".")
-        return f"model.layers.{layer}.{LAYER[tensor]}.{kind}"
-    tensor, kind = name.split(".")
-    return f"{TOP[tensor]}.{kind}"
+def _modules(layers: int) -> dict[str, str]:
+    """Returns transformers' name of every module by llama.cpp's: blk.3.attn_q is model.layers.3.self_attn.q_proj."""
+    import gguf
+
+    table = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, layers)
+    names = [*TOP, *(f"model.layers.{layer}.{name}" for layer in range(layers) for name in LAYER)]
+    return {str(table.get_name(name)): name for name in names}
 
 
-def _undo_rope_permutation(name: str, weight: Any, config: dict[str, Any]) -> Any:
-    """llama.cpp rotates neighbouring rows, transformers the two halves of a head: puts the rows back in halves."""
-    heads = {"attn_q": config["num_attention_heads"], "attn_k": config["num_key_value_heads"]}.get(name.split(".")[-2])
-    if heads is None:
-        return weight
-    return weight.view(heads, -1, 2, weight.shape[-1]).transpose(1, 2).reshape(weight.shape).contiguous()
+def halves(weight: Any, heads: int) -> Any:
+    """Returns the rows of q or k as transformers rotates them: the two halves of a head, not neighbours."""
+    shape = weight.shape
+    return weight.reshape(heads, -1, 2, *shape[1:]).transpose(1, 2).reshape(shape).contiguous()
+
+
+def neighbours(weight: Any, heads: int) -> Any:
+    """Returns the rows of q or k as llama.cpp rotates them: what `halves` undoes."""
+    shape = weight.shape
+    return weight.reshape(heads, 2, -1, *shape[1:]).transpose(1, 2).reshape(shape).contiguous()
 
 
 def _config(facts: dict[str, Any], tied: bool) -> dict[str, Any]:
