@@ -6,8 +6,7 @@ import re
 import sys
 from collections.abc import Mapping
 
-from scripts.chain import cause, endpoint, left, model
-from scripts.chain import tags as provenance
+from scripts.chain import cause, endpoint, left, model, tags
 from scripts.chain.az import Answer
 from scripts.chain.patience import Patience
 from scripts.chain.run import BUSY, Run, refused, say
@@ -23,20 +22,20 @@ READ = r"does not have permissions for \S*environments/read"  # the same, of the
 
 
 def ensure(
-    run: Run, version: str, name: str, tags: Mapping[str, str] | None = None, rest: str = "", stays: bool = False
+    run: Run, version: str, name: str, bound: Mapping[str, str] | None = None, rest: str = "", stays: bool = False
 ) -> None:
     """Creates or updates a deployment of this name with a model (`name:version`); a UserError says what is left.
 
     Azure refuses to update a deployment whose first provisioning failed, so then, and only then, it is deleted and
     created again. A deployment that was good once is only updated, whatever became of a later update.
 
-    `tags` are bound beside the YAML's. `rest` is the end of the sentence, where more is there than this one alone;
+    `bound` are keys that the YAML has not, or otherwise. `rest` is the end of the sentence, where more is there than this one alone;
     `stays`: the endpoint has another one that answers, so it is never made again.
     """
     on = endpoint.name_of(run)
-    bound = [f"tags.{tag}={value}" for tag, value in (tags or {}).items()]
-    bound += [] if version == model.named(run) else [f"model=azureml:{version}"]
-    told = (*(("--set", *bound) if bound else ()), *provenance.of_served(run, version))
+    sets = [f"{key}={value}" for key, value in (bound or {}).items()]
+    sets += [] if version == model.named(run) else [f"model=azureml:{version}"]
+    told = (*(("--set", *sets) if sets else ()), *tags.of_served(run, version))
     words = ("-f", str(run.file(*FILE)), "-n", name, "-e", on, *told, "-o", "none")
     handled: set[str] = {ENDPOINT_LOST} if stays else set()
     while True:

@@ -14,6 +14,7 @@ from scripts.azure import updates
 from scripts.chain import endpoint
 from scripts.chain.run import BUSY, Run, state_of
 from scripts.values.names import slots as slot_names
+from scripts.values.read import Values
 
 FILE = ("endpoints", "deployment.yml")
 PREVIOUS = "previous_model"  # the tag of a deployment that took over: the model that had answered before
@@ -60,6 +61,11 @@ class Deployment:
     def made(self) -> str:
         """When it was made, as text that sorts by time."""
         return str((self.found.get("creation_context") or {}).get("created_at") or "")
+
+    def scaled(self, values: Values) -> dict[str, str]:
+        """Returns `instance_count` as autoscaling made it, to be bound; nothing where it is not one that it may make."""
+        count = self.found.get("instance_count")
+        return {"instance_count": str(count)} if may_scale_to(values, count) else {}
 
     def differs(self, document: Mapping[str, Any], version: str) -> list[str]:
         """Returns the keys in which it is not what the YAML says with this model version."""
@@ -111,6 +117,12 @@ class Slots:
     def is_newer(self, deployment: Deployment) -> bool:
         """Tells whether one was made after the live one: it was to take over, and did not, or not for good."""
         return bool(self.live and deployment.made > self.live.made)
+
+
+def may_scale_to(values: Values, count: Any) -> bool:
+    """Tells whether autoscaling may have made so many machines of those that the YAML names."""
+    rules = values.data["deployment"].get("autoscale")
+    return bool(rules and count and rules["min"] <= int(count) <= rules["max"])
 
 
 def of(run: Run, found: Mapping[str, Any], deployments: Sequence[Mapping[str, Any]]) -> Slots:

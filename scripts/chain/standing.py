@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from scripts import programs, state
-from scripts.chain import cluster, deployment, endpoint, job
+from scripts.chain import cluster, endpoint, job, slots
 from scripts.chain.rendered import Rendered
 from scripts.errors import UserError
 from scripts.estimate import price
@@ -43,7 +43,7 @@ def _all(target: str, rendered: Rendered, folder: Path) -> Iterator[str]:
         yield from _job(rendered, folder)
     bills = "bills" if target in _SERVES else _look(rendered) if target in _MAY_SERVE else ""
     if bills:
-        served, environment = rendered.document(*deployment.FILE), rendered.environment
+        served, environment = rendered.document(*slots.FILE), rendered.environment
         cost = _cost(environment, "deployment", str(served["instance_type"]), int(served["instance_count"]))
         yield f"endpoint {rendered.name(*endpoint.FILE)} {bills} {cost} until {command('undeploy', environment)}"
 

@@ -157,8 +157,8 @@ class World:
 
     def _scaled(self, live: Any) -> dict[str, int]:
         """Returns the number of machines that autoscaling has made of the YAML's, where it is one that it may make."""
-        rules, count = self._run.values.data["deployment"].get("autoscale"), getattr(live, "instance_count", None)
-        return {"instance_count": count} if rules and count and rules["min"] <= count <= rules["max"] else {}
+        count = getattr(live, "instance_count", None)
+        return {"instance_count": count} if slots.may_scale_to(self._run.values, count) else {}
 
     def _other(self, found: Any) -> Resource:
         """Returns a deployment of the endpoint that no YAML names."""

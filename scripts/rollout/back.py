@@ -49,8 +49,7 @@ def _take_back(run: Run, there: Slots, live: Deployment, newer: list[Deployment]
     for each in newer:
         deployment.remove(run, each.name)
     names = " and ".join(each.name for each in newer)
-    end = billed(f"; billed until {run.make('undeploy')}")
-    say(f"endpoint {there.on}: all traffic to {live.name}, which answers with {live.model}; {names} is deleted{end}")
+    say(f"endpoint {there.on}: all traffic to {live.name}, which answers with {live.model}; {names} is deleted")
 
 
 def _give_to(run: Run, service: Service, live: Deployment, older: Deployment) -> None:

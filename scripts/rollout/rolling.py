@@ -16,7 +16,7 @@ from scripts import state
 from scripts.azure import updates
 from scripts.chain import deployment, endpoint, left, model, slots
 from scripts.chain.run import Run, say
-from scripts.chain.slots import PREVIOUS, Deployment, Slots
+from scripts.chain.slots import BACK, PREVIOUS, Deployment, Slots
 from scripts.errors import FAILED, UserError
 from scripts.rollout.questions import Questions
 from scripts.rollout.service import Service
@@ -42,7 +42,7 @@ class Rollout:
         self._run, self._service, self._version = run, service, version
         self._despite_quota, self._names = despite_quota, slot_names(run.name(*slots.FILE))
         self._values = run.values.data["deployment"]["rollout"]
-        self._compares, self._tags = True, dict[str, str]()
+        self._compares = True
         self._questions = Questions(run, service, lambda line: None if brief() else say(line))
 
     def go(self) -> None:
@@ -55,8 +55,8 @@ class Rollout:
         elif taken_up is not None:  # it has more traffic than the old one, and was not looked at since
             self._beside(there, taken_up)
         elif changed and all(updates.is_in_place(key) for key in changed):
-            tags = {PREVIOUS: live.previous} if live.previous else {}
-            deployment.ensure(self._run, self._version, live.name, tags, self._stays(live.name))
+            bound = {**self._tagged(live.previous), **live.scaled(self._run.values)}
+            deployment.ensure(self._run, self._version, live.name, bound, self._stays(live.name))
             self._finish(live.name)
         elif changed:
             self._beside(there, live)
@@ -67,13 +67,18 @@ class Rollout:
     def back_to(self, there: Slots, live: Deployment) -> None:
         """Rolls out beside the live one with all traffic at once, to go back: it has to answer, not to be as good."""
         self._values, self._compares = {**self._values, "mirror_percent": 0, "steps": [100]}, False
-        self._tags = {slots.BACK: "true"}
         self._beside(there, live)
 
     def _changed(self, found: Deployment) -> list[str]:
         """Returns the keys in which a deployment is not as wanted; a name that is none of the two is one."""
         other = [] if found.name in self._names else ["name"]
-        return other + found.differs(self._run.document(*slots.FILE), self._version)
+        scaled = {key: int(count) for key, count in found.scaled(self._run.values).items()}
+        return other + found.differs({**self._run.document(*slots.FILE), **scaled}, self._version)
+
+    def _tagged(self, previous: str) -> dict[str, str]:
+        """Returns the tags that say what answered before, and that a rollout only went back."""
+        back = {} if self._compares else {f"tags.{BACK}": "true"}
+        return {**({f"tags.{PREVIOUS}": previous} if previous else {}), **back}
 
     def _half_way(self, there: Slots) -> Deployment | None:
         """Returns the old deployment where a rollout was stopped when the new one had most of the traffic."""
@@ -115,8 +120,8 @@ class Rollout:
             if found is None:
                 self._ensure_room()
                 rest = self._stays(live.name, name)
-                tags = {**({PREVIOUS: live.model} if live.model else {}), **self._tags}
-                deployment.ensure(self._run, self._version, name, tags, rest, stays=True)
+                bound = {**self._tagged(live.model), **live.scaled(self._run.values)}
+                deployment.ensure(self._run, self._version, name, bound, rest, stays=True)
             self._judge("asked directly", name, live.name)
             if mirrored := self._values["mirror_percent"]:
                 self._route(live.name, name, mirrored=mirrored)
@@ -193,9 +198,9 @@ class Rollout:
                 deployment.remove(self._run, each.name)
                 say(f"deployment {each.name}: deleted")
         (self._run.folder / left.ROLLOUT).unlink(missing_ok=True)
-        until = "there" if costs_nothing() else "billed"
+        until = f"; there until {self._run.make('undeploy')}" * costs_nothing()  # what is billed the last line says
         rest = f"; {kept} is kept for {self._run.make('rollback')}{billed(self._service.price())}" if kept else ""
-        say(f"endpoint {there.on}: all traffic to {name}; {until} until {self._run.make('undeploy')}{rest}")
+        say(f"endpoint {there.on}: all traffic to {name}{until}{rest}")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -65,7 +65,7 @@ def test_a_request_that_a_killed_run_had_sent_is_found(with_data, prepared, came
 def test_a_deployment_gets_all_traffic_and_says_what_it_costs(registered, capfd):
     rolling.deploy(registered.run, Answers())
     assert registered.calls() == ["online-deployment create", "online-endpoint update"]
-    assert capfd.readouterr().out.endswith("billed until make undeploy ENV=demo\n")
+    assert capfd.readouterr().out.endswith(": all traffic to demo\n")
 
 
 def test_a_model_that_is_not_registered_leaves_no_endpoint(world):

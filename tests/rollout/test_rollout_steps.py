@@ -64,7 +64,7 @@ def test_the_first_is_asked_before_it_gets_traffic(made, capfd):
     rolling.deploy(made.run, answers)
     assert made.calls() == [MAKE, UPDATE] and there(made) == {"demo": (100, "1")}
     assert set(answers.asked) == {"demo"}
-    assert capfd.readouterr().out.endswith("billed until make undeploy ENV=demo\n")
+    assert capfd.readouterr().out.endswith(": all traffic to demo\n")
 
 
 @pytest.mark.parametrize("reply", [BROKEN, Reply(" ", 0.1)])
