@@ -29,8 +29,8 @@ def ensure(
     Azure refuses to update a deployment whose first provisioning failed, so then, and only then, it is deleted and
     created again. A deployment that was good once is only updated, whatever became of a later update.
 
-    `bound` are keys that the YAML has not, or otherwise. `rest` is the end of the sentence, where more is there than this one alone;
-    `stays`: the endpoint has another one that answers, so it is never made again.
+    `bound` are keys that the YAML has not, or otherwise. `rest` is the end of the sentence, where more is there than
+    this one alone; `stays`: the endpoint has another one that answers, so it is never made again.
     """
     on = endpoint.name_of(run)
     sets = [f"{key}={value}" for key, value in (bound or {}).items()]

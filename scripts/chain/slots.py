@@ -63,7 +63,7 @@ class Deployment:
         return str((self.found.get("creation_context") or {}).get("created_at") or "")
 
     def scaled(self, values: Values) -> dict[str, str]:
-        """Returns `instance_count` as autoscaling made it, to be bound; nothing where it is not one that it may make."""
+        """Returns `instance_count` as autoscaling made it, to be bound; nothing where it may not make so many."""
         count = self.found.get("instance_count")
         return {"instance_count": str(count)} if may_scale_to(values, count) else {}
 

@@ -157,7 +157,7 @@ class World:
 
     def _scaled(self, live: Any) -> dict[str, int]:
         """Returns the number of machines that autoscaling has made of the YAML's, where it is one that it may make."""
-        count = getattr(live, "instance_count", None)
+        count = int(getattr(live, "instance_count", None) or 0)
         return {"instance_count": count} if slots.may_scale_to(self._run.values, count) else {}
 
     def _other(self, found: Any) -> Resource:

@@ -13,7 +13,7 @@ import pytest
 
 from scripts import programs, render, trained, workspace
 from scripts.azure import client as client_module
-from scripts.chain import cluster, data, deployment, job, model
+from scripts.chain import cluster, data, endpoint, job, model
 from scripts.chain.az import Az
 from scripts.chain.run import Run
 from scripts.dataset import manifest
@@ -21,6 +21,8 @@ from scripts.files import ROOT
 from scripts.provenance.line import DIFFERS, MISSING, Line
 from scripts.provenance.trace import trace
 from scripts.provenance.tree import Trees
+from scripts.rollout import rolling
+from scripts.rollout.service import Live
 from scripts.values import data_facts
 from scripts.values.read import load
 from tests.conftest import Emulated, enter
@@ -97,7 +99,7 @@ class Project:
             job.finetune(self.run)
             trained.check(self.run.values, self.run.folder)
             model.register(self.run)
-            deployment.deploy(self.run)
+            rolling.deploy(self.run, Live(self.run.values, endpoint.name_of(self.run)))
 
 
 @pytest.fixture(scope="session")
