@@ -102,7 +102,7 @@ class Project:
             rolling.deploy(self.run, Live(self.run.values, endpoint.name_of(self.run)))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def emulated(tmp_path_factory):
     azure = load("demo").data["azure"]
     first = {
@@ -114,7 +114,7 @@ def emulated(tmp_path_factory):
     made.down()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def inside(emulated):
     """This process in the emulator's environment."""
     patch = enter(emulated)
@@ -127,7 +127,7 @@ def inside(emulated):
     patch.undo()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def project(inside, tmp_path_factory):
     """A project whose chain has run, and whose endpoint answers; what a test changes it puts back."""
     made = Project(tmp_path_factory.mktemp("clone"), inside)
