@@ -226,6 +226,7 @@ cancel: $(READY)  ## Cancel the job and wait until it has ended (NAME=<job> of a
 register: $(READY)  ## Register the trained model; the service counts the versions, a tag names the job
 	@$(watch) $(online) $(PY) -m scripts.trained $(VALUES) --folder $(RUN) --then $(step) register
 
+##@ Serve
 deploy: $(READY) $(INSTALLED_observe)  ## Create the endpoint's deployment, or roll out beside what answers: questions, then traffic in steps (billed until undeploy)
 	@$(watch) $(gate) --then $(promoted) --then $(rolled) deploy $(STAND_IN) $(if $(filter warn,$(PREFLIGHT)),--warn)
 
