@@ -42,7 +42,9 @@ def export(
     logging.set_verbosity_error()  # a conversation longer than the context is tokenized all the same
     say("files", f"{place.size(model) / 1e9:.2f} GB in {_shown(model)}")
     merging = (model / model_folder.ADAPTER).is_dir()
+    stem = f"{meant.name}-{meant.version}"
     with place.whole(result) as part:
+        place.refuse_others(result, *(((f"{stem}.gguf", *place.SIGNS), ()) if gguf else ((), (stem,))))
         place.require_room(result, place.size(model) * (2 if merging else 1) + ROOM)
         source = transformers_folder.read(model, part / ".merged")
         template.check(source.tokenizer)

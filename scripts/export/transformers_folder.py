@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.conversation import model_folder
-from scripts.errors import UserError
+from scripts.errors import FILE, UserError, one_line
 from scripts.files import read_json
 from scripts.local.engine import lora, model_import
 
@@ -45,10 +45,14 @@ def read(folder: Path, merged: Path) -> Source:
     if not tokenizers:
         raise UserError(f"{folder}: no tokenizer in it (tokenizer_config.json); {model_folder.ANEW}")
     if (folder / model_folder.ADAPTER).is_dir() or not any(weights.glob("*.safetensors")):
+        from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM
 
         model = lora.merged(AutoModelForCausalLM.from_pretrained(weights, dtype="auto"), folder)
-        model.save_pretrained(merged)
+        try:
+            model.save_pretrained(merged)
+        except SafetensorError as error:  # a full disk is none of Python's errors there
+            raise UserError(f"{merged}: not all was written ({one_line(error)}); make room on the disk", FILE) from None
         weights = merged
     return Source(weights, tokenizers[0], model_folder.system_role_supported(folder))
 
