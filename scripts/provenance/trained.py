@@ -138,7 +138,7 @@ def look_at_job(line: Line, trees: Trees, entity: Any, data: str) -> dict[str, A
 
 
 def _given(plain: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Returns the steps of a job and what they are given, under the component's names; that of type finetuning has none."""
+    """Returns the steps of a job and what it is given, under the component's names; one of type finetuning has none."""
     if job_kinds.of(plain) is job_kinds.FINETUNING:
         base = {"mlflow_model_path": plain["model"]} if plain.get("model") else {}
         return [], {**(plain.get(job_kinds.FINETUNING.parameters) or {}), **base}
