@@ -76,11 +76,13 @@ def _llama_cpp(values: Values, meant: ModelVersion, source: Source, part: Path, 
     words = vocabulary.read(tokenizer, found.rows, ends)
     chosen = conversations.choose(values.environment, words, root)
     wanted = proof.expected(tokenizer, chosen.conversations, source.system_role)
-    split = proof.find_split(part / ".tokenizer.gguf", meant.name, tokenizer, words, wanted)
+    with place.writing(result):
+        split = proof.find_split(part / ".tokenizer.gguf", meant.name, tokenizer, words, wanted)
     context = min(found.context, tokenizer.model_max_length)
     stem = f"{meant.name}-{meant.version}"
     file = part / f"{stem}.gguf"
-    gguf_file.whole(file, meant.name, meant.version, found, words, split, context)
+    with place.writing(result):
+        gguf_file.whole(file, meant.name, meant.version, found, words, split, context)
     _prove(file, tokenizer, wanted)
 
     def render(messages: list[dict[str, Any]]) -> str:

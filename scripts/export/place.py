@@ -39,12 +39,19 @@ def whole(folder: Path) -> Iterator[Path]:
                 if target.is_dir():  # no folder can be put in the place of one that holds something
                     target.rename(part / f".{each.name}.old")
                 each.replace(target)
-        except OSError as error:
-            if error.errno:
-                raise
-            raise UserError(f"{folder}: not all was written ({error}); make room on the disk", FILE) from None
         finally:
             _delete(part)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Says what numpy's errors mean, which have no number and no file where a disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno:
+            raise
+        raise UserError(f"{path}: not all was written ({error}); make room on the disk", FILE) from None
 
 
 def refuse_others(folder: Path, files: Iterable[str] = (), folders: Iterable[str] = ()) -> None:

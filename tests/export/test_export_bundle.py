@@ -299,7 +299,7 @@ def test_a_disk_that_fills_up_meanwhile_is_said(tmp_path: Path) -> None:
 
     with (  # which has no number for it
         pytest.raises(UserError, match=r"not all was written \(\d+ requested and \d+ written\); make room"),
-        place.whole(tmp_path), Path("/dev/full").open("wb", buffering=0) as full,
+        place.whole(tmp_path), place.writing(tmp_path), Path("/dev/full").open("wb", buffering=0) as full,
     ):  # fmt: skip
         numpy.zeros(10**5).tofile(full)
     assert names(tmp_path) == []
@@ -322,6 +322,8 @@ with place.whole(Path({str(out)!r})) as part:
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize(("file", "content", "said"), [
     ("model.safetensors", "{", r"/model\.safetensors: is no whole file of weights \(.*\); fetch or train"),
+    ("tokenizer.json", "{", r"/model: its tokenizer cannot be read \(.*; fetch or train the model anew"),
+    ("model.safetensors", "", r"/model: its weights cannot be read \(.*; fetch or train the model anew"),
     ("config.json", "{", r"/config\.json: is not JSON \(.*\); fetch or train the model anew"),
     ("chat_template.jinja", " ", "the chat template was lost"),
     ("chat_template.jinja", "{{ messages[0].content }}", "the chat template leaves out"),
@@ -331,6 +333,8 @@ with place.whole(Path({str(out)!r})) as part:
 def test_damaged_files_are_named(tmp_path: Path, file: str, content: str, said: str) -> None:
     folder = model(tmp_path / "model")
     (folder / "model" / file).write_text(content)
+    if not content:
+        (folder / "model" / file).unlink()
     with pytest.raises(UserError, match=said):
         export(folder, tmp_path / "out")
     assert names(tmp_path / "out") == []
