@@ -76,12 +76,14 @@ def check(values: Values, folder: Path) -> int:
 
     Where this machine may not read the workspace's storage nothing is known of the model, and it is registered unseen.
     """
-    from scripts.azure import client
+    from scripts.azure import client as client_module
 
-    job, output = state.require_completed(folder, values.environment), job_kinds.chosen(values.data).output
+    job = state.require_completed(folder, values.environment)
     with tempfile.TemporaryDirectory() as made:
         try:
-            files = fetch(client.connect(values), job, output, Path(made))
+            client = client_module.connect(values)
+            output = _kind(values, client, job).output
+            files = fetch(client, job, output, Path(made))
         except CouldNotAskError as error:
             print(f"warning: {error}; so its chat template and packages were not looked at", file=sys.stderr)
             return 0
@@ -95,6 +97,14 @@ def check(values: Values, folder: Path) -> int:
     for warning in warnings:
         print(f"warning: job {job}: {warning}", file=sys.stderr)
     return 0
+
+
+def _kind(values: Values, client: Any, job: str) -> job_kinds.JobKind:
+    """Returns the type of a job that ran: the values may choose the other one by now."""
+    from scripts.azure import answers
+
+    found = answers.ask(f"job {job}", client.jobs.get, job)
+    return job_kinds.of({"type": str(found.type).lower()}) if found else job_kinds.chosen(values.data)
 
 
 def run(arguments: list[str] | None = None) -> int:

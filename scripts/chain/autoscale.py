@@ -20,15 +20,20 @@ FILE = ("endpoints", "autoscale.yml")
 
 
 def apply(run: Run) -> None:
-    """Makes the setting of the deployment that serves as the YAML says, and switches its predecessors' off."""
-    if not run.values.data["deployment"].get("autoscale"):
-        where = run.values.where("deployment.autoscale")
-        raise UserError(f"{where}: deployment.autoscale: sets no rules; write them, and {run.make('render')}", MISSING)
-    wanted, az, on = run.document(*FILE), run.az.monitor(), endpoint.name_of(run)
+    """Makes the setting of the deployment that serves as the YAML says, and switches others off: all without rules."""
+    az, on = run.az.monitor(), endpoint.name_of(run)
     settings = az.ask("the autoscale settings", "autoscale", "list") or []
-    serves = _live(run, on)
     scope = f"{endpoint_id(run.values)}/deployments/".lower()
     held = {name: target.removeprefix(scope) for name, target in _targets(settings) if target.startswith(scope)}
+    own = {name: of for name, of in held.items() if name.lower() == f"autoscale-{on}-{of}".lower()}
+    if not run.values.data["deployment"].get("autoscale"):
+        for name, of in own.items():
+            _off(run, az, name, f"deployment.autoscale sets no rules; deployment {of} keeps the machines that it has")
+        if not own:
+            where, todo = run.values.where("deployment.autoscale"), run.make("render")
+            raise UserError(f"{where}: deployment.autoscale: sets no rules; write them, and {todo}", MISSING)
+        return
+    wanted, serves = run.document(*FILE), _live(run, on)
     there = next((name for name, of in held.items() if of == serves.lower()), "")
     name = there or f"autoscale-{on}-{serves}"
     counts = _options(wanted["create"])
@@ -40,13 +45,17 @@ def apply(run: Run) -> None:
         _do(run, az, name, "create", "--name", name, "--resource", target, *counts)
     for rule in wanted["rules"]:
         _do(run, az, name, "rule", "create", "--autoscale-name", name, *_options(rule))
-    for other, of in held.items():
-        if other != name and other == f"autoscale-{on}-{of}":
-            _do(run, az, other, "update", "--name", other, "--enabled", "false")
-            say(f"autoscale setting {other}: off, as deployment {of} is not the one that serves")
+    for other, of in own.items():
+        if other != name:
+            _off(run, az, other, f"deployment {of} is not the one that serves")
     least, most = (wanted["create"][key] for key in ("min-count", "max-count"))
     each = billed(", each billed while it is there")
     say(f"deployment {serves}: {least} to {most} machines{each}; autoscale setting {name}")
+
+
+def _off(run: Run, az: Az, name: str, why: str) -> None:
+    _do(run, az, name, "update", "--name", name, "--enabled", "false")
+    say(f"autoscale setting {name}: off, as {why}")
 
 
 def _live(run: Run, on: str) -> str:

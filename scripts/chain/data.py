@@ -61,6 +61,12 @@ def job_kind(run: Run) -> JobKind:
     return job_kinds.of(run.document(*JOB))
 
 
+def kind_of(run: Run, job: str) -> JobKind:
+    """Returns the type of a job that ran: the YAML may be of the other one by now."""
+    found = run.az.ask(f"job {job}", "job", "show", "-n", job) or {}
+    return job_kinds.of(found) if found.get("type") else job_kind(run)
+
+
 def named(run: Run) -> str:
     """Returns the version of the data that the rendered job names, an empty text where it leaves them to be bound."""
     path = str(value_at(run.document(*JOB), job_kind(run).files["train"]) or "")

@@ -49,8 +49,9 @@ def register(run: Run) -> None:
         say(f"model {name}:{version} is the one of job {job} already")
     else:
         _say_what_an_early_release_left(name, versions)
-        made = _of_the_service(run, name, versions, job) if data.job_kind(run).registers else ("", "")
-        version = _create(run, name, job, *made)
+        kind = data.kind_of(run, job)
+        made = _of_the_service(run, name, versions, job) if kind.registers else ("", "")
+        version = _create(run, name, job, kind.output, *made)
     state.write(run.folder, "model-version", f"{version} {job}")
     say(f"model {name}:{version}")
 
@@ -131,9 +132,8 @@ def _of_the_service(run: Run, name: str, versions: list[dict[str, str]], job: st
     return "", ""
 
 
-def _create(run: Run, name: str, job: str, at: str = "", place: str = "") -> str:
+def _create(run: Run, name: str, job: str, output: str, at: str, place: str) -> str:
     """Creates a version and returns its number; `at` a version that is there, with its place, it only tags it."""
-    output = data.job_kind(run).output
     path = place or f"azureml://jobs/{job}/outputs/{output}"
     goes_on = f"model {name} may be registered all the same; {run.make('register')} looks, and makes no second version"
     patience = run.patience(f"model {name}", "step_minutes", goes_on)

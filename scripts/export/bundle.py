@@ -42,7 +42,9 @@ def export(
     logging.set_verbosity_error()  # a conversation longer than the context is tokenized all the same
     say("files", f"{place.size(model) / 1e9:.2f} GB in {_shown(model)}")
     merging = (model / model_folder.ADAPTER).is_dir()
+    stem = f"{meant.name}-{meant.version}"
     with place.whole(result) as part:
+        place.refuse_others(result, *(((f"{stem}.gguf", *place.SIGNS), ()) if gguf else ((), (stem,))))
         place.require_room(result, place.size(model) * (2 if merging else 1) + ROOM)
         source = transformers_folder.read(model, part / ".merged")
         template.check(source.tokenizer)
@@ -74,11 +76,13 @@ def _llama_cpp(values: Values, meant: ModelVersion, source: Source, part: Path, 
     words = vocabulary.read(tokenizer, found.rows, ends)
     chosen = conversations.choose(values.environment, words, root)
     wanted = proof.expected(tokenizer, chosen.conversations, source.system_role)
-    split = proof.find_split(part / ".tokenizer.gguf", meant.name, tokenizer, words, wanted)
+    with place.writing(result):
+        split = proof.find_split(part / ".tokenizer.gguf", meant.name, tokenizer, words, wanted)
     context = min(found.context, tokenizer.model_max_length)
     stem = f"{meant.name}-{meant.version}"
     file = part / f"{stem}.gguf"
-    gguf_file.whole(file, meant.name, meant.version, found, words, split, context)
+    with place.writing(result):
+        gguf_file.whole(file, meant.name, meant.version, found, words, split, context)
     _prove(file, tokenizer, wanted)
 
     def render(messages: list[dict[str, Any]]) -> str:

@@ -108,4 +108,5 @@ def modelfile(file: str, found: Turns | None, request: dict[str, Any], context: 
     else:
         lines.append("# no TEMPLATE: the model's own is not made of turns alone; see README.md")
     lines += [f"PARAMETER {name} {value}" for name, value in numbers.items()]
-    return "\n".join([*lines, *(f'PARAMETER stop "{stop}"' for stop in stops), ""])
+    quoted = (f'"""{stop}"""' if '"' in stop else f'"{stop}"' for stop in stops)
+    return "\n".join([*lines, *(f"PARAMETER stop {stop}" for stop in quoted), ""])

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.conversation import model_folder
-from scripts.errors import UserError
-from scripts.files import read_json
+from scripts.errors import FILE, UserError, one_line
+from scripts.files import read_json, refuse
 from scripts.local.engine import lora, model_import
 
 TAKEN = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
@@ -27,7 +27,10 @@ class Source:
         """Loads the tokenizer as transformers does."""
         from transformers import AutoTokenizer
 
-        return AutoTokenizer.from_pretrained(self.tokenizer)
+        try:
+            return AutoTokenizer.from_pretrained(self.tokenizer)
+        except (ValueError, OSError) as error:  # a damaged tokenizer.json, or none
+            refuse(self.tokenizer, f"its tokenizer cannot be read ({one_line(error)[:120]})", model_folder.ANEW)
 
     def ends(self, tokenizer: Any) -> list[int]:
         """Returns the tokens at which the endpoint stops, the tokenizer's own first."""
@@ -45,10 +48,17 @@ def read(folder: Path, merged: Path) -> Source:
     if not tokenizers:
         raise UserError(f"{folder}: no tokenizer in it (tokenizer_config.json); {model_folder.ANEW}")
     if (folder / model_folder.ADAPTER).is_dir() or not any(weights.glob("*.safetensors")):
+        from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM
 
-        model = lora.merged(AutoModelForCausalLM.from_pretrained(weights, dtype="auto"), folder)
-        model.save_pretrained(merged)
+        try:
+            model = lora.merged(AutoModelForCausalLM.from_pretrained(weights, dtype="auto"), folder)
+        except OSError as error:
+            refuse(weights, f"its weights cannot be read ({one_line(error)[:120]})", model_folder.ANEW)
+        try:
+            model.save_pretrained(merged)
+        except SafetensorError as error:  # a full disk is none of Python's errors there
+            raise UserError(f"{merged}: not all was written ({one_line(error)}); make room on the disk", FILE) from None
         weights = merged
     return Source(weights, tokenizers[0], model_folder.system_role_supported(folder))
 

@@ -51,6 +51,9 @@ def look(line: Line, client: Any, taken: Mapping[str, tuple[str, str]], tree: Tr
     version = version_of(taken)
     if len({version for _, version in taken.values()}) > 1:
         line.add("data version", DIFFERS, "the job took splits of several", ", ".join(v for _, v in taken.values()))
+    elif len(hashes) < len(SPLITS):
+        without = ", ".join(split for split in SPLITS if split not in hashes)
+        line.add("data version", UNVERIFIED, f"{version}: the job took no {without} data, whose content is hashed, too")
     elif all(hashes.get(split) for split in SPLITS):
         now = manifest.version({split: {"sha256": hashes[split]} for split in SPLITS})
         if now == version:

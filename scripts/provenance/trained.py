@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts import promote, state
-from scripts.azure import answers, lock_file, sdk_private, stored_files
+from scripts.azure import answers, job_kinds, lock_file, sdk_private, stored_files
 from scripts.chain import tags
 from scripts.conversation import model_folder
 from scripts.errors import CouldNotAskError, UserError
@@ -124,8 +124,7 @@ def look_at_job(line: Line, trees: Trees, entity: Any, data: str) -> dict[str, A
     status = state.plain_status(str(entity.status))
     context = plain.get("creation_context") or {}
     made, by = str(context.get("created_at") or "")[:16].replace("T", " "), str(context.get("created_by") or "")
-    steps = [step for step in (plain.get("jobs") or {}).values() if isinstance(step, dict)]
-    given = {name: value for step in steps for name, value in (step.get("inputs") or {}).items()}
+    steps, given = _given(plain)
     cluster = str(given.get("compute_finetune") or plain.get("compute") or "").removeprefix("azureml:")
     component = ", ".join(str(step["component"]) for step in steps if step.get("component"))
     base = str(_text(given.get("mlflow_model_path")) or given.get("huggingface_id") or plain.get("model") or "")
@@ -136,6 +135,15 @@ def look_at_job(line: Line, trees: Trees, entity: Any, data: str) -> dict[str, A
     if status != "completed":
         line.add(what, DIFFERS, "its model is served, or registered, and it did not complete", status, "completed")
     return dict(given)
+
+
+def _given(plain: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Returns the steps of a job and what it is given, under the component's names; one of type finetuning has none."""
+    if job_kinds.of(plain) is job_kinds.FINETUNING:
+        base = {"mlflow_model_path": plain["model"]} if plain.get("model") else {}
+        return [], {**(plain.get(job_kinds.FINETUNING.parameters) or {}), **base}
+    steps = [step for step in (plain.get("jobs") or {}).values() if isinstance(step, dict)]
+    return steps, {name: value for step in steps for name, value in (step.get("inputs") or {}).items()}
 
 
 def look_at_tree(line: Line, tree: Tree | None, found: Mapping[str, str]) -> None:
@@ -159,19 +167,22 @@ def look_at_inputs(line: Line, tree: Tree | None, given: Mapping[str, Any]) -> N
     """Adds the links of component, base model and parameters: what the job ran against what its tree says."""
     assert line.job is not None
     try:
-        steps = tree.rendered.document("pipelines", "finetune.yml").get("jobs") if tree else None
+        wanted = tree.rendered.document("pipelines", "finetune.yml") if tree else {}
     except UserError:
-        steps = None
-    wanted = next((step for step in (steps or {}).values() if step.get("component")), None)
-    if not tree or not wanted or not line.job.component:
-        why = "what it ran is no pipeline of this project" if tree else "the YAML that it ran is not known here"
+        wanted = {}
+    steps, inputs = _given(wanted)
+    component = next((str(step["component"]) for step in steps if step.get("component")), "")
+    if not tree or not inputs or bool(component) != bool(line.job.component):
+        why = "what it ran is no job of this project" if tree else "the YAML that it ran is not known here"
         for what in ("component", "base model"):
             line.add(what, UNVERIFIED, why)
         return
     lock = _lock(tree)
-    pinned = "as the lock pins it" if lock and lock.component else "as the catalog has it; no lock pins it"
-    _same(line, "component", line.job.component, str(wanted["component"]), pinned)
-    inputs = wanted.get("inputs") or {}
+    if component:
+        pinned = "as the lock pins it" if lock and lock.component else "as the catalog has it; no lock pins it"
+        _same(line, "component", line.job.component, component, pinned)
+    else:
+        line.add("component", UNVERIFIED, "a job of type finetuning names none: the service chooses it")
     base = str(_text(inputs.get("mlflow_model_path")) or inputs.get("huggingface_id") or "")
     pinned = (
         "as the lock pins it" if lock and lock.model and not inputs.get("huggingface_id") else "as the YAML names it"

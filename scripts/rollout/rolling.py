@@ -186,6 +186,7 @@ class Rollout:
     def _finish(self, name: str, before: str = "") -> None:
         """Gives a deployment all traffic, and deletes what else this project has on the endpoint, unless it is kept."""
         there = slots.look(self._run)
+        moved = bool(before) or not there.all_to(name)
         if not there.all_to(name):
             endpoint.route(self._run, {name: 100})
             there = slots.look(self._run)
@@ -200,6 +201,8 @@ class Rollout:
         (self._run.folder / left.ROLLOUT).unlink(missing_ok=True)
         until = f"; there until {self._run.make('undeploy')}" * costs_nothing()  # what is billed the last line says
         rest = f"; {kept} is kept for {self._run.make('rollback')}{billed(self._service.price())}" if kept else ""
+        if moved and self._run.values.data["deployment"].get("autoscale") and not costs_nothing():
+            say(f"deployment {name} is not scaled yet: {self._run.make('autoscale')} gives it the rules")
         say(f"endpoint {there.on}: all traffic to {name}{until}{rest}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from scripts.azure.autoscale import DEPLOYMENT_METRICS
 from scripts.validate.documents import Finding
 from scripts.values.read import Values
 
@@ -21,6 +22,9 @@ def check(values: Values) -> Iterator[Finding]:
     elif not least <= count <= most:
         key = "deployment.instance_count"
         yield Finding(values.where(key), key, f"found {count}, expected {least} to {most}, as {KEY} has it")
+    if grows["metric"] in DEPLOYMENT_METRICS and grows["above"] >= 100:
+        never = "expected less than 100: it is in per cent, so that no machine would ever be added"
+        yield _finding(values, "scale_out.above", f"found {grows['above']:g}, {never}")
     if grows["metric"] == shrinks["metric"] and shrinks["below"] >= grows["above"]:
         yield _finding(
             values, "scale_in.below",

@@ -118,6 +118,17 @@ def test_without_rules_or_traffic_nothing_is_written(scaled, world):
     assert "values.yaml" in sentence and "deployment.autoscale: sets no rules" in sentence
 
 
+def test_rules_that_were_taken_out_are_switched_off(scaled, capsys):
+    autoscale.apply(scaled.run)
+    before = len(written(scaled))
+    scaled.has(**{"autoscale__a-persons": {"of": f"{scaled.of}demo", "rules": []}})
+    autoscale.apply(scaled.with_values())
+    end = ["-o", "none", *WHERE]
+    assert written(scaled)[before:] == [["autoscale", "update", "--name", scaled.name, "--enabled", "false", *end]]
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.endswith("off, as deployment.autoscale sets no rules; deployment demo-2 keeps the machines that it has")
+
+
 def test_localhost_has_none_and_says_so():
     words = [sys.executable, "-m", "scripts.az_ml", "monitor", "autoscale", "list"]
     done = subprocess.run(words, capture_output=True, text=True)

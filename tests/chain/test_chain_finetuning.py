@@ -78,6 +78,16 @@ def test_of_a_pipeline_no_version_without_the_tag_is_taken(world):
     assert sets_of(world) == {"path": "azureml://jobs/ft-1/outputs/trained_model", "tags.job": "ft-1"}
 
 
+@pytest.mark.parametrize(("ran", "output"), [("pipeline", "trained_model"), ("finetuning", "registered_model")])
+def test_the_job_that_ran_decides_not_the_yaml_of_today(world, trained, ran, output):
+    if ran == "finetuning":
+        render.write(render.render(world.with_values().values, data_version=""), "demo", world.root)
+    world.thing("job/ft-1", "Completed", type=ran)
+    has_models(world)
+    model.register(world.run)
+    assert sets_of(world)["path"] == f"azureml://jobs/ft-1/outputs/{output}"
+
+
 VALUES = """
 model: {name: Phi-3-mini-4k-instruct, version: '15'}
 preflight: {retired_model: accept}

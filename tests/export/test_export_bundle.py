@@ -249,6 +249,62 @@ def test_stopped_half_way_leaves_nothing_half(tmp_path: Path, monkeypatch: pytes
     assert names(out) == ["Modelfile", "README.md", "Tiny-mine-3.gguf"]
 
 
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize(("name", "gguf", "folder"), [
+    ("README.md", True, False), ("Modelfile", True, False), ("Tiny-mine-3.gguf", True, True), ("README.md", True, True),
+    ("Tiny-mine-3", False, False), ("Tiny-mine-3", False, True),
+])  # fmt: skip
+def test_what_no_export_wrote_is_not_replaced(tmp_path: Path, name: str, gguf: bool, folder: bool) -> None:
+    made, out = model(tmp_path / "model"), tmp_path / "out"
+    kept = out / name / "kept" if folder else out / name
+    kept.parent.mkdir(parents=True)
+    kept.write_text("FROM ./mine.gguf")
+    with pytest.raises(UserError, match=rf"/out/{name}: no export wrote it, and none replaces it; RESULT=<folder>"):
+        export(made, out, gguf=gguf)
+    assert kept.read_text() == "FROM ./mine.gguf"
+    assert names(out) == [name]
+
+
+def test_two_at_once_take_turns(tmp_path: Path) -> None:
+    program = f"""
+import sys
+from pathlib import Path
+from scripts.export import place
+with place.whole(Path({str(tmp_path)!r})) as part:
+    (part / "Tiny-mine-3.gguf").write_bytes(b"GGUF")
+"""
+    with place.whole(tmp_path) as part:
+        second = subprocess.Popen([sys.executable, "-uc", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert second.stdout
+        assert "another export is at work there; waiting until it ends" in second.stdout.readline()
+        (part / "Modelfile").write_text("\nPARAMETER num_ctx 1")
+    assert second.wait() == 0
+    second.stdout.close()
+    assert names(tmp_path) == ["Modelfile", "Tiny-mine-3.gguf"]
+
+
+@pytest.mark.parametrize("place_of_it", ["file/below", "link"])
+def test_where_no_folder_can_be(tmp_path: Path, place_of_it: str) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("nowhere")
+    with (
+        pytest.raises(UserError, match="is no folder; RESULT=<folder> names another"),
+        place.whole(tmp_path / place_of_it),
+    ):
+        pass
+
+
+def test_a_disk_that_fills_up_meanwhile_is_said(tmp_path: Path) -> None:
+    import numpy
+
+    with (  # which has no number for it
+        pytest.raises(UserError, match=r"not all was written \(\d+ requested and \d+ written\); make room"),
+        place.whole(tmp_path), place.writing(tmp_path), Path("/dev/full").open("wb", buffering=0) as full,
+    ):  # fmt: skip
+        numpy.zeros(10**5).tofile(full)
+    assert names(tmp_path) == []
+
+
 def killed(out: Path) -> None:
     """Kills a process that is writing into an export's folder."""
     program = f"""
@@ -266,6 +322,8 @@ with place.whole(Path({str(out)!r})) as part:
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize(("file", "content", "said"), [
     ("model.safetensors", "{", r"/model\.safetensors: is no whole file of weights \(.*\); fetch or train"),
+    ("tokenizer.json", "{", r"/model: its tokenizer cannot be read \(.*; fetch or train the model anew"),
+    ("model.safetensors", "", r"/model: its weights cannot be read \(.*; fetch or train the model anew"),
     ("config.json", "{", r"/config\.json: is not JSON \(.*\); fetch or train the model anew"),
     ("chat_template.jinja", " ", "the chat template was lost"),
     ("chat_template.jinja", "{{ messages[0].content }}", "the chat template leaves out"),
@@ -275,6 +333,8 @@ with place.whole(Path({str(out)!r})) as part:
 def test_damaged_files_are_named(tmp_path: Path, file: str, content: str, said: str) -> None:
     folder = model(tmp_path / "model")
     (folder / "model" / file).write_text(content)
+    if not content:
+        (folder / "model" / file).unlink()
     with pytest.raises(UserError, match=said):
         export(folder, tmp_path / "out")
     assert names(tmp_path / "out") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -39,7 +40,8 @@ def test_storage_that_cannot_be_read_is_no_reason_to_stop(
     def forbidden(*_: Any) -> None:
         raise HttpResponseError("This request is not authorized to perform this operation.")
 
-    monkeypatch.setattr(client, "connect", lambda _: None)
+    jobs = SimpleNamespace(get=lambda _: SimpleNamespace(type="pipeline"))
+    monkeypatch.setattr(client, "connect", lambda _: SimpleNamespace(jobs=jobs))
     monkeypatch.setattr(sdk_private, "output_files", forbidden)
     (tmp_path / "job").write_text("demo-1\n")
     (tmp_path / "status").write_text("Completed\n")

@@ -38,9 +38,14 @@ def git(root: Path, *words: str) -> str:
     return subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def clone(folder: Path) -> Path:
-    """Makes a clone of the project in which demo's data are prepared, and all is committed that is to be."""
+def clone(folder: Path, values: str = "") -> Path:
+    """Makes a clone of the project in which demo's data are prepared, and all is committed that is to be.
+
+    `values` stand in for demo's own.
+    """
     root = copy_of_the_project(folder)
+    if values:
+        (root / "environments/demo.yaml").write_text(values)
     git(root, "init", "-q")
     git(root, "config", "user.name", "Someone")
     git(root, "config", "user.email", EMAIL)
@@ -72,8 +77,8 @@ def _prepare(root: Path) -> None:
 class Project:
     """A clone with a prepared and committed environment, its run, and the Azure ML that it runs on."""
 
-    def __init__(self, folder: Path, emulated: Emulated) -> None:
-        self.root, self.emulated = clone(folder), emulated
+    def __init__(self, folder: Path, emulated: Emulated, values: str = "") -> None:
+        self.root, self.emulated = clone(folder, values), emulated
         az = Az([sys.executable, "-m", "scripts.az_ml"], shlex.split(workspace.options(load("demo", root=self.root))))
         self.run = Run(az, load("demo", root=self.root), self.root / ".runs/demo/local", self.root)
         self.client = client_module.connect(self.run.values)

@@ -259,3 +259,24 @@ def test_a_stop_while_one_is_made_waits_for_nothing(made, monkeypatch):
         rolling.deploy(made.run, Answers())
     assert there(made)["demo"] == (100, "4") and made.calls() == []
     assert "demo-2 may stand beside demo" in state.kept(made.folder, "rollout")
+
+
+RULES = (
+    *SETS, "deployment.autoscale.min=1", "deployment.autoscale.max=5",
+    "deployment.autoscale.scale_out={metric: CpuUtilizationPercentage, above: 70, minutes: 5, by: 1}",
+    "deployment.autoscale.scale_in={metric: CpuUtilizationPercentage, below: 25, minutes: 10, by: 1}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("standing", "bound"), [(4, ["instance_count=4"]), (9, [])])
+def test_as_many_machines_as_autoscaling_made_take_over(made, capfd, standing, bound):
+    object.__setattr__(made, "run", made.with_values(*RULES))
+    stands(made, "demo", version=0, share=100, instance_count=standing)
+    rolling.deploy(made.run, Answers())
+    (words,) = made.words(MAKE)
+    assert [word for word in words if word.startswith("instance_count=")] == bound
+    said = " ".join(capfd.readouterr().out.split())
+    assert "deployment demo-2 is not scaled yet: make autoscale ENV=demo gives it the rules" in said
+    rolling.deploy(made.run, Answers())
+    assert len(made.words(MAKE)) == 1
+    assert "autoscale" not in capfd.readouterr().out

@@ -85,6 +85,8 @@ def test_the_schema_has_azures_metrics_and_limits() -> None:
     for way in ("scale_out", "scale_in"):
         words = rules[way]["properties"]["metric"]["enum"]
         assert tuple(words) == (*autoscale.DEPLOYMENT_METRICS, *autoscale.ENDPOINT_METRICS)
+        minutes = rules[way]["properties"]["minutes"]
+        assert (minutes["minimum"], minutes["maximum"]) == (5, 720)  # Azure Monitor's timeWindow
     for end in ("min", "max"):
         assert (rules[end]["minimum"], rules[end]["maximum"]) == (most.least, most.most)
 
@@ -96,6 +98,7 @@ def test_the_schema_has_azures_metrics_and_limits() -> None:
         (("deployment.instance_count=4",), "--set: deployment.instance_count: found 4, expected 1 to 3"),
         (("deployment.autoscale.min=2",), "deployment.instance_count: found 1, expected 2 to 3"),
         (("deployment.autoscale.min=4",), "--set: deployment.autoscale.min: found 4, more than max, 3"),
+        (("deployment.autoscale.scale_out.above=100",), "found 100, expected less than 100: it is in per cent"),
         (("deployment.autoscale.scale_in.below=70",), "they would come and go by turns"),
         (("deployment.autoscale.scale_in.metric=RequestLatency", "deployment.autoscale.scale_in.below=70"), ""),
     ],
