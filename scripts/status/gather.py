@@ -87,4 +87,4 @@ def _known_to_the_emulator(places: Sequence[Place]) -> list[Place] | str:
         return AT_REST
     keys = ("subscription_id", "resource_group", "workspace")
     there = {tuple(str(each[key]).lower() for key in keys) for each in state["workspaces"]}
-    return [each for each in places if (each.subscription, each.group.lower(), each.workspace.lower()) in there]
+    return [each for each in places if (each.subscription.lower(), each.group.lower(), each.workspace.lower()) in there]
