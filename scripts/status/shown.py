@@ -139,10 +139,13 @@ def _sums(found: Found, faults: bool) -> Iterator[str]:
 
     `faults`: there are environments of which nobody knows where they run.
     """
-    here = total(_all(found.get(LOCAL, [])))
-    if here:
-        yield f"On localhost nothing is billed; on Azure this would be {money(here)} an hour{_ending(found[LOCAL])}"
+    here = _all(found.get(LOCAL, []))
+    if any(each.bills for each in here):
+        would = f"{money(total(here))} an hour" if total(here) else "an amount that is not known here"
+        yield f"On localhost nothing is billed; on Azure this would be {would}{_ending(found[LOCAL])}"
     if AZURE not in found:
+        if not any(each.bills for each in here) and not isinstance(found.get(LOCAL), str):
+            yield "On localhost nothing is billed, and on Azure nothing would be"
         return
     there = found[AZURE]
     items, unasked = _all(there), faults or isinstance(there, str) or any(each.seen.error for each in there)
@@ -167,8 +170,9 @@ def _ending(there: list[Workspace] | str) -> str:
     if len(ends) == 1:
         return f"; {ends.pop()} ends it"
     if all(each.kind == "endpoint" and each.is_ours for each in billing):
-        backend = billing[0].place.backend
-        return f"; {command_on(backend, 'undeploy', billing[0].environment, 'ALL=1')} ends it"
+        backend, owners = billing[0].place.backend, {each.environment for each in billing}
+        all_of = f"make undeploy ALL=1 BACKEND={backend}"  # with ENV it would delete that one's alone
+        return f"; {command_on(backend, 'undeploy', owners.pop(), 'ALL=1') if len(owners) == 1 else all_of} ends it"
     return "; the commands above end it"
 
 

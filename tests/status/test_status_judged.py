@@ -145,7 +145,7 @@ def test_a_deployment_that_nobody_is_sent_to_is_named_but_no_candidate(committed
 @pytest.mark.parametrize(("things", "last"), [
     ((), "billed on Azure: nothing"),
     ((("dev",),), "billed on Azure: 6.98 USD an hour; make undeploy ENV=dev ends it"),
-    ((("dev", "prod"),), "billed on Azure: 13.96 USD an hour; make undeploy ENV=dev ALL=1 ends it"),
+    ((("dev", "prod"),), "billed on Azure: 13.96 USD an hour; make undeploy ALL=1 BACKEND=azure ends it"),
 ])  # fmt: skip
 def test_the_last_line_is_what_is_billed_and_what_ends_it(committed, things, last):
     on = [endpoint(name_of(committed, each), deployment()) for group in things for each in group]
@@ -163,6 +163,9 @@ def test_what_cannot_be_asked_is_no_zero(committed):
 
 def test_on_localhost_nothing_is_billed(committed):
     place = dataclasses.replace(PLACE, backend=LOCAL)
+    assert text_of(committed, cluster(), place=place).endswith("nothing is billed, and on Azure nothing would be")
+    odd = endpoint("e", deployment(size="Standard_X9"))
+    assert "on Azure this would be an amount that is not known here;" in text_of(committed, odd, place=place)
     told = text_of(committed, endpoint(name_of(committed), deployment(hours=10)), place=place)
     assert "would bill 6.98 USD an hour on Azure, 69.80 USD so far" in told
     assert told.endswith("on Azure this would be 6.98 USD an hour; make undeploy ENV=dev BACKEND=local ends it")
