@@ -45,7 +45,7 @@ def left(target: str, rendered: Rendered, folder: Path) -> str:
         return f"{kept}; {command('plan', environment)} shows what is there, {again} goes on"
     if target in ("reap", "undeploy-all"):
         kept = f"what was begun to be deleted goes{billed(', and is billed until it is gone')}"
-        return f"{kept}; the same command goes on, make status looks"  # it may be of all environments
+        return f"{kept}; the same command goes on"  # it may be of all environments
     if target == "register":
         return f"{nothing}the model may be registered: {again} looks, and makes no second version"
     if target in ("data", "prepare"):

@@ -171,8 +171,8 @@ def _ending(there: list[Workspace] | str) -> str:
         return f"; {ends.pop()} ends it"
     if all(each.kind == "endpoint" and each.is_ours for each in billing):
         backend, owners = billing[0].place.backend, {each.environment for each in billing}
-        all_of = f"make undeploy ALL=1 BACKEND={backend}"  # with ENV it would delete that one's alone
-        return f"; {command_on(backend, 'undeploy', owners.pop(), 'ALL=1') if len(owners) == 1 else all_of} ends it"
+        only = owners.pop() if len(owners) == 1 else ""  # whose alone it would delete
+        return f"; {command_on(backend, 'undeploy', only, 'ALL=1')} ends it"
     return "; the commands above end it"
 
 

@@ -145,7 +145,7 @@ def test_a_deployment_that_nobody_is_sent_to_is_named_but_no_candidate(committed
 @pytest.mark.parametrize(("things", "last"), [
     ((), "billed on Azure: nothing"),
     ((("dev",),), "billed on Azure: 6.98 USD an hour; make undeploy ENV=dev ends it"),
-    ((("dev", "prod"),), "billed on Azure: 13.96 USD an hour; make undeploy ALL=1 BACKEND=azure ends it"),
+    ((("dev", "prod"),), "billed on Azure: 13.96 USD an hour; make undeploy BACKEND=azure ALL=1 ends it"),
 ])  # fmt: skip
 def test_the_last_line_is_what_is_billed_and_what_ends_it(committed, things, last):
     on = [endpoint(name_of(committed, each), deployment()) for group in things for each in group]
