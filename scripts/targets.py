@@ -25,11 +25,11 @@ def command(targets: str, environment: str = "", more: str = "") -> str:
 
 
 def command_on(backend: str, targets: str, environment: str, more: str = "") -> str:
-    """Returns the command that calls targets for an environment on a backend, whichever the present call has."""
-    usual = "local" if environment == "demo" else "azure"  # as the Makefile has it
+    """Returns the command that calls targets for an environment ('': for all) on a backend, whatever this call has."""
+    usual = {"demo": "local", "": ""}.get(environment, "azure")  # as the Makefile has it
     rehearsal = backend == "local" and "REHEARSAL=1" in os.environ.get(CALL, "")
     switch = "REHEARSAL=1" if rehearsal else f"BACKEND={backend}" if backend != usual else ""
-    return " ".join(filter(None, ["make", targets, f"ENV={environment}", switch, more]))
+    return " ".join(filter(None, ["make", targets, f"ENV={environment}" if environment else "", switch, more]))
 
 
 def costs_nothing() -> bool:

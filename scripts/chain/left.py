@@ -44,9 +44,8 @@ def left(target: str, rendered: Rendered, folder: Path) -> str:
         kept = f"what was made stays{billed(', and what of it is billed goes on')}"
         return f"{kept}; {command('plan', environment)} shows what is there, {again} goes on"
     if target in ("reap", "undeploy-all"):
-        again = f"{command('undeploy', more='ALL=1')}" if target == "undeploy-all" else command("reap")
         kept = f"what was begun to be deleted goes{billed(', and is billed until it is gone')}"
-        return f"{kept}; {again} goes on, {command('status')} looks"
+        return f"{kept}; the same command goes on"  # it may be of all environments
     if target == "register":
         return f"{nothing}the model may be registered: {again} looks, and makes no second version"
     if target in ("data", "prepare"):

@@ -151,7 +151,8 @@ def show(home: Home, output: str) -> int:
     """Prints the status; exit code 1 where nothing runs."""
     state = launcher.status(home)
     if output == "json":
-        print(json.dumps(state or {"pid": None, "home": str(home.root)}, indent=2))
+        hangs = launcher.holder(home) if state is None else None
+        print(json.dumps(state or {"pid": None, "hangs": hangs, "home": str(home.root)}, indent=2))
         return 0 if state else FAILED
     if state is None:
         pid = launcher.holder(home)

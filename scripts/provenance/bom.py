@@ -18,7 +18,8 @@ from scripts.provenance.trained import shown
 from scripts.terminal import plain
 
 FILE = "bom.json"
-_PINNED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*(?:==\s*([^\s;,]+))?")
+_PINNED = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?\s*(?:==\s*([^\s;,]+)|(?=[;<>=!~@(]|$))")  # no path
+_ACCESS = re.compile(r"(?<=://)[^/@\s]*@|\?\S*")  # name and password of an address, and its signature
 _MODEL, _BASE, _COMPONENT = "model", "base-model", "training-component"
 _NAMESPACE = uuid.UUID("6f5d3c1e-2c1b-5b7a-9d55-0c3a3f1f2b10")
 
@@ -144,7 +145,7 @@ def _packages(model: Model) -> Iterator[dict[str, Any]]:
             "name": name,
             **({"version": version} if version else {}),
             "purl": f"pkg:pypi/{name}{f'@{version}' if version else ''}",
-            "properties": _properties({"asked": package}),
+            "properties": _properties({"asked": _ACCESS.sub("", package)}),
         }
 
 

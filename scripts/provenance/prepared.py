@@ -103,7 +103,8 @@ def _look_at_facts(line: Line, tree: Tree | None, version: str) -> None:
     """Adds the links of the committed facts, and of the source that they name."""
     name = data_facts.file_name(line.environment)
     if tree is None:
-        line.add("data facts", UNVERIFIED, "the commit that the job ran is not in this clone; git fetch")
+        why = "the commit that the job ran is not in this clone; git fetch, or git fetch --unshallow"
+        line.add("data facts", UNVERIFIED, why)
         return
     try:
         facts = data_facts.read(line.environment, tree.root)

@@ -53,7 +53,8 @@ def _faults(
     if "commit" in broken:
         return
     if tree is None:
-        yield "commit", UNVERIFIED, "is not in this clone, so YAML, values and lock of it are not known; git fetch", ""
+        why = "is not in this clone, so YAML, values and lock of it are not known; git fetch, or git fetch --unshallow"
+        yield "commit", UNVERIFIED, why, ""
         return
     for name in own:
         if name not in broken and found.get(name) != tree.tags.get(name):

@@ -154,7 +154,8 @@ def look_at_tree(line: Line, tree: Tree | None, found: Mapping[str, str]) -> Non
             todo = f"{command('finetune', line.environment)} tags the next one"
             line.add(what, MISSING, f"the job has no tag {name}; {todo}")
         elif tree is None:
-            line.add(what, UNVERIFIED, f"commit {found.get('commit', '')[:12]} is not in this clone; git fetch")
+            why = f"commit {found.get('commit', '')[:12]} is not in this clone"
+            line.add(what, UNVERIFIED, f"{why}; git fetch, or git fetch --unshallow")
         elif told != tree.tags.get(name):
             line.add(what, *tagged.otherwise(found, tree.title), told, tree.tags.get(name, "nothing"))
         else:

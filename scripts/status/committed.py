@@ -37,13 +37,17 @@ class Committed:
 
     def places(self, backend: str) -> list[Place]:
         """Returns the workspaces of a backend, each with the environments that share it; on Azure no placeholders."""
-        shared: dict[tuple[str, str, str, str], list[str]] = {}
+        shared: dict[tuple[str, ...], list[str]] = {}
+        spelled: dict[tuple[str, ...], tuple[str, str, str, str]] = {}
         for name, values in self.values.items():
             if backend != AZURE or not workspace.placeholders(values):
                 azure = {key: str(text) for key, text in values.data["azure"].items()}
-                key = (azure["subscription_id"], azure["resource_group"], azure["workspace"], azure["region"])
+                first = (azure["subscription_id"], azure["resource_group"], azure["workspace"])
+                key = tuple(each.lower() for each in first)  # as Azure compares them
+                spelled.setdefault(key, (*first, azure["region"]))
                 shared.setdefault(key, []).append(name)
-        return [Place(backend, *key, tuple(names)) for key, names in shared.items() if self.only in ("", *names)]
+        named = ((spelled[key], tuple(names)) for key, names in shared.items() if self.only in ("", *names))
+        return [Place(backend, *azure, names) for azure, names in named]
 
     @property
     def not_set_up(self) -> list[str]:

@@ -11,7 +11,7 @@ from scripts.chain import cluster, endpoint
 from scripts.chain.__main__ import add_run_arguments, run_of
 from scripts.chain.alone import alone
 from scripts.chain.run import Run, refused, say
-from scripts.errors import main
+from scripts.errors import UserError, complain, main
 from scripts.values.read import add_arguments
 
 
@@ -23,19 +23,28 @@ def run(arguments: list[str] | None = None) -> int:
     parser.add_argument("things", nargs="+", metavar="KIND:NAME", help="endpoint, cluster, or deployment:endpoint/name")
     options = parser.parse_args(arguments)
     made = run_of(options)
+    first = 0
     with alone(made.folder, made.make("reap")):
-        for thing in options.things:
-            kind, _, name = thing.partition(":")
-            if kind == "endpoint":
-                found = endpoint.show(made, name)
-                if found is not None:
-                    endpoint.delete(made, name, found)
-            elif kind == "cluster":
-                cluster.remove(made, name)
-            else:
-                _deployment(made, *name.split("/"))
-            say(f"no {kind} {name}")
-    return 0
+        for thing in options.things:  # one that is not deleted hinders no other: those go on billing, too
+            try:
+                _delete(made, *thing.split(":", 1))
+            except UserError as error:
+                for sentence in str(error).splitlines():
+                    complain(sentence)
+                first = first or error.code
+    return first
+
+
+def _delete(made: Run, kind: str, name: str) -> None:
+    if kind == "endpoint":
+        found = endpoint.show(made, name)
+        if found is not None:
+            endpoint.delete(made, name, found)
+    elif kind == "cluster":
+        cluster.remove(made, name)
+    else:
+        _deployment(made, *name.split("/"))
+    say(f"no {kind} {name}")
 
 
 def _deployment(made: Run, on: str, name: str) -> None:

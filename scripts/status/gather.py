@@ -84,7 +84,9 @@ def _known_to_the_emulator(places: Sequence[Place]) -> list[Place] | str:
         program.kill()
         return "the local Azure ML does not say what runs; make local-status says more"
     if not state.get("pid"):
-        return AT_REST
+        hangs = state.get("hangs")
+        silent = f"the local Azure ML (process {hangs}) does not answer; make local-down ends it"
+        return AT_REST if hangs is None else silent
     keys = ("subscription_id", "resource_group", "workspace")
     there = {tuple(str(each[key]).lower() for key in keys) for each in state["workspaces"]}
-    return [each for each in places if (each.subscription, each.group.lower(), each.workspace.lower()) in there]
+    return [each for each in places if (each.subscription.lower(), each.group.lower(), each.workspace.lower()) in there]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from scripts.chain.tags import SEAL
 from scripts.state import plain_status
 from scripts.status.committed import Committed
 from scripts.status.seen import INSTANCE, MANAGED, OWN_TAG, TTL_TAG, Compute, Deployment, Endpoint, Place, Seen
 from scripts.targets import command_on
 
 HOUR = 3600.0
+LONGEST = 1e6  # hours of a time to live: what is more is no time that anybody meant
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,21 @@ class Item:
     def job(self) -> str:
         """The job that runs on it, or may."""
         return self.of.job if isinstance(self.of, Compute) else ""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether a YAML names it, or this project made it: many give a tag `environment` to all that they have."""
+        return bool(self.environment) and (self.in_yaml or SEAL in self.of.tags)
+
+    @property
+    def held(self) -> str:
+        """Why it is not deleted here, an empty text where it may be."""
+        if self.kind == "compute instance":
+            return f"it is a person's machine; {self.ends} stops it"
+        if self.job:
+            return f"job {self.job} may run on it"
+        at_work = self.of.at_work if isinstance(self.of, Compute) else 0  # for a job that is archived, or old
+        return f"{at_work} of its nodes are at work" if at_work else ""
 
     @property
     def is_idle(self) -> bool:
@@ -177,4 +194,4 @@ def _ttl(tags: dict[str, str]) -> tuple[float | None, str]:
         hours = float(text) if text is not None else None
     except ValueError:
         return None, str(text)
-    return (hours, "") if hours is None or 0 < hours < float("inf") else (None, str(text))
+    return (hours, "") if hours is None or 0 < hours <= LONGEST else (None, str(text))

@@ -111,6 +111,7 @@ def _compute(found: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> Com
     outer = found["properties"]
     inner, kind, name = outer.get("properties") or {}, str(outer.get("computeType")), str(found["name"])
     scale, runs = inner.get("scaleSettings") or {}, str(inner.get("state") or "") == "Running"
+    counts = inner.get("nodeStateCounts") or {}
     return Compute(
         name=name,
         kind=kind,
@@ -123,6 +124,7 @@ def _compute(found: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> Com
         made=_seconds(outer.get("createdOn")),
         tags=_tags(found),
         job=next((str(each["name"]) for each in jobs if not _has_ended(each) and _may_use(each, name)), ""),
+        at_work=sum(int(counts.get(f"{state}NodeCount") or 0) for state in ("running", "preparing")),
     )
 
 

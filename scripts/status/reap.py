@@ -16,25 +16,27 @@ from scripts.status.seen import LOCAL
 def past(items: Sequence[Item]) -> tuple[list[Item], list[str]]:
     """Returns what is past its time to live, and why some of that is kept all the same."""
     over = [each for each in items if each.is_past]
-    kept = [f"{each.kind} {each.name} is past its time to live and kept: job {each.job} may run on it"
-            for each in over if each.job]  # fmt: skip
-    return [each for each in over if not each.job], kept
+    kept = [f"{each.kind} {each.name} is past its time to live and kept: {each.held}" for each in over if each.held]
+    return [each for each in over if not each.held], kept
 
 
 def named(items: Sequence[Item], name: str) -> list[Item]:
     """Returns the endpoint, the cluster or the deployment without traffic (`endpoint/deployment`) of a name."""
     known = [each for item in items for each in (item, *item.parts) if each.kind != "compute instance"]
-    mine = [each for each in known if each.name == name]
+    mine = [each for each in known if name in (each.name, f"{each.kind}:{each.name}")]
     if not mine:
         names = list(dict.fromkeys(each.name for each in known))
         there = ", ".join(names) or "nothing"
         raise UserError(f"NAME={name}: is not there{suggest(name, names)}; there is {there}", MISSING)
+    if len({each.kind for each in mine}) > 1:
+        kinds = " and ".join(f"NAME={each.kind}:{name}" for each in mine)
+        raise UserError(f"NAME={name}: is the name of several things; say which, with {kinds}", USAGE)
     if len(mine) > 1:
         where = " and ".join(f"{each.place.workspace} ({each.place.backend})" for each in mine)
         raise UserError(f"NAME={name}: is in {where}; say which, with ENV and BACKEND", USAGE)
     found = mine[0]
-    if found.job:
-        raise UserError(f"NAME={name}: job {found.job} may run on it; it ends first, or is cancelled", FAILED)
+    if found.held:  # never a person's machine
+        raise UserError(f"NAME={name}: {found.held}; what runs there ends first, or is cancelled", FAILED)
     if found.kind == "deployment" and not found.is_idle:
         on = name.partition("/")[0]
         raise UserError(f"NAME={name}: is sent requests, or changes; move its traffic, or delete {on} whole", FAILED)
@@ -43,7 +45,7 @@ def named(items: Sequence[Item], name: str) -> list[Item]:
 
 def ours(items: Sequence[Item], only: str | None = None) -> list[Item]:
     """Returns the endpoints that the YAML of an environment names, or an earlier one did; `only` one's, or all."""
-    found = [each for each in items if each.kind == "endpoint" and each.environment and not each.is_leaving]
+    found = [each for each in items if each.kind == "endpoint" and each.is_ours and not each.is_leaving]
     return [each for each in found if only in (None, each.environment)]
 
 

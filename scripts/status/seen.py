@@ -59,6 +59,7 @@ class Compute:
     made: float
     tags: dict[str, str]
     job: str = ""  # one that has not ended, and runs on it or may
+    at_work: int = 0  # nodes that a job has, whether it is seen or not
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from scripts.status.seen import AZURE, LOCAL, Compute, Deployment, Job, Seen
 from scripts.targets import command_on
 
 _DAYS = 48.0  # hours from which an age is said in days
+_LONGEST = 60  # characters of what others wrote that a line bears
 _TITLES = {AZURE: "Azure", LOCAL: "localhost"}
 
 
@@ -41,7 +42,8 @@ def text(found: Found, committed: Committed) -> str:
         if backend == AZURE and committed.not_set_up:
             names = ", ".join(committed.not_set_up)
             lines += [terminal.wrapped(f"Azure: not set up, the workspace is the placeholder: {names}", "  ", "")]
-    return "\n".join([*lines, *(terminal.wrapped(each, "  ", "") for each in _sums(found))])
+    sums = _sums(found, bool(committed.faults))
+    return "\n".join([*lines, *(terminal.wrapped(each, "  ", "") for each in sums)])
 
 
 def as_json(found: Found, committed: Committed) -> str:
@@ -53,7 +55,7 @@ def as_json(found: Found, committed: Committed) -> str:
         for backend, there in found.items()
     }
     shown = {"backends": backends, "not_set_up": committed.not_set_up, "faults": committed.faults}
-    return json.dumps(shown, indent=2, ensure_ascii=False)
+    return terminal.plain(json.dumps(shown, indent=2, ensure_ascii=False))
 
 
 def line(item: Item) -> str:
@@ -101,11 +103,13 @@ def _item(item: Item) -> Iterator[str]:
     for part in item.parts:
         yield from _deployment(part)
     if item.bills and not item.is_leaving:
-        yield _wrapped(4, f"{'' if item.in_yaml else 'in no committed YAML: '}{item.ends} ends it")
+        waits = ", once its nodes are idle" if item.held.endswith("at work") else ""
+        yield _wrapped(4, f"{'' if item.in_yaml else 'in no committed YAML: '}{item.ends} ends it{waits}")
     if life := _life(item):
         reaps = f": {command_on(item.place.backend, 'reap', item.environment or item.place.environments[0])} deletes it"
         waits = f", once job {item.job} has ended" if item.job else ""
-        yield _wrapped(4, f"{life}{reaps + waits if item.is_past else ''}")
+        kept = f", and kept: {item.held}" if item.held and not item.job else ""
+        yield _wrapped(4, f"{life}{kept or reaps + waits if item.is_past else ''}")
 
 
 def _deployment(item: Item) -> Iterator[str]:
@@ -130,19 +134,27 @@ def _job(job: Job, seen: Seen) -> Iterator[str]:
     yield _wrapped(2, f"job {job.name}: {job.status}, made {age} ago{who}{last}{ends}")
 
 
-def _sums(found: Found) -> Iterator[str]:
-    """Yields what is billed an hour in all, and what ends it; what is billed on Azure is the last line."""
-    here = total(_all(found.get(LOCAL, [])))
-    if here:
-        yield f"On localhost nothing is billed; on Azure this would be {money(here)} an hour{_ending(found[LOCAL])}"
+def _sums(found: Found, faults: bool) -> Iterator[str]:
+    """Yields what is billed an hour in all, and what ends it; what is billed on Azure is the last line.
+
+    `faults`: there are environments of which nobody knows where they run.
+    """
+    here = _all(found.get(LOCAL, []))
+    if any(each.bills for each in here):
+        would = f"{money(total(here))} an hour" if total(here) else "an amount that is not known here"
+        yield f"On localhost nothing is billed; on Azure this would be {would}{_ending(found[LOCAL])}"
     if AZURE not in found:
+        if not any(each.bills for each in here) and not isinstance(found.get(LOCAL), str):
+            yield "On localhost nothing is billed, and on Azure nothing would be"
         return
     there = found[AZURE]
-    items, unasked = _all(there), isinstance(there, str) or any(each.seen.error for each in there)
+    items, unasked = _all(there), faults or isinstance(there, str) or any(each.seen.error for each in there)
     known = "; what could not be asked may bill, too" if unasked else ""
-    unpriced = "at least " if any(each.bills and each.per_hour is None for each in items) else ""
+    unpriced = any(each.bills and each.per_hour is None for each in items)
     if any(each.bills for each in items):
-        yield f"billed on Azure: {unpriced}{money(total(items))} an hour{_ending(there)}{known}"
+        sums = f"{'at least ' * unpriced}{money(total(items))} an hour"
+        sums = "an amount that is not known here" if unpriced and not total(items) else sums
+        yield f"billed on Azure: {sums}{_ending(there)}{known}"
     elif unasked:
         yield "billed on Azure: not known, as above"
     else:
@@ -151,13 +163,16 @@ def _sums(found: Found) -> Iterator[str]:
 
 def _ending(there: list[Workspace] | str) -> str:
     """Returns the command that ends all that bills, where one does."""
-    billing = [each for each in _all(there) if each.bills]
+    billing = [each for each in _all(there) if each.bills and not each.is_leaving]
+    if not billing:
+        return " until it is deleted"
     ends = {each.ends for each in billing}
     if len(ends) == 1:
         return f"; {ends.pop()} ends it"
-    if all(each.kind == "endpoint" and each.environment for each in billing):
-        backend = billing[0].place.backend
-        return f"; {command_on(backend, 'undeploy', billing[0].environment, 'ALL=1')} ends it"
+    if all(each.kind == "endpoint" and each.is_ours for each in billing):
+        backend, owners = billing[0].place.backend, {each.environment for each in billing}
+        only = owners.pop() if len(owners) == 1 else ""  # whose alone it would delete
+        return f"; {command_on(backend, 'undeploy', only, 'ALL=1')} ends it"
     return "; the commands above end it"
 
 
@@ -181,7 +196,11 @@ def _whose(tags: Mapping[str, str], by: str) -> str:
     """Returns by whom and from which commit something was made: by its tags, else by what the service says."""
     commit, who = tags.get("commit", ""), tags.get("by") or by
     short = re.sub(r"\b([0-9a-f]{10})[0-9a-f]{30}\b", r"\1", commit)
-    return f"{f', by {who}' if who else ''}{f', commit {short}' if short else ''}"
+    return f"{f', by {_short(who)}' if who else ''}{f', commit {_short(short)}' if short else ''}"
+
+
+def _short(words: str) -> str:
+    return words[:_LONGEST] + "…" * (len(words) > _LONGEST)
 
 
 def _life(item: Item, before: str = "") -> str:
@@ -200,7 +219,7 @@ def _age(hours: float) -> str:
 
 
 def _wrapped(indent: int, words: str) -> str:
-    return terminal.wrapped(words, " " * (indent + 2), " " * indent)
+    return terminal.wrapped(" ".join(terminal.plain(words).split()), " " * (indent + 2), " " * indent)
 
 
 def _plain(there: Workspace) -> dict[str, Any]:

@@ -88,6 +88,15 @@ def test_the_card_is_markdown_behind_a_header(found):
         assert "5.0 % of some/chat, revision main, commit cccc" in html
 
 
+def test_where_a_package_comes_from_is_told_without_what_opens_it():
+    asked = ("--extra-index-url https://me:word@pypi.example", "git+https://word@git.example/a.git", "./here.whl",
+             "b @ https://me:word@files.example/b.whl?sig=word", "c[x]>=2,<3", "d==1", "e ; x<'4'")  # fmt: skip
+    model = dataclasses.replace(line().model, packages=asked)
+    found = {part["name"]: part for part in bom.bom(line(), model)["components"] if part["type"] == "library"}
+    assert list(found) == ["b", "c", "d", "e"] and found["d"]["version"] == "1" and "word" not in str(found)
+    assert found["b"]["properties"][0]["value"] == "b @ https://files.example/b.whl"
+
+
 def test_a_hub_model_is_the_base_unless_another_stood_in():
     job = dataclasses.replace(line().job, base="HuggingFaceTB/SmolLM2-135M-Instruct")
     model = line().model

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -79,7 +80,8 @@ def test_what_things_bill(committed, what, thing, machines, per_hour):
 
 @pytest.mark.parametrize(("tag", "old", "created", "past", "left"), [
     ("24", 23, 500, False, 1), ("24", 25, 500, True, -1), ("0.5", 1, 1, True, -0.5), (None, 9999, 9999, False, None),
-    ("soon", 9999, 9999, False, None), ("0", 9, 9, False, None), ("nan", 9, 9, False, None), ("-3", 9, 9, False, None),
+    ("soon", 9999, 9999, False, None), ("0", 9, 9, False, None), ("1e308", 9, 9, False, None),
+    ("nan", 9, 9, False, None), ("-3", 9, 9, False, None),
 ])  # fmt: skip
 def test_an_endpoint_lives_from_the_newest_of_its_deployments(committed, tag, old, created, past, left):
     tags = {} if tag is None else {"ttl_hours": tag}
@@ -143,7 +145,7 @@ def test_a_deployment_that_nobody_is_sent_to_is_named_but_no_candidate(committed
 @pytest.mark.parametrize(("things", "last"), [
     ((), "billed on Azure: nothing"),
     ((("dev",),), "billed on Azure: 6.98 USD an hour; make undeploy ENV=dev ends it"),
-    ((("dev", "prod"),), "billed on Azure: 13.96 USD an hour; make undeploy ENV=dev ALL=1 ends it"),
+    ((("dev", "prod"),), "billed on Azure: 13.96 USD an hour; make undeploy BACKEND=azure ALL=1 ends it"),
 ])  # fmt: skip
 def test_the_last_line_is_what_is_billed_and_what_ends_it(committed, things, last):
     on = [endpoint(name_of(committed, each), deployment()) for group in things for each in group]
@@ -161,6 +163,9 @@ def test_what_cannot_be_asked_is_no_zero(committed):
 
 def test_on_localhost_nothing_is_billed(committed):
     place = dataclasses.replace(PLACE, backend=LOCAL)
+    assert text_of(committed, cluster(), place=place).endswith("nothing is billed, and on Azure nothing would be")
+    odd = endpoint("e", deployment(size="Standard_X9"))
+    assert "on Azure this would be an amount that is not known here;" in text_of(committed, odd, place=place)
     told = text_of(committed, endpoint(name_of(committed), deployment(hours=10)), place=place)
     assert "would bill 6.98 USD an hour on Azure, 69.80 USD so far" in told
     assert told.endswith("on Azure this would be 6.98 USD an hour; make undeploy ENV=dev BACKEND=local ends it")
@@ -200,6 +205,46 @@ def test_a_program_reads_the_same(committed):
     assert found["per_hour"] == total(items) == {"USD": 13.96}
 
 
+def test_a_persons_machine_and_nodes_at_work_are_kept_and_said(committed):
+    jane = cluster("jane", 1, kind="ComputeInstance", ttl_hours="1")
+    busy = dataclasses.replace(cluster(nodes=2, ttl_hours="1"), at_work=2)  # for a job that nobody lists any more
+    items = items_of(committed, jane, busy)[1]
+    doomed, kept = reap.past(items)
+    assert doomed == [] and "kept: it is a person's machine; az ml compute stop -n jane" in kept[0]
+    assert "kept: 2 of its nodes are at work" in kept[1]
+    told = text_of(committed, jane, busy)
+    assert "deletes it" not in told and "and kept: 2 of its nodes are at work" in told
+    with pytest.raises(UserError, match="2 of its nodes are at work"):
+        reap.named(items, "gpu-cluster")
+
+
+def test_an_endpoint_and_a_cluster_of_one_name_are_told_apart(committed):
+    items = items_of(committed, endpoint("gpu-cluster"), cluster())[1]
+    with pytest.raises(UserError, match="NAME=endpoint:gpu-cluster and NAME=cluster:gpu-cluster"):
+        reap.named(items, "gpu-cluster")
+    assert [each.kind for each in reap.named(items, "cluster:gpu-cluster")] == ["cluster"]
+
+
+def test_what_others_wrote_gives_no_order_and_no_line(committed):
+    tags = {"by": "a\nbilled on Azure: nothing\x1b[2J", "commit": "x\u202e" * 200}
+    on = endpoint(name_of(committed), dataclasses.replace(deployment(), by="\ud800"), **tags)
+    seen, items = items_of(committed, on, Job("j\x1bc", "Running", False, NOW, "\x9b31m", tags))
+    found = {AZURE: [Workspace(seen, items)]}
+    for told in (shown.text(found, committed), shown.as_json(found, committed)):
+        assert told.encode() and not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", told)
+    assert json.loads(told) and "\nbilled" not in shown.text(found, committed).rpartition("\n")[0]
+
+
+@pytest.mark.parametrize(("things", "faults", "last"), [
+    ([endpoint("e", deployment(size="Standard_X9"))], [], "an amount that is not known here; make reap ENV=dev NAME=e"),
+    ([], ["environments/prod.yaml: is no YAML"], "billed on Azure: not known, as above"),
+    ([dataclasses.replace(endpoint("e", deployment()), state="Deleting")], [], "6.98 USD an hour until it is deleted"),
+])  # fmt: skip
+def test_the_last_line_promises_nothing(committed, things, faults, last):
+    told = text_of(dataclasses.replace(committed, faults=faults), *things)
+    assert last in told[told.rindex("billed on Azure") :]
+
+
 def test_what_is_wrong_with_one_environment_hinders_no_other(tmp_path):
     for name in ("values.yaml", "values.schema.json", "environments", "endpoints", "pipelines"):
         source = ROOT / name
@@ -221,6 +266,7 @@ def test_environments_that_share_a_workspace_are_asked_once_and_know_each_other(
     found = read("dev")
     for each in found.values.values():
         each.data["azure"] = dict.fromkeys(each.data["azure"], "shared")
+    found.values["dev"].data["azure"] |= {"resource_group": "SHARED", "region": "West Europe"}  # as Azure compares them
     (place,) = found.places(AZURE)
     assert set(place.environments) == set(found.values) and found.not_set_up == []
     both = [endpoint(name_of(found, name), deployment()) for name in ("dev", "prod")]
@@ -235,8 +281,9 @@ def test_environments_that_share_a_workspace_are_asked_once_and_know_each_other(
     ("reap", [cluster(job="train-1", ttl_hours="1")], [], 0, "job train-1 may run on it nothing was deleted\n"),
     ("reap", [], ["environments/dev.yaml: is no YAML"], UNREACHABLE, "time to live of what could be asked\n"),
     ("reap", [cluster(ttl_hours="1")], [], 0, "nothing was deleted: make reap YES=1 deletes it\n"),
+    ("undeploy", [endpoint("theirs", environment="dev")], [], 0, "no environment has an endpoint\n"),
     ("undeploy", [cluster(ttl_hours="1")], [], 0, "no environment has an endpoint\n"),
-    ("undeploy", [endpoint("old", environment="dev")], [], FAILED, "BACKEND=azure ALL=1 YES=1 deletes it\n"),
+    ("undeploy", [endpoint("old", environment="dev", seal="")], [], FAILED, "BACKEND=azure ALL=1 YES=1 deletes it\n"),
 ])  # fmt: skip
 def test_what_is_not_deleted_is_said(committed, capsys, monkeypatch, verb, things, faults, code, told):
     monkeypatch.setattr("sys.stdin", None)

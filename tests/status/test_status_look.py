@@ -34,6 +34,7 @@ def compute(name, kind="AmlCompute", provisioning="Succeeded", **inner):
 
 
 CLUSTER = compute("gpu-cluster", vmSize="STANDARD_NC40ADS_H100_V5", vmPriority="LowPriority", currentNodeCount=2,
+                  nodeStateCounts={"runningNodeCount": 1, "idleNodeCount": 1},
                   scaleSettings={"minNodeCount": 1, "maxNodeCount": 4})  # fmt: skip
 MACHINES = [
     CLUSTER,
@@ -73,6 +74,7 @@ def test_what_is_there_and_what_cannot_be_asked():
     machines = {each.name: each for each in one.computes}
     assert {name: each.nodes for name, each in machines.items()} == {"gpu-cluster": 2, "failed": 0, "jane": 1, "joe": 0}
     assert machines["gpu-cluster"].size == "Standard_NC40ads_H100_v5" and machines["gpu-cluster"].low_priority
+    assert {name: each.at_work for name, each in machines.items() if each.at_work} == {"gpu-cluster": 1}
     (chat,) = one.endpoints
     (blue,) = chat.deployments
     assert (blue.traffic, blue.instances, blue.model, blue.state) == (90, 3, "chat:7", "Failed")
