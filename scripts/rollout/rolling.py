@@ -112,6 +112,7 @@ class Rollout:
         state.write(self._run.folder, left.ROLLOUT, self._stays(live.name, name))
         with self._or_back(there, live.name, name):
             if not there.all_to(live.name):
+                self._say_who_loses(there, live.name)
                 self._route(live.name, name)
             if found and self._changed(found):
                 say(f"deployment {name} stands there from before, and is not as the YAML says: it is made anew")
@@ -142,6 +143,12 @@ class Rollout:
                 raise Refused(f"quota: {reason}")
             say(f"note: {reason}")
 
+    def _say_who_loses(self, there: Slots, gets: str) -> None:
+        for each in there.every:
+            if each.share and each.name != gets and not there.is_ours(each):
+                share = f"has {each.share} % of the traffic: {gets} gets it"
+                say(f"deployment {each.name}, which is none of this project's, {share}")
+
     def _route(self, live: str, new: str, share: int = 0, mirrored: int = 0) -> None:
         """Gives the new one its share of the traffic, or of copies, and the live one the rest."""
         shares = {name: part for name, part in ((live, 100 - share), (new, share)) if part}
@@ -160,8 +167,7 @@ class Rollout:
             with _unstoppable(isinstance(error, KeyboardInterrupt)):
                 undone = self._undone(live)
             if isinstance(error, UserError | Refused):
-                seen = endpoint.deployments(self._run, there.on)  # not looked at: who is being made is not waited for
-                rest = self._stays(live, new, certain=True) if new in seen else f"nothing stands beside {live}"
+                rest = self._rest(live, new)
                 said = str(error).removesuffix(f"; {self._stays(live, new)}")
                 code = error.code if isinstance(error, UserError) else FAILED
                 raise UserError(f"{self._version} was not rolled out: {said}; {undone}; {rest}", code) from None
@@ -178,6 +184,14 @@ class Rollout:
             return f"the traffic could not be given back to {live} ({error}): {self._run.make('rollback')} does that"
         return f"{live} has all traffic"
 
+    def _rest(self, live: str, new: str) -> str:
+        """Says what stands, where that can be asked; who is being made is not waited for."""
+        try:
+            seen = endpoint.deployments(self._run, endpoint.name_of(self._run))
+        except UserError:
+            return self._stays(live, new)
+        return self._stays(live, new, certain=True) if new in seen else f"nothing stands beside {live}"
+
     def _stays(self, live: str, new: str = "", certain: bool = False) -> str:
         if not new:
             return f"{live} answers as before where it did; {self._run.make('deploy')} tries again"
@@ -187,6 +201,7 @@ class Rollout:
         """Gives a deployment all traffic, and deletes what else this project has on the endpoint, unless it is kept."""
         there = slots.look(self._run)
         if not there.all_to(name):
+            self._say_who_loses(there, name)
             endpoint.route(self._run, {name: 100})
             there = slots.look(self._run)
         kept = ""
@@ -197,6 +212,10 @@ class Rollout:
             else:
                 deployment.remove(self._run, each.name)
                 say(f"deployment {each.name}: deleted")
+        for each in there.every:
+            if each.name != name and not there.is_ours(each):
+                cost = billed(" and is billed")
+                say(f"deployment {each.name}, which is none of this project's, stays without traffic{cost}")
         (self._run.folder / left.ROLLOUT).unlink(missing_ok=True)
         until = f"; there until {self._run.make('undeploy')}" * costs_nothing()  # what is billed the last line says
         rest = f"; {kept} is kept for {self._run.make('rollback')}{billed(self._service.price())}" if kept else ""

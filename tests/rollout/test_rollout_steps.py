@@ -3,7 +3,7 @@
 import pytest
 
 from scripts import state
-from scripts.chain import slots
+from scripts.chain import endpoint, slots
 from scripts.errors import FAILED, MISSING, USAGE
 from scripts.rollout import back, rolling, traffic
 from scripts.rollout.service import Reply
@@ -215,6 +215,9 @@ def test_where_there_is_nothing_to_go_back_to_it_is_said(made):
     ("demo=100 demo=0", "", "TRAFFIC: names demo twice"),
     ("demo", "", "TRAFFIC: 'demo' is no share: write TRAFFIC=\"demo=90 demo-2=10\""),
     ("demo=101", "", "TRAFFIC: 'demo=101' is no share"),
+    ("demo=" + "9" * 5000, "", "TRAFFIC: 'demo=999"),
+    (" ", "", "TRAFFIC: '' is no share"),
+    ("", "demo-2", "MIRROR: 'demo-2' is no share: write MIRROR=\"demo-2=10\""),
     ("bad=100", "", "TRAFFIC: deployment bad is Failed, and answers nothing"),
     ("", "demo-2=51", "MIRROR: demo-2=51: allowed are 0 to 50 per cent"),
     ("", "demo=10", "MIRROR: demo has live traffic"),
@@ -259,3 +262,52 @@ def test_a_stop_while_one_is_made_waits_for_nothing(made, monkeypatch):
         rolling.deploy(made.run, Answers())
     assert there(made)["demo"] == (100, "4") and made.calls() == []
     assert "demo-2 may stand beside demo" in state.kept(made.folder, "rollout")
+
+
+def test_the_table_does_not_wait_for_one_that_is_being_made(made, capfd):
+    stands(made, "demo", share=100)
+    made.thing("deployment/demo-2", "Creating")
+    traffic.show(made.run)
+    assert "Creating" in capfd.readouterr().out
+
+
+def test_one_with_the_same_model_is_not_rolled_out_again(made):
+    stands(made, "demo", 1, 100, instance_type="Standard_NC24ads_A100_v4")
+    rolling.deploy(made.run, Answers())
+    before = made.calls()
+    code, said = refused(back.rollback, made.run, Answers())
+    assert code == FAILED and made.calls() == before and there(made) == {"demo-2": (100, "1")}
+    assert said.startswith(f"deployment demo-2 took over from one with the same model, {MODEL}:1: what differed is its")
+
+
+def test_what_was_left_is_forgotten_where_it_is_deleted(made):
+    for undo in (lambda: back.rollback(made.run, Answers()), lambda: endpoint.undeploy(made.run)):
+        stands(made, "demo", 4, 100)
+        refused(rolling.deploy, made.run, Answers(demo_2=BROKEN))
+        assert (made.folder / "rollout").exists()
+        undo()
+        assert not (made.folder / "rollout").exists()
+
+
+def test_a_service_that_is_gone_leaves_the_whole_sentence(made, monkeypatch):
+    stands(made, "demo", 4, 100)
+
+    def gone(case):
+        monkeypatch.setenv("FAKE_AZ_WORLD", "/nowhere")
+        return BROKEN
+
+    code, said = refused(rolling.deploy, made.run, Answers(demo_2=gone))
+    monkeypatch.setenv("FAKE_AZ_WORLD", str(made.place))
+    assert code == FAILED and said.startswith(f"{MODEL}:1 was not rolled out: asked directly: errors: 1 of 1")
+    assert "; the traffic could not be given back to demo (could not ask for" in said
+    assert "deployment demo-2 may stand beside demo and be billed" in said
+
+
+def test_traffic_that_others_have_is_not_taken_unsaid(made, capfd):
+    stands(made, "demo", 4, 60)
+    stands(made, "blue", 3, 40, 1, tags={})
+    rolling.deploy(made.run, Answers())
+    assert there(made) == {"blue": (0, "3"), "demo-2": (100, "1")}
+    said = " ".join(capfd.readouterr().out.split())
+    assert "deployment blue, which is none of this project's, has 40 % of the traffic: demo gets it" in said
+    assert "deployment blue, which is none of this project's, stays without traffic and is billed" in said
