@@ -81,16 +81,21 @@ class Rollout:
         return {**({f"tags.{PREVIOUS}": previous} if previous else {}), **back}
 
     def _half_way(self, there: Slots) -> Deployment | None:
-        """Returns the old deployment where a rollout was stopped when the new one had most of the traffic."""
+        """Returns the old deployment where a rollout was stopped when the new one had most of the traffic.
+
+        A newer one that has less is none: the YAML went back meanwhile, and nobody is sent to that any more.
+        """
         live = there.live
-        if live is None or self._changed(live):
+        if live is None or not all(updates.is_in_place(key) for key in self._changed(live)):
             return None
-        return next((each for each in there.others if each.share and self._changed(each)), None)
+        old = (each for each in there.others if each.share and not there.is_newer(each))
+        return next((each for each in old if self._changed(each)), None)
 
     def _first(self, there: Slots) -> None:
         """Makes the first deployment, which nothing is compared with; one that is as wanted is taken up."""
         standing = [each.name for each in there.others if each.name in there.names and not self._changed(each)]
         name = next(iter(standing), there.names[0])
+        self._questions.check()
         deployment.ensure(self._run, self._version, name)
         if fault := self._questions.judge("asked before it gets traffic", name):
             cost = billed(f" and is billed{self._service.price()}")
@@ -105,6 +110,8 @@ class Rollout:
         """Rolls out beside the live one; what fails, or is interrupted, leaves that with all traffic."""
         name = next(name for name in (there.free, *there.names) if name != live.name)
         found = there.named(name)
+        if self._compares:
+            self._questions.check()
         cost = billed(f"; both are billed meanwhile{self._service.price()} each")
         say(
             f"deployment {live.name} answers with {live.model}; {self._version} is rolled out beside it as {name}{cost}"
@@ -195,7 +202,7 @@ class Rollout:
     def _stays(self, live: str, new: str = "", certain: bool = False) -> str:
         if not new:
             return f"{live} answers as before where it did; {self._run.make('deploy')} tries again"
-        return left.beside(live, new, self._run.environment, self._service.price(), certain)
+        return left.beside(live, new, self._run.environment, self._service.price(), certain, not self._compares)
 
     def _finish(self, name: str, before: str = "") -> None:
         """Gives a deployment all traffic, and deletes what else this project has on the endpoint, unless it is kept."""

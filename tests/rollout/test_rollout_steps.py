@@ -157,7 +157,8 @@ def test_a_quota_that_does_not_bear_both_is_said_before_anything_is_made(made, c
     ((4, 1), (20, 80), [UPDATE] * 5 + [TAKE], "demo-2"),  # most of it, and never looked at since
     ((4, 1), (0, 100), [TAKE], "demo-2"),  # done but for the old one
     ((4, 3), (90, 10), [UPDATE, TAKE, MAKE] + [UPDATE] * 4 + [TAKE], "demo-2"),  # in the way: made anew
-    ((1, 3), (90, 10), [UPDATE, UPDATE, UPDATE, UPDATE, UPDATE, TAKE], "demo"),  # the YAML went back meanwhile
+    ((1, 3), (90, 10), [UPDATE, TAKE], "demo"),  # the YAML went back meanwhile
+    ((1, 3), (50, 50), [UPDATE, TAKE], "demo"),
     ((1, 3), (100, 0), [TAKE], "demo"),
 ])  # fmt: skip
 def test_what_an_earlier_rollout_left(made, versions, given, calls, end):
@@ -311,3 +312,35 @@ def test_traffic_that_others_have_is_not_taken_unsaid(made, capfd):
     said = " ".join(capfd.readouterr().out.split())
     assert "deployment blue, which is none of this project's, has 40 % of the traffic: demo gets it" in said
     assert "deployment blue, which is none of this project's, stays without traffic and is billed" in said
+
+
+def test_one_half_way_is_looked_at_though_its_count_changed(made):
+    stands(made, "demo", 4, 20)
+    stands(made, "demo-2", 1, 80, 1, instance_count=3)
+    refused(rolling.deploy, made.run, Answers(demo_2=BROKEN))
+    assert there(made) == {"demo": (100, "4"), "demo-2": (0, "1")}
+
+
+def damaged(made):
+    path = made.root / "data" / "demo" / "test.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{no row\n")
+
+
+def test_rows_that_cannot_be_read_are_said_before_anything_is_made(made):
+    stands(made, "demo", 4, 100)
+    damaged(made)
+    assert "data/demo/test.jsonl:1: is no conversation" in refused(rolling.deploy, made.run, Answers())[1]
+    assert made.calls() == []
+
+
+def test_who_goes_back_needs_no_rows(made):
+    stands(made, "demo-2", 5, 100, previous=4)
+    damaged(made)
+    code, said = refused(back.rollback, made.run, Answers(demo=BROKEN))
+    assert code == FAILED and said.endswith(
+        "deployment demo stands beside demo-2 and is billed, 0.53 USD an hour; make rollback ENV=demo goes on with it, "
+        "make deploy ENV=demo does what the YAML says"
+    )
+    back.rollback(made.run, Answers())
+    assert there(made) == {"demo": (100, "4")}
