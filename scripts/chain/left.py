@@ -79,13 +79,10 @@ def beside(
     goes_on, deletes = command("deploy", environment), command("rollback", environment)
     stands, how = ("stands", "is") if certain else ("may stand", "be")
     cost = billed(f" and {how} billed{price}")
+    stands = f"deployment {new} {stands} beside {live}{cost}"
     if goes_back:
-        goes_on, yaml = deletes, goes_on
-        return f"deployment {new} {stands} beside {live}{cost}; {goes_on} goes on with it, {yaml} does what the YAML says"
-    return (
-        f"deployment {new} {stands} beside {live}{cost}; {goes_on} goes on with it, {deletes} deletes it and gives "
-        f"{live} all traffic"
-    )
+        return f"{stands}; {deletes} goes on with it, {goes_on} does what the YAML says"
+    return f"{stands}; {goes_on} goes on with it, {deletes} deletes it and gives {live} all traffic"
 
 
 def behind(live: str, old: str, environment: str, price: str = "") -> str:
