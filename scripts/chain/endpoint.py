@@ -116,6 +116,7 @@ def undeploy(run: Run) -> None:
     found = show(run, name)
     if found is not None:
         delete(run, name, found)
+    (run.folder / left.ROLLOUT).unlink(missing_ok=True)
     say(f"no endpoint {name}{billed(': nothing is billed')}")
 
 

@@ -68,15 +68,20 @@ def endpoint(name: str, environment: str) -> str:
     return f"endpoint {name} may be there{billed(' and billed')}; {goes_on} goes on with it, {deletes} deletes it"
 
 
-def beside(live: str, new: str, environment: str, price: str = "", certain: bool = False) -> str:
-    """Returns what is left of a rollout beside a deployment that answers; `certain`: the new one was seen there."""
+def beside(
+    live: str, new: str, environment: str, price: str = "", certain: bool = False, goes_back: bool = False
+) -> str:
+    """Returns what is left of a rollout beside a deployment that answers.
+
+    `certain`: the new one was seen there; `goes_back`: it was made by a rollback.
+    """
     goes_on, deletes = command("deploy", environment), command("rollback", environment)
     stands, how = ("stands", "is") if certain else ("may stand", "be")
     cost = billed(f" and {how} billed{price}")
-    return (
-        f"deployment {new} {stands} beside {live}{cost}; {goes_on} goes on with it, {deletes} deletes it and gives "
-        f"{live} all traffic"
-    )
+    stands = f"deployment {new} {stands} beside {live}{cost}"
+    if goes_back:
+        return f"{stands}; {deletes} goes on with it, {goes_on} does what the YAML says"
+    return f"{stands}; {goes_on} goes on with it, {deletes} deletes it and gives {live} all traffic"
 
 
 def behind(live: str, old: str, environment: str, price: str = "") -> str:

@@ -139,11 +139,11 @@ def of(run: Run, found: Mapping[str, Any], deployments: Sequence[Mapping[str, An
     return Slots(endpoint.name_of(run), slot_names(run.name(*FILE)), run.environment, ordered)
 
 
-def look(run: Run) -> Slots:
-    """Returns what is there; a deployment that somebody changes is waited for."""
+def look(run: Run, waits: bool = True) -> Slots:
+    """Returns what is there; a deployment that somebody changes is waited for, where that is wanted."""
     on = endpoint.name_of(run)
     names = endpoint.deployments(run, on)
-    busy = [name for name, state in names.items() if state in BUSY]
+    busy = [name for name, state in names.items() if state in BUSY and waits]
     for name in busy:
         _wait(run, on, name)
     names = endpoint.deployments(run, on) if busy else names

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,13 +97,13 @@ def evaluate(
 
 
 def _serving(values: Values, client: Any, model: str, notes: list[str]) -> Endpoint | None:
-    """Returns the environment's endpoint if it serves this very model version."""
+    """Returns the environment's endpoint, for that deployment alone, if it serves this very model version."""
     name = endpoint_module.name_of(values)
     endpoint = endpoint_module.find(client, name)
     if endpoint and endpoint.model != model:
         notes.append(f"Endpoint {name} serves {endpoint.model}, not {model}, so it was not asked.")
         return None
-    return endpoint
+    return replace(endpoint, only=True) if endpoint else None  # while traffic is split, others answer, too
 
 
 Source = tuple[Weights | None, Endpoint | None]

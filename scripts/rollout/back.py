@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.chain import deployment, endpoint, model, slots
+from scripts.chain import deployment, endpoint, left, model, slots
 from scripts.chain.run import Run, say
 from scripts.chain.slots import Deployment, Slots
 from scripts.errors import FAILED, MISSING, UserError
@@ -26,15 +26,25 @@ def rollback(run: Run, service: Service) -> None:
             MISSING,
         )
     newer, older = ([each for each in there.others if there.is_newer(each) == kind] for kind in (True, False))
-    under_way = any(each.goes_back and each.model == live.previous for each in newer)  # one that was stopped
+    before = live.previous if live.previous != live.model else ""
+    under_way = any(before and each.goes_back and each.model == before for each in newer)  # one that was stopped
     if newer and not under_way:
         _take_back(run, there, live, newer)
+        (run.folder / left.ROLLOUT).unlink(missing_ok=True)
     elif older and older[0].is_good and not under_way:
         _give_to(run, service, live, older[0])
+        (run.folder / left.ROLLOUT).unlink(missing_ok=True)
+    elif before:
+        say(f"deployment {live.name} took over from model {before}, which is rolled out again")
+        Rollout(run, service, before).back_to(there, live)
+        _say_what_the_yaml_names(run, before)
     elif live.previous:
-        say(f"deployment {live.name} took over from model {live.previous}, which is rolled out again")
-        Rollout(run, service, live.previous).back_to(there, live)
-        _say_what_the_yaml_names(run, live.previous)
+        raise UserError(
+            f"deployment {live.name} took over from one with the same model, {live.model}: what differed is its size "
+            f"or its settings, which the YAML says; revert the commit that changed them, and {run.make('deploy')} "
+            "rolls that out",
+            FAILED,
+        )
     else:
         raise UserError(
             f"deployment {live.name} of endpoint {there.on} was the first, as far as its tags say ({slots.PREVIOUS}): "

@@ -30,7 +30,7 @@ class Questions:
 
         `spread`: the questions are spread over watch_minutes.
         """
-        cases = self._cases()
+        cases = self._cases(bool(old))
         pause = self._values["watch_minutes"] * 60 / len(cases) if spread else 0.0
         news: list[Reply] = []
         olds: list[Reply] = []
@@ -48,7 +48,16 @@ class Questions:
         self._tell(f"  {what}: {made.summary()}")
         return ""
 
-    def _cases(self) -> list[Case]:
+    def check(self) -> None:
+        """Refuses rows that cannot be read, before a deployment is made that is to be asked them."""
+        try:
+            held_out.cases(self._run.environment, self._run.root)
+        except UserError as error:
+            if error.code != MISSING:
+                raise
+
+    def _cases(self, compares: bool) -> list[Case]:
+        """Draws a round's questions; who only goes back is held up by no row that cannot be read."""
         self._rounds += 1
         try:
             cases, _ = held_out.askable(
@@ -56,7 +65,7 @@ class Questions:
             )
             return cases
         except UserError as error:
-            if error.code != MISSING:
+            if error.code != MISSING and compares:
                 raise
             if self._rounds == 1:
                 self._tell("  no held-out rows here: a plain question is asked, and errors and time are judged alone")

@@ -81,16 +81,21 @@ class Rollout:
         return {**({f"tags.{PREVIOUS}": previous} if previous else {}), **back}
 
     def _half_way(self, there: Slots) -> Deployment | None:
-        """Returns the old deployment where a rollout was stopped when the new one had most of the traffic."""
+        """Returns the old deployment where a rollout was stopped when the new one had most of the traffic.
+
+        A newer one that has less is none: the YAML went back meanwhile, and nobody is sent to that any more.
+        """
         live = there.live
-        if live is None or self._changed(live):
+        if live is None or not all(updates.is_in_place(key) for key in self._changed(live)):
             return None
-        return next((each for each in there.others if each.share and self._changed(each)), None)
+        old = (each for each in there.others if each.share and not there.is_newer(each))
+        return next((each for each in old if self._changed(each)), None)
 
     def _first(self, there: Slots) -> None:
         """Makes the first deployment, which nothing is compared with; one that is as wanted is taken up."""
         standing = [each.name for each in there.others if each.name in there.names and not self._changed(each)]
         name = next(iter(standing), there.names[0])
+        self._questions.check()
         deployment.ensure(self._run, self._version, name)
         if fault := self._questions.judge("asked before it gets traffic", name):
             cost = billed(f" and is billed{self._service.price()}")
@@ -105,6 +110,8 @@ class Rollout:
         """Rolls out beside the live one; what fails, or is interrupted, leaves that with all traffic."""
         name = next(name for name in (there.free, *there.names) if name != live.name)
         found = there.named(name)
+        if self._compares:
+            self._questions.check()
         cost = billed(f"; both are billed meanwhile{self._service.price()} each")
         say(
             f"deployment {live.name} answers with {live.model}; {self._version} is rolled out beside it as {name}{cost}"
@@ -112,6 +119,7 @@ class Rollout:
         state.write(self._run.folder, left.ROLLOUT, self._stays(live.name, name))
         with self._or_back(there, live.name, name):
             if not there.all_to(live.name):
+                self._say_who_loses(there, live.name)
                 self._route(live.name, name)
             if found and self._changed(found):
                 say(f"deployment {name} stands there from before, and is not as the YAML says: it is made anew")
@@ -142,6 +150,12 @@ class Rollout:
                 raise Refused(f"quota: {reason}")
             say(f"note: {reason}")
 
+    def _say_who_loses(self, there: Slots, gets: str) -> None:
+        for each in there.every:
+            if each.share and each.name != gets and not there.is_ours(each):
+                share = f"has {each.share} % of the traffic: {gets} gets it"
+                say(f"deployment {each.name}, which is none of this project's, {share}")
+
     def _route(self, live: str, new: str, share: int = 0, mirrored: int = 0) -> None:
         """Gives the new one its share of the traffic, or of copies, and the live one the rest."""
         shares = {name: part for name, part in ((live, 100 - share), (new, share)) if part}
@@ -160,8 +174,7 @@ class Rollout:
             with _unstoppable(isinstance(error, KeyboardInterrupt)):
                 undone = self._undone(live)
             if isinstance(error, UserError | Refused):
-                seen = endpoint.deployments(self._run, there.on)  # not looked at: who is being made is not waited for
-                rest = self._stays(live, new, certain=True) if new in seen else f"nothing stands beside {live}"
+                rest = self._rest(live, new)
                 said = str(error).removesuffix(f"; {self._stays(live, new)}")
                 code = error.code if isinstance(error, UserError) else FAILED
                 raise UserError(f"{self._version} was not rolled out: {said}; {undone}; {rest}", code) from None
@@ -178,16 +191,25 @@ class Rollout:
             return f"the traffic could not be given back to {live} ({error}): {self._run.make('rollback')} does that"
         return f"{live} has all traffic"
 
+    def _rest(self, live: str, new: str) -> str:
+        """Says what stands, where that can be asked; who is being made is not waited for."""
+        try:
+            seen = endpoint.deployments(self._run, endpoint.name_of(self._run))
+        except UserError:
+            return self._stays(live, new)
+        return self._stays(live, new, certain=True) if new in seen else f"nothing stands beside {live}"
+
     def _stays(self, live: str, new: str = "", certain: bool = False) -> str:
         if not new:
             return f"{live} answers as before where it did; {self._run.make('deploy')} tries again"
-        return left.beside(live, new, self._run.environment, self._service.price(), certain)
+        return left.beside(live, new, self._run.environment, self._service.price(), certain, not self._compares)
 
     def _finish(self, name: str, before: str = "") -> None:
         """Gives a deployment all traffic, and deletes what else this project has on the endpoint, unless it is kept."""
         there = slots.look(self._run)
         moved = bool(before) or not there.all_to(name)
         if not there.all_to(name):
+            self._say_who_loses(there, name)
             endpoint.route(self._run, {name: 100})
             there = slots.look(self._run)
         kept = ""
@@ -198,6 +220,10 @@ class Rollout:
             else:
                 deployment.remove(self._run, each.name)
                 say(f"deployment {each.name}: deleted")
+        for each in there.every:
+            if each.name != name and not there.is_ours(each):
+                cost = billed(" and is billed")
+                say(f"deployment {each.name}, which is none of this project's, stays without traffic{cost}")
         (self._run.folder / left.ROLLOUT).unlink(missing_ok=True)
         until = f"; there until {self._run.make('undeploy')}" * costs_nothing()  # what is billed the last line says
         rest = f"; {kept} is kept for {self._run.make('rollback')}{billed(self._service.price())}" if kept else ""

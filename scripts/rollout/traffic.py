@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 
 from scripts import terminal
 from scripts.azure.limits import limit, traffic_adds_up
@@ -10,14 +11,15 @@ from scripts.chain import endpoint, slots
 from scripts.chain.patience import duration
 from scripts.chain.run import Run, say
 from scripts.chain.slots import Slots
-from scripts.errors import MISSING, USAGE, UserError, suggest
+from scripts.errors import MISSING, USAGE, UserError, one_line, suggest
 
+DIGITS = re.compile("[0-9]{1,3}")  # of a share
 HEADERS = ("deployment", "traffic", "mirror", "version", "state", "instances", "age")
 
 
 def show(run: Run) -> None:
-    """Prints what the endpoint has."""
-    _print(run, _look(run))
+    """Prints what the endpoint has, also while one is being made."""
+    _print(run, _look(run, waits=False))
 
 
 def give(run: Run, traffic: str, mirror: str) -> None:
@@ -32,20 +34,21 @@ def give(run: Run, traffic: str, mirror: str) -> None:
     _print(run, _look(run))
 
 
-def _look(run: Run) -> Slots:
+def _look(run: Run, waits: bool = True) -> Slots:
     on = endpoint.name_of(run)
     if endpoint.show(run, on) is None:
         raise UserError(f"there is no endpoint {on}; {run.make('deploy')} makes it", MISSING)
-    return slots.look(run)
+    return slots.look(run, waits)
 
 
 def _read(there: Slots, switch: str, text: str) -> dict[str, int]:
     found: dict[str, int] = {}
     names = [each.name for each in there.every]
-    for pair in text.split():
+    shares = f"{there.names[0]}=90 {there.names[1]}=10" if switch == "TRAFFIC" else f"{there.names[1]}=10"
+    for pair in text.split() or [text]:
         name, _, share = pair.partition("=")
-        if not share.isdecimal() or not limit("endpoint.traffic").holds(int(share)):
-            raise _wrong(switch, f"'{pair}' is no share: write {switch}=\"{there.names[0]}=90 {there.names[1]}=10\"")
+        if not (DIGITS.fullmatch(share) and limit("endpoint.traffic").holds(int(share))):
+            raise _wrong(switch, f"'{one_line(pair)}' is no share: write {switch}=\"{shares}\"")
         if name not in names:
             has = f"has {', '.join(names)}" if names else "has none"
             raise _wrong(switch, f"endpoint {there.on} has no deployment '{name}'{suggest(name, names)}; it {has}")

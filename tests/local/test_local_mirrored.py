@@ -78,3 +78,17 @@ def test_a_mirrored_deployment_that_is_deleted_leaves_no_share(served):
     served.ml.online_deployments.begin_delete("green", served.endpoint).result()
     assert served.ml.online_endpoints.get(served.endpoint).mirror_traffic == {}
     assert ask(served).status_code == 200
+
+
+def test_copies_take_no_place_of_a_request(served):
+    """As when a rollout goes from copies to traffic: those that are still at work refuse nobody."""
+    served.deploy("blue", settings={"max_concurrent_requests_per_instance": 8})
+    served.deploy("green")
+    mirrored(served, {"green": 50}, blue=100)
+    key = served.ml.online_endpoints.get_keys(served.endpoint).primary_key
+    with concurrent.futures.ThreadPoolExecutor(14) as pool:
+        asked = [pool.submit(ask, served, key, sleep=2) for _ in range(14)]
+        time.sleep(0.7)
+        assert ask(served, key, "green").status_code == 200
+        assert {each.result().status_code for each in asked} == {200}
+    served.until(lambda: "many" in copies(served))  # so that all that green takes on were copies

@@ -3,7 +3,7 @@
 import pytest
 
 from scripts import state
-from scripts.chain import slots
+from scripts.chain import endpoint, slots
 from scripts.errors import FAILED, MISSING, USAGE
 from scripts.rollout import back, rolling, traffic
 from scripts.rollout.service import Reply
@@ -157,7 +157,8 @@ def test_a_quota_that_does_not_bear_both_is_said_before_anything_is_made(made, c
     ((4, 1), (20, 80), [UPDATE] * 5 + [TAKE], "demo-2"),  # most of it, and never looked at since
     ((4, 1), (0, 100), [TAKE], "demo-2"),  # done but for the old one
     ((4, 3), (90, 10), [UPDATE, TAKE, MAKE] + [UPDATE] * 4 + [TAKE], "demo-2"),  # in the way: made anew
-    ((1, 3), (90, 10), [UPDATE, UPDATE, UPDATE, UPDATE, UPDATE, TAKE], "demo"),  # the YAML went back meanwhile
+    ((1, 3), (90, 10), [UPDATE, TAKE], "demo"),  # the YAML went back meanwhile
+    ((1, 3), (50, 50), [UPDATE, TAKE], "demo"),
     ((1, 3), (100, 0), [TAKE], "demo"),
 ])  # fmt: skip
 def test_what_an_earlier_rollout_left(made, versions, given, calls, end):
@@ -215,6 +216,9 @@ def test_where_there_is_nothing_to_go_back_to_it_is_said(made):
     ("demo=100 demo=0", "", "TRAFFIC: names demo twice"),
     ("demo", "", "TRAFFIC: 'demo' is no share: write TRAFFIC=\"demo=90 demo-2=10\""),
     ("demo=101", "", "TRAFFIC: 'demo=101' is no share"),
+    ("demo=" + "9" * 5000, "", "TRAFFIC: 'demo=999"),
+    (" ", "", "TRAFFIC: '' is no share"),
+    ("", "demo-2", "MIRROR: 'demo-2' is no share: write MIRROR=\"demo-2=10\""),
     ("bad=100", "", "TRAFFIC: deployment bad is Failed, and answers nothing"),
     ("", "demo-2=51", "MIRROR: demo-2=51: allowed are 0 to 50 per cent"),
     ("", "demo=10", "MIRROR: demo has live traffic"),
@@ -280,3 +284,84 @@ def test_as_many_machines_as_autoscaling_made_take_over(made, capfd, standing, b
     rolling.deploy(made.run, Answers())
     assert len(made.words(MAKE)) == 1
     assert "autoscale" not in capfd.readouterr().out
+
+
+def test_the_table_does_not_wait_for_one_that_is_being_made(made, capfd):
+    stands(made, "demo", share=100)
+    made.thing("deployment/demo-2", "Creating")
+    traffic.show(made.run)
+    assert "Creating" in capfd.readouterr().out
+
+
+def test_one_with_the_same_model_is_not_rolled_out_again(made):
+    stands(made, "demo", 1, 100, instance_type="Standard_NC24ads_A100_v4")
+    rolling.deploy(made.run, Answers())
+    before = made.calls()
+    code, said = refused(back.rollback, made.run, Answers())
+    assert code == FAILED and made.calls() == before and there(made) == {"demo-2": (100, "1")}
+    assert said.startswith(f"deployment demo-2 took over from one with the same model, {MODEL}:1: what differed is its")
+
+
+def test_what_was_left_is_forgotten_where_it_is_deleted(made):
+    for undo in (lambda: back.rollback(made.run, Answers()), lambda: endpoint.undeploy(made.run)):
+        stands(made, "demo", 4, 100)
+        refused(rolling.deploy, made.run, Answers(demo_2=BROKEN))
+        assert (made.folder / "rollout").exists()
+        undo()
+        assert not (made.folder / "rollout").exists()
+
+
+def test_a_service_that_is_gone_leaves_the_whole_sentence(made, monkeypatch):
+    stands(made, "demo", 4, 100)
+
+    def gone(case):
+        monkeypatch.setenv("FAKE_AZ_WORLD", "/nowhere")
+        return BROKEN
+
+    code, said = refused(rolling.deploy, made.run, Answers(demo_2=gone))
+    monkeypatch.setenv("FAKE_AZ_WORLD", str(made.place))
+    assert code == FAILED and said.startswith(f"{MODEL}:1 was not rolled out: asked directly: errors: 1 of 1")
+    assert "; the traffic could not be given back to demo (could not ask for" in said
+    assert "deployment demo-2 may stand beside demo and be billed" in said
+
+
+def test_traffic_that_others_have_is_not_taken_unsaid(made, capfd):
+    stands(made, "demo", 4, 60)
+    stands(made, "blue", 3, 40, 1, tags={})
+    rolling.deploy(made.run, Answers())
+    assert there(made) == {"blue": (0, "3"), "demo-2": (100, "1")}
+    said = " ".join(capfd.readouterr().out.split())
+    assert "deployment blue, which is none of this project's, has 40 % of the traffic: demo gets it" in said
+    assert "deployment blue, which is none of this project's, stays without traffic and is billed" in said
+
+
+def test_one_half_way_is_looked_at_though_its_count_changed(made):
+    stands(made, "demo", 4, 20)
+    stands(made, "demo-2", 1, 80, 1, instance_count=3)
+    refused(rolling.deploy, made.run, Answers(demo_2=BROKEN))
+    assert there(made) == {"demo": (100, "4"), "demo-2": (0, "1")}
+
+
+def damaged(made):
+    path = made.root / "data" / "demo" / "test.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{no row\n")
+
+
+def test_rows_that_cannot_be_read_are_said_before_anything_is_made(made):
+    stands(made, "demo", 4, 100)
+    damaged(made)
+    assert "data/demo/test.jsonl:1: is no conversation" in refused(rolling.deploy, made.run, Answers())[1]
+    assert made.calls() == []
+
+
+def test_who_goes_back_needs_no_rows(made):
+    stands(made, "demo-2", 5, 100, previous=4)
+    damaged(made)
+    code, said = refused(back.rollback, made.run, Answers(demo=BROKEN))
+    assert code == FAILED and said.endswith(
+        "deployment demo stands beside demo-2 and is billed, 0.53 USD an hour; make rollback ENV=demo goes on with it, "
+        "make deploy ENV=demo does what the YAML says"
+    )
+    back.rollback(made.run, Answers())
+    assert there(made) == {"demo": (100, "4")}

@@ -116,6 +116,7 @@ class Server(Protocol):
     slots: asyncio.Semaphore
     limit: int
     in_flight: int
+    copies: int  # of requests to others, which take no place
     failure: str | None
 
     async def settled(self) -> None: ...

@@ -182,14 +182,23 @@ async def _copy(call: Call, key: Key, document: Document, server: Server, body: 
     """Sends a copy, drops its answer, and leaves a line in the deployment's log."""
     import httpx
 
-    if server.in_flight < server.limit:
+    if server.in_flight + server.copies < server.limit:
         settings, said = document.body.get("served", document.body)["properties"]["requestSettings"], "no answer"
-        with _place(server), contextlib.suppress(TimeoutError, httpx.HTTPError):
+        with _copies(server), contextlib.suppress(TimeoutError, httpx.HTTPError):
             async with asyncio.timeout(seconds(settings["requestTimeout"])), AsyncExitStack() as held:
                 said = str((await _ask(call, key, body, held)).status_code)
     else:
         said = "dropped, as there are too many"
     deployment_log.append(deployment_log.folder(call.state, key) / "log.txt", f"a mirrored request: {said}")
+
+
+@contextlib.contextmanager
+def _copies(server: Server) -> Iterator[None]:
+    server.copies += 1
+    try:
+        yield
+    finally:
+        server.copies -= 1
 
 
 @contextlib.contextmanager

@@ -81,7 +81,7 @@ class ScoringServer:
         self.refused: AzureError | None = None  # the failure in Azure's words, where there are some
         self.limit = 2 * plan.concurrent  # beyond it Azure answers 429
         self.slots = asyncio.Semaphore(plan.concurrent)
-        self.in_flight = 0
+        self.in_flight = self.copies = 0
         self.task = state.start(self._keep())
         self.task.add_done_callback(lambda _: self._ended())  # also where it was cancelled before it began
 
