@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from scripts import preflight
-from scripts.preflight import checklist
+from scripts.preflight import checklist, quota
 from tests.preflight.conftest import made
 
 
@@ -35,7 +35,7 @@ def function(check: checklist.Check) -> Any:
 
 def test_nothing_is_forgotten_and_nothing_is_there_twice() -> None:
     listed = [(function(check), getattr(check.work, "keywords", {}).get("role")) for check in checklist.CHECKS]
-    assert {made for made, _ in listed} == written()
+    assert {made for made, _ in listed} == written() - {quota.beside}  # which `serving` tells, and a rollout asks
     assert len(set(listed)) == len(listed) == 72
     assert len({check.name for check in checklist.CHECKS}) == 72
 
