@@ -67,7 +67,7 @@ def test_a_null_in_a_list_is_shown_as_one():
 
 
 def test_every_body_is_read_by_the_form_of_its_resource():
-    """But of questions that store nothing, whose handlers refuse in recorded words, and of the clock, which is our own."""
+    """But of questions that store nothing, whose handlers refuse in recorded words, and of the clock, which is ours."""
     found = []
     for path in sorted((ROOT / "scripts" / "local").rglob("*.py")):
         text = re.sub(r"form\((?:[^()]|\([^()]*\))*\)\.read\(\s*call\.json\(\)", "", path.read_text())
