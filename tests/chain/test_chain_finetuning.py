@@ -98,7 +98,7 @@ job: {kind: finetuning}
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_an_environment_of_it_is_made_and_rehearsed(fast):
     fast.make("new", "ENV=tunes", "FROM=reference", "SET=")
     own = fast.project / "environments" / "tunes.yaml"
