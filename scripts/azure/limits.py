@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scripts.azure.catalog import read_catalog, record
@@ -57,6 +58,14 @@ def limit(of: str) -> Limit:
 def traffic_adds_up(total: float) -> bool:
     """Tells whether the shares of an endpoint's traffic may add up to this: to none, or to all of it."""
     return limit("endpoint.traffic.unused").holds(total) or limit("endpoint.traffic.whole").holds(total)
+
+
+def gets_both(traffic: Mapping[str, int], mirror: Mapping[str, int]) -> list[str]:
+    """Returns the deployments with live and mirrored traffic, of which one gets one alone.
+
+    Microsoft, Safe rollout for online endpoints; what the service says to both is unverified.
+    """
+    return [name for name, share in mirror.items() if share and traffic.get(name)]
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scripts.chain import endpoint
+from scripts.chain import endpoint, slots
 from scripts.chain.az import Az
 from scripts.chain.run import Run, refused, say
 from scripts.errors import MISSING, UserError
@@ -59,12 +59,10 @@ def _off(run: Run, az: Az, name: str, why: str) -> None:
 
 
 def _live(run: Run, on: str) -> str:
-    """Returns the deployment with the most traffic."""
-    shares = {name: int(share) for name, share in ((endpoint.show(run, on) or {}).get("traffic") or {}).items()}
-    serves = max(shares, key=lambda name: shares[name], default="")
-    if not serves or not shares[serves]:
+    live = slots.look(run, waits=False).live
+    if live is None:
         raise UserError(f"endpoint {on}: no deployment has traffic; {run.make('deploy')} makes one", MISSING)
-    return serves
+    return live.name
 
 
 def _targets(settings: list[Mapping[str, Any]]) -> list[tuple[str, str]]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 LOG = "az ml online-deployment get-logs -e {on} -n {name}"
 QUOTA = "az ml compute list-usage"
+PULL = r"does not have pull permission on the registry"  # a role that was given a moment ago is not known yet
+READ = r"does not have permissions for \S*environments/read"  # the same, of the first image build
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Cause:
 CAUSES = (
     Cause("quota", r"OutOfQuota|Not enough (subscription CPU )?quota",
           "the subscription has too few cores of this size", QUOTA, "users' logs, 2022 to 2026-09"),
-    Cause("identity", r"pull permission on the registry|environments/read|UserAssignedIdentityNotFound|"
+    Cause("identity", rf"{PULL}|{READ}|UserAssignedIdentityNotFound|"
           r"AuthorizationFailed|AuthorizationPermissionMismatch",
           "the endpoint's identity lacks a role, or has it only since a moment ago",
           "az ml online-endpoint show -n {on} --query identity", "users' logs, 2025 to 2026-09"),

@@ -17,8 +17,6 @@ LOG_LINES = 30
 UNRECOVERABLE = r"failed during initial provisioning and is in an unrecoverable state"  # 400 to an update
 ENDPOINT_LOST = r"has not been created successfully or is in deleting provisioning state"  # 400
 ENDPOINT_BUSY = r"in (Creating|Updating) provisioning state"  # 'Cannot create a deployment … it is …'
-PULL = r"does not have pull permission on the registry"  # a role that was given a moment ago is not known yet
-READ = r"does not have permissions for \S*environments/read"  # the same, of the first image build
 
 
 def ensure(
@@ -56,7 +54,7 @@ def ensure(
 
 def _remedy(run: Run, on: str, name: str, verb: str, answer: Answer, handled: set[str]) -> bool:
     """Does what a known answer asks for, each once; returns whether to try again."""
-    known = (UNRECOVERABLE, ENDPOINT_LOST, ENDPOINT_BUSY, PULL, READ)
+    known = (UNRECOVERABLE, ENDPOINT_LOST, ENDPOINT_BUSY, cause.PULL, cause.READ)
     said = next((each for each in known if re.search(each, answer.err)), "")
     if not said or said in handled:
         return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import re
 from typing import Any
 
@@ -10,7 +9,7 @@ from scripts import state, terminal
 from scripts.azure import machine_sizes
 from scripts.chain import data, left, tags
 from scripts.chain.alone import alone
-from scripts.chain.patience import Patience, duration
+from scripts.chain.patience import Patience, duration, since
 from scripts.chain.run import Run, refused, say
 from scripts.errors import FAILED, MISSING, CouldNotAskError, UserError
 from scripts.targets import billed, brief, costs_nothing
@@ -193,17 +192,6 @@ def _ended(found: Any) -> bool:
     return state.plain_status(str(found["status"])) in ENDED
 
 
-def _age(found: Any) -> float:
-    """Returns how many seconds ago a job was made, 0 where it does not say."""
-    made = str((found.get("creation_context") or {}).get("created_at") or "")
-    try:
-        moment = datetime.datetime.fromisoformat(made.replace("Z", "+00:00"))
-    except ValueError:
-        return 0.0
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
-    return max(0.0, (datetime.datetime.now(datetime.UTC) - moment).total_seconds())
-
-
 def _patience(run: Run, job: str) -> Patience:
     return run.patience(f"job {job}", "finetune_hours", left.job(job, run.environment), lambda: _seen(run, job))
 
@@ -212,7 +200,7 @@ def _seen(run: Run, job: str) -> str:
     """Returns the job's status, its open steps, and where these wait what to look at."""
     found = _require(run, job)
     status, steps = str(found["status"]), _open_steps(run, job)
-    words = [f"{status}, made {duration(_age(found))} ago", *(f"step {name} {state}" for name, state in steps)]
+    words = [f"{status}, made {duration(since(found) or 0.0)} ago", *(f"step {name} {state}" for name, state in steps)]
     # a step is NotStarted as long as those before it are at work, which is no want of a node
     begun = [now for now in (state.plain_status(each) for _, each in steps) if now != "notstarted"]
     waits = any(now in WAITING_STATES for now in (state.plain_status(status), *begun))

@@ -11,18 +11,8 @@ from scripts.targets import billed, command
 
 ROLLOUT = "rollout"  # in the state: what stands while one goes on beside a deployment that answers
 _OF_A_JOB = ("finetune", "await", "cancel")
-_OF_AN_ENDPOINT = (
-    "deploy",
-    "undeploy",
-    "invoke",
-    "answers",
-    "chat",
-    "chat-web",
-    "loadtest",
-    "all",
-    "traffic",
-    "rollback",
-    "autoscale",
+_OF_AN_ENDPOINT = frozenset(
+    "all answers autoscale chat chat-web deploy invoke loadtest rollback traffic undeploy".split()
 )
 
 

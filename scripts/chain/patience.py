@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from scripts import terminal
 from scripts.errors import WAITING, CouldNotAskError, UserError
@@ -21,6 +22,17 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     hours, minutes = divmod(int(seconds // 60), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def since(found: Mapping[str, Any]) -> float | None:
+    """Returns how many seconds ago something was made that `az` printed, None where it does not say."""
+    made = str((found.get("creation_context") or {}).get("created_at") or "")
+    try:
+        moment = datetime.datetime.fromisoformat(made.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
+    return max(0.0, (datetime.datetime.now(datetime.UTC) - moment).total_seconds())
 
 
 @dataclass

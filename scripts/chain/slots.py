@@ -13,13 +13,13 @@ from typing import Any
 from scripts.azure import updates
 from scripts.chain import endpoint
 from scripts.chain.run import BUSY, Run, state_of
+from scripts.values.names import ENVIRONMENT_TAG
 from scripts.values.names import slots as slot_names
 from scripts.values.read import Values
 
 FILE = ("endpoints", "deployment.yml")
 PREVIOUS = "previous_model"  # the tag of a deployment that took over: the model that had answered before
 BACK = "rollback"  # the tag of one that was made to go back to a model
-OWN = "environment"  # the tag of what this project's YAML makes, with the environment's name
 STATE = "provisioning_state"
 
 
@@ -112,7 +112,7 @@ class Slots:
     def is_ours(self, deployment: Deployment) -> bool:
         """Tells whether this environment's YAML made it: what others deployed on the endpoint is left alone."""
         tags = deployment.found.get("tags") or {}
-        return deployment.name in self.names or tags.get(OWN) == self.environment
+        return deployment.name in self.names or tags.get(ENVIRONMENT_TAG) == self.environment
 
     def is_newer(self, deployment: Deployment) -> bool:
         """Tells whether one was made after the live one: it was to take over, and did not, or not for good."""

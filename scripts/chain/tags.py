@@ -67,16 +67,17 @@ def of_served(run: Run, reference: str) -> tuple[str, ...]:
     """Returns the words for what serves a model (`name:version`): its job and data are those of the model's tags."""
     name, _, version = reference.rpartition(":")
     found = run.az.ask(f"model {reference}", "model", "show", "-n", name, "-v", version)
-    return words(of(run, **_passed_on((found or {}).get("tags"))))
+    return words(of(run, **passed_on((found or {}).get("tags"))))
 
 
 def of_job(run: Run, job: str) -> dict[str, str]:
     """Returns what the tags of a job say of its data, for the tags of its model; the job is known, tagged or not."""
     found = run.az.ask(f"job {job}", "job", "show", "-n", job)
-    return {**_passed_on((found or {}).get("tags")), state.JOB_TAG: job}
+    return {**passed_on((found or {}).get("tags")), state.JOB_TAG: job}
 
 
-def _passed_on(tags: Mapping[str, Any] | None) -> dict[str, str]:
+def passed_on(tags: Mapping[str, Any] | None) -> dict[str, str]:
+    """Returns the tags that what is made of a thing has from it: its data and its job."""
     return {name: str(tags[name]) for name in ("data", state.JOB_TAG) if tags and tags.get(name)}
 
 

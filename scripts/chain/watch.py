@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -21,9 +21,9 @@ from scripts.chain.alone import alone, held
 from scripts.chain.left import left
 from scripts.chain.rendered import Rendered
 from scripts.chain.run import say
-from scripts.chain.standing import standing
+from scripts.chain.signals import STOPS, handled
 from scripts.errors import INTERRUPTED, MISSING, UserError, complain, main
-from scripts.targets import command
+from scripts.targets import command, costs_nothing
 
 THEN = "--then"
 GRACE = 3.0  # seconds until a Ctrl-C that reached only us is passed on
@@ -45,7 +45,7 @@ class Watched:
         A terminal sends Ctrl-C to them as well; all else is passed on as the Ctrl-C for which every program is ready.
         """
         code = 0
-        with _handled(self._hear):
+        with handled(self._hear, *STOPS):
             for command in commands:
                 code = code or (INTERRUPTED if self.told else self._one(command))
         return code
@@ -75,18 +75,6 @@ class Watched:
             self._program.send_signal(number)
 
 
-@contextlib.contextmanager
-def _handled(hear: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-    numbers = [each for each in signals if signal.getsignal(each) != signal.SIG_IGN]
-    before = {number: signal.signal(number, hear) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _split(words: list[str]) -> list[list[str]]:
     """Returns the programs that `--then` stands between."""
     ends = [number for number, word in enumerate(words) if word == THEN]
@@ -113,9 +101,16 @@ def run(arguments: list[str] | None = None) -> int:
         how = "interrupted" if code == INTERRUPTED or watched.told else f"killed by signal {code - 128}"
         rest = left(options.target, Rendered(options.env), options.folder)
         complain(f"make {options.target} was {how}; {rest}")
-    elif not code and is_last and (bills := standing(options.target, Rendered(options.env), options.folder)):
-        say(f"still billed: {bills}")
+    elif not code and is_last and not costs_nothing():
+        _say_what_bills(options.target, Rendered(options.env), options.folder)
     return code
+
+
+def _say_what_bills(target: str, rendered: Rendered, folder: Path) -> None:
+    from scripts.chain.standing import standing  # which reads prices: not at the start of every target
+
+    if bills := standing(target, rendered, folder):
+        say(f"still billed: {bills}")
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ from scripts.errors import MISSING, UserError
 from scripts.plan import resource
 from scripts.plan.resource import LATER, STATE, Resource
 from scripts.targets import billed
+from scripts.values.names import ENVIRONMENT_TAG
 
-OWN_TAG = "environment"  # of what this project's YAML makes, with the environment's name
 _FAILED = ("failed", "canceled")
 
 
@@ -162,10 +162,10 @@ class World:
 
     def _other(self, found: Any) -> Resource:
         """Returns a deployment of the endpoint that no YAML names."""
-        ours = (found.tags or {}).get(OWN_TAG) == self._run.environment
+        ours = (found.tags or {}).get(ENVIRONMENT_TAG) == self._run.environment
         by = getattr(found.creation_context, "created_by", None) if getattr(found, "creation_context", None) else None
         who = f"made by {by}" if by else "who made it the service does not say"
-        why = f"tagged {OWN_TAG}={self._run.environment}, so an earlier YAML of it made it" if ours else who
+        why = f"tagged {ENVIRONMENT_TAG}={self._run.environment}, so an earlier YAML of it made it" if ours else who
         return Resource(resource.DEPLOYMENT, found.name, None, {}, f"no YAML names it; {why}", ours)
 
     def _both(

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from scripts import state
-from scripts.azure import answers
-from scripts.chain import endpoint, model
+from scripts.azure import answers, updates
+from scripts.chain import endpoint, model, tags
 from scripts.chain.run import Run
 from scripts.provenance import tagged
 from scripts.provenance.line import MISSING, Line
 from scripts.provenance.tree import Trees
 from scripts.targets import command
-
-_MODEL = re.compile(r"(?:.*/models/([^/]+)/versions/|(?:azureml:)?([^/:]+):)([^/:]+)")
 
 
 class Serving:
@@ -47,7 +44,7 @@ class Serving:
         if self.endpoint is None:
             return
         line.endpoint, on = str(self.endpoint.name), f"endpoint {self.endpoint.name}"
-        tags = {each.name: dict(each.tags or {}) for each in self.deployments}
+        told = {each.name: dict(each.tags or {}) for each in self.deployments}
         if self.deployment is None:
             if not self.deployments:
                 line.add(on, MISSING, f"there is no deployment on it; {command('deploy', line.environment)} makes one")
@@ -56,20 +53,16 @@ class Serving:
         line.deployment = str(mine)
         found = dict(self.endpoint.tags or {})
         # Its job and data are those of a deployment that it has: which of them, the traffic decides, not a tag.
-        on_it = [each for each in tags.values() if each.get(state.JOB_TAG) == found.get(state.JOB_TAG)]
+        on_it = [each for each in told.values() if each.get(state.JOB_TAG) == found.get(state.JOB_TAG)]
         beside = {"environment": line.environment}
-        beside |= _passed_on((on_it or [tags[mine]])[0] if state.JOB_TAG in found else {})
+        beside |= tags.passed_on((on_it or [told[mine]])[0] if state.JOB_TAG in found else {})
         tagged.look(line, trees, on, found, beside, f"{self.share(self.deployment)} % of the traffic to {mine}")
-        beside = {"environment": line.environment, **_passed_on(tags_of_model)}
+        beside = {"environment": line.environment, **tags.passed_on(tags_of_model)}
         said = f"serves {':'.join(served(self.deployment))}"
-        tagged.look(line, trees, f"deployment {mine}", tags[mine], beside, said)
-
-
-def _passed_on(tags: Mapping[str, str]) -> dict[str, str]:
-    return {name: tags[name] for name in ("data", state.JOB_TAG) if name in tags}
+        tagged.look(line, trees, f"deployment {mine}", told[mine], beside, said)
 
 
 def served(deployment: Any) -> tuple[str, str]:
     """Returns name and version of the model that a deployment serves, as far as it names one."""
-    found = _MODEL.fullmatch(str(deployment.model or ""))
-    return (str(found[1] or found[2]), str(found[3])) if found else (str(deployment.model or "no model"), "")
+    name, _, version = str(updates.same_form("deployment", "model", deployment.model or "no model")).rpartition(":")
+    return (name, version) if name else (version, "")

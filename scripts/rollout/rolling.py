@@ -16,6 +16,7 @@ from scripts import state
 from scripts.azure import updates
 from scripts.chain import deployment, endpoint, left, model, slots
 from scripts.chain.run import Run, say
+from scripts.chain.signals import STOPS, handled
 from scripts.chain.slots import BACK, PREVIOUS, Deployment, Slots
 from scripts.errors import FAILED, UserError
 from scripts.rollout.questions import Questions
@@ -239,7 +240,7 @@ def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
 @contextlib.contextmanager
 def _stoppable() -> Iterator[None]:
     """Has SIGTERM and SIGHUP stop the work as Ctrl-C does."""
-    with _handled(_interrupt, signal.SIGTERM, signal.SIGHUP):
+    with handled(_interrupt, signal.SIGTERM, signal.SIGHUP):
         yield
 
 
@@ -249,18 +250,7 @@ def _unstoppable(ends: bool) -> Iterator[None]:
 
     `ends`: nor what little the program does afterwards, as it was told to end already.
     """
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-    with _handled(signal.SIG_IGN, *numbers):
+    with handled(signal.SIG_IGN, *STOPS):
         yield
-    for number in numbers if ends else ():
+    for number in STOPS if ends else ():
         signal.signal(number, signal.SIG_IGN)
-
-
-@contextlib.contextmanager
-def _handled(how: object, *numbers: signal.Signals) -> Iterator[None]:
-    before = {number: signal.signal(number, how) for number in numbers}  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

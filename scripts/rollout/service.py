@@ -89,18 +89,9 @@ class Live:
         return f"{found.sentence}; {found.todo}" if found.status == FAIL else ""
 
     def price(self) -> str:
-        """Takes the price that preflight takes."""
-        return "" if costs_nothing() else _price(self._values)
+        """Takes the price of the values, else of the lock or the catalog."""
+        from scripts.estimate import price
 
-
-def _price(values: Values) -> str:
-    from scripts.estimate import run, what_if
-
-    made = run.build(values, {})
-    size = made.size("inference")
-    known = what_if.price_of(made, size, "inference") if size else None
-    return (
-        f", {known.per_hour * values.data['deployment']['instance_count']:.2f} {known.currency} an hour"
-        if known
-        else ""
-    )
+        serves = self._values.data["deployment"]
+        known = None if costs_nothing() else price.of_what_runs(self._values, "deployment", serves["instance_type"])
+        return f", {known.per_hour * serves['instance_count']:.2f} {known.currency} an hour" if known else ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from scripts import terminal
-from scripts.azure.limits import limit, traffic_adds_up
+from scripts.azure.limits import gets_both, limit, traffic_adds_up
 from scripts.chain import endpoint, slots
-from scripts.chain.patience import duration
+from scripts.chain.patience import duration, since
 from scripts.chain.run import Run, say
 from scripts.chain.slots import Slots
 from scripts.errors import MISSING, USAGE, UserError, one_line, suggest
@@ -67,7 +68,7 @@ def _check(there: Slots, shares: dict[str, int], copies: dict[str, int]) -> None
     for name, share in mirrored.items():
         if not limit("endpoint.mirror_traffic").holds(share):
             raise _wrong("MIRROR", f"{name}={share}: allowed are {limit('endpoint.mirror_traffic').words} per cent")
-        if shares.get(name):
+        if name in gets_both(shares, copies):
             raise _wrong("MIRROR", f"{name} has live traffic, and one gets that or copies; MIRROR={name}=0 ends them")
     for each in there.every:
         if not each.is_good and (shares.get(each.name) or mirrored.get(each.name)):
@@ -86,17 +87,13 @@ def _print(run: Run, there: Slots) -> None:
     only = models.pop() if len(models) == 1 else ""  # named once: it is long
     rows = [
         (each.name, f"{each.share} %", f"{each.mirrored} %", each.model.removeprefix(f"{only}:"),
-         each.state.capitalize(), str(each.found.get("instance_count") or 1), _age(each.made))
+         each.state.capitalize(), str(each.found.get("instance_count") or 1), _age(each.found))
         for each in there.every
     ]  # fmt: skip
     head = f"endpoint {there.on}" + f", model {only}" * bool(only)
     print(f"{terminal.wrapped(head)}\n{terminal.table(rows, HEADERS)}", flush=True)
 
 
-def _age(made: str) -> str:
-    try:
-        since = datetime.datetime.fromisoformat(made)
-    except ValueError:
-        return ""
-    since = since if since.tzinfo else since.replace(tzinfo=datetime.UTC)
-    return duration(max(0.0, (datetime.datetime.now(datetime.UTC) - since).total_seconds()))
+def _age(found: Mapping[str, Any]) -> str:
+    seconds = since(found)
+    return "" if seconds is None else duration(seconds)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from scripts.chain.tags import SEAL
 from scripts.state import plain_status
 from scripts.status.committed import Committed
-from scripts.status.seen import INSTANCE, MANAGED, OWN_TAG, TTL_TAG, Compute, Deployment, Endpoint, Place, Seen
+from scripts.status.seen import INSTANCE, MANAGED, TTL_TAG, Compute, Deployment, Endpoint, Place, Seen
 from scripts.targets import command_on
+from scripts.values.names import ENVIRONMENT_TAG
 
 HOUR = 3600.0
 LONGEST = 1e6  # hours of a time to live: what is more is no time that anybody meant
@@ -180,7 +181,7 @@ def _reap(place: Place, environment: str, name: str) -> str:
 
 
 def _owner(tags: dict[str, str], place: Place) -> str:
-    return tags.get(OWN_TAG, "") if tags.get(OWN_TAG) in place.environments else ""
+    return tags.get(ENVIRONMENT_TAG, "") if tags.get(ENVIRONMENT_TAG) in place.environments else ""
 
 
 def _hours(seen: Seen, since: float) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from scripts.azure import machine_sizes
+from scripts.azure import machine_sizes, updates
 from scripts.azure.arm import Arm
 from scripts.azure.client import ARM
 from scripts.azure.login import Login
@@ -98,7 +98,7 @@ def _deployment(found: Mapping[str, Any], traffic: Mapping[str, Any], mirror: Ma
         kind=str(inner.get("endpointComputeType") or MANAGED),
         size=_size(str(inner.get("instanceType") or "")),
         instances=int((found.get("sku") or {}).get("capacity") or 0),
-        model=_model(str(inner.get("model") or "")),
+        model=str(updates.same_form("deployment", "model", inner.get("model") or "")),
         traffic=int(traffic.get(name) or 0),
         mirror=int(mirror.get(name) or 0),
         made=_seconds(system.get("createdAt")),
@@ -167,12 +167,6 @@ def _size(name: str) -> str:
     """Returns the name of a machine size as it is spelled: the service shows some in capital letters."""
     known = machine_sizes.catalog().get(name.lower())
     return known.name if known else name
-
-
-def _model(place: str) -> str:
-    """Returns `name:version` of a model's ARM id or `azureml:` address, and other words as they are."""
-    words = place.split("/")
-    return f"{words[-3]}:{words[-1]}" if len(words) > 3 and words[-2].lower() == "versions" else place
 
 
 def _seconds(moment: Any) -> float:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 AZURE, LOCAL = "azure", "local"
 TTL_TAG = "ttl_hours"
-OWN_TAG = "environment"  # of what this project's YAML makes, with the environment's name
 MANAGED, CLUSTER, INSTANCE = "Managed", "AmlCompute", "ComputeInstance"  # what bills by the hour
 
 

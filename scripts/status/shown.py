@@ -14,6 +14,7 @@ from scripts.status.committed import Committed
 from scripts.status.judged import HOUR, Item, total
 from scripts.status.seen import AZURE, LOCAL, Compute, Deployment, Job, Seen
 from scripts.targets import command_on
+from scripts.values.names import ENVIRONMENT_TAG
 
 _DAYS = 48.0  # hours from which an age is said in days
 _LONGEST = 60  # characters of what others wrote that a line bears
@@ -128,7 +129,7 @@ def _job(job: Job, seen: Seen) -> Iterator[str]:
     last = ", the last that ended" if job.ended else ""
     ends = ""
     if not job.ended:
-        tagged = job.tags.get("environment")
+        tagged = job.tags.get(ENVIRONMENT_TAG)
         own = tagged if tagged in seen.place.environments else seen.place.environments[0]
         ends = f"; {command_on(seen.place.backend, 'cancel', str(own), f'NAME={job.name}')} ends it"
     yield _wrapped(2, f"job {job.name}: {job.status}, made {age} ago{who}{last}{ends}")

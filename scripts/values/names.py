@@ -21,6 +21,7 @@ OWN_TAGS = frozenset(
     "perplexity_base perplexity_tuned rouge_l_base rouge_l_tuned json_valid_base json_valid_tuned json_exact_base "
     "json_exact_tuned commit tree values lock yaml data by files seal sha256 previous_model rollback".split()
 )
+ENVIRONMENT_TAG = "environment"  # of what the YAML makes: the environment's name
 RESERVED_TAGS = ("microsoft", "azure", "windows")  # what a tag's name may not begin with: Azure Resource Manager
 SECOND = "-2"  # behind a deployment's name: its other slot, in which the next one is made while this one answers
 SUFFIX_LENGTH = 8  # hexadecimal digits: enough that endpoints of one region do not collide

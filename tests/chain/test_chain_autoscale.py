@@ -37,6 +37,8 @@ def scaled(world):
     world.run = world.with_values(*RULES)
     render.write(render.render(world.run.values, data_version=""), "demo", world.root)
     world.thing(world.on, "Succeeded", traffic={"demo": 10, "demo-2": 90})
+    for name in ("demo", "demo-2"):
+        world.thing(f"deployment/{name}", "Succeeded")
     world.of = f"{endpoint_id(world.run.values)}/deployments/"
     world.name = f"autoscale-{world.on.removeprefix('endpoint/')}-demo-2"
     return world

@@ -1,47 +1,11 @@
 """SIGKILL between any two requests of an apply, then the same apply again: the same end, and nothing twice."""
 
-import fcntl
-import os
 import signal
 
 import pytest
-import requests
 
 from scripts.plan import resource
-
-PLACES = 9999  # more than an apply has requests
-
-
-def count(at: int, seen: int) -> None:
-    """Counts the requests of this process and its copies in a file, a byte each, and kills all of them before one."""
-    send = requests.Session.send
-
-    def counted(session, request, **options):
-        os.write(seen, b".")
-        if os.fstat(seen).st_size >= at:
-            os.killpg(0, signal.SIGKILL)
-        return send(session, request, **options)
-
-    requests.Session.send = counted
-
-
-def killed(made, at: int) -> tuple[int, int]:
-    """Applies in a process that is killed before its request number `at`; returns its exit code and its requests."""
-    seen = os.memfd_create("requests", os.MFD_CLOEXEC)
-    os.set_inheritable(seen, True)
-    fcntl.fcntl(seen, fcntl.F_SETFL, os.O_APPEND)
-    pid = os.fork()
-    if not pid:
-        code = 1
-        try:
-            os.setsid()
-            count(at, seen)
-            code = made.apply()
-        finally:
-            os._exit(code)
-    code, many = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), os.fstat(seen).st_size
-    os.close(seen)
-    return code, many
+from tests.stopped import PLACES, stopped
 
 
 def what_is_there(made) -> dict[str, object]:
@@ -70,7 +34,7 @@ def same(made, end: dict[str, object], at: int) -> None:
 def campaign(project, places: int) -> int:
     """Kills an apply at so many places of a first run and of one that replaces all; returns how many were met."""
     first = project()
-    code, many = killed(first, PLACES)
+    code, many = stopped(first.apply, PLACES)
     assert code == 0 and many > 50
     end = what_is_there(first)
     end["endpoints"] = [each.rpartition("-")[0] for each in end["endpoints"]]
@@ -78,7 +42,7 @@ def campaign(project, places: int) -> int:
     for place in range(places):
         at = 1 + (2 * place + 1) * many // (2 * places) if places < many else place + 1
         made = project()
-        met += killed(made, at)[0] == -signal.SIGKILL
+        met += stopped(made.apply, at)[0] == -signal.SIGKILL
         assert made.apply() == 0 and made.todo() == []
         same(made, end, at)
         made.client.online_endpoints.begin_delete(made.world()[resource.ENDPOINT].name)  # its server takes memory
@@ -105,7 +69,7 @@ def replacing(project, places: int) -> int:
     for place in range(places + 1):
         before = [made.edit(*file, **{key: OTHERS[key]}) for *file, key in REPLACED]
         at = 1 + (2 * place - 1) * many // (2 * places) if place else PLACES
-        code, count = killed(made, at)
+        code, count = stopped(made.apply, at)
         many, met = (count if not place else many), met + (code == -signal.SIGKILL)
         assert made.apply() == 0 and made.todo() == []
         found = what_is_there(made)

@@ -1,49 +1,12 @@
 """SIGKILL or Ctrl-C between any two requests of a rollout, then the same command: the same end, no request failed."""
 
-import fcntl
-import os
 import signal
 
 import pytest
-import requests
+
+from tests.stopped import PLACES, stopped
 
 pytestmark = pytest.mark.slow
-PLACES = 9999  # more than a rollout has requests
-
-
-def stop_at(at, seen, number):
-    """Counts the requests of this process and its copies in a file, a byte each, and stops all of them at one."""
-    send = requests.Session.send
-
-    def counted(session, request, **options):
-        os.write(seen, b".")
-        if os.fstat(seen).st_size == at:
-            os.killpg(0, number)
-        return send(session, request, **options)
-
-    requests.Session.send = counted
-
-
-def stopped(made, at, number):
-    """Rolls out in a process that is stopped before its request number `at`; returns its exit code and its requests."""
-    seen = os.memfd_create("requests", os.MFD_CLOEXEC)
-    os.set_inheritable(seen, True)
-    fcntl.fcntl(seen, fcntl.F_SETFL, os.O_APPEND)
-    pid = os.fork()
-    if not pid:
-        code = 1
-        try:
-            os.setsid()
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            stop_at(at, seen, number)
-            code = int(bool(made.deploy()))
-        except KeyboardInterrupt:
-            code = 130
-        finally:
-            os._exit(code)
-    code, many = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), os.fstat(seen).st_size
-    os.close(seen)
-    return code, many
 
 
 def campaign(place, client, number, places):
@@ -56,7 +19,7 @@ def campaign(place, client, number, places):
         (live,), other = made.there(), {"demo": "demo-2", "demo-2": "demo"}
         version = made.model().rpartition(":")[2]
         at = 1 + (2 * place_ - 1) * many // (2 * places) if place_ else PLACES
-        code, count = stopped(made, at, number)
+        code, count = stopped(lambda: int(bool(made.deploy())), at, number)
         many = many if place_ else count
         assert code in (0, -number, 130), code
         met += bool(code)

@@ -7,7 +7,7 @@ import secrets
 import time
 from typing import Any
 
-from scripts.azure.limits import limit, traffic_adds_up
+from scripts.azure.limits import gets_both, limit, traffic_adds_up
 from scripts.errors import suggest
 from scripts.local.core import clock, faults, lookup, tokens
 from scripts.local.core.arm import page, provisioned, refuse_name, resource, stored
@@ -173,9 +173,7 @@ def _check_name(call: Call, name: str) -> None:
 def _check_traffic(call: Call, name: str, given: dict[str, Any]) -> dict[str, dict[str, int]]:
     """Returns the shares of the deployments, and of the one whose requests are copies.
 
-    The rules are Microsoft Learn's (Safe rollout for online endpoints): one mirrored deployment, at most 50 per cent,
-    and a deployment gets live or mirrored traffic, not both. What Azure says to wrong ones is unverified: nobody has
-    recorded it.
+    The rules stand in azure/limits.py. What Azure says to wrong ones is unverified: nobody has recorded it.
     """
     traffic, mirror = (
         _shares(call, name, given.get(key, {}), what)
@@ -189,12 +187,10 @@ def _check_traffic(call: Call, name: str, given: dict[str, Any]) -> dict[str, di
         raise bad_request(f"Endpoint {name}: mirror traffic is {total}; allowed are at most 50.", "BadArgument")
     if not limit("endpoint.mirror_traffic.deployments").holds(len(mirror)):
         raise bad_request(f"Endpoint {name}: mirror traffic goes to {len(mirror)} deployments; allowed is one.")
-    for deployment in mirror:
-        if mirror[deployment] and traffic.get(deployment):
-            raise bad_request(
-                f"Endpoint {name}: {deployment} has live traffic and mirror traffic; allowed is one of them.",
-                "BadArgument",
-            )
+    for deployment in gets_both(traffic, mirror):
+        raise bad_request(
+            f"Endpoint {name}: {deployment} has live traffic and mirror traffic; allowed is one of them.", "BadArgument"
+        )
     return {"traffic": traffic, "mirrorTraffic": mirror}
 
 
