@@ -1,4 +1,4 @@
-"""Where the base model lies, once it is converted."""
+"""Where the base model lies, once it is converted, and how many conversations are proven."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from scripts.export import conversations
 from tests.conftest import new_home
+from tests.export.tiny import FEW
 
 
 @pytest.fixture(scope="module")
@@ -15,3 +17,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AZUREML_LOCAL_HOME", str(new_home(tmp_path_factory)))
         yield
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has an export prove a few conversations alone."""
+    monkeypatch.setattr(conversations, "COUNT", FEW)

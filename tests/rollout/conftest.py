@@ -23,9 +23,11 @@ from scripts.files import ROOT
 from scripts.rollout import back, rolling, traffic
 from scripts.rollout.service import Live
 from scripts.values.read import load
+from tests.chain.conftest import registered, world  # noqa: F401 - fixtures
 from tests.conftest import Emulated, enter
 from tests.local.conftest import FAKES
 from tests.plan.conftest import Project
+from tests.rollout.standing import SETS
 
 NUMBER = itertools.count(1)
 QUICK = ("deployment.rollout.questions=6", "deployment.rollout.watch_minutes=0")
@@ -175,3 +177,10 @@ def client():
     yield begin
     for each in made:
         each.end()
+
+
+@pytest.fixture
+def made(registered):  # noqa: F811
+    """A run whose model's version 1 is registered, with quick rounds, and a program in az's place."""
+    object.__setattr__(registered, "run", registered.with_values(*SETS))
+    return registered
