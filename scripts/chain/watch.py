@@ -45,7 +45,7 @@ class Watched:
         A terminal sends Ctrl-C to them as well; all else is passed on as the Ctrl-C for which every program is ready.
         """
         code = 0
-        with handled(self._hear, *STOPS):
+        with handled(self.hear, *STOPS):
             for command in commands:
                 code = code or (INTERRUPTED if self.told else self._one(command))
         return code
@@ -60,7 +60,7 @@ class Watched:
         code = self._program.wait()
         return code if code >= 0 else 128 - code
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def hear(self, number: int, frame: FrameType | None) -> None:
         """Takes a signal, also while another one is taken: a terminal that is closed sends SIGHUP twice."""
         first, self.told = not self.told, True
         if number != signal.SIGINT:
@@ -95,13 +95,16 @@ def run(arguments: list[str] | None = None) -> int:
     turn = alone(options.folder, data) if options.target == "prepare" else contextlib.nullcontext()
     is_last = WITHIN not in os.environ
     os.environ[WITHIN] = options.target
-    with turn:
+    with (
+        turn,
+        handled(watched.hear, *STOPS),
+    ):  # up to the last line: make tells once more who was told
         code = watched.run(_split(options.programs[options.programs[:1] == ["--"] :]))
-    if code >= 128:  # whoever stopped it; a program that failed has said why
-        how = "interrupted" if code == INTERRUPTED or watched.told else f"killed by signal {code - 128}"
-        rest = left(options.target, Rendered(options.env), options.folder)
-        complain(f"make {options.target} was {how}; {rest}")
-    elif not code and is_last and not costs_nothing():
+        if code >= 128:  # whoever stopped it; a program that failed has said why
+            how = "interrupted" if code == INTERRUPTED or watched.told else f"killed by signal {code - 128}"
+            rest = left(options.target, Rendered(options.env), options.folder)
+            complain(f"make {options.target} was {how}; {rest}")
+    if not code and is_last and not costs_nothing():
         _say_what_bills(options.target, Rendered(options.env), options.folder)
     return code
 

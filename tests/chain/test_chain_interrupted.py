@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from scripts import state
-from scripts.chain import cluster, endpoint, job, model
+from scripts.chain import cluster, endpoint, job, model, watch
 from scripts.errors import MISSING, UNREACHABLE
 from scripts.files import ROOT
 from tests.chain.world import NOT_KNOWN, refused
@@ -109,3 +109,23 @@ def test_a_program_that_is_not_there_is_named(world):
     world.run.az._program[:] = ["no-such-az"]
     code, said = refused(cluster.ensure, world.run, "finetune")
     assert code == MISSING and said.startswith("no-such-az: no such program")
+
+
+def test_a_signal_that_comes_twice_takes_no_last_line(tmp_path, monkeypatch, capsys):
+    """make sends one to the program that a terminal, or kill, has told already."""
+    unheard = []
+
+    def left(*_):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return "the rest"
+
+    monkeypatch.setattr(watch, "left", left)
+    monkeypatch.setenv(watch.WITHIN, "all")
+    before = signal.signal(signal.SIGTERM, lambda number, frame: unheard.append(number))
+    try:
+        words = ["--env", "demo", "--folder", str(tmp_path), "deploy", "--", "sh", "-c", "kill -TERM $$"]
+        assert watch.run(words) == 128 + signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert unheard == []
+    assert "make deploy was killed by signal 15; the rest" in capsys.readouterr().err
